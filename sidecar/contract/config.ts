@@ -1,0 +1,31 @@
+import { z } from 'zod';
+
+/** One Onedata space as `sync` needs it. The token is not here: it is in the Secret's directory. */
+const spaceConfig = z.strictObject({
+  /** Host name of the Oneprovider, no scheme, no path; a port only where it is not 443. */
+  host: z.string().min(1),
+  spaceId: z.string().min(1),
+});
+
+/** Content of `CONFIG_FILES.sync`. */
+export const syncConfigSchema = z.strictObject({
+  /** Names the holder of the lease to other instances: `<namespace>/<stack>`. */
+  instance: z.string().min(1),
+  source: spaceConfig,
+  project: spaceConfig,
+  autosaveIntervalSeconds: z.int().min(10),
+  /** Seconds between SIGTERM and SIGKILL of the pod; the final save plans with it. */
+  graceSeconds: z.int().min(30),
+  /** PEM bundle of additional certificate authorities for the Onedata hosts. */
+  certificateAuthorities: z.string().optional(),
+});
+export type SyncConfig = z.infer<typeof syncConfigSchema>;
+
+/** Content of `CONFIG_FILES.gateway`. */
+export const gatewayConfigSchema = z.strictObject({
+  /** Shown in the page's title. */
+  instance: z.string().min(1),
+  /** Origin the browser uses, e.g. `https://scipion.demo.example.org`; WebSockets from elsewhere are refused. */
+  publicOrigin: z.url(),
+});
+export type GatewayConfig = z.infer<typeof gatewayConfigSchema>;

@@ -1,0 +1,58 @@
+/**
+ * Where things are inside the pod. Both sides read this file: the program that writes the manifests, and the
+ * containers that find what was mounted.
+ */
+
+/** What the scientist sees. Scipion stores absolute links, so these two paths never change. */
+export const DESKTOP_PATHS = {
+  source: '/mnt/vol-dataset',
+  project: '/mnt/vol-project',
+} as const;
+
+/**
+ * The same volumes as `sync` sees them: whole, so that the state of the engine lies beside the data and not in it.
+ * The desktop mounts only the sub-path `data`; Scipion takes every folder among its projects for a project.
+ */
+export const SYNC_PATHS = {
+  sourceVolume: '/volumes/source',
+  projectVolume: '/volumes/project',
+} as const;
+
+/** Folders inside each volume. */
+export const VOLUME_FOLDERS = { data: 'data', state: 'state' } as const;
+
+/** The directory that the three containers share (an emptyDir), and what meets there. */
+export const RUN_DIRECTORY = '/run/scipion';
+export const RUN_FILES = {
+  /** HTTP of `sync` on a Unix socket: status, events, save now, refresh source, drain. */
+  syncSocket: '/run/scipion/sync.sock',
+  /** Xvnc, RFB on a Unix socket. There is no VNC on TCP. */
+  vncSocket: '/run/scipion/vnc.sock',
+  /** Exists once source and project are on the volumes; the desktop starts Scipion then. Removed by a drain. */
+  ready: '/run/scipion/ready',
+} as const;
+
+/** Mounted configuration (a ConfigMap, no secrets). */
+export const CONFIG_FILES = {
+  sync: '/etc/scipion/config/sync.json',
+  gateway: '/etc/scipion/config/gateway.json',
+} as const;
+
+/** Mounted Secret of `sync`, a directory so that a changed Secret arrives without a restart. */
+export const ONEDATA_SECRET_DIRECTORY = '/etc/scipion/onedata';
+export const ONEDATA_SECRET_KEYS = {
+  sourceToken: 'source-token',
+  projectToken: 'project-token',
+} as const;
+
+/** Mounted Secret of `gateway`. */
+export const GATEWAY_SECRET_DIRECTORY = '/etc/scipion/gateway';
+export const GATEWAY_SECRET_KEYS = {
+  /** `scrypt:N:r:p:<salt base64>:<hash base64>` */
+  passwordHash: 'password-hash',
+  /** Base64, at least 32 bytes; signs the session cookie. */
+  sessionKey: 'session-key',
+} as const;
+
+/** TCP ports in the pod. Only `gateway` is reachable from outside; the others serve probes and metrics alone. */
+export const PORTS = { gateway: 8080, gatewayProbes: 8081, syncProbes: 8082 } as const;

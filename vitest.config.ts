@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config';
+
+/** One project per kind of test, so that `npm test -- --project sync` runs just that part. */
+const project = (name: string, include: string[], testTimeout = 20_000) => ({
+  test: { name, include, testTimeout, hookTimeout: testTimeout },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('architecture', ['test/architecture/**/*.test.ts']),
+      project('program', ['test/{components,stack}/**/*.test.ts'], 60_000),
+      project('engine', ['test/engine/**/*.test.ts'], 120_000),
+      project('sidecar', ['sidecar/test/**/*.test.ts'], 60_000),
+      project('local', ['local/**/test/**/*.test.ts'], 60_000),
+      project('browser', ['test/browser/**/*.test.ts'], 120_000),
+    ],
+  },
+});
