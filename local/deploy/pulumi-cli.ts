@@ -49,13 +49,12 @@ export function pulumiCli(deployment: Deployment): Deployer {
 
   const act = async (command: readonly string[], report: Report) => {
     await prepare();
-    const process = run([...command, '--stack', stack, '--config-file', configFile]);
-    for await (const line of process.iterable({ from: 'stdout' })) {
-      const text = line.trim();
-      if (text !== '') report(text);
-    }
     try {
-      await process;
+      const lines = run([...command, '--stack', stack, '--config-file', configFile]).iterable();
+      for await (const line of lines) {
+        const text = String(line).trim();
+        if (text !== '') report(text);
+      }
     } catch (error) {
       throw new Error(`pulumi ${command[0]} failed for stack ${stack}:\n${outputOf(error)}`, {
         cause: error,
