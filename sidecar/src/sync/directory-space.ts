@@ -1,0 +1,280 @@
+import { createReadStream } from 'node:fs';
+import * as fs from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type Content,
+  type EntryKind,
+  joinPath,
+  type Locator,
+  nameOf,
+  parentOf,
+  type ReadOptions,
+  type Space,
+  type SpaceCapabilities,
+  type SpaceEntry,
+  SpaceError,
+  type SpaceErrorCode,
+} from './space.ts';
+
+const ERRNO_CODES: Record<string, SpaceErrorCode> = {
+  ENOENT: 'not-found',
+  EEXIST: 'exists',
+  ENOTDIR: 'not-a-directory',
+  EISDIR: 'is-a-directory',
+  ENOTEMPTY: 'not-empty',
+  ENAMETOOLONG: 'invalid-name',
+  EACCES: 'token-not-permitted',
+  EPERM: 'token-not-permitted',
+  EROFS: 'read-only',
+  ENOSPC: 'space-full',
+  EDQUOT: 'space-full',
+  ELOOP: 'bad-request',
+  ENOTCONN: 'unreachable',
+  ESTALE: 'unreachable',
+  EIO: 'unavailable',
+  EBUSY: 'unavailable',
+  EAGAIN: 'unavailable',
+  EMFILE: 'unavailable',
+  ETIMEDOUT: 'unavailable',
+};
+
+/**
+ * A space that is mounted as a directory, by csi-onedata or any volume. Entries whose names are not UTF-8, sockets,
+ * pipes and devices are not shown. Nothing below the directory is reached through a symbolic link.
+ */
+export class DirectorySpace implements Space {
+  readonly identity: string;
+  readonly capabilities: SpaceCapabilities = {
+    symlinks: true,
+    idsSurviveMove: false,
+    maxNameBytes: 255,
+    reservedNamePrefixes: ['.__onedata__'],
+    reservedNameParts: ['####TO_DELETE'],
+    concurrency: 4,
+  };
+  readonly #root: string;
+
+  /** @param root an existing directory. */
+  constructor(root: string) {
+    this.#root = root;
+    this.identity = `directory://${root}`;
+  }
+
+  async check(): Promise<void> {
+    await this.#call('', async () => {
+      const found = await fs.stat(this.#root);
+      if (!found.isDirectory()) throw fail('space-unknown', this.#root, 'is no directory');
+    });
+  }
+
+  async *list(directory: Locator, options: { signal?: AbortSignal } = {}): AsyncIterable<SpaceEntry> {
+    await this.#assertKind(directory.path, 'directory');
+    const handle = await this.#call(directory.path, () => fs.opendir(this.#at(directory.path)));
+    for await (const child of handle) {
+      options.signal?.throwIfAborted();
+      if (child.name.includes('\uFFFD')) continue;
+      const entry = await this.stat({ path: joinPath(directory.path, child.name) });
+      if (entry !== null) yield entry;
+    }
+  }
+
+  async stat(entry: Locator): Promise<SpaceEntry | null> {
+    try {
+      const found = await fs.lstat(this.#at(entry.path), { bigint: true });
+      const kind: EntryKind | undefined = found.isFile()
+        ? 'file'
+        : found.isDirectory()
+          ? 'directory'
+          : found.isSymbolicLink()
+            ? 'symlink'
+            : undefined;
+      if (kind === undefined) return null;
+      return {
+        path: entry.path,
+        name: nameOf(entry.path),
+        id: `${found.dev}:${found.ino}`,
+        kind,
+        size: kind === 'file' ? Number(found.size) : 0,
+        mtimeSeconds: Number(found.mtimeNs / 1_000_000_000n),
+      };
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG') return null;
+      throw translate(error, entry.path);
+    }
+  }
+
+  async *read(file: Locator, options: ReadOptions = {}): AsyncIterable<Uint8Array> {
+    const { size } = await this.#assertKind(file.path, 'file');
+    const start = options.offset ?? 0;
+    if (start > size) throw fail('bad-range', file.path, `has ${size} bytes, offset ${start} is beyond them`);
+    const expected = Math.min(size - start, options.length ?? Number.POSITIVE_INFINITY);
+    if (expected === 0) return;
+    const stream = createReadStream(this.#at(file.path), {
+      start,
+      end: start + expected - 1,
+      highWaterMark: 1 << 18,
+    });
+    let got = 0;
+    try {
+      for await (const chunk of stream as AsyncIterable<Buffer>) {
+        options.signal?.throwIfAborted();
+        got += chunk.byteLength;
+        yield chunk;
+      }
+    } catch (error) {
+      throw translate(error, file.path);
+    }
+    if (got !== expected) throw fail('transfer-broken', file.path, `gave ${got} bytes of ${expected}`);
+  }
+
+  async readSymlink(link: Locator): Promise<string> {
+    await this.#assertKind(link.path, 'symlink');
+    return this.#call(link.path, () => fs.readlink(this.#at(link.path)));
+  }
+
+  async write(path: string, content: Content, options: { signal?: AbortSignal } = {}): Promise<SpaceEntry> {
+    const old = await this.#assertParent(path);
+    if (old?.kind === 'directory') throw fail('is-a-directory', path, 'is a directory');
+    await this.#call(path, async () => {
+      // A link would lead the bytes elsewhere.
+      if (old?.kind === 'symlink') await fs.unlink(this.#at(path));
+      const handle = await fs.open(this.#at(path), 'w', 0o664);
+      let written = 0;
+      try {
+        for await (const chunk of content.open()) {
+          options.signal?.throwIfAborted();
+          for (let at = 0; at < chunk.byteLength; ) {
+            at += (await handle.write(chunk, at, chunk.byteLength - at)).bytesWritten;
+          }
+          written += chunk.byteLength;
+        }
+        await handle.datasync();
+      } finally {
+        await handle.close();
+      }
+      if (written !== content.size) {
+        throw fail('transfer-broken', path, `got ${written} bytes, ${content.size} were announced`);
+      }
+    });
+    return this.#present(path);
+  }
+
+  async makeDirectory(path: string): Promise<SpaceEntry> {
+    if (path !== '') {
+      this.#assertName(path);
+      const found = await this.stat({ path });
+      if (found !== null && found.kind !== 'directory') throw fail('exists', path, `is a ${found.kind}`);
+      if (found === null) {
+        await this.makeDirectory(parentOf(path));
+        try {
+          await fs.mkdir(this.#at(path), 0o775);
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw translate(error, path);
+        }
+      }
+    }
+    return this.#present(path);
+  }
+
+  async makeSymlink(path: string, target: string): Promise<SpaceEntry> {
+    if ((await this.#assertParent(path)) !== null) throw fail('exists', path, 'exists already');
+    await this.#call(path, () => fs.symlink(target, this.#at(path)));
+    return this.#present(path);
+  }
+
+  async move(from: { path: string; kind: EntryKind }, to: string): Promise<void> {
+    await this.#assertKind(from.path, from.kind);
+    const target = await this.#assertParent(to);
+    if (from.path === to) return;
+    if (from.kind === 'directory') {
+      if (to.startsWith(`${from.path}/`)) throw fail('bad-request', to, 'cannot move into itself');
+      if (target !== null) throw fail('exists', to, 'exists already');
+    } else if (target?.kind === 'directory') throw fail('is-a-directory', to, 'is a directory');
+    await this.#call(from.path, () => fs.rename(this.#at(from.path), this.#at(to)));
+  }
+
+  async removeFile(path: string): Promise<void> {
+    const found = await this.stat({ path });
+    if (found?.kind === 'directory') throw fail('is-a-directory', path, 'is a directory');
+    await this.#call(path, () => fs.rm(this.#at(path), { force: true }));
+  }
+
+  async removeEmptyDirectory(path: string): Promise<void> {
+    const found = await this.stat({ path });
+    if (found === null) return;
+    if (found.kind !== 'directory') throw fail('not-a-directory', path, `is a ${found.kind}`);
+    await this.#call(path, () => fs.rmdir(this.#at(path)));
+  }
+
+  async removeTree(path: string): Promise<void> {
+    if (path === '') throw fail('bad-request', path, 'is the root of the space and is never removed');
+    await this.#call(path, () => fs.rm(this.#at(path), { recursive: true, force: true }));
+  }
+
+  async close(): Promise<void> {}
+
+  #at(path: string): string {
+    return path === '' ? this.#root : join(this.#root, path);
+  }
+
+  #assertName(path: string): void {
+    const name = nameOf(path);
+    const { maxNameBytes, reservedNamePrefixes, reservedNameParts } = this.capabilities;
+    if (
+      name === '' ||
+      name === '.' ||
+      name === '..' ||
+      name.includes('\0') ||
+      Buffer.byteLength(name) > maxNameBytes ||
+      reservedNamePrefixes.some((prefix) => name.startsWith(prefix)) ||
+      reservedNameParts.some((part) => name.includes(part))
+    ) {
+      throw fail('invalid-name', path, 'has a name that the space cannot hold');
+    }
+  }
+
+  /** Checks that `path` can be made; returns what is there now. */
+  async #assertParent(path: string): Promise<SpaceEntry | null> {
+    this.#assertName(path);
+    await this.#assertKind(parentOf(path), 'directory');
+    return this.stat({ path });
+  }
+
+  async #assertKind(path: string, kind: EntryKind): Promise<SpaceEntry> {
+    const found = await this.#present(path);
+    if (found.kind === kind) return found;
+    if (kind === 'directory') throw fail('not-a-directory', path, `is a ${found.kind}`);
+    if (found.kind === 'directory' && kind === 'file') throw fail('is-a-directory', path, 'is a directory');
+    throw fail('bad-request', path, `is a ${found.kind}, not a ${kind}`);
+  }
+
+  async #present(path: string): Promise<SpaceEntry> {
+    const found = await this.stat({ path });
+    if (found === null) throw fail('not-found', path, 'does not exist');
+    return found;
+  }
+
+  async #call<T>(path: string, action: () => Promise<T>): Promise<T> {
+    try {
+      return await action();
+    } catch (error) {
+      throw translate(error, path);
+    }
+  }
+}
+
+function fail(code: SpaceErrorCode, path: string, what: string): SpaceError {
+  return new SpaceError(code, `${path === '' ? 'the root' : path} ${what}`, { path });
+}
+
+function translate(error: unknown, path: string): unknown {
+  const errno = (error as NodeJS.ErrnoException | undefined)?.code;
+  if (error instanceof SpaceError || errno === undefined) return error;
+  const code = ERRNO_CODES[errno];
+  if (code === undefined) return error;
+  return new SpaceError(code, `${path === '' ? 'the mounted space' : path}: ${errno}`, {
+    path,
+    cause: error,
+  });
+}
