@@ -1,0 +1,64 @@
+import * as k8s from '@pulumi/kubernetes';
+import * as pulumi from '@pulumi/pulumi';
+import * as random from '@pulumi/random';
+
+const config = new pulumi.Config();
+const greeting: string = config.require('greeting');
+
+class Site extends pulumi.ComponentResource {
+  readonly secret: k8s.core.v1.Secret;
+  readonly password: random.RandomPassword;
+  constructor(name: string, opts?: pulumi.ComponentResourceOptions) {
+    super('basic:index:Site', name, {}, opts);
+    this.password = new random.RandomPassword(
+      `${name}-password`,
+      { length: 24, special: false },
+      { parent: this },
+    );
+    this.secret = new k8s.core.v1.Secret(
+      `${name}-secret`,
+      {
+        metadata: { name: 'site-secret', namespace: 'site' },
+        stringData: { password: this.password.result, token: config.requireSecret('token') },
+      },
+      { parent: this },
+    );
+    this.registerOutputs({});
+  }
+}
+
+const namespace = new k8s.core.v1.Namespace('namespace', { metadata: { name: 'site' } });
+const site = new Site('site', { dependsOn: [namespace] });
+const settings = new k8s.core.v1.ConfigMap(
+  'settings',
+  { metadata: { name: 'settings', namespace: namespace.metadata.name }, data: { greeting } },
+  { protect: true },
+);
+const drain = new pulumi.ResourceHook('drain', async (args) => {
+  await pulumi.log.info(`draining ${args.name}`);
+  if (config.get('failDrain')) throw new Error('two files could not be saved');
+});
+new k8s.apps.v1.StatefulSet(
+  'workload',
+  {
+    metadata: { name: 'workload', namespace: namespace.metadata.name },
+    spec: {
+      replicas: config.requireNumber('replicas'),
+      serviceName: 'workload',
+      selector: { matchLabels: { app: 'workload' } },
+      template: {
+        metadata: { labels: { app: 'workload' } },
+        spec: { containers: [{ name: 'main', image: 'example/main:1' }] },
+      },
+    },
+  },
+  {
+    dependsOn: [site, settings],
+    hooks: { beforeDelete: [drain] },
+    customTimeouts: { delete: '70m' },
+    aliases: [{ name: 'old-workload' }],
+  },
+);
+
+export const url = pulumi.interpolate`https://${namespace.metadata.name}.example.org`;
+export const password = site.password.result;
