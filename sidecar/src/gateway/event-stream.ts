@@ -1,0 +1,53 @@
+import type { FastifyReply } from 'fastify';
+import type { GatewayView } from './view.ts';
+
+const HEARTBEAT_MS = 15_000;
+const SESSION_CHECK_MS = 2000;
+
+export interface EventStreamOptions {
+  readonly current: () => GatewayView;
+  readonly listen: (listener: () => void) => () => void;
+  readonly isStillAllowed: () => boolean;
+}
+
+/**
+ * Sends the view as server-sent events: `view` at the start and at each change, `logout` when the session has ended.
+ * A slow reader gets the newest view when it is ready again, not all that it missed.
+ */
+export function streamView(
+  reply: FastifyReply,
+  { current, listen, isStillAllowed }: EventStreamOptions,
+): void {
+  reply.header('content-type', 'text/event-stream; charset=utf-8').header('x-accel-buffering', 'no');
+  const headers = reply.getHeaders();
+  reply.hijack();
+  const { raw } = reply;
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) raw.setHeader(name, value);
+  let mayWrite = true;
+  let hasNews = false;
+  const sendView = () => {
+    if (!mayWrite) {
+      hasNews = true;
+      return;
+    }
+    hasNews = false;
+    mayWrite = raw.write(`event: view\ndata: ${JSON.stringify(current())}\n\n`);
+  };
+  raw.on('drain', () => {
+    mayWrite = true;
+    if (hasNews) sendView();
+  });
+  raw.write('retry: 2000\n\n');
+  const stopListening = listen(sendView);
+  sendView();
+  const heartbeat = setInterval(() => raw.write(': still here\n\n'), HEARTBEAT_MS);
+  const check = setInterval(() => {
+    if (!isStillAllowed()) raw.end('event: logout\ndata: {}\n\n');
+  }, SESSION_CHECK_MS);
+  raw.on('close', () => {
+    stopListening();
+    clearInterval(heartbeat);
+    clearInterval(check);
+  });
+  raw.on('error', () => raw.destroy());
+}

@@ -1,0 +1,96 @@
+import { existsSync } from 'node:fs';
+import { desktopAnswers } from './desktop-probe.ts';
+import { SyncClient } from './sync-client.ts';
+import { chooseScreen, type GatewayView } from './view.ts';
+
+const PROBE_EVERY_MS = 1500;
+
+export interface LiveViewOptions {
+  readonly instance: string;
+  readonly syncSocket: string;
+  readonly vncSocket: string;
+  readonly readyFile: string;
+}
+
+/** The one view of the instance that all open pages share, kept up to date while the gateway runs. */
+export class LiveView {
+  readonly sync: SyncClient;
+  readonly #options: LiveViewOptions;
+  readonly #listeners = new Set<() => void>();
+  #answers = false;
+  #relays = 0;
+  #stopping = false;
+  #probing = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: LiveViewOptions) {
+    this.#options = options;
+    this.sync = new SyncClient(options.syncSocket, () => this.#changed());
+  }
+
+  start(): void {
+    void this.sync.follow();
+    this.#timer = setInterval(() => void this.#probe(), PROBE_EVERY_MS);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.sync.close();
+  }
+
+  current(): GatewayView {
+    const { instance, readyFile } = this.#options;
+    const observed = {
+      sync: this.sync.reachability,
+      status: this.sync.status,
+      desktopAnswers: this.#answers,
+    };
+    const screen = chooseScreen({ ...observed, readyFile: existsSync(readyFile) });
+    return { instance, ...observed, screen, stopping: this.#stopping, time: new Date().toISOString() };
+  }
+
+  /** Calls `listener` after each change; returns the function that ends it. A new listener starts the probing. */
+  listen(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    void this.#probe();
+    return () => this.#listeners.delete(listener);
+  }
+
+  get openRelays(): number {
+    return this.#relays;
+  }
+
+  /** An open desktop is proof enough that the server answers; when one closes, the server may be gone. */
+  relayOpened(): void {
+    this.#relays += 1;
+    this.#setAnswers(true);
+  }
+
+  relayClosed(): void {
+    this.#relays -= 1;
+    void this.#probe();
+  }
+
+  announceStop(): void {
+    this.#stopping = true;
+    this.#changed();
+  }
+
+  async #probe(): Promise<void> {
+    if (this.#probing || this.#relays > 0 || this.#listeners.size === 0) return;
+    this.#probing = true;
+    const answers = await desktopAnswers(this.#options.vncSocket);
+    this.#probing = false;
+    this.#setAnswers(answers || this.#relays > 0);
+  }
+
+  #setAnswers(answers: boolean): void {
+    if (answers === this.#answers) return;
+    this.#answers = answers;
+    this.#changed();
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}

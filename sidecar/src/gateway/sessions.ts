@@ -1,0 +1,112 @@
+import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
+import { z } from 'zod';
+import type { SecretStore } from './settings.ts';
+
+/** Cookie names; the prefix makes browsers insist on Secure, Path=/ and no Domain. */
+export const SESSION_COOKIE = '__Host-scipion';
+/** Marks a browser that has logged in before, so that strangers who guess cannot lock its user out. */
+export const DEVICE_COOKIE = '__Host-scipion-known';
+
+const HOUR_MS = 3_600_000;
+/** Without a key, click or page load for this long the user logs in again. Work goes on in the desktop meanwhile. */
+export const SESSION_IDLE_MS = 12 * HOUR_MS;
+/** However busy, the user logs in again after this long. */
+export const SESSION_MAX_MS = 7 * 24 * HOUR_MS;
+export const DEVICE_MAX_MS = 90 * 24 * HOUR_MS;
+
+const tokenSchema = z.strictObject({
+  kind: z.enum(['session', 'device']),
+  id: z.uuid(),
+  createdAt: z.int(),
+  seenAt: z.int(),
+});
+type Token = z.infer<typeof tokenSchema>;
+
+export interface Session {
+  readonly id: string;
+  readonly createdAt: number;
+}
+
+/**
+ * Sessions live in signed cookies, so a restart of the gateway does not log anybody out. The signing key is derived
+ * from the Secret's key *and* the password's hash: a changed password ends every session by itself.
+ */
+export class Sessions {
+  readonly #secrets: SecretStore;
+  readonly #now: () => number;
+  /** Session → last sign of its user, where that is newer than what the cookie says. */
+  readonly #seenAt = new Map<string, number>();
+  /** Sessions that logged out → when their cookie is worthless by age. */
+  readonly #revoked = new Map<string, number>();
+
+  constructor(secrets: SecretStore, now: () => number = Date.now) {
+    this.#secrets = secrets;
+    this.#now = now;
+  }
+
+  /** Value of the cookie of a new session. */
+  open(): string {
+    return this.#seal('session', randomUUID(), this.#now());
+  }
+
+  /** Value of the cookie that recognises this browser at its next login. */
+  markDevice(): string {
+    return this.#seal('device', randomUUID(), this.#now());
+  }
+
+  /** The session a cookie stands for; undefined when it is forged, expired, idle for too long, or logged out. */
+  check(cookie: string | undefined): Session | undefined {
+    const token = this.#unseal(cookie, 'session');
+    if (!token || this.#revoked.has(token.id)) return undefined;
+    const now = this.#now();
+    const seenAt = Math.max(token.seenAt, this.#seenAt.get(token.id) ?? 0);
+    if (now - token.createdAt >= SESSION_MAX_MS || now - seenAt >= SESSION_IDLE_MS) return undefined;
+    return { id: token.id, createdAt: token.createdAt };
+  }
+
+  /** Records a sign of the session's user; returns the cookie that remembers it. */
+  touch(session: Session): string {
+    const now = this.#now();
+    this.#prune(now);
+    this.#seenAt.set(session.id, now);
+    return this.#seal('session', session.id, session.createdAt);
+  }
+
+  revoke(session: Session): void {
+    this.#revoked.set(session.id, session.createdAt + SESSION_MAX_MS);
+    this.#seenAt.delete(session.id);
+  }
+
+  /** Id of a browser that has logged in with the present password before. */
+  knownDevice(cookie: string | undefined): string | undefined {
+    const token = this.#unseal(cookie, 'device');
+    return token && this.#now() - token.createdAt < DEVICE_MAX_MS ? token.id : undefined;
+  }
+
+  #prune(now: number): void {
+    for (const [id, until] of this.#revoked) if (until <= now) this.#revoked.delete(id);
+    for (const [id, at] of this.#seenAt) if (now - at >= SESSION_IDLE_MS) this.#seenAt.delete(id);
+  }
+
+  #sign(body: string): Buffer {
+    const { sessionKey, passwordHash } = this.#secrets.current();
+    const key = createHmac('sha256', sessionKey).update(passwordHash).digest();
+    return createHmac('sha256', key).update(body).digest();
+  }
+
+  #seal(kind: Token['kind'], id: string, createdAt: number): string {
+    const token: Token = { kind, id, createdAt, seenAt: this.#now() };
+    const body = Buffer.from(JSON.stringify(token)).toString('base64url');
+    return `${body}.${this.#sign(body).toString('base64url')}`;
+  }
+
+  #unseal(cookie: string | undefined, kind: Token['kind']): Token | undefined {
+    const [body, signature, ...rest] = cookie?.split('.') ?? [];
+    if (!body || !signature || rest.length > 0) return undefined;
+    const given = Buffer.from(signature, 'base64url');
+    const expected = this.#sign(body);
+    if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
+    const token = tokenSchema.safeParse(JSON.parse(Buffer.from(body, 'base64url').toString('utf8')));
+    return token.success && token.data.kind === kind ? token.data : undefined;
+  }
+}

@@ -1,0 +1,157 @@
+import { createParser } from 'eventsource-parser';
+import { Agent, type Dispatcher, request } from 'undici';
+import { type SyncStatus, syncStatusSchema } from '../../contract/status.ts';
+import type { SyncReachability } from './view.ts';
+
+/** Nothing heard for this long: ask again, in case the other side hangs. */
+const SILENCE_MS = 30_000;
+const RETRY_MS = 1000;
+const POLL_MS = 2000;
+const SAVE_ANSWER_MS = 15_000;
+
+/** What `sync` answered to a request, in a sentence when it did not do it. */
+export type SaveResult = { readonly accepted: true } | { readonly accepted: false; readonly message: string };
+
+class NoEventsError extends Error {}
+
+/**
+ * Follows `sync` on its Unix socket: by its event stream, by polling where there is none. Goes on for ever; `sync`
+ * may come later, end and come back.
+ */
+export class SyncClient {
+  readonly #agent: Agent;
+  readonly #onChange: () => void;
+  readonly #stop = new AbortController();
+  #reachability: SyncReachability = 'starting';
+  #status: SyncStatus | null = null;
+
+  constructor(socketPath: string, onChange: () => void) {
+    this.#agent = new Agent({ connect: { socketPath, timeout: 5000 }, headersTimeout: SILENCE_MS });
+    this.#onChange = onChange;
+  }
+
+  get reachability(): SyncReachability {
+    return this.#reachability;
+  }
+
+  get status(): SyncStatus | null {
+    return this.#status;
+  }
+
+  /** Ends when `close` is called. */
+  async follow(): Promise<void> {
+    const { signal } = this.#stop;
+    let hasEvents = true;
+    while (!signal.aborted) {
+      try {
+        if (hasEvents) await this.#followEvents();
+        else await this.#poll();
+      } catch (error) {
+        if (error instanceof NoEventsError) hasEvents = false;
+        else if (!isSilence(error)) this.#lost();
+      }
+      await pause(hasEvents ? RETRY_MS : POLL_MS, signal);
+    }
+  }
+
+  /** Asks for a save at once; the progress comes with the status. */
+  async saveNow(): Promise<SaveResult> {
+    try {
+      const { statusCode, body } = await this.#request('POST', '/v1/save', SAVE_ANSWER_MS);
+      const text = await body.text();
+      if (statusCode < 300) return { accepted: true };
+      return {
+        accepted: false,
+        message: sentenceOf(text) ?? `The data service refused to save (${statusCode}).`,
+      };
+    } catch {
+      return {
+        accepted: false,
+        message: 'The data service does not answer, so nothing was saved now. It is tried again on its own.',
+      };
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#agent.destroy();
+  }
+
+  #request(method: 'GET' | 'POST', path: string, bodyTimeout: number): Promise<Dispatcher.ResponseData> {
+    return request(`http://sync${path}`, {
+      method,
+      dispatcher: this.#agent,
+      signal: this.#stop.signal,
+      bodyTimeout,
+      headers: { accept: path.endsWith('events') ? 'text/event-stream' : 'application/json' },
+    });
+  }
+
+  async #followEvents(): Promise<void> {
+    const { statusCode, headers, body } = await this.#request('GET', '/v1/events', SILENCE_MS);
+    if (statusCode !== 200 || !String(headers['content-type']).startsWith('text/event-stream')) {
+      await body.dump();
+      throw new NoEventsError(`status ${statusCode}`);
+    }
+    const parser = createParser({
+      onEvent: ({ event, data }) => {
+        if (event === 'status') this.#accept(data);
+      },
+    });
+    const decoder = new TextDecoder();
+    for await (const chunk of body) parser.feed(decoder.decode(chunk as Buffer, { stream: true }));
+    this.#lost();
+  }
+
+  async #poll(): Promise<void> {
+    const { statusCode, body } = await this.#request('GET', '/v1/status', SILENCE_MS);
+    const text = await body.text();
+    if (statusCode === 200) this.#accept(text);
+    else this.#lost();
+  }
+
+  #accept(text: string): void {
+    const parsed = syncStatusSchema.safeParse(JSON.parse(text));
+    if (!parsed.success) {
+      this.#lost();
+      return;
+    }
+    this.#status = parsed.data;
+    this.#reachability = 'up';
+    this.#onChange();
+  }
+
+  #lost(): void {
+    if (this.#reachability !== 'up') return;
+    this.#reachability = 'down';
+    this.#onChange();
+  }
+}
+
+/** A stream that was quiet for long is only opened again; whether `sync` is gone shows then. */
+function isSilence(error: unknown): boolean {
+  return (error as { code?: string }).code === 'UND_ERR_BODY_TIMEOUT';
+}
+
+function sentenceOf(text: string): string | undefined {
+  try {
+    const { message, error } = JSON.parse(text) as { message?: unknown; error?: unknown };
+    return [message, error].find((value) => typeof value === 'string');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Resolves after `ms`, or at once when `signal` aborts. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    function done(): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    }
+    signal.addEventListener('abort', done);
+    if (signal.aborted) done();
+  });
+}

@@ -1,0 +1,47 @@
+import type { SyncStatus } from '../../contract/status.ts';
+
+/**
+ * What the page shows: `progress` while data is not there or the desktop does not answer yet, `desktop`, and the two
+ * of a removal. Decided here and not in the page, so that every open page agrees.
+ */
+export type Screen = 'progress' | 'desktop' | 'saving' | 'saved';
+
+/** `starting`: never reached since the gateway began. */
+export type SyncReachability = 'starting' | 'up' | 'down';
+
+/** Sent to the page as server-sent event `view` and by `GET /view`. */
+export interface GatewayView {
+  readonly instance: string;
+  readonly screen: Screen;
+  readonly sync: SyncReachability;
+  /** The last status that `sync` sent; null before the first. */
+  readonly status: SyncStatus | null;
+  /** Whether the desktop's VNC server answers. */
+  readonly desktopAnswers: boolean;
+  /** The pod is ending: this gateway is about to go, while `sync` still saves. */
+  readonly stopping: boolean;
+  /** ISO 8601, UTC, of the gateway: the page counts from it, whatever the browser's clock says. */
+  readonly time: string;
+}
+
+export interface Observed {
+  readonly sync: SyncReachability;
+  readonly status: SyncStatus | null;
+  readonly desktopAnswers: boolean;
+  /** `RUN_FILES.ready` exists: what counts while `sync` cannot be asked. */
+  readonly readyFile: boolean;
+}
+
+/** Pure: total over everything that can be observed. */
+export function chooseScreen({ sync, status, desktopAnswers, readyFile }: Observed): Screen {
+  switch (status?.phase) {
+    case 'draining':
+    case 'final-saving':
+      return 'saving';
+    case 'drained':
+    case 'stopped':
+      return 'saved';
+  }
+  const isReady = sync === 'up' ? (status?.ready ?? false) : readyFile;
+  return isReady && desktopAnswers ? 'desktop' : 'progress';
+}
