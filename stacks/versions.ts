@@ -15,3 +15,8 @@ export const SCIPION_VERSIONS: Readonly<Record<string, ScipionVersion>> = {
 
 /** Tag of the sidecar image; follows the version of this repository. */
 export const SIDECAR_IMAGE_TAG = '0.1.0';
+
+/** Versions a stack may name, newest first. */
+export const knownVersions = (): readonly string[] => Object.keys(SCIPION_VERSIONS);
+
+export const DEFAULT_VERSION: string = knownVersions()[0] ?? '';

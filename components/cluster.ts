@@ -1,0 +1,120 @@
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import * as k8s from '@kubernetes/client-node';
+import * as pulumi from '@pulumi/pulumi';
+
+/**
+ * The cluster as the hooks see it: with the kubeconfig and context that the Kubernetes provider of the stack uses, so
+ * that a hook needs no network path and no credential of its own.
+ */
+
+/** How a command in a container ended. `lost`: the connection broke before it told. */
+export type ExecResult =
+  | { readonly kind: 'exit'; readonly code: number; readonly stderr: string }
+  | { readonly kind: 'lost' };
+
+export interface Cluster {
+  /** `undefined` where the object does not exist. */
+  pod(namespace: string, name: string): Promise<k8s.V1Pod | undefined>;
+  statefulSet(namespace: string, name: string): Promise<k8s.V1StatefulSet | undefined>;
+  claim(namespace: string, name: string): Promise<k8s.V1PersistentVolumeClaim | undefined>;
+  /** `undefined` also where the user may not read volumes of the cluster. */
+  volume(name: string): Promise<k8s.V1PersistentVolume | undefined>;
+  namespace(name: string): Promise<k8s.V1Namespace | undefined>;
+  scaleToOne(namespace: string, statefulSet: string): Promise<void>;
+  annotateClaim(namespace: string, name: string, annotations: Record<string, string>): Promise<void>;
+  /** Runs a command in a container; each line of its standard output goes to `onLine` as it comes. */
+  exec(target: ExecTarget, onLine: (line: string) => void): Promise<ExecResult>;
+}
+
+export interface ExecTarget {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+  readonly command: readonly string[];
+}
+
+function kubeConfig(): k8s.KubeConfig {
+  const config = new k8s.KubeConfig();
+  const given = pulumi.runtime.getConfig('kubernetes:kubeconfig');
+  if (given === undefined || given === '') config.loadFromDefault();
+  // The provider takes a path or the content itself; only content has a line `clusters:`.
+  else if (/^\s*("?clusters"?\s*:|\{)/m.test(given)) config.loadFromString(given);
+  else config.loadFromFile(given);
+  const context = pulumi.runtime.getConfig('kubernetes:context');
+  if (context) config.setCurrentContext(context);
+  return config;
+}
+
+const isStatus = (error: unknown, ...codes: number[]) =>
+  error instanceof k8s.ApiException && codes.includes(error.code);
+
+async function unless<T>(codes: readonly number[], read: Promise<T>): Promise<T | undefined> {
+  try {
+    return await read;
+  } catch (error) {
+    if (isStatus(error, ...codes)) return undefined;
+    throw error;
+  }
+}
+
+/** @see https://github.com/kubernetes/kubernetes/blob/v1.34.4/staging/src/k8s.io/apimachinery/pkg/util/remotecommand/constants.go */
+function exitCode(status: k8s.V1Status): number {
+  if (status.status === 'Success') return 0;
+  const cause = status.details?.causes?.find(({ reason }) => reason === 'ExitCode');
+  return cause?.message === undefined ? 1 : Number(cause.message);
+}
+
+function lineStream(onLine: (line: string) => void): PassThrough {
+  const stream = new PassThrough({ encoding: 'utf8' });
+  let rest = '';
+  stream.on('data', (chunk: string) => {
+    const lines = `${rest}${chunk}`.split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line.trim() !== '') onLine(line);
+  });
+  return stream;
+}
+
+async function execIn(config: k8s.KubeConfig, target: ExecTarget, onLine: (line: string) => void) {
+  const stderr = new PassThrough();
+  const stderrText = text(stderr);
+  const status = await new Promise<k8s.V1Status | undefined>((resolve, reject) => {
+    const { namespace, pod, container, command } = target;
+    new k8s.Exec(config)
+      .exec(namespace, pod, container, [...command], lineStream(onLine), stderr, null, false, resolve)
+      .then((socket) => {
+        // The status arrives before the close; a close without one is a broken connection.
+        socket.on('close', () => setImmediate(() => resolve(undefined)));
+        socket.on('error', () => resolve(undefined));
+      }, reject);
+  });
+  stderr.end();
+  const result: ExecResult = status
+    ? { kind: 'exit', code: exitCode(status), stderr: (await stderrText).trim() }
+    : { kind: 'lost' };
+  return result;
+}
+
+/** Reads the kubeconfig at the first use, so that a preview needs none. */
+export function connect(): Cluster {
+  const config = kubeConfig();
+  const core = config.makeApiClient(k8s.CoreV1Api);
+  const apps = config.makeApiClient(k8s.AppsV1Api);
+  const mergePatch = k8s.setHeaderOptions('Content-Type', k8s.PatchStrategy.MergePatch);
+  return {
+    pod: (namespace, name) => unless([404], core.readNamespacedPod({ namespace, name })),
+    statefulSet: (namespace, name) => unless([404], apps.readNamespacedStatefulSet({ namespace, name })),
+    claim: (namespace, name) => unless([404], core.readNamespacedPersistentVolumeClaim({ namespace, name })),
+    volume: (name) => unless([403, 404], core.readPersistentVolume({ name })),
+    namespace: (name) => unless([403, 404], core.readNamespace({ name })),
+    scaleToOne: async (namespace, name) => {
+      await apps.patchNamespacedStatefulSet({ namespace, name, body: { spec: { replicas: 1 } } }, mergePatch);
+    },
+    annotateClaim: async (namespace, name, annotations) => {
+      const body = { metadata: { annotations } };
+      await core.patchNamespacedPersistentVolumeClaim({ namespace, name, body }, mergePatch);
+    },
+    exec: (target, onLine) => execIn(config, target, onLine),
+  };
+}

@@ -1,0 +1,145 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as pulumi from '@pulumi/pulumi';
+import { type Cluster, connect, type ExecResult } from './cluster.ts';
+import { DRAINED_ANNOTATION, decideDrain, exitMeaning, type InstanceState } from './drain-decision.ts';
+import { COMMANDS, CONTAINERS, HOOKS, NAMES } from './names.ts';
+
+/**
+ * The final save before a removal, while the pod is fully alive: a hook that throws leaves every object in place.
+ * @see https://www.pulumi.com/docs/iac/concepts/options/hooks/
+ */
+
+export interface DrainOptions {
+  readonly discardUnsavedChanges: boolean;
+  readonly connect?: () => Cluster;
+  readonly log?: (line: string) => void;
+  /** Waiting for a pod that is on its way, in seconds; a start pulls no image that was not there before. */
+  readonly startTimeoutSeconds?: number;
+  readonly pollSeconds?: number;
+}
+
+/** How often a broken connection to the running save is taken up again; a drain that runs already is joined. */
+const MOST_RECONNECTS = 10;
+
+const ADVICE = [
+  'Nothing was removed. What to do: put the cause right (a new token: pulumi config set --secret scipion:projectToken,',
+  'then pulumi up), then remove again. To remove it and lose what is not saved:',
+  'pulumi config set scipion:discardUnsavedChanges true',
+].join('\n');
+
+class DrainError extends Error {
+  override readonly name = 'DrainError';
+  constructor(namespace: string, reason: string) {
+    super(`The work of the instance in namespace ${namespace} could not be saved: ${reason}.\n${ADVICE}`);
+  }
+}
+
+async function inspect(cluster: Cluster, namespace: string): Promise<InstanceState> {
+  const [statefulSet, pod, claim] = await Promise.all([
+    cluster.statefulSet(namespace, NAMES.statefulSet),
+    cluster.pod(namespace, NAMES.pod),
+    cluster.claim(namespace, NAMES.projectVolume),
+  ]);
+  const volumeName = claim?.spec?.volumeName;
+  return { statefulSet, pod, claim, volume: volumeName ? await cluster.volume(volumeName) : undefined };
+}
+
+function runDrain(cluster: Cluster, namespace: string, log: (line: string) => void): Promise<ExecResult> {
+  const command = [COMMANDS.sync, 'drain'];
+  return cluster.exec({ namespace, pod: NAMES.pod, container: CONTAINERS.sync, command }, log);
+}
+
+function failure(result: { code: number; stderr: string }): string {
+  const detail = result.stderr === '' ? '' : ` (${result.stderr.split('\n').slice(-3).join(' ')})`;
+  return `\`sync drain\` ended with code ${result.code}, ${exitMeaning(result.code)}${detail}`;
+}
+
+/**
+ * Returns once everything on the project volume is in the project space and the instance takes no more work, or when
+ * there is provably nothing to save.
+ * @throws DrainError in every other case.
+ */
+export async function drain(namespace: string, options: DrainOptions): Promise<void> {
+  const log = options.log ?? ((line: string) => void pulumi.log.info(line));
+  if (options.discardUnsavedChanges) {
+    log(`Instance ${namespace}: no final save, as scipion:discardUnsavedChanges is true.`);
+    return;
+  }
+  const cluster = (options.connect ?? connect)();
+  const pollSeconds = options.pollSeconds ?? 5;
+  let patience = Math.ceil((options.startTimeoutSeconds ?? 180) / pollSeconds);
+  let reconnects = MOST_RECONNECTS;
+  for (;;) {
+    const decision = decideDrain(await inspect(cluster, namespace));
+    if (decision.kind === 'refuse') throw new DrainError(namespace, decision.reason);
+    if (decision.kind === 'nothing-to-save') {
+      log(`Instance ${namespace}: nothing to save, ${decision.reason}.`);
+      return;
+    }
+    if (decision.kind === 'drain') {
+      const result = await runDrain(cluster, namespace, (line) => log(`Instance ${namespace}: ${line}`));
+      if (result.kind === 'exit' && result.code === 0) break;
+      if (result.kind === 'exit') throw new DrainError(namespace, failure(result));
+      reconnects -= 1;
+      if (reconnects < 0)
+        throw new DrainError(namespace, 'the connection to the running save broke again and again');
+      log(`Instance ${namespace}: the connection to the running save broke, connecting again.`);
+    }
+    if (decision.kind === 'start') {
+      log(`Instance ${namespace} is paused: starting it, so that it can say what is not saved.`);
+      await cluster.scaleToOne(namespace, NAMES.statefulSet);
+    }
+    if (decision.kind === 'wait') {
+      patience -= 1;
+      if (patience < 0) throw new DrainError(namespace, `sync does not run, ${decision.reason}`);
+    }
+    await sleep(pollSeconds * 1000);
+  }
+  await cluster.annotateClaim(namespace, NAMES.projectVolume, {
+    [DRAINED_ANNOTATION]: new Date().toISOString(),
+  });
+  log(`Instance ${namespace}: everything is saved.`);
+}
+
+/** Shape of the inputs that a hook finds in the state of a Kubernetes object. */
+interface ObjectInputs {
+  readonly metadata?: { readonly name?: string; readonly namespace?: string };
+}
+
+/** The namespace as it is in the state, since the configuration may say another one by now. */
+function namespaceOf(args: pulumi.ResourceHookArgs): string {
+  const inputs = (args.oldInputs ?? args.oldOutputs) as ObjectInputs | undefined;
+  const isNamespace = args.type === 'kubernetes:core/v1:Namespace';
+  const found = isNamespace ? inputs?.metadata?.name : inputs?.metadata?.namespace;
+  if (!found)
+    throw new Error(`The state of ${args.urn} names no namespace, so what it holds cannot be saved.`);
+  return found;
+}
+
+/** Registers the hook; call it in every run of the program, also in one that registers no resource. */
+export function drainHook(options: DrainOptions): pulumi.ResourceHook {
+  return new pulumi.ResourceHook(HOOKS.drain, (args) => drain(namespaceOf(args), options));
+}
+
+/**
+ * Refuses to delete a volume or namespace under a running instance. A removal deletes the StatefulSet before; only a
+ * change that replaces the object, e.g. another namespace for the same stack, comes here with the instance running.
+ */
+export async function refuseWhileInUse(
+  what: string,
+  namespace: string,
+  open: () => Cluster = connect,
+): Promise<void> {
+  const statefulSet = await open().statefulSet(namespace, NAMES.statefulSet);
+  if (statefulSet === undefined) return;
+  throw new Error(
+    `${what} is not replaced, since the instance in namespace ${namespace} still uses it and its work would be lost. ` +
+      'Set the changed key back (scipion:namespace?), or remove the instance first: npm run destroy',
+  );
+}
+
+export function inUseHook(open: () => Cluster = connect): pulumi.ResourceHook {
+  return new pulumi.ResourceHook(HOOKS.refuseWhileInUse, (args) =>
+    refuseWhileInUse(`${args.type.split(':').at(-1)} ${args.id}`, namespaceOf(args), open),
+  );
+}

@@ -1,0 +1,35 @@
+import * as k8s from '@pulumi/kubernetes';
+import * as pulumi from '@pulumi/pulumi';
+import type { InstanceConfig } from '../stacks/load.ts';
+import { ingressManifest, serviceManifest } from './manifests/endpoint.ts';
+import { publicOrigin } from './names.ts';
+
+/**
+ * The way from the browser to the gateway. It does not depend on the pod: it is there before, so that the progress
+ * page shows, and stays until the final save is done.
+ */
+
+export interface EndpointArgs {
+  readonly config: InstanceConfig;
+  readonly dependsOn: readonly pulumi.Resource[];
+}
+
+export class Endpoint extends pulumi.ComponentResource {
+  readonly url: string;
+  readonly resources: readonly pulumi.Resource[];
+
+  constructor(name: string, { config, dependsOn }: EndpointArgs, opts?: pulumi.ComponentResourceOptions) {
+    super('scipion:instance:Endpoint', name, {}, opts);
+    const service = new k8s.core.v1.Service(name, serviceManifest(config), {
+      parent: this,
+      dependsOn: [...dependsOn],
+    });
+    const ingress = new k8s.networking.v1.Ingress(name, ingressManifest(config), {
+      parent: this,
+      dependsOn: [...dependsOn, service],
+    });
+    this.url = `${publicOrigin(config.namespace, config.domain, config.publicPort)}/`;
+    this.resources = [service, ingress];
+    this.registerOutputs({ url: this.url });
+  }
+}

@@ -1,0 +1,43 @@
+import { gatewayConfigSchema, syncConfigSchema } from '../../sidecar/contract/config.ts';
+import { CONFIG_FILES } from '../../sidecar/contract/paths.ts';
+import type { InstanceConfig } from '../../stacks/load.ts';
+import { NAMES, publicOrigin } from '../names.ts';
+import { metadata } from './metadata.ts';
+
+/** Configuration of `sync` and `gateway`, checked against the schemas that they read it with. */
+
+/** The key of a mounted ConfigMap is the name of its file. */
+const fileName = (path: string) => path.slice(path.lastIndexOf('/') + 1);
+
+const document = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+
+export function syncConfig(config: InstanceConfig) {
+  const host = config.onedataHost;
+  return syncConfigSchema.parse({
+    instance: `${config.namespace}/${config.stack}`,
+    source: { host, spaceId: config.sourceSpaceId },
+    project: { host, spaceId: config.projectSpaceId },
+    autosaveIntervalSeconds: config.autosaveInterval,
+    graceSeconds: config.finalSaveGrace,
+    ...(config.onedataCertificateAuthorities === undefined
+      ? {}
+      : { certificateAuthorities: config.onedataCertificateAuthorities }),
+  });
+}
+
+export function gatewayConfig(config: InstanceConfig) {
+  return gatewayConfigSchema.parse({
+    instance: config.namespace,
+    publicOrigin: publicOrigin(config.namespace, config.domain, config.publicPort),
+  });
+}
+
+export function configMapManifest(config: InstanceConfig) {
+  return {
+    metadata: metadata(config, NAMES.configMap, 'sync'),
+    data: {
+      [fileName(CONFIG_FILES.sync)]: document(syncConfig(config)),
+      [fileName(CONFIG_FILES.gateway)]: document(gatewayConfig(config)),
+    },
+  };
+}

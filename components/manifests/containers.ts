@@ -1,0 +1,153 @@
+import {
+  CONFIG_FILES,
+  DESKTOP_PATHS,
+  GATEWAY_SECRET_DIRECTORY,
+  ONEDATA_SECRET_DIRECTORY,
+  PORTS,
+  RUN_DIRECTORY,
+  SYNC_PATHS,
+  VOLUME_FOLDERS,
+} from '../../sidecar/contract/paths.ts';
+import type { InstanceConfig } from '../../stacks/load.ts';
+import { SCIPION_VERSIONS, SIDECAR_IMAGE_TAG } from '../../stacks/versions.ts';
+import { COMMANDS, CONTAINERS, PORT_NAMES } from '../names.ts';
+import { containerResources } from './resources.ts';
+
+/** The containers of the pod, in the order in which they start. Every one fits Pod Security `restricted`. */
+
+/** Volumes of the pod by the name that containers mount them with. */
+export const POD_VOLUMES = {
+  source: 'source',
+  project: 'project',
+  config: 'config',
+  onedata: 'onedata-tokens',
+  gateway: 'gateway-credentials',
+  run: 'run',
+  home: 'home',
+  desktopTemporary: 'desktop-tmp',
+  syncTemporary: 'sync-tmp',
+  gatewayTemporary: 'gateway-tmp',
+} as const;
+
+const DESKTOP_HOME = '/home/scipion';
+
+const CONTAINER_SECURITY = {
+  runAsNonRoot: true,
+  runAsUser: 1000,
+  runAsGroup: 1000,
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  capabilities: { drop: ['ALL'] },
+  seccompProfile: { type: 'RuntimeDefault' },
+};
+
+const directoryOf = (path: string) => path.slice(0, path.lastIndexOf('/'));
+
+const mount = (name: string, mountPath: string) => ({ name, mountPath });
+const readOnlyMount = (name: string, mountPath: string) => ({ name, mountPath, readOnly: true });
+
+const configMount = readOnlyMount(POD_VOLUMES.config, directoryOf(CONFIG_FILES.sync));
+const wholeVolumeMounts = [
+  mount(POD_VOLUMES.source, SYNC_PATHS.sourceVolume),
+  mount(POD_VOLUMES.project, SYNC_PATHS.projectVolume),
+];
+
+/** Asks one of the two plain HTTP endpoints that serve probes and metrics. */
+const probe = (path: string, port: string, periodSeconds: number, failureThreshold: number) => ({
+  httpGet: { path, port },
+  periodSeconds,
+  timeoutSeconds: 5,
+  failureThreshold,
+});
+
+function images(config: InstanceConfig) {
+  const tag = SCIPION_VERSIONS[config.version]?.imageTag ?? config.version;
+  return {
+    desktop: config.desktopImage ?? `${config.imageRepository}/desktop:${tag}`,
+    sidecar: config.sidecarImage ?? `${config.imageRepository}/sidecar:${SIDECAR_IMAGE_TAG}`,
+  };
+}
+
+function container(config: InstanceConfig, name: string, image: string) {
+  return {
+    name,
+    image,
+    imagePullPolicy: config.imagePullPolicy,
+    securityContext: CONTAINER_SECURITY,
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+  };
+}
+
+/** Makes the folders on the volumes before the desktop mounts them as sub-paths; the kubelet would make them for root. */
+function prepareContainer(config: InstanceConfig) {
+  return {
+    ...container(config, CONTAINERS.prepare, images(config).sidecar),
+    command: [COMMANDS.sync, 'prepare'],
+    resources: containerResources(config).sync,
+    volumeMounts: [...wholeVolumeMounts, mount(POD_VOLUMES.syncTemporary, '/tmp')],
+  };
+}
+
+/** First of the sidecars, so the last to stop: it saves when nothing writes any more. */
+function syncContainer(config: InstanceConfig) {
+  return {
+    ...container(config, CONTAINERS.sync, images(config).sidecar),
+    restartPolicy: 'Always',
+    command: [COMMANDS.sync, 'run'],
+    ports: [{ name: PORT_NAMES.syncProbes, containerPort: PORTS.syncProbes }],
+    // Liveness alone: the page that tells what is wrong must be reachable while the data is not.
+    livenessProbe: probe('/livez', PORT_NAMES.syncProbes, 20, 6),
+    resources: containerResources(config).sync,
+    volumeMounts: [
+      ...wholeVolumeMounts,
+      configMount,
+      readOnlyMount(POD_VOLUMES.onedata, ONEDATA_SECRET_DIRECTORY),
+      mount(POD_VOLUMES.run, RUN_DIRECTORY),
+      mount(POD_VOLUMES.syncTemporary, '/tmp'),
+    ],
+  };
+}
+
+/** The web front. It holds no Onedata token and no volume. */
+function gatewayContainer(config: InstanceConfig) {
+  return {
+    ...container(config, CONTAINERS.gateway, images(config).sidecar),
+    restartPolicy: 'Always',
+    command: [COMMANDS.gateway],
+    ports: [
+      { name: PORT_NAMES.gateway, containerPort: PORTS.gateway },
+      { name: PORT_NAMES.gatewayProbes, containerPort: PORTS.gatewayProbes },
+    ],
+    readinessProbe: probe('/readyz', PORT_NAMES.gatewayProbes, 2, 3),
+    livenessProbe: probe('/livez', PORT_NAMES.gatewayProbes, 20, 3),
+    resources: containerResources(config).gateway,
+    volumeMounts: [
+      configMount,
+      readOnlyMount(POD_VOLUMES.gateway, GATEWAY_SECRET_DIRECTORY),
+      mount(POD_VOLUMES.run, RUN_DIRECTORY),
+      mount(POD_VOLUMES.gatewayTemporary, '/tmp'),
+    ],
+  };
+}
+
+function desktopContainer(config: InstanceConfig) {
+  return {
+    ...container(config, CONTAINERS.desktop, images(config).desktop),
+    resources: containerResources(config).desktop,
+    volumeMounts: [
+      { ...readOnlyMount(POD_VOLUMES.source, DESKTOP_PATHS.source), subPath: VOLUME_FOLDERS.data },
+      { ...mount(POD_VOLUMES.project, DESKTOP_PATHS.project), subPath: VOLUME_FOLDERS.data },
+      mount(POD_VOLUMES.run, RUN_DIRECTORY),
+      mount(POD_VOLUMES.home, DESKTOP_HOME),
+      mount(POD_VOLUMES.desktopTemporary, '/tmp'),
+    ],
+  };
+}
+
+export const initContainers = (config: InstanceConfig) => [
+  prepareContainer(config),
+  syncContainer(config),
+  gatewayContainer(config),
+];
+
+export const mainContainers = (config: InstanceConfig) => [desktopContainer(config)];

@@ -1,0 +1,50 @@
+import type { InstanceConfig } from '../../stacks/load.ts';
+
+/** Labels and annotations that every object carries. */
+
+export const ANNOTATION_PREFIX = 'scipion-instances.org';
+
+export interface Metadata {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly labels: Record<string, string>;
+  readonly annotations?: Record<string, string>;
+}
+
+/** Select the pod by these; they never change, as a StatefulSet's selector cannot. */
+export function selectorLabels(config: Pick<InstanceConfig, 'namespace'>): Record<string, string> {
+  return {
+    'app.kubernetes.io/name': 'scipion',
+    'app.kubernetes.io/instance': config.namespace,
+    'app.kubernetes.io/component': 'desktop',
+  };
+}
+
+/** @param component the part of the instance an object belongs to, e.g. `network`. */
+export function labels(
+  config: Pick<InstanceConfig, 'namespace' | 'version'>,
+  component: string,
+): Record<string, string> {
+  return {
+    ...selectorLabels(config),
+    'app.kubernetes.io/component': component,
+    'app.kubernetes.io/version': config.version,
+    'app.kubernetes.io/part-of': 'scipion-instances',
+    'app.kubernetes.io/managed-by': 'pulumi',
+  };
+}
+
+/** Metadata of an object inside the namespace of the instance. */
+export function metadata(
+  config: Pick<InstanceConfig, 'namespace' | 'version'>,
+  name: string,
+  component: string,
+  annotations?: Record<string, string>,
+): Metadata & { readonly namespace: string } {
+  return {
+    name,
+    namespace: config.namespace,
+    labels: labels(config, component),
+    ...(annotations && Object.keys(annotations).length > 0 ? { annotations } : {}),
+  };
+}

@@ -1,0 +1,51 @@
+import type { InstanceConfig } from '../../stacks/load.ts';
+import { cpuQuantity, mebibytesQuantity, parseSizeBytes } from '../../stacks/units.ts';
+
+/**
+ * Shares of the three containers in what the stack asks for. The sums are exactly the stack's numbers, so that an
+ * instance of 10 guaranteed and 14 limit CPUs takes these and no more of the quota.
+ */
+
+const MEBIBYTE = 2 ** 20;
+/** Buffers of transfers and SQLite copies are bounded; the same for guarantee and limit, so that the node never evicts it first. */
+const SYNC_MEMORY = 512 * MEBIBYTE;
+/** Node.js with a scrypt hash of 16 MiB at a time. */
+const GATEWAY_MEMORY = 192 * MEBIBYTE;
+
+const clamp = (value: number, least: number, most: number) =>
+  Math.min(most, Math.max(least, Math.round(value)));
+
+interface CpuShares {
+  readonly sync: number;
+  readonly gateway: number;
+  readonly desktop: number;
+}
+
+const withRest = (total: number, sync: number, gateway: number): CpuShares => ({
+  sync,
+  gateway,
+  desktop: total - sync - gateway,
+});
+
+const guaranteedShares = (total: number) => withRest(total, clamp(total / 10, 50, 250), 25);
+const limitShares = (total: number) =>
+  withRest(total, clamp(total / 4, 100, 2000), clamp(total / 10, 50, 500));
+
+function requirements(requestMillis: number, limitMillis: number, memory: string) {
+  return {
+    requests: { cpu: cpuQuantity(requestMillis), memory },
+    limits: { cpu: cpuQuantity(Math.max(requestMillis, limitMillis)), memory },
+  };
+}
+
+/** Kubernetes resource requirements of each container. */
+export function containerResources(config: Pick<InstanceConfig, 'cpuGuaranteed' | 'cpuLimit' | 'memory'>) {
+  const requests = guaranteedShares(config.cpuGuaranteed);
+  const limits = limitShares(config.cpuLimit);
+  const desktopMemory = (parseSizeBytes(config.memory) ?? 0) - SYNC_MEMORY - GATEWAY_MEMORY;
+  return {
+    sync: requirements(requests.sync, limits.sync, mebibytesQuantity(SYNC_MEMORY)),
+    gateway: requirements(requests.gateway, limits.gateway, mebibytesQuantity(GATEWAY_MEMORY)),
+    desktop: requirements(requests.desktop, limits.desktop, mebibytesQuantity(desktopMemory)),
+  };
+}

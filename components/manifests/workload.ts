@@ -1,0 +1,91 @@
+import type { InstanceConfig } from '../../stacks/load.ts';
+import { CONTAINERS, NAMES } from '../names.ts';
+import { initContainers, mainContainers, POD_VOLUMES } from './containers.ts';
+import { labels, metadata, selectorLabels } from './metadata.ts';
+
+/**
+ * The StatefulSet. Not a Deployment: that starts a second pod while the first still saves, and both write the project.
+ */
+
+/** Keep autoscalers from ending a session; a drained node still can, and the grace of the final save is for that. */
+const KEEP_RUNNING = {
+  'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
+  'karpenter.sh/do-not-disrupt': 'true',
+};
+
+export function serviceAccountManifest(config: InstanceConfig) {
+  return {
+    metadata: metadata(config, NAMES.serviceAccount, 'desktop'),
+    automountServiceAccountToken: false,
+  };
+}
+
+/** Owner may read, as Kubernetes writes it: a number. `fsGroup` makes the group a reader too, which is uid 1000's. */
+const SECRET_MODE = 0o400;
+
+function podVolumes(config: InstanceConfig) {
+  const claim = (name: string, claimName: string) => ({ name, persistentVolumeClaim: { claimName } });
+  const secret = (name: string, secretName: string) => ({
+    name,
+    secret: { secretName, defaultMode: SECRET_MODE },
+  });
+  const empty = [
+    POD_VOLUMES.run,
+    POD_VOLUMES.home,
+    POD_VOLUMES.desktopTemporary,
+    POD_VOLUMES.syncTemporary,
+    POD_VOLUMES.gatewayTemporary,
+  ];
+  return [
+    claim(POD_VOLUMES.source, NAMES.sourceVolume),
+    claim(POD_VOLUMES.project, NAMES.projectVolume),
+    { name: POD_VOLUMES.config, configMap: { name: NAMES.configMap } },
+    secret(POD_VOLUMES.onedata, config.onedataSecret ?? NAMES.onedataSecret),
+    secret(POD_VOLUMES.gateway, NAMES.gatewaySecret),
+    ...empty.map((name) => ({ name, emptyDir: {} })),
+  ];
+}
+
+function podSpec(config: InstanceConfig) {
+  return {
+    serviceAccountName: NAMES.serviceAccount,
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    shareProcessNamespace: false,
+    terminationGracePeriodSeconds: config.finalSaveGrace,
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: 1000,
+      runAsGroup: 1000,
+      fsGroup: 1000,
+      // Walking a volume of many files at each start would take longer than the start itself.
+      fsGroupChangePolicy: 'OnRootMismatch',
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    ...(config.imagePullSecret === undefined ? {} : { imagePullSecrets: [{ name: config.imagePullSecret }] }),
+    initContainers: initContainers(config),
+    containers: mainContainers(config),
+    volumes: podVolumes(config),
+  };
+}
+
+export function statefulSetManifest(config: InstanceConfig) {
+  return {
+    metadata: metadata(config, NAMES.statefulSet, 'desktop'),
+    spec: {
+      replicas: config.paused ? 0 : 1,
+      serviceName: NAMES.service,
+      podManagementPolicy: 'Parallel',
+      // A changed template waits for the next restart: `pulumi up` never ends a running session.
+      updateStrategy: { type: 'OnDelete' },
+      selector: { matchLabels: selectorLabels(config) },
+      template: {
+        metadata: {
+          labels: labels(config, 'desktop'),
+          annotations: { ...KEEP_RUNNING, 'kubectl.kubernetes.io/default-container': CONTAINERS.desktop },
+        },
+        spec: podSpec(config),
+      },
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import * as pulumi from '@pulumi/pulumi';
+import type { InstanceConfig } from '../stacks/load.ts';
+import { claimHook } from './claim-namespace.ts';
+import { drainHook, inUseHook } from './drain.ts';
+import { Endpoint } from './endpoint.ts';
+import { GatewayCredentials } from './gateway-credentials.ts';
+import { InstanceNamespace } from './instance-namespace.ts';
+import { nextSteps } from './manifests/commands.ts';
+import { NetworkIsolation } from './network-isolation.ts';
+import { OnedataCredentials } from './onedata-credentials.ts';
+import { Volumes } from './volumes.ts';
+import { Workload } from './workload.ts';
+
+/** What a stack shows after `pulumi up`; the password only with `--show-secrets`. */
+export interface InstanceOutputs {
+  readonly url: string;
+  readonly namespace: string;
+  readonly desktopPassword: pulumi.Output<string>;
+  readonly passwordCommand: string;
+  readonly statusCommand: string;
+  readonly saveCommand: string;
+  readonly restartCommand: string;
+  readonly removeCommand: string;
+}
+
+/**
+ * One scientist's Scipion desktop with both Onedata spaces beside it.
+ *
+ * Children: namespace, onedata and gateway credentials, volumes, network isolation, endpoint, workload.
+ * A removal saves the project to its space, then deletes all of them; the spaces stay.
+ */
+export class ScipionInstance extends pulumi.ComponentResource {
+  readonly outputs: InstanceOutputs;
+
+  constructor(name: string, config: InstanceConfig, opts?: pulumi.ComponentResourceOptions) {
+    super('scipion:instance:ScipionInstance', name, {}, opts);
+    const parent = { parent: this };
+    const inUse = inUseHook();
+    const namespace = new InstanceNamespace(
+      `${name}-namespace`,
+      { config, claimHook: claimHook(config.namespace), inUseHook: inUse },
+      parent,
+    );
+    const inside = { config, dependsOn: namespace.resources };
+    const onedata = new OnedataCredentials(`${name}-onedata`, inside, parent);
+    const gateway = new GatewayCredentials(`${name}-gateway`, inside, parent);
+    const volumes = new Volumes(`${name}-volume`, { ...inside, inUseHook: inUse }, parent);
+    const network = new NetworkIsolation(`${name}-network`, inside, parent);
+    const endpoint = new Endpoint(`${name}-endpoint`, inside, parent);
+    const others = [onedata, gateway, volumes, network, endpoint].flatMap(({ resources }) => resources);
+    new Workload(
+      `${name}-workload`,
+      { config, namespace: namespace.resources, dependsOn: others, drainHook: drainHook(config) },
+      parent,
+    );
+    this.outputs = outputsOf(config, endpoint.url, gateway.password);
+    this.registerOutputs({ url: endpoint.url, namespace: config.namespace });
+  }
+}
+
+function outputsOf(config: InstanceConfig, url: string, password: pulumi.Output<string>): InstanceOutputs {
+  const steps = nextSteps(config);
+  return {
+    url,
+    namespace: config.namespace,
+    desktopPassword: pulumi.secret(password),
+    passwordCommand: steps.password,
+    statusCommand: steps.status,
+    saveCommand: steps.save,
+    restartCommand: steps.restart,
+    removeCommand: steps.remove,
+  };
+}

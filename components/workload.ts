@@ -1,0 +1,43 @@
+import * as k8s from '@pulumi/kubernetes';
+import * as pulumi from '@pulumi/pulumi';
+import type { InstanceConfig } from '../stacks/load.ts';
+import { configMapManifest } from './manifests/config-map.ts';
+import { serviceAccountManifest, statefulSetManifest } from './manifests/workload.ts';
+
+/**
+ * The pod and what only it needs. The StatefulSet depends on everything else of the instance, so it is created last,
+ * and deleted first and alone: while its hook saves, and while its pod ends, all else is in place.
+ */
+
+export interface WorkloadArgs {
+  readonly config: InstanceConfig;
+  /** The namespace, which ConfigMap and ServiceAccount need. */
+  readonly namespace: readonly pulumi.Resource[];
+  /** Everything else of the instance. */
+  readonly dependsOn: readonly pulumi.Resource[];
+  /** Saves before the StatefulSet is deleted. */
+  readonly drainHook: pulumi.ResourceHook;
+}
+
+/** For the kubelet to clean up once the grace is over, and for the controllers to notice. */
+const DELETE_MARGIN_SECONDS = 300;
+
+export class Workload extends pulumi.ComponentResource {
+  readonly statefulSet: k8s.apps.v1.StatefulSet;
+
+  constructor(name: string, args: WorkloadArgs, opts?: pulumi.ComponentResourceOptions) {
+    super('scipion:instance:Workload', name, {}, opts);
+    const { config, namespace } = args;
+    const first = { parent: this, dependsOn: [...namespace] };
+    const configMap = new k8s.core.v1.ConfigMap(name, configMapManifest(config), first);
+    const account = new k8s.core.v1.ServiceAccount(name, serviceAccountManifest(config), first);
+    this.statefulSet = new k8s.apps.v1.StatefulSet(name, statefulSetManifest(config), {
+      parent: this,
+      dependsOn: [...namespace, ...args.dependsOn, configMap, account],
+      hooks: { beforeDelete: [args.drainHook] },
+      // Because a delete that is given up while the pod still saves would let the next step remove its volumes.
+      customTimeouts: { delete: `${config.finalSaveGrace + DELETE_MARGIN_SECONDS}s` },
+    });
+    this.registerOutputs();
+  }
+}
