@@ -1,0 +1,76 @@
+import type { GatewayView } from '../../src/gateway/view.ts';
+import { DesktopScreen } from './desktop-screen.ts';
+import { element, setText } from './dom.ts';
+import { followView } from './feed.ts';
+import { renderProgress } from './progress-screen.ts';
+import { titleOf } from './texts.ts';
+import { Toolbar } from './toolbar.ts';
+
+const TICK_MS = 1000;
+const TOUCH_EVERY_MS = 5 * 60_000;
+
+const desktop = new DesktopScreen();
+const toolbar = new Toolbar(() => desktop.focus());
+let latest: GatewayView | undefined;
+let clockOffsetMs = 0;
+let isLost = false;
+
+/** A desktop that is open stays: a restart of it is shown over its last picture, not as a step back. */
+function showsDesktop(view: GatewayView): boolean {
+  if (view.screen === 'desktop') return true;
+  return (
+    desktop.isShown && view.screen === 'progress' && (view.sync !== 'up' || (view.status?.ready ?? false))
+  );
+}
+
+function render(): void {
+  if (!latest) return;
+  const now = Date.now() + clockOffsetMs;
+  const withDesktop = showsDesktop(latest);
+  document.body.dataset.screen = withDesktop ? 'desktop' : latest.screen;
+  element('progress-screen').hidden = withDesktop;
+  document.title = titleOf(latest);
+  if (withDesktop) {
+    desktop.show();
+    toolbar.render(latest, now);
+    return;
+  }
+  desktop.hide();
+  renderProgress(latest, now);
+  if (isLost && !latest.stopping) {
+    setText(element('headline'), 'This page lost its connection');
+    setText(
+      element('lead'),
+      'The instance cannot be reached from here at the moment. This page keeps trying.',
+    );
+    element('spinner').hidden = false;
+  }
+}
+
+/** Tells the gateway that somebody is there; without such signs for hours the session ends. */
+function reportPresence(): void {
+  let reportedAt = performance.now();
+  const report = () => {
+    if (performance.now() - reportedAt < TOUCH_EVERY_MS) return;
+    reportedAt = performance.now();
+    void fetch('/session/touch', { method: 'POST' }).catch(() => undefined);
+  };
+  for (const type of ['keydown', 'pointerdown', 'wheel']) {
+    window.addEventListener(type, report, { capture: true, passive: true });
+  }
+}
+
+followView({
+  onView(view) {
+    latest = view;
+    isLost = false;
+    clockOffsetMs = Date.parse(view.time) - Date.now();
+    render();
+  },
+  onLost() {
+    isLost = true;
+    render();
+  },
+});
+setInterval(render, TICK_MS);
+reportPresence();

@@ -1,0 +1,165 @@
+import RFB from '@novnc/novnc';
+import { Clipboard } from './clipboard.ts';
+import { element, setText } from './dom.ts';
+import { goToLogin } from './feed.ts';
+import { plural } from './format.ts';
+
+const FIRST_RETRY_MS = 500;
+const LONGEST_RETRY_MS = 8000;
+/** A drop that is mended faster than this is not worth a word. */
+const OVERLAY_AFTER_MS = 300;
+
+/** The remote desktop: one connection at a time, opened again whenever it drops, until `hide`. */
+export class DesktopScreen {
+  readonly #target = element('desktop');
+  readonly #overlay = element('overlay');
+  #connection: RFB | undefined;
+  #isShown = false;
+  #isConnected = false;
+  #attempts = 0;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  #overlayTimer: ReturnType<typeof setTimeout> | undefined;
+  #countdown: ReturnType<typeof setInterval> | undefined;
+
+  constructor() {
+    const clipboard = new Clipboard(() => this.#connection);
+    this.#onClipboard = (text) => void clipboard.received(text);
+    element('overlay-retry').addEventListener('click', () => this.#retryNow());
+    window.addEventListener('online', () => this.#retryNow());
+    document.addEventListener('visibilitychange', () => {
+      if (document.visibilityState === 'visible') this.#retryNow();
+    });
+  }
+
+  readonly #onClipboard: (text: string) => void;
+
+  get isShown(): boolean {
+    return this.#isShown;
+  }
+
+  show(): void {
+    if (this.#isShown) return;
+    this.#isShown = true;
+    element('desktop-screen').hidden = false;
+    this.#connect();
+  }
+
+  hide(): void {
+    if (!this.#isShown) return;
+    this.#isShown = false;
+    element('desktop-screen').hidden = true;
+    this.#clearTimers();
+    this.#overlay.hidden = true;
+    this.#connection?.disconnect();
+    this.#connection = undefined;
+    this.#target.replaceChildren();
+  }
+
+  focus(): void {
+    this.#connection?.focus({ preventScroll: true });
+  }
+
+  #connect(): void {
+    this.#clearRetry();
+    const url = new URL('/desktop', location.href);
+    url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
+    const connection = new RFB(this.#target, url.href, { shared: true, wsProtocols: ['binary'] });
+    this.#connection = connection;
+    connection.background = 'transparent';
+    connection.resizeSession = true;
+    connection.scaleViewport = true;
+    connection.addEventListener('connect', () => this.#connected(connection));
+    connection.addEventListener('clipboard', ({ detail }) => this.#onClipboard(detail.text));
+    connection.addEventListener('disconnect', () => {
+      if (connection === this.#connection) void this.#dropped();
+    });
+  }
+
+  #connected(connection: RFB): void {
+    this.#isConnected = true;
+    this.#attempts = 0;
+    this.#clearTimers();
+    this.#overlay.hidden = true;
+    for (const stale of this.#target.querySelectorAll('.last-picture')) stale.remove();
+    document.body.dataset.desktop = 'connected';
+    if (document.activeElement === document.body || this.#overlay.contains(document.activeElement)) {
+      connection.focus({ preventScroll: true });
+    }
+    this.#rememberCanvas();
+  }
+
+  #canvas: HTMLCanvasElement | null = null;
+
+  #rememberCanvas(): void {
+    this.#canvas = this.#target.querySelector('canvas');
+  }
+
+  /** noVNC takes its canvas away at once; the last picture stays behind the overlay, so that nobody loses the place. */
+  #keepPicture(): void {
+    const canvas = this.#canvas;
+    this.#canvas = null;
+    if (!canvas || canvas.width === 0) return;
+    const copy = document.createElement('canvas');
+    copy.className = 'last-picture';
+    copy.width = canvas.width;
+    copy.height = canvas.height;
+    copy.getContext('2d')?.drawImage(canvas, 0, 0);
+    this.#target.replaceChildren(copy);
+  }
+
+  async #dropped(): Promise<void> {
+    document.body.dataset.desktop = 'disconnected';
+    if (!this.#isShown) return;
+    if (this.#isConnected) this.#keepPicture();
+    this.#isConnected = false;
+    this.#connection = undefined;
+    this.#overlayTimer ??= setTimeout(() => {
+      this.#overlay.hidden = false;
+    }, OVERLAY_AFTER_MS);
+    const delay = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#attempts);
+    this.#attempts += 1;
+    this.#scheduleRetry(delay);
+    const status = await fetch('/session').then(
+      (answer) => answer.status,
+      () => 0,
+    );
+    if (status === 401) goToLogin();
+    const reason =
+      status === 0
+        ? 'This instance cannot be reached from here. Check your network.'
+        : 'Your desktop goes on running, with everything that is open in it.';
+    setText(element('overlay-text'), reason);
+  }
+
+  #scheduleRetry(delayMs: number): void {
+    this.#clearRetry();
+    const at = performance.now() + delayMs;
+    this.#retryTimer = setTimeout(() => this.#connect(), delayMs);
+    const show = () => {
+      const seconds = Math.ceil((at - performance.now()) / 1000);
+      setText(
+        element('overlay-attempt'),
+        seconds > 1 ? `Next attempt in ${plural(seconds, 'second')}.` : 'Trying…',
+      );
+    };
+    show();
+    this.#countdown = setInterval(show, 500);
+  }
+
+  /** Does nothing while a connection is open or being opened. */
+  #retryNow(): void {
+    if (this.#isShown && this.#retryTimer !== undefined) this.#connect();
+  }
+
+  #clearRetry(): void {
+    clearTimeout(this.#retryTimer);
+    clearInterval(this.#countdown);
+    this.#retryTimer = undefined;
+  }
+
+  #clearTimers(): void {
+    this.#clearRetry();
+    clearTimeout(this.#overlayTimer);
+    this.#overlayTimer = undefined;
+  }
+}

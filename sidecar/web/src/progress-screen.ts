@@ -1,0 +1,62 @@
+import type { Transfer } from '../../contract/status.ts';
+import type { GatewayView } from '../../src/gateway/view.ts';
+import { element, setText, textElement } from './dom.ts';
+import { headlineOf, problemText, transferText } from './texts.ts';
+
+/** Draws everything that is not the desktop: copying, problems, removal. */
+export function renderProgress(view: GatewayView, now: number): void {
+  const headline = headlineOf(view);
+  setText(element('headline'), headline.title);
+  setText(element('lead'), headline.lead);
+  setText(element('foot'), headline.foot);
+  element('spinner').hidden = !headline.isBusy;
+  element('transfers').hidden = !headline.showTransfers;
+  // A removal saves the projects; the raw data is not part of it.
+  element('source').hidden = view.screen === 'saving';
+  if (view.status) {
+    renderTransfer('source', view.status.source);
+    renderTransfer('project', view.status.project);
+  }
+  renderProblems(view, now);
+}
+
+function renderTransfer(id: 'source' | 'project', transfer: Transfer): void {
+  const { state, figures, share, kind } = transferText(transfer);
+  const section = element(id);
+  section.dataset.kind = kind;
+  const part = (name: string) => section.querySelector(`[data-part="${name}"]`);
+  const bar = part('bar') as HTMLProgressElement;
+  if (share === null) bar.removeAttribute('value');
+  else bar.value = share;
+  bar.setAttribute('aria-valuetext', [state, ...figures].join(', '));
+  const stateElement = part('state');
+  if (stateElement) setText(stateElement, state);
+  part('figures')?.replaceChildren(...figures.map((figure) => textElement('span', 'figure', figure)));
+}
+
+function renderProblems(view: GatewayView, now: number): void {
+  const list = element('problems');
+  const problems = view.status?.problems ?? [];
+  const keys = problems.map(({ code, space }) => `${code}/${space ?? ''}`);
+  // The list is a live region: it is built anew only when a problem comes or goes, else the texts are updated.
+  if (list.dataset.keys !== keys.join(' ')) {
+    list.dataset.keys = keys.join(' ');
+    list.replaceChildren(...problems.map(() => problemElement()));
+  }
+  problems.forEach((problem, index) => {
+    const { where, message, retry } = problemText(problem, now);
+    const [title, text, next] = list.children[index]?.children ?? [];
+    if (title) setText(title, where);
+    if (text) setText(text, message);
+    if (next) setText(next, retry);
+  });
+}
+
+function problemElement(): HTMLElement {
+  const made = textElement('article', 'problem', '');
+  const next = textElement('p', 'hint', '');
+  // It counts down; read aloud each second it would drown everything else.
+  next.setAttribute('aria-live', 'off');
+  made.append(textElement('h3', '', ''), textElement('p', '', ''), next);
+  return made;
+}
