@@ -65,7 +65,6 @@ export function loadPages(webDirectory: string, instance: string): Pages {
         notice,
         noticeKind: notice === '' ? 'none' : isError ? 'error' : 'info',
         waitSeconds: String(waitSeconds),
-        passwordInvalid: String(isError && waitSeconds === 0),
       }),
     app: () => fillTemplate(app, { instance }),
     message: (title, text) => fillTemplate(message, { instance, title, text }),
