@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { hashPassword } from '../../../contract/password-hash.ts';
+import { createGateway, type Gateway } from '../../../src/gateway/gateway.ts';
+import { openSecretStore } from '../../../src/gateway/settings.ts';
+import { buildWeb } from '../../../web/build.ts';
+
+export const PASSWORD = 'a long passphrase, with spaces & signs: ünïcode';
+
+export interface RunningGateway {
+  readonly gateway: Gateway;
+  readonly origin: string;
+  readonly probesOrigin: string;
+  readonly syncSocket: string;
+  readonly vncSocket: string;
+  readonly readyFile: string;
+  /** Everything that was logged, as JSON lines. */
+  readonly log: string[];
+  setPassword(password: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port was given');
+  return address.port;
+}
+
+/** A gateway on loopback with a folder of its own for sockets, Secret and pages. */
+export async function startGateway(
+  options: { now?: () => number; pingEveryMs?: number } = {},
+): Promise<RunningGateway> {
+  const directory = await mkdtemp(join(tmpdir(), 'gateway-test-'));
+  const secretDirectory = join(directory, 'secret');
+  const webDirectory = join(directory, 'web');
+  await mkdir(secretDirectory);
+  const setPassword = (password: string) =>
+    writeFile(join(secretDirectory, 'password-hash'), hashPassword(password));
+  await setPassword(PASSWORD);
+  await writeFile(join(secretDirectory, 'session-key'), randomBytes(32).toString('base64'));
+  await buildWeb(webDirectory);
+  const [port, probesPort] = [await freePort(), await freePort()];
+  const origin = `http://localhost:${port}`;
+  const paths = {
+    syncSocket: join(directory, 'sync.sock'),
+    vncSocket: join(directory, 'vnc.sock'),
+    readyFile: join(directory, 'ready'),
+  };
+  const log: string[] = [];
+  const gateway = await createGateway({
+    config: { instance: 'demo', publicOrigin: origin },
+    secrets: openSecretStore(secretDirectory, () => undefined),
+    webDirectory,
+    logger: pino({ level: 'info' }, { write: (line) => void log.push(line) }),
+    ...paths,
+    ...options,
+  });
+  await gateway.listen({ host: '127.0.0.1', port, probesPort });
+  return {
+    gateway,
+    origin,
+    probesOrigin: `http://localhost:${probesPort}`,
+    ...paths,
+    log,
+    setPassword,
+    async stop() {
+      await gateway.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}

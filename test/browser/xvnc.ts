@@ -1,0 +1,69 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const XVNC = '/usr/bin/Xvnc';
+
+/** Why no VNC server can run here; undefined when one can. */
+export function xvncMissing(): string | undefined {
+  const missing = [XVNC, '/usr/bin/xterm', '/usr/bin/xwininfo'].filter((path) => !existsSync(path));
+  return missing.length === 0
+    ? undefined
+    : `${missing.join(', ')} missing: install Debian's tigervnc-standalone-server, xterm, x11-utils`;
+}
+
+export interface Xvnc {
+  readonly display: string;
+  /** Runs a program on the display until the server stops. */
+  run(program: string, args: readonly string[]): void;
+  /** Size of the screen in pixels. */
+  size(): { width: number; height: number };
+  stop(): Promise<void>;
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  await new Promise((resolve) => child.once('exit', resolve));
+}
+
+/** A real VNC server as the desktop image starts it: on a Unix socket only, without a password. */
+export async function startXvnc(socketPath: string, display: string): Promise<Xvnc> {
+  const args = [display, '-rfbport', '-1', '-rfbunixpath', socketPath, '-rfbunixmode', '0600'];
+  args.push(
+    '-SecurityTypes',
+    'None',
+    '-AlwaysShared',
+    '-nolisten',
+    'tcp',
+    '-geometry',
+    '1024x768',
+    '-depth',
+    '24',
+  );
+  const server = spawn(XVNC, args, { stdio: 'ignore' });
+  const programs: ChildProcess[] = [];
+  const number = display.slice(1);
+  const isUp = () => existsSync(socketPath) && existsSync(join('/tmp/.X11-unix', `X${number}`));
+  for (let tries = 0; !isUp(); tries += 1) {
+    if (tries > 200 || server.exitCode !== null) throw new Error(`Xvnc ${display} did not start`);
+    await sleep(50);
+  }
+  const env = { ...process.env, DISPLAY: display };
+  return {
+    display,
+    run(program, programArgs) {
+      programs.push(spawn(program, programArgs, { stdio: 'ignore', env }));
+    },
+    size() {
+      const { stdout } = spawnSync('xwininfo', ['-root'], { env, encoding: 'utf8' });
+      const [, width, height] = /Width: (\d+)\s+Height: (\d+)/.exec(stdout) ?? [];
+      return { width: Number(width), height: Number(height) };
+    },
+    async stop() {
+      for (const program of programs) program.kill();
+      server.kill();
+      await ended(server);
+    },
+  };
+}
