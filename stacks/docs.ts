@@ -1,0 +1,113 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { type FieldNotes, notesOf } from './fields.ts';
+import { SECRET_KEYS, SETTING_FIELDS } from './schema.ts';
+
+/** Writes docs/config-reference.md from the schema: `npm run docs`. */
+
+const ROOT = new URL('../', import.meta.url);
+export const REFERENCE_FILE = new URL('docs/config-reference.md', ROOT);
+
+const projectSchema = z.looseObject({ config: z.record(z.string(), z.unknown()) });
+
+/** What Pulumi.yaml says for all stacks: key without prefix → value. */
+function siteDefaults(): Readonly<Record<string, unknown>> {
+  const { config } = projectSchema.parse(parse(readFileSync(new URL('Pulumi.yaml', ROOT), 'utf8')));
+  const own = Object.entries(config).filter(([key]) => key.startsWith('scipion:'));
+  return Object.fromEntries(own.map(([key, value]) => [key.slice('scipion:'.length), value]));
+}
+
+const code = (text: unknown) => `\`${typeof text === 'string' ? text : JSON.stringify(text)}\``;
+
+/** A `|` would end the cell. */
+const row = (...cells: string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+
+function defaultText(type: z.ZodType, notes: FieldNotes): string {
+  if (notes.defaultNote !== undefined) return notes.defaultNote;
+  const preset = type.safeParse(undefined);
+  if (!preset.success) return 'required';
+  return preset.data === undefined ? 'none' : code(preset.data);
+}
+
+function settingRow([key, type]: [string, z.ZodType], site: Readonly<Record<string, unknown>>): string {
+  const notes = notesOf(type);
+  const fromSite = key in site ? `${code(site[key])} in Pulumi.yaml` : undefined;
+  return row(
+    code(key),
+    notes.description,
+    notes.allowed,
+    code(notes.example),
+    fromSite ?? defaultText(type, notes),
+  );
+}
+
+function settingTable(group: FieldNotes['group']): string[] {
+  const site = siteDefaults();
+  const fields = Object.entries<z.ZodType>(SETTING_FIELDS).filter(
+    ([, type]) => notesOf(type).group === group,
+  );
+  return [
+    row('Key', 'Meaning', 'Allowed', 'Example', 'Default'),
+    row('---', '---', '---', '---', '---'),
+    ...fields.map((field) => settingRow(field, site)),
+  ];
+}
+
+function secretTable(): string[] {
+  return [
+    row('Key', 'Meaning', 'Required'),
+    row('---', '---', '---'),
+    ...Object.entries(SECRET_KEYS).map(([key, { description, required }]) =>
+      row(code(key), description, required),
+    ),
+  ];
+}
+
+/** The whole reference as Markdown. */
+export function configReference(): string {
+  return [
+    '# Configuration of a stack',
+    '',
+    '<!-- Written by `npm run docs` from stacks/schema.ts. -->',
+    '',
+    'A stack is one instance. Set a key with `pulumi config set scipion:KEY VALUE`; an empty value takes back what',
+    '`Pulumi.yaml` says for the whole site. All mistakes are shown at once, each with the command that puts it right.',
+    'Sizes are written `50Gi`, durations `5 minutes`, CPUs `2` or `0.5`.',
+    '',
+    '## What a user says',
+    '',
+    ...settingTable('user'),
+    '',
+    '## Secrets',
+    '',
+    'Set these with `pulumi config set --secret scipion:KEY`, which asks for the value, so that it is stored encrypted',
+    'and is in no history of a shell.',
+    '',
+    ...secretTable(),
+    '',
+    '## What a site says once',
+    '',
+    'These stand in `Pulumi.yaml` for all stacks; a stack may say otherwise.',
+    '',
+    ...settingTable('site'),
+    '',
+    '## What can change later',
+    '',
+    '- Tokens and the password: at once, without a restart of the desktop.',
+    '- CPUs, memory, version, intervals, images: with the next restart of the pod (`pulumi stack output restartCommand`);',
+    '  `pulumi up` never ends a running session.',
+    '- Volume sizes: they grow where the storage class can; they do not shrink.',
+    '- The namespace and the storage class: fixed. Remove the instance and create it again; the project comes back from',
+    '  its space.',
+    '',
+    '## Removing',
+    '',
+    '`npm run destroy` (which is `pulumi destroy --run-program`) saves the project to its space, then removes everything',
+    'of the instance, volumes and namespace included. The spaces stay. If the save fails nothing is removed.',
+    '`paused` set to `true` stops the pod and keeps the volumes.',
+    '',
+  ].join('\n');
+}
+
+if (import.meta.main) writeFileSync(REFERENCE_FILE, configReference());
