@@ -1,0 +1,205 @@
+import { type Access, DataScope, type Place } from './access.ts';
+import type { StandInConfiguration } from './configuration.ts';
+import type { Faults } from './faults.ts';
+import { ApiError, badInput, forbidden, posix, spaceNotSupported, unauthorized } from './http/api-error.ts';
+import type { Call } from './http/call.ts';
+import { type Entry, nowSeconds, rootUuid } from './store/file-tree.ts';
+import { decodeFileId, fileId, guid, type SpaceRecord, type Spaces } from './store/spaces.ts';
+import type { TokenAuthority } from './tokens.ts';
+import { type Capabilities, supports } from './version.ts';
+
+/** Everything that the endpoints share. */
+export interface Context {
+  readonly configuration: StandInConfiguration;
+  readonly spaces: Spaces;
+  readonly tokens: TokenAuthority;
+  readonly faults: Faults;
+  readonly capabilities: Capabilities;
+  /** Codes of archive downloads → uuid of the directory. */
+  readonly downloads: Map<string, { readonly uuid: string; readonly scope: DataScope }>;
+  /** Host name with the port where it is not 443, as clients see it. */
+  readonly providerDomain: string;
+  readonly zoneDomain: string;
+}
+
+export function makeCapabilities(configuration: StandInConfiguration): Capabilities {
+  return supports(configuration.version);
+}
+
+/** The header that is looked at first wins: X-Auth-Token, Authorization: Bearer, Macaroon. */
+export function tokenOf(call: Call): string | undefined {
+  const { headers } = call.request;
+  const bearer = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
+  return [headers['x-auth-token'], bearer, headers.macaroon].flat().find((value) => value);
+}
+
+/** One authenticated request to the provider: finds files and says what the token may do with them. */
+export class Session {
+  readonly context: Context;
+  readonly scope: DataScope;
+
+  constructor(context: Context, scope: DataScope) {
+    this.context = context;
+    this.scope = scope;
+  }
+
+  /** @throws ApiError 401 with the token error inside */
+  static authenticate(context: Context, call: Call): Session {
+    const text = tokenOf(call);
+    if (text === undefined) throw unauthorized();
+    try {
+      const consumerToken = call.request.headers['x-onedata-consumer-token'];
+      const token = context.tokens.verify(text, {
+        now: nowSeconds(),
+        peerAddress: call.request.socket.remoteAddress ?? '',
+        service: `opw-${context.configuration.providerId}`,
+        interface: 'rest',
+        ...(typeof consumerToken === 'string' ? { consumerToken } : {}),
+      });
+      return new Session(context, new DataScope(token.caveats, (id) => context.spaces.placeOfId(id)));
+    } catch (error) {
+      throw error instanceof ApiError ? unauthorized(error) : error;
+    }
+  }
+
+  visibleSpaces(): SpaceRecord[] {
+    return this.context.spaces.list().filter((space) => space.supported && this.sees(space));
+  }
+
+  sees(space: SpaceRecord): boolean {
+    return this.scope.seesSpace(space.id, guid(rootUuid(space.id), space.id));
+  }
+
+  /** @throws ApiError `spaceNotSupportedBy`, `forbidden` */
+  space(spaceId: string): SpaceRecord {
+    const space = this.context.spaces.space(spaceId);
+    if (!space) throw forbidden();
+    if (!space.supported) throw spaceNotSupported(spaceId, this.context.configuration.providerId);
+    if (!this.sees(space)) throw posix('eacces');
+    return space;
+  }
+
+  /** A file id or a bare space id. @throws ApiError as the table of errors says for each kind of wrong id */
+  entry(id: string): Entry {
+    const { spaces, configuration } = this.context;
+    const space = spaces.space(id);
+    if (space?.supported) return spaces.root(id);
+    const decoded = decodeFileId(id);
+    if (!decoded) throw spaceNotSupported(id, configuration.providerId);
+    const owner = spaces.space(decoded.spaceId);
+    if (!owner) throw forbidden();
+    if (!owner.supported) throw spaceNotSupported(decoded.spaceId, configuration.providerId);
+    const entry = spaces.tree.byUuid(decoded.uuid);
+    if (!entry || !this.#isAlive(entry)) throw posix('enoent');
+    return entry;
+  }
+
+  #isAlive(entry: Entry): boolean {
+    // The trash itself can be looked at; what was removed with its directory is gone for everyone.
+    return entry.parent === null || this.context.spaces.placeOf(entry) !== undefined;
+  }
+
+  place(entry: Entry): Place {
+    return (
+      this.context.spaces.placeOf(entry) ?? {
+        spaceId: entry.space,
+        names: ['.trash'],
+        fileIds: [fileId(entry)],
+      }
+    );
+  }
+
+  access(entry: Entry): Access {
+    return this.scope.isLimited ? this.scope.accessTo(this.place(entry)) : 'full';
+  }
+
+  /** For looking, stat and listing: the way to an allowed place may be seen. @throws ApiError `eacces` */
+  assertVisible(entry: Entry): void {
+    if (this.access(entry) === 'none') throw posix('eacces');
+  }
+
+  /** @throws ApiError `eacces` */
+  assertReadable(entry: Entry): void {
+    if (this.access(entry) !== 'full') throw posix('eacces');
+  }
+
+  /** @throws ApiError `eacces`, also for tokens with `data.readonly` */
+  assertWritable(entry: Entry): void {
+    if (this.scope.isReadonly || this.access(entry) !== 'full') throw posix('eacces');
+  }
+
+  visibleChild(parentPlace: Place, child: Entry): boolean {
+    if (!this.scope.isLimited) return true;
+    const place: Place = {
+      spaceId: child.space,
+      names: [...parentPlace.names, child.name],
+      fileIds: [...parentPlace.fileIds, fileId(child)],
+    };
+    return this.scope.accessTo(place) !== 'none';
+  }
+
+  /** @throws ApiError `enoent`, `enotdir`, `badValueFilePath` */
+  descend(base: Entry, names: readonly string[]): Entry {
+    let entry = base;
+    for (const name of names) {
+      if (entry.type !== 'DIR') throw posix('enotdir');
+      const child = this.context.spaces.tree.child(entry.uuid, name);
+      if (!child) throw posix('enoent');
+      entry = child;
+    }
+    return entry;
+  }
+
+  /** Follows links to what they lead to; targets are relative or start with `<__onedata_space_id:SID>`. */
+  follow(entry: Entry, hops = 0): Entry {
+    if (entry.type !== 'SYMLNK') return entry;
+    if (hops > 40 || entry.target === null || entry.parent === null) throw posix('enoent');
+    const absolute = /^<__onedata_space_id:([^>]+)>\/?(.*)$/s.exec(entry.target);
+    if (!absolute && entry.target.startsWith('/')) throw posix('enoent');
+    let current = absolute ? this.entry(absolute[1] as string) : this.#parent(entry);
+    for (const name of (absolute ? (absolute[2] as string) : entry.target).split('/')) {
+      if (name === '' || name === '.') continue;
+      current = this.follow(current, hops + 1);
+      current = name === '..' ? this.#parent(current) : this.descend(current, [name]);
+    }
+    return this.follow(current, hops + 1);
+  }
+
+  #parent(entry: Entry): Entry {
+    const parent = entry.parent === null ? entry : this.context.spaces.tree.byUuid(entry.parent);
+    if (!parent) throw posix('enoent');
+    return parent;
+  }
+
+  /** `Name`, `Name@SpaceId`, split at the first `@`. */
+  spaceByName(text: string): SpaceRecord {
+    const at = text.indexOf('@');
+    const name = at < 0 ? text : text.slice(0, at);
+    const id = at < 0 ? undefined : text.slice(at + 1);
+    const found = this.context.spaces
+      .list()
+      .find((space) => space.name === name && (id === undefined || space.id === id) && this.sees(space));
+    if (!found) throw posix('enoent');
+    if (!found.supported) throw spaceNotSupported(found.id, this.context.configuration.providerId);
+    return found;
+  }
+}
+
+/** Segments of a path inside a space. @throws ApiError `badValueFilePath` for `..` and NUL */
+export function pathNames(segments: readonly string[]): string[] {
+  const names = segments.filter((name) => name !== '' && name !== '.');
+  if (names.some((name) => name === '..' || name.includes('\0'))) throw badInput('badValueFilePath');
+  return names;
+}
+
+const RESERVED = new Set(['.trash', '.__onedata__tmp']);
+
+/** @throws ApiError `einval`, or `eperm` for the special directories of a space root */
+export function assertName(parent: Entry, name: string): void {
+  const isLegal = name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name) && name.isWellFormed();
+  if (!isLegal || Buffer.byteLength(name) > 255) throw posix('einval');
+  if (parent.parent === null && RESERVED.has(name)) throw posix('eperm');
+}
+
+/** Such names exist but are in no listing. */
+export const isHidden = (name: string) => name.startsWith('.__onedata__') || name.includes('####TO_DELETE');

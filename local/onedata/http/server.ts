@@ -1,0 +1,106 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Context } from '../context.ts';
+import type { FaultAction } from '../faults.ts';
+import { serveProvider } from '../provider/routes.ts';
+import { serveZone } from '../zone/routes.ts';
+import { ApiError, BareStatus } from './api-error.ts';
+import { type Call, decode, parseQuery, sendJson } from './call.ts';
+
+const delay = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** Zone and provider behind one port, told apart by the host name that the client asked for. */
+export function makeListener(context: () => Context, report: (error: unknown) => void): RequestListener {
+  return (request, response) => {
+    serve(context(), request, response).catch((error) => {
+      report(error);
+      response.destroy();
+    });
+  };
+}
+
+async function serve(context: Context, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const [path = '/', search = ''] = split(request.url ?? '/');
+  const method = request.method ?? 'GET';
+  const faults = context.faults.take(method, request.url ?? '/');
+  const wait = faults.reduce(
+    (sum, action) => sum + (action.kind === 'latency' ? action.milliseconds : 0),
+    context.faults.latencyMilliseconds,
+  );
+  if (wait > 0) await delay(wait);
+  if (faults.some(({ kind }) => kind === 'cut')) {
+    request.socket.destroy();
+    return;
+  }
+  response.setHeader('access-control-allow-origin', '*');
+  if (faults.some(({ kind }) => kind === 'lose-answer')) loseAnswer(response);
+  let call: Call = { request, response, method, path, segments: [], query: {}, faults };
+  try {
+    throwFault(faults);
+    const segments = path.split('/').slice(1).map(decode);
+    call = { ...call, segments, query: parseQuery(search) };
+    const host = (request.headers.host ?? '').replace(/:\d+$/, '');
+    if (host === context.configuration.zoneHost) await serveZone(context, call);
+    else if (host === context.configuration.providerHost) await serveProvider(context, call);
+    else throw new BareStatus(421);
+  } catch (error) {
+    answerError(call, error);
+  }
+}
+
+function split(url: string): [string, string] {
+  const at = url.indexOf('?');
+  return at < 0 ? [url, ''] : [url.slice(0, at), url.slice(at)];
+}
+
+function throwFault(faults: readonly FaultAction[]): void {
+  for (const action of faults) {
+    if (action.kind === 'error')
+      throw new ApiError(
+        action.status,
+        action.id,
+        action.details,
+        `${action.id} ${action.details?.errno ?? ''}`,
+      );
+  }
+}
+
+/** The work is done, then the connection breaks instead of answering. */
+function loseAnswer(response: ServerResponse): void {
+  const destroy = () => {
+    response.socket?.destroy();
+    return response;
+  };
+  response.writeHead = destroy;
+  response.end = destroy;
+}
+
+function answerError(call: Call, error: unknown): void {
+  const { request, response } = call;
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  // What is left of an upload is taken in and dropped, so that the client gets to read the answer.
+  if (!request.complete) {
+    response.setHeader('connection', 'close');
+    request.unpipe();
+    request.resume();
+  }
+  if (error instanceof BareStatus) {
+    response.writeHead(error.status, { ...error.headers, 'content-length': '0' });
+    response.end();
+    return;
+  }
+  if (error instanceof ApiError) {
+    sendJson(call, error.status, { error: error.body });
+    return;
+  }
+  const isBroken = (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE';
+  if (isBroken || request.destroyed) {
+    response.destroy();
+    return;
+  }
+  const reference = Math.random().toString(36).slice(2, 12);
+  process.stderr.write(`internal error ${reference}: ${(error as Error).stack}\n`);
+  sendJson(call, 500, { error: new ApiError(500, 'internalServerError', { reference }).body });
+}

@@ -1,0 +1,165 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import type { Context, Session } from '../context.ts';
+import { BareStatus, posix } from '../http/api-error.ts';
+import { sendBody, uploadOf } from '../http/bodies.ts';
+import { booleanParameter, type Call, sendNothing } from '../http/call.ts';
+import { type Entry, nowSeconds } from '../store/file-tree.ts';
+
+interface Range {
+  readonly start: number;
+  /** Inclusive. */
+  readonly end: number;
+}
+
+/** ⚠ Anything that no byte answers, any range of an empty file among it, is 416 with an empty body. */
+export function parseRanges(header: string | undefined, size: number): Range[] | undefined {
+  if (header === undefined) return undefined;
+  const unsatisfiable = new BareStatus(416, { 'content-range': `bytes */${size}` });
+  const match = /^bytes=(.+)$/.exec(header.trim());
+  if (!match) throw unsatisfiable;
+  return (match[1] as string).split(',').map((part) => {
+    const [, first = '', last = ''] = /^\s*(\d*)-(\d*)\s*$/.exec(part) ?? [];
+    if (first === '' && last === '') throw unsatisfiable;
+    const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);
+    const end = first === '' || last === '' ? size - 1 : Math.min(Number(last), size - 1);
+    if (start >= size || start > end) throw unsatisfiable;
+    return { start, end };
+  });
+}
+
+/** `GET data/{id}/content`, `GET data/{id}/path/{rel}`. */
+export async function download(session: Session, call: Call, asked: Entry): Promise<void> {
+  session.assertReadable(asked);
+  const isFollowing = booleanParameter(call.query, 'follow_symlinks', true);
+  const entry = isFollowing ? session.follow(asked) : asked;
+  session.assertReadable(entry);
+  if (entry.type === 'DIR') {
+    const code = randomBytes(16).toString('hex');
+    session.context.downloads.set(code, { uuid: entry.uuid, scope: session.scope });
+    sendNothing(call, 302, { location: `https://${session.context.providerDomain}/download/${code}` });
+    return;
+  }
+  if (entry.type === 'SYMLNK') {
+    const text = Buffer.from(entry.target ?? '');
+    call.response.writeHead(200, {
+      'content-type': 'application/octet-stream',
+      'content-length': text.length,
+    });
+    call.response.end(text);
+    return;
+  }
+  await sendFile(session.context, call, entry);
+}
+
+async function sendFile(context: Context, call: Call, entry: Entry): Promise<void> {
+  const { contents } = context.spaces;
+  const size = await contents.size(entry.inode);
+  const ranges = parseRanges(call.request.headers.range, size);
+  const headers = {
+    'content-type': 'application/octet-stream',
+    'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(entry.name)}`,
+    'accept-ranges': 'bytes',
+  };
+  if (ranges && ranges.length > 1) {
+    const boundary = randomBytes(12).toString('hex');
+    call.response.writeHead(206, {
+      ...headers,
+      'content-type': `multipart/byteranges; boundary=${boundary}`,
+    });
+    await sendBody(call, Readable.from(parts(context, entry, ranges, size, boundary)), context.faults);
+    return;
+  }
+  const range = ranges?.[0] ?? { start: 0, end: size - 1 };
+  call.response.writeHead(ranges ? 206 : 200, {
+    ...headers,
+    'content-length': range.end - range.start + 1,
+    ...(ranges ? { 'content-range': `bytes ${range.start}-${range.end}/${size}` } : {}),
+  });
+  const source = size === 0 ? Readable.from([]) : contents.read(entry.inode, range.start, range.end);
+  await sendBody(call, source, context.faults);
+}
+
+async function* parts(
+  context: Context,
+  entry: Entry,
+  ranges: readonly Range[],
+  size: number,
+  boundary: string,
+) {
+  for (const { start, end } of ranges) {
+    yield Buffer.from(
+      `\r\n--${boundary}\r\ncontent-type: application/octet-stream\r\ncontent-range: bytes ${start}-${end}/${size}\r\n\r\n`,
+    );
+    yield* context.spaces.contents.read(entry.inode, start, end);
+  }
+  yield Buffer.from(`\r\n--${boundary}--\r\n`);
+}
+
+/** `PUT data/{id}/content`: without an offset the file is emptied first. ⚠ Readers see every state in between. */
+export async function upload(
+  session: Session,
+  call: Call,
+  asked: Entry,
+  offset: number | undefined,
+): Promise<void> {
+  const entry = session.follow(asked);
+  session.assertWritable(entry);
+  if (entry.type === 'DIR') throw posix('eisdir');
+  const { spaces } = session.context;
+  if (offset === undefined) {
+    await spaces.contents.empty(entry.inode);
+    spaces.setSize(entry, 0);
+    spaces.tree.touch(entry.inode);
+  }
+  await receiveContent(session, call, entry, offset ?? 0, call.request);
+  sendNothing(call);
+}
+
+/** Writes the body of a request; what came before a break stays. @throws ApiError `enospc` */
+export async function receiveContent(
+  session: Session,
+  call: Call,
+  entry: Entry,
+  offset: number,
+  request: IncomingMessage,
+): Promise<void> {
+  const { spaces, faults } = session.context;
+  const isEmpty = request.headers['content-length'] === '0' || !hasBody(request);
+  if (isEmpty) return;
+  spaces.tree.set(entry.inode, { writing: 1 });
+  const file = await spaces.contents.write(entry.inode, offset);
+  let end = offset;
+  const record = async () => {
+    file.end();
+    await finished(file);
+    const size = await spaces.contents.size(entry.inode);
+    spaces.setSize(entry, size);
+    spaces.tree.set(entry.inode, { writing: 0, mtime: nowSeconds(), ctime: nowSeconds() });
+  };
+  try {
+    for await (const chunk of uploadOf(call, faults) as AsyncIterable<Buffer>) {
+      spaces.assertRoom(entry.space);
+      if (!file.write(chunk)) await once(file, 'drain');
+      end += chunk.length;
+      if (end > currentSize(session, entry)) spaces.setSize(entry, end);
+    }
+    if (!request.complete) throw posix('ecanceled');
+  } finally {
+    await record();
+  }
+}
+
+function currentSize(session: Session, entry: Entry): number {
+  const row = session.context.spaces.tree.one<{ size: number }>(
+    'SELECT size FROM inodes WHERE inode = ?',
+    entry.inode,
+  );
+  return row?.size ?? Number.POSITIVE_INFINITY;
+}
+
+const hasBody = (request: IncomingMessage) =>
+  request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined;

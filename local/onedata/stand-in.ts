@@ -1,0 +1,183 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { pathCaveat } from './access.ts';
+import { makeAdminListener } from './admin/routes.ts';
+import { tlsMaterial } from './certificates.ts';
+import {
+  configurationSchema,
+  type SpaceConfiguration,
+  type StandInConfiguration,
+  type StandInOptions,
+} from './configuration.ts';
+import { type Context, makeCapabilities } from './context.ts';
+import { Faults } from './faults.ts';
+import { makeListener } from './http/server.ts';
+import { copyIn } from './store/archive.ts';
+import { Spaces } from './store/spaces.ts';
+import { type Caveat, type MintRequest, TokenAuthority } from './tokens.ts';
+
+/** As with the original, after so many requests a kept-alive connection ends. */
+const REQUESTS_PER_CONNECTION = 30;
+const HEADER_TIMEOUT_MS = 30_000;
+const MAXIMUM_HEADER_BYTES = 2 * 1_048_576;
+
+/** A running stand-in. Everything the admin API does is here as a method, for tests in the same process. */
+export interface StandIn {
+  readonly context: Context;
+  readonly port: number;
+  /** Host with the port where it is not 443, as a client is configured. */
+  readonly providerHost: string;
+  readonly zoneHost: string;
+  readonly authorityPem: string;
+  readonly authorityFile: string;
+  readonly adminSocket: string;
+  /** Name → file with the token, mode 0600. */
+  readonly tokenFiles: Readonly<Record<string, string>>;
+  mint(request?: MintRequest): { token: string; id: string };
+  revoke(tokenId: string): void;
+  addSpace(space: SpaceConfiguration): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts zone, provider and admin API. Resolves when all of them accept connections. */
+export async function startStandIn(options: StandInOptions): Promise<StandIn> {
+  const configuration = configurationSchema.parse(options);
+  mkdirSync(configuration.dataDirectory, { recursive: true, mode: 0o700 });
+  const tls = await tlsMaterial(configuration);
+  const spaces = new Spaces(configuration.dataDirectory);
+  await spaces.recover();
+  const addSpace = async (space: SpaceConfiguration) => {
+    const isNew = spaces.upsert(space);
+    if (isNew && space.seedFrom !== undefined) await copyIn(spaces, spaces.root(space.id), space.seedFrom);
+  };
+  for (const space of configuration.spaces) await addSpace(space);
+
+  let context: Context | undefined;
+  const server = createServer(
+    {
+      key: tls.keyPem,
+      cert: tls.certificatePem,
+      maxHeaderSize: MAXIMUM_HEADER_BYTES,
+      headersTimeout: HEADER_TIMEOUT_MS,
+      requestTimeout: 0,
+    },
+    makeListener(
+      () => context as Context,
+      (error) => process.stderr.write(`${String(error)}\n`),
+    ),
+  );
+  server.maxRequestsPerSocket = REQUESTS_PER_CONNECTION;
+  await listen(server, () => server.listen(configuration.listen.port, configuration.listen.host));
+  const { port } = server.address() as AddressInfo;
+  context = makeContext(configuration, spaces, port);
+  const tokenFiles = writeTokens(context);
+
+  const adminSocket = configuration.adminSocket ?? join(configuration.dataDirectory, 'admin.sock');
+  const standIn: StandIn = {
+    context,
+    port,
+    providerHost: context.providerDomain,
+    zoneHost: context.zoneDomain,
+    authorityPem: tls.authorityPem,
+    authorityFile: tls.authorityFile,
+    adminSocket,
+    tokenFiles,
+    mint: (request) => mint(context, request),
+    revoke: (id) => revoke(spaces, id),
+    addSpace,
+    close: async () => {
+      await Promise.all([shut(server), shut(admin)]);
+      await spaces.close();
+    },
+  };
+  const admin = createHttpServer({ requestTimeout: 0 }, makeAdminListener(standIn));
+  rmSync(adminSocket, { force: true });
+  await listen(admin, () => admin.listen(adminSocket));
+  chmodSync(adminSocket, 0o600);
+  return standIn;
+}
+
+function makeContext(configuration: StandInConfiguration, spaces: Spaces, port: number): Context {
+  const publicPort = configuration.publicPort ?? port;
+  const withPort = (host: string) => (publicPort === 443 ? host : `${host}:${publicPort}`);
+  return {
+    configuration,
+    spaces,
+    tokens: new TokenAuthority({
+      rootKey: rootKey(configuration.dataDirectory),
+      domain: configuration.zoneHost,
+      userId: configuration.userId,
+      isRevoked: (id) => Boolean(spaces.tree.one('SELECT 1 FROM tokens WHERE id = ? AND revoked = 1', id)),
+    }),
+    faults: new Faults(),
+    capabilities: makeCapabilities(configuration),
+    downloads: new Map(),
+    providerDomain: withPort(configuration.providerHost),
+    zoneDomain: withPort(configuration.zoneHost),
+  };
+}
+
+/** Kept, so that tokens stay valid over restarts. */
+function rootKey(dataDirectory: string): Buffer {
+  const file = join(dataDirectory, 'token-key');
+  if (!existsSync(file)) writeFileSync(file, randomBytes(32), { mode: 0o600 });
+  return readFileSync(file);
+}
+
+function mint(context: Context, request: MintRequest = {}): { token: string; id: string } {
+  const made = context.tokens.mint(request);
+  context.spaces.tree.run('INSERT INTO tokens VALUES (?,?,?,?,0)', made.id, null, null, null);
+  return made;
+}
+
+function revoke(spaces: Spaces, id: string): void {
+  spaces.tree.run(
+    'INSERT INTO tokens VALUES (?,NULL,NULL,NULL,1) ON CONFLICT(id) DO UPDATE SET revoked = 1',
+    id,
+  );
+}
+
+/** The configured tokens: the same ones at every start as long as what they allow is the same. */
+function writeTokens(context: Context): Record<string, string> {
+  const { configuration, spaces } = context;
+  const directory = join(configuration.dataDirectory, 'tokens');
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const files: Record<string, string> = {};
+  for (const { name, readonly, spaces: spaceIds } of configuration.tokens) {
+    const caveats: Caveat[] = [
+      ...(readonly ? [{ type: 'data.readonly' } as const] : []),
+      ...(spaceIds.length > 0 ? [pathCaveat(spaceIds)] : []),
+    ];
+    const request = JSON.stringify(caveats);
+    const kept = spaces.tree.one<{ token: string }>(
+      'SELECT token FROM tokens WHERE name = ? AND request = ? AND revoked = 0',
+      name,
+      request,
+    );
+    const made = kept ? undefined : context.tokens.mint({ caveats });
+    if (made) spaces.tree.run('INSERT INTO tokens VALUES (?,?,?,?,0)', made.id, name, made.token, request);
+    const file = join(directory, name);
+    writeFileSync(file, kept?.token ?? made?.token ?? '', { mode: 0o600 });
+    files[name] = file;
+  }
+  return files;
+}
+
+async function listen(server: Server, start: () => void): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.once('listening', () => resolve());
+    start();
+  });
+}
+
+async function shut(server: Server): Promise<void> {
+  await new Promise((resolve) => {
+    server.close(resolve);
+    server.closeAllConnections();
+  });
+}

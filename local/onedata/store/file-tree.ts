@@ -1,0 +1,277 @@
+import { randomBytes } from 'node:crypto';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { posix } from '../http/api-error.ts';
+
+export type FileType = 'REG' | 'DIR' | 'SYMLNK';
+
+/** One name in a directory together with the file it stands for (hard links: several entries, one inode). */
+export interface Entry {
+  readonly uuid: string;
+  readonly space: string;
+  /** null: root of a space or its trash. */
+  readonly parent: string | null;
+  readonly name: string;
+  readonly inode: number;
+  readonly type: FileType;
+  /** Octal permissions as a number. */
+  readonly mode: number;
+  readonly size: number;
+  /** Seconds since 1970. */
+  readonly atime: number;
+  readonly mtime: number;
+  readonly ctime: number;
+  readonly creation: number;
+  readonly links: number;
+  readonly target: string | null;
+  readonly xattrs: string | null;
+  readonly json: string | null;
+  readonly rdf: string | null;
+}
+
+const SCHEMA = `
+CREATE TABLE IF NOT EXISTS inodes(
+  inode INTEGER PRIMARY KEY, space TEXT NOT NULL, type TEXT NOT NULL, mode INTEGER NOT NULL, size INTEGER NOT NULL,
+  atime INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, creation INTEGER NOT NULL,
+  links INTEGER NOT NULL, target TEXT, xattrs TEXT, json TEXT, rdf TEXT, writing INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS entries(
+  uuid TEXT PRIMARY KEY, space TEXT NOT NULL, parent TEXT, name TEXT NOT NULL, inode INTEGER NOT NULL) WITHOUT ROWID;
+CREATE UNIQUE INDEX IF NOT EXISTS entries_by_name ON entries(parent, name);
+CREATE INDEX IF NOT EXISTS entries_by_inode ON entries(inode);
+CREATE INDEX IF NOT EXISTS inodes_written ON inodes(writing) WHERE writing > 0;
+CREATE TABLE IF NOT EXISTS spaces(id TEXT PRIMARY KEY, name TEXT NOT NULL, quota INTEGER, supported INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS tokens(id TEXT PRIMARY KEY, name TEXT, token TEXT, request TEXT, revoked INTEGER NOT NULL);
+`;
+const SELECT = `SELECT e.uuid, e.space, e.parent, e.name, i.inode, i.type, i.mode, i.size, i.atime, i.mtime, i.ctime,
+  i.creation, i.links, i.target, i.xattrs, i.json, i.rdf FROM entries e JOIN inodes i ON i.inode = e.inode`;
+
+export const rootUuid = (spaceId: string) => `space_${spaceId}`;
+export const trashUuid = (spaceId: string) => `trash_${spaceId}`;
+export const nowSeconds = () => Math.floor(Date.now() / 1000);
+const newUuid = () => randomBytes(16).toString('hex');
+
+type Column = 'mode' | 'size' | 'atime' | 'mtime' | 'ctime' | 'xattrs' | 'json' | 'rdf' | 'writing';
+
+/**
+ * Names, attributes and metadata of all spaces, in one SQLite file. Names compare bytewise, as Onedata lists them.
+ * Contents are not here but in `ContentStore`, by inode.
+ */
+export class FileTree {
+  readonly database: DatabaseSync;
+  readonly #prepared = new Map<string, StatementSync>();
+
+  constructor(file: string) {
+    this.database = new DatabaseSync(file);
+    this.database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+    this.database.exec(SCHEMA);
+  }
+
+  close(): void {
+    this.database.close();
+  }
+
+  #statement(sql: string): StatementSync {
+    let statement = this.#prepared.get(sql);
+    if (!statement) {
+      statement = this.database.prepare(sql);
+      this.#prepared.set(sql, statement);
+    }
+    return statement;
+  }
+
+  one<Row>(sql: string, ...values: (string | number | null)[]): Row | undefined {
+    return this.#statement(sql).get(...values) as Row | undefined;
+  }
+
+  all<Row>(sql: string, ...values: (string | number | null)[]): Row[] {
+    return this.#statement(sql).all(...values) as Row[];
+  }
+
+  run(sql: string, ...values: (string | number | null)[]): void {
+    this.#statement(sql).run(...values);
+  }
+
+  /** All or nothing; nests into an outer one. */
+  atomically<Result>(work: () => Result): Result {
+    if (this.database.isTransaction) return work();
+    this.database.exec('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.database.exec('COMMIT');
+      return result;
+    } catch (error) {
+      this.database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  byUuid(uuid: string): Entry | undefined {
+    return this.one<Entry>(`${SELECT} WHERE e.uuid = ?`, uuid);
+  }
+
+  child(parent: string, name: string): Entry | undefined {
+    return this.one<Entry>(`${SELECT} WHERE e.parent = ? AND e.name = ?`, parent, name);
+  }
+
+  /** In bytewise order of names, from `after` on (exclusive unless `isInclusive`). */
+  children(parent: string, after: string, limit: number, isInclusive = false, skip = 0): Entry[] {
+    const comparison = isInclusive ? '>=' : '>';
+    return this.all<Entry>(
+      `${SELECT} WHERE e.parent = ? AND e.name ${comparison} ? ORDER BY e.name LIMIT ? OFFSET ?`,
+      parent,
+      after,
+      limit,
+      skip,
+    );
+  }
+
+  /** Name of the entry `count` places before `name`, or the first one. */
+  nameBefore(parent: string, name: string, count: number): string {
+    const rows = this.all<{ name: string }>(
+      'SELECT name FROM entries WHERE parent = ? AND name < ? ORDER BY name DESC LIMIT ?',
+      parent,
+      name,
+      count,
+    );
+    return rows.at(-1)?.name ?? name;
+  }
+
+  entriesOfInode(inode: number): Entry[] {
+    return this.all<Entry>(`${SELECT} WHERE e.inode = ?`, inode);
+  }
+
+  /** Root first, the entry itself last. */
+  lineage(entry: Entry): Entry[] {
+    const line = [entry];
+    for (let parent = entry.parent; parent !== null; ) {
+      const found = this.byUuid(parent);
+      if (!found) break;
+      line.unshift(found);
+      parent = found.parent;
+    }
+    return line;
+  }
+
+  makeRoots(spaceId: string, name: string): void {
+    this.atomically(() => {
+      for (const uuid of [rootUuid(spaceId), trashUuid(spaceId)]) {
+        if (this.byUuid(uuid)) continue;
+        const label = uuid === rootUuid(spaceId) ? name : '.trash';
+        this.#insert({
+          uuid,
+          space: spaceId,
+          parent: null,
+          name: label,
+          type: 'DIR',
+          mode: 0o775,
+          target: null,
+        });
+      }
+    });
+  }
+
+  /** @throws ApiError `eexist`, `enotdir` */
+  create(
+    parent: Entry,
+    name: string,
+    file: { type: FileType; mode: number; target?: string; mtime?: number },
+  ): Entry {
+    return this.atomically(() => {
+      this.#assertFree(parent, name);
+      const uuid = newUuid();
+      this.#insert({
+        uuid,
+        space: parent.space,
+        parent: parent.uuid,
+        name,
+        type: file.type,
+        mode: file.mode,
+        target: file.target ?? null,
+        ...(file.mtime === undefined ? {} : { mtime: file.mtime }),
+      });
+      this.touch(parent.inode);
+      return this.byUuid(uuid) as Entry;
+    });
+  }
+
+  /** A further name for the same content. @throws ApiError `eexist`, `enotdir` */
+  link(parent: Entry, name: string, inode: number): Entry {
+    return this.atomically(() => {
+      this.#assertFree(parent, name);
+      const uuid = newUuid();
+      this.run('INSERT INTO entries VALUES (?,?,?,?,?)', uuid, parent.space, parent.uuid, name, inode);
+      this.run('UPDATE inodes SET links = links + 1, ctime = ? WHERE inode = ?', nowSeconds(), inode);
+      this.touch(parent.inode);
+      return this.byUuid(uuid) as Entry;
+    });
+  }
+
+  /** Takes one name away. Answers the inode when it was the last name, so that its content can go. */
+  unlink(entry: Entry): number | undefined {
+    return this.atomically(() => {
+      this.run('DELETE FROM entries WHERE uuid = ?', entry.uuid);
+      this.run('UPDATE inodes SET links = links - 1, ctime = ? WHERE inode = ?', nowSeconds(), entry.inode);
+      const parent = entry.parent === null ? undefined : this.byUuid(entry.parent);
+      if (parent) this.touch(parent.inode);
+      const left = this.one<{ links: number }>('SELECT links FROM inodes WHERE inode = ?', entry.inode);
+      if (left && left.links > 0) return undefined;
+      this.run('DELETE FROM inodes WHERE inode = ?', entry.inode);
+      return entry.inode;
+    });
+  }
+
+  /** Keeps the id and the mtime of what is moved. The destination name must be free. */
+  move(entry: Entry, parent: Entry, name: string): void {
+    this.atomically(() => {
+      this.#assertFree(parent, name);
+      this.run('UPDATE entries SET parent = ?, name = ? WHERE uuid = ?', parent.uuid, name, entry.uuid);
+      this.set(entry.inode, { ctime: nowSeconds() });
+      const before = entry.parent === null ? undefined : this.byUuid(entry.parent);
+      if (before) this.touch(before.inode);
+      this.touch(parent.inode);
+    });
+  }
+
+  set(inode: number, values: Partial<Record<Column, number | string | null>>): void {
+    for (const [column, value] of Object.entries(values)) {
+      this.run(`UPDATE inodes SET ${column} = ? WHERE inode = ?`, value, inode);
+    }
+  }
+
+  /** mtime and ctime move, as after a write or a change among the children. */
+  touch(inode: number): void {
+    const now = nowSeconds();
+    this.set(inode, { mtime: now, ctime: now });
+  }
+
+  #assertFree(parent: Entry, name: string): void {
+    if (parent.type !== 'DIR') throw posix('enotdir');
+    if (this.child(parent.uuid, name)) throw posix('eexist');
+  }
+
+  #insert(row: {
+    uuid: string;
+    space: string;
+    parent: string | null;
+    name: string;
+    type: FileType;
+    mode: number;
+    target: string | null;
+    mtime?: number;
+  }): void {
+    const now = nowSeconds();
+    const mtime = row.mtime ?? now;
+    const size = row.target === null ? 0 : Buffer.byteLength(row.target);
+    const { lastInsertRowid } = this.#statement(
+      `INSERT INTO inodes(space, type, mode, size, atime, mtime, ctime, creation, links, target)
+       VALUES (?,?,?,?,?,?,?,?,1,?)`,
+    ).run(row.space, row.type, row.mode, size, mtime, mtime, now, now, row.target);
+    this.run(
+      'INSERT INTO entries VALUES (?,?,?,?,?)',
+      row.uuid,
+      row.space,
+      row.parent,
+      row.name,
+      Number(lastInsertRowid),
+    );
+  }
+}
