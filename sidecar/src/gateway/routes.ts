@@ -50,7 +50,7 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
     return sendHtml(reply, 200, pages.app());
   });
 
-  app.get('/session', async (request, reply) => reply.code(sessionOf(request) ? 204 : 401).send());
+  app.get('/session', async (request) => ({ loggedIn: sessionOf(request) !== undefined }));
 
   app.get('/view', async (request, reply) => {
     if (!sessionOf(request)) return reply.code(401).send({ message: 'Log in again.' });

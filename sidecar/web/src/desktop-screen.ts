@@ -1,4 +1,5 @@
 import RFB from '@novnc/novnc';
+import type { GatewayView } from '../../src/gateway/view.ts';
 import { Clipboard } from './clipboard.ts';
 import { element, setText } from './dom.ts';
 import { goToLogin } from './feed.ts';
@@ -119,16 +120,26 @@ export class DesktopScreen {
     const delay = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#attempts);
     this.#attempts += 1;
     this.#scheduleRetry(delay);
-    const status = await fetch('/session').then(
-      (answer) => answer.status,
-      () => 0,
-    );
-    if (status === 401) goToLogin();
-    const reason =
-      status === 0
-        ? 'This instance cannot be reached from here. Check your network.'
-        : 'Your desktop goes on running, with everything that is open in it.';
-    setText(element('overlay-text'), reason);
+    await this.#explain();
+  }
+
+  /** Says why: the session, the network, or the desktop itself. */
+  async #explain(): Promise<void> {
+    let title = 'Connection lost, reconnecting…';
+    let text = 'Your desktop goes on running, with everything that is open in it.';
+    try {
+      const answer = await fetch('/view');
+      if (answer.status === 401) goToLogin();
+      const { desktopAnswers } = (await answer.json()) as GatewayView;
+      if (!desktopAnswers) {
+        title = 'The desktop does not answer';
+        text = 'It is started again by itself and opens here. Files that were written in it are still there.';
+      }
+    } catch {
+      text = 'This instance cannot be reached from here. Your desktop goes on running; check your network.';
+    }
+    setText(element('overlay-title'), title);
+    setText(element('overlay-text'), text);
   }
 
   #scheduleRetry(delayMs: number): void {

@@ -34,8 +34,9 @@ function watchCapsLock(event: KeyboardEvent): void {
 /** A link from elsewhere arrives without the strict cookie; a request of this page itself carries it. */
 async function enterIfLoggedIn(): Promise<void> {
   if (location.pathname !== '/login' || wait.dataset.seconds !== '0') return;
-  const { status } = await fetch('/session');
-  if (status === 204) location.replace('/');
+  const answer = await fetch('/session');
+  const { loggedIn } = (await answer.json()) as { loggedIn: boolean };
+  if (loggedIn) location.replace('/');
 }
 
 reveal.hidden = false;
@@ -48,7 +49,8 @@ reveal.addEventListener('click', () => {
 });
 password.addEventListener('keydown', watchCapsLock);
 password.addEventListener('keyup', watchCapsLock);
-if (element('notice').dataset.kind === 'error') password.setAttribute('aria-invalid', 'true');
+if (element('notice').dataset.kind === 'error' && wait.dataset.seconds === '0')
+  password.setAttribute('aria-invalid', 'true');
 password.focus();
 const seconds = Number(wait.dataset.seconds);
 if (seconds > 0) countDown(seconds);
