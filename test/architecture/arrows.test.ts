@@ -1,0 +1,44 @@
+import { describe, expect, test } from 'vitest';
+import { arrowOffence, packageOffence } from './layers.ts';
+import { allImports, importsOf, trackedFiles } from './sources.ts';
+
+const found = <T>(items: readonly T[], offence: (item: T) => string | undefined) =>
+  items.map(offence).filter((sentence) => sentence !== undefined);
+
+describe('import arrows', () => {
+  test('hold for every file of the repository', () => {
+    expect(found(allImports(), arrowOffence)).toEqual([]);
+  });
+
+  test('packages stay where they belong', () => {
+    expect(found(allImports(), packageOffence)).toEqual([]);
+  });
+
+  test('relative imports name files of the repository, with their ending', () => {
+    const files = new Set(trackedFiles());
+    const missing = allImports().filter(({ target, file }) => {
+      return target !== undefined && !files.has(target) && !file.startsWith('sidecar/web/');
+    });
+    expect(missing.map(({ file, specifier }) => `${file} imports ${specifier}`)).toEqual([]);
+  });
+
+  test.each([
+    ['components/volumes.ts', '../local/engine/index.ts', 'nothing of where they run'],
+    ['stacks/load.ts', '../components/names.ts', 'configuration comes before components'],
+    ['sidecar/src/main.ts', '../../stacks/versions.ts', 'built from sidecar/ alone'],
+    ['local/engine/main.ts', '../../stacks/schema.ts', 'knows nothing of Scipion'],
+    ['local/cli/main.ts', '../../test/helpers/program.ts', 'nothing imports tests'],
+  ])('refuse %s importing %s', (file, specifier, reason) => {
+    const [statement] = importsOf(file, `export { x } from '${specifier}';`);
+    expect(statement && arrowOffence(statement)).toContain(reason);
+  });
+
+  test.each([
+    ['components/manifests/pod.ts', '@pulumi/pulumi'],
+    ['stacks/schema.ts', 'node:fs'],
+    ['sidecar/src/main.ts', '@pulumi/pulumi'],
+  ])('refuse the package in %s: %s', (file, specifier) => {
+    const [statement] = importsOf(file, `import '${specifier}';`);
+    expect(statement && packageOffence(statement)).toContain(`${file} imports ${specifier}`);
+  });
+});

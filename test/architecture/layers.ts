@@ -1,0 +1,107 @@
+import type { Import } from './sources.ts';
+
+/** The arrows of the design: which folder may know which. */
+
+interface Layer {
+  readonly name: string;
+  /** A file belongs to the first layer that holds it. */
+  readonly holds: (file: string) => boolean;
+  /** Layers it may import beside itself; `undefined`: any but tests and benchmarks. */
+  readonly mayImport?: readonly string[];
+  readonly because: string;
+}
+
+const under = (folder: string) => (file: string) => file.startsWith(`${folder}/`);
+
+const isTest = (file: string) =>
+  /^(test|bench)\//.test(file) || /^(sidecar|local)\/(.*\/)?test\//.test(file) || /\.config\.ts$/.test(file);
+
+export const LAYERS: readonly Layer[] = [
+  { name: 'tests', holds: isTest, because: '' },
+  {
+    name: 'contract',
+    holds: under('sidecar/contract'),
+    mayImport: [],
+    because: 'program and sidecar both stand on it',
+  },
+  {
+    name: 'sidecar',
+    holds: under('sidecar'),
+    mayImport: ['contract'],
+    because: 'the image is built from sidecar/ alone',
+  },
+  {
+    name: 'stacks',
+    holds: under('stacks'),
+    mayImport: ['contract'],
+    because: 'configuration comes before components',
+  },
+  {
+    name: 'components',
+    holds: under('components'),
+    mayImport: ['contract', 'stacks'],
+    because: 'components know configuration and contract, nothing of where they run',
+  },
+  {
+    name: 'index',
+    holds: (file) => file === 'index.ts',
+    mayImport: ['components', 'stacks'],
+    because: 'it only wires',
+  },
+  {
+    name: 'engine',
+    holds: under('local/engine'),
+    mayImport: [],
+    because: 'the embedded engine runs any program and knows nothing of Scipion',
+  },
+  {
+    name: 'local',
+    holds: under('local'),
+    mayImport: ['contract', 'stacks', 'engine', 'sidecar'],
+    because: 'the program is run by an engine, not imported',
+  },
+  { name: 'desktop', holds: under('desktop'), mayImport: [], because: 'it is an image of its own' },
+];
+
+export const layerOf = (file: string): Layer | undefined => LAYERS.find(({ holds }) => holds(file));
+
+/** A sentence for an import against the arrows. */
+export function arrowOffence({ file, target }: Import): string | undefined {
+  if (target === undefined) return undefined;
+  const from = layerOf(file);
+  const to = layerOf(target);
+  if (from === undefined || from.name === 'tests' || from === to) return undefined;
+  if (to?.name === 'tests') return `${file} imports ${target}: nothing imports tests or benchmarks`;
+  const isAllowed = to === undefined || from.mayImport === undefined || from.mayImport.includes(to.name);
+  return isAllowed ? undefined : `${file} imports ${target}: ${from.because}`;
+}
+
+interface PackageRule {
+  readonly packages: RegExp;
+  readonly isAllowed: (file: string) => boolean;
+  readonly because: string;
+}
+
+const PACKAGE_RULES: readonly PackageRule[] = [
+  {
+    packages: /^@pulumi\//,
+    isAllowed: (file) =>
+      /^(components\/(?!manifests\/)|stacks\/load\.ts$|index\.ts$|local\/engine\/)/.test(file),
+    because: 'only components and the loader of the configuration speak to Pulumi',
+  },
+  {
+    packages: /^(node:|@kubernetes\/)/,
+    isAllowed: (file) =>
+      !/^(components\/manifests\/|stacks\/(schema|fields|units|problems|versions)\.ts$)/.test(file),
+    because: 'manifests and schema are pure functions',
+  },
+];
+
+/** A sentence for a package that a file of this folder must not use. */
+export function packageOffence({ file, specifier, target }: Import): string | undefined {
+  if (target !== undefined || layerOf(file)?.name === 'tests') return undefined;
+  const broken = PACKAGE_RULES.find(
+    ({ packages, isAllowed }) => packages.test(specifier) && !isAllowed(file),
+  );
+  return broken && `${file} imports ${specifier}: ${broken.because}`;
+}
