@@ -20,8 +20,16 @@ function siteDefaults(): Readonly<Record<string, unknown>> {
 
 const code = (text: unknown) => `\`${typeof text === 'string' ? text : JSON.stringify(text)}\``;
 
-/** A `|` would end the cell. */
-const row = (...cells: string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+type Row = readonly string[];
+
+/** A table with columns of equal width, as the formatter of this repository writes them. */
+function table(header: Row, rows: readonly Row[]): string[] {
+  const cells = [header, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
+  const widths = header.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
+  const line = (row: Row) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  const rule = line(widths.map((width) => '-'.repeat(width)));
+  return [line(cells[0] ?? []), rule, ...cells.slice(1).map(line)];
+}
 
 function defaultText(type: z.ZodType, notes: FieldNotes): string {
   if (notes.defaultNote !== undefined) return notes.defaultNote;
@@ -30,16 +38,11 @@ function defaultText(type: z.ZodType, notes: FieldNotes): string {
   return preset.data === undefined ? 'none' : code(preset.data);
 }
 
-function settingRow([key, type]: [string, z.ZodType], site: Readonly<Record<string, unknown>>): string {
+function settingRow([key, type]: [string, z.ZodType], site: Readonly<Record<string, unknown>>): Row {
   const notes = notesOf(type);
   const fromSite = key in site ? `${code(site[key])} in Pulumi.yaml` : undefined;
-  return row(
-    code(key),
-    notes.description,
-    notes.allowed,
-    code(notes.example),
-    fromSite ?? defaultText(type, notes),
-  );
+  const preset = fromSite ?? defaultText(type, notes);
+  return [code(key), notes.description, notes.allowed, code(notes.example), preset];
 }
 
 function settingTable(group: FieldNotes['group']): string[] {
@@ -47,21 +50,20 @@ function settingTable(group: FieldNotes['group']): string[] {
   const fields = Object.entries<z.ZodType>(SETTING_FIELDS).filter(
     ([, type]) => notesOf(type).group === group,
   );
-  return [
-    row('Key', 'Meaning', 'Allowed', 'Example', 'Default'),
-    row('---', '---', '---', '---', '---'),
-    ...fields.map((field) => settingRow(field, site)),
-  ];
+  const header = ['Key', 'Meaning', 'Allowed', 'Example', 'Default'];
+  return table(
+    header,
+    fields.map((field) => settingRow(field, site)),
+  );
 }
 
 function secretTable(): string[] {
-  return [
-    row('Key', 'Meaning', 'Required'),
-    row('---', '---', '---'),
-    ...Object.entries(SECRET_KEYS).map(([key, { description, required }]) =>
-      row(code(key), description, required),
-    ),
-  ];
+  const rows = Object.entries(SECRET_KEYS).map(([key, { description, required }]) => [
+    code(key),
+    description,
+    required,
+  ]);
+  return table(['Key', 'Meaning', 'Required'], rows);
 }
 
 /** The whole reference as Markdown. */

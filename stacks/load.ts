@@ -41,7 +41,7 @@ export interface Judgement {
   readonly problems: readonly string[];
 }
 
-const isSecretKey = (key: string): key is SecretKey => key in SECRET_KEYS;
+const isSecretKey = (key: string): key is SecretKey => Object.hasOwn(SECRET_KEYS, key);
 
 function settingValues({ stack, values }: RawStack): Record<string, string> {
   // An empty value takes back what Pulumi.yaml says for the site, e.g. an issuer of certificates.

@@ -21,9 +21,13 @@ function editDistance(a: string, b: string): number {
   return at(a.length, b.length);
 }
 
-/** The known key that is most like `key`. */
+/** The known key that is most like `key`: one that contains it, else the one with the fewest edits. */
 export function nearestKey(key: string): string {
-  const distance = (known: string) => editDistance(key.toLowerCase(), known.toLowerCase());
+  const wanted = key.toLowerCase();
+  const distance = (known: string) => {
+    const candidate = known.toLowerCase();
+    return wanted !== '' && candidate.includes(wanted) ? 0 : editDistance(wanted, candidate);
+  };
   return ALL_KEYS.reduce((best, known) => (distance(known) < distance(best) ? known : best));
 }
 

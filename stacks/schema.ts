@@ -38,7 +38,7 @@ const userFields = {
   version: field(
     z
       .string()
-      .refine((name) => name in SCIPION_VERSIONS)
+      .refine((name) => Object.hasOwn(SCIPION_VERSIONS, name))
       .default(DEFAULT_VERSION),
     {
       description: 'Scipion release.',

@@ -1,0 +1,189 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { judge } from '../../stacks/load.ts';
+import { nearestKey, problemsMessage } from '../../stacks/problems.ts';
+import { rawStack } from '../helpers/raw-stack.ts';
+
+const problemsOf = (changes: Record<string, string | undefined>) => judge(rawStack(changes)).problems;
+
+describe('a right stack', () => {
+  test('needs six keys beside those of the site, and the rest has defaults', () => {
+    expect(judge(rawStack()).settings).toMatchObject({
+      namespace: 'jane',
+      version: '3.8.3',
+      cpuGuaranteed: 2000,
+      cpuLimit: 4000,
+      quotaCpuGuaranteed: 12_000,
+      quotaCpuLimit: 16_000,
+      memory: '8Gi',
+      sourceVolumeSize: '100Gi',
+      projectVolumeSize: '50Gi',
+      autosaveInterval: 300,
+      finalSaveGrace: 3600,
+      publicPort: 443,
+      onedataPorts: [443],
+      createNamespace: true,
+      paused: false,
+      discardUnsavedChanges: false,
+    });
+  });
+
+  test('takes back a site default with an empty value', () => {
+    expect(judge(rawStack({ tlsIssuer: '' })).settings?.tlsIssuer).toBeUndefined();
+  });
+
+  test.each([
+    ['namespace', 'jane-doe'],
+    ['version', '3.7.1'],
+    ['onedataHost', 'provider.example.org:8443'],
+    ['cpuGuaranteed', '4'],
+    ['cpuLimit', '14'],
+    ['ingressAnnotations', '{"a/b":"c"}'],
+    ['ingressNamespaces', '["ingress-nginx"]'],
+    ['imagePullPolicy', 'Never'],
+    ['sidecarImage', 'registry.example.org:5000/scipion/sidecar@sha256:0123456789abcdef'],
+    ['desktopPassword', 'x'],
+  ])('may say %s = %s', (key, value) => expect(problemsOf({ [key]: value })).toEqual([]));
+
+  test('may name an existing Secret in an existing namespace in place of tokens', () => {
+    const changes = { sourceToken: undefined, projectToken: undefined, onedataSecret: 'tokens' };
+    expect(problemsOf({ ...changes, createNamespace: 'false' })).toEqual([]);
+  });
+});
+
+describe('refusals', () => {
+  test.each([
+    [
+      { namespace: 'default' },
+      'scipion:namespace: found "default"; allowed: up to 63 of a-z, 0-9 and "-", not at the ends; not "default", not "kube-…"; set it: pulumi config set scipion:namespace jane-doe',
+    ],
+    [
+      { namespace: 'kube-system' },
+      'scipion:namespace: found "kube-system"; allowed: up to 63 of a-z, 0-9 and "-", not at the ends; not "default", not "kube-…"; set it: pulumi config set scipion:namespace jane-doe',
+    ],
+    [
+      { version: '9.9.9' },
+      'scipion:version: found "9.9.9"; allowed: one of 3.8.3, 3.7.1; set it: pulumi config set scipion:version 3.8.3',
+    ],
+    [
+      { version: 'toString' },
+      'scipion:version: found "toString"; allowed: one of 3.8.3, 3.7.1; set it: pulumi config set scipion:version 3.8.3',
+    ],
+    [
+      { onedataHost: 'https://provider.example.org/spaces' },
+      'scipion:onedataHost: found "https://provider.example.org/spaces"; allowed: a host name without scheme and path, with ":port" only where it is not 443; set it: pulumi config set scipion:onedataHost provider.example.org',
+    ],
+    [
+      { onedataHost: undefined },
+      'scipion:onedataHost: found nothing; allowed: a host name without scheme and path, with ":port" only where it is not 443; set it: pulumi config set scipion:onedataHost provider.example.org',
+    ],
+    [
+      { cpuGuaranteed: '11', cpuLimit: '12' },
+      'scipion:cpuGuaranteed: found "11"; allowed: a number of CPUs from 0.2 to 10; set it: pulumi config set scipion:cpuGuaranteed 4',
+    ],
+    [
+      { cpuLimit: '15' },
+      'scipion:cpuLimit: found "15"; allowed: a number of CPUs from 0.5 to 14, not below cpuGuaranteed; set it: pulumi config set scipion:cpuLimit 8',
+    ],
+    [
+      { cpuGuaranteed: '6' },
+      'scipion:cpuLimit: found the default; allowed: at least cpuGuaranteed, which is 6; set it: pulumi config set scipion:cpuLimit 8',
+    ],
+    [
+      { quotaCpuLimit: '3' },
+      'scipion:cpuLimit: found the default; allowed: at most quotaCpuLimit, which is 3; set it: pulumi config set scipion:cpuLimit 8',
+    ],
+    [
+      { projectSpaceId: 'source-space' },
+      'scipion:projectSpaceId: found "source-space"; allowed: another space than sourceSpaceId: work must not go among the raw data; set it: pulumi config set scipion:projectSpaceId 91d7e4b3a2c05f6e8d1b',
+    ],
+    [
+      { projectVolumeSize: '512Mi' },
+      'scipion:projectVolumeSize: found "512Mi"; allowed: a size of at least 1Gi; set it: pulumi config set scipion:projectVolumeSize 100Gi',
+    ],
+    [
+      { autosaveInterval: '5 mins' },
+      'scipion:autosaveInterval: found "5 mins"; allowed: a duration from 10 seconds to 1 day; set it: pulumi config set scipion:autosaveInterval \'10 minutes\'',
+    ],
+    [
+      { ingressAnnotations: '{"a":1}' },
+      `scipion:ingressAnnotations: found "{\\"a\\":1}"; allowed: names with text values; set it: pulumi config set scipion:ingressAnnotations '{"projectcontour.io/websocket-routes":"/"}'`,
+    ],
+    [
+      { memroy: '4Gi' },
+      'scipion:memroy: found a key that is not known; the nearest is scipion:memory; remove it: pulumi config rm scipion:memroy',
+    ],
+    [
+      { sourceToken: undefined },
+      'scipion:sourceToken: found nothing; allowed: a token of Onedata, stored encrypted; set it: pulumi config set --secret scipion:sourceToken',
+    ],
+    [
+      { projectToken: 'canary-source-token-0123456789' },
+      'scipion:projectToken: found the same value as scipion:sourceToken; allowed: a token of its own: one that reads the source, one that writes the project; set it: pulumi config set --secret scipion:projectToken',
+    ],
+    [
+      { projectToken: 'canary with a gap' },
+      'scipion:projectToken: found a value with spaces or line breaks inside; allowed: one token, as Onedata shows it; set it: pulumi config set --secret scipion:projectToken',
+    ],
+    [
+      { desktopPassword: '' },
+      'scipion:desktopPassword: found an empty value; allowed: text; set it: pulumi config set --secret scipion:desktopPassword',
+    ],
+  ])('%j', (changes, problem) => expect(problemsOf(changes)).toEqual([problem]));
+
+  test('of a stack name that cannot be a namespace say where it comes from', () => {
+    expect(judge(rawStack({}, { stack: 'Jane_Doe' })).problems).toEqual([
+      'scipion:namespace: found "Jane_Doe", the stack\'s name; allowed: up to 63 of a-z, 0-9 and "-", not at the ends; not "default", not "kube-…"; set it: pulumi config set scipion:namespace jane-doe',
+    ]);
+  });
+
+  test('of a secret stored in clear', () => {
+    expect(judge(rawStack({}, { secretKeys: new Set(['projectToken']) })).problems).toEqual([
+      'scipion:sourceToken: found a value stored in clear; allowed: a value stored encrypted; set it: pulumi config set --secret scipion:sourceToken',
+    ]);
+  });
+
+  test('come all at once, a line each, rules between keys included', () => {
+    const problems = problemsOf({
+      memroy: '4Gi',
+      version: '1.0',
+      cpuGuaranteed: '8',
+      cpuLimit: '2',
+      projectToken: undefined,
+    });
+    expect(problems.map((problem) => problem.split(':', 2).join(':'))).toEqual([
+      'scipion:memroy',
+      'scipion:version',
+      'scipion:cpuLimit',
+      'scipion:projectToken',
+    ]);
+    expect(problemsMessage('jane', problems).split('\n')).toHaveLength(problems.length + 2);
+  });
+
+  test('never show a secret, whatever is wrong', () => {
+    const key = fc.constantFrom('sourceToken', 'projectToken', 'desktopPassword', 'version', 'memory');
+    fc.assert(
+      fc.property(key, fc.stringMatching(/^canary[a-z ]{0,30}$/), (name, value) => {
+        const { problems } = judge(rawStack({ [name]: value }, { secretKeys: new Set([name]) }));
+        expect(problems.join('\n')).not.toContain('canary');
+      }),
+    );
+  });
+
+  test('never end in an exception', () => {
+    const values = fc.dictionary(fc.string(), fc.string());
+    fc.assert(
+      fc.property(values, (some) => {
+        expect(judge(rawStack(some)).problems).toBeInstanceOf(Array);
+      }),
+    );
+  });
+});
+
+test.each([
+  ['memroy', 'memory'],
+  ['sourcespaceid', 'sourceSpaceId'],
+  ['token', 'sourceToken'],
+  ['password', 'desktopPassword'],
+  ['cpuLimits', 'cpuLimit'],
+])('the key nearest to %s', (key, nearest) => expect(nearestKey(key)).toBe(nearest));

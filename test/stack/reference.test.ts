@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { configReference, REFERENCE_FILE } from '../../stacks/docs.ts';
+import { notesOf } from '../../stacks/fields.ts';
+import { judge } from '../../stacks/load.ts';
+import { SETTING_FIELDS } from '../../stacks/schema.ts';
+import { rawStack } from '../helpers/raw-stack.ts';
+
+test('docs/config-reference.md is what `npm run docs` writes', () => {
+  expect(readFileSync(REFERENCE_FILE, 'utf8')).toBe(configReference());
+});
+
+const examples = Object.entries(SETTING_FIELDS)
+  .map(([key, type]) => [key, notesOf(type).example] as const)
+  // Text in a command of a shell, or a Secret that only an existing namespace has.
+  .filter(([key]) => !['onedataCertificateAuthorities', 'onedataSecret'].includes(key));
+
+test.each(examples)('the example of %s is accepted: %s', (key, example) => {
+  expect(
+    judge(rawStack({ [key]: example.replace('sha256:…', `sha256:${'a'.repeat(64)}`) })).problems,
+  ).toEqual([]);
+});
