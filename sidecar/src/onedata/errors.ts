@@ -1,0 +1,236 @@
+import { z } from 'zod';
+import { SpaceError, type SpaceErrorCode } from '../sync/space-error.ts';
+
+/** What the request was for, so that a message can name it. */
+export interface ErrorContext {
+  readonly host: string;
+  readonly spaceId: string;
+  readonly path?: string | undefined;
+}
+
+const innerSchema = z.object({ id: z.string(), details: z.record(z.string(), z.unknown()).optional() });
+const bodySchema = z.object({ error: innerSchema });
+
+/** ⚠ A refused token is remembered by the provider for about this long; asking sooner gives the same answer. */
+const TOKEN_RETRY_MS = 10_000;
+
+/** POSIX errors, all of them HTTP 400. What is not listed is what unknown internal errors become: passing. */
+const ERRNO_CODES: Readonly<Record<string, SpaceErrorCode>> = {
+  enoent: 'not-found',
+  eexist: 'exists',
+  enotdir: 'not-a-directory',
+  eisdir: 'is-a-directory',
+  enotempty: 'not-empty',
+  einval: 'bad-request',
+  enametoolong: 'invalid-name',
+  enodata: 'not-found',
+  enoattr: 'not-found',
+  enospc: 'space-full',
+  edquot: 'space-full',
+  erofs: 'read-only',
+  eacces: 'token-not-permitted',
+  eperm: 'token-not-permitted',
+};
+
+/** Error ids of HTTP 400 and above that are not about a token. */
+const ID_CODES: Readonly<Record<string, SpaceErrorCode>> = {
+  quotaExceeded: 'space-full',
+  spaceNotSupportedBy: 'space-not-supported',
+  forbidden: 'space-unknown',
+  badValueFilePath: 'invalid-name',
+  notSupported: 'unsupported',
+  notImplemented: 'unsupported',
+  alreadyExists: 'exists',
+  notFound: 'not-found',
+  serviceUnavailable: 'unavailable',
+  timeout: 'unavailable',
+  temporaryFailure: 'unavailable',
+  internalServerError: 'unavailable',
+  noConnectionToOnezone: 'unavailable',
+  noConnectionToPeerOneprovider: 'unavailable',
+  noConnectionToClusterNode: 'unavailable',
+  unregisteredOneprovider: 'unavailable',
+  externalServiceOperationFailed: 'unavailable',
+};
+
+/** ⚠ A 401 that says nothing about the token: the provider could not ask its zone. */
+const PASSING_AUTH_ERRORS: ReadonlySet<string> = new Set([
+  'noConnectionToOnezone',
+  'internalServerError',
+  'timeout',
+  'serviceUnavailable',
+  'temporaryFailure',
+]);
+
+/** Turns an answer outside 2xx into the error of the table in the reference; text of the answer is never looked at. */
+export function classify(status: number, body: string, context: ErrorContext): SpaceError {
+  const error = parse(body);
+  if (status === 401) return authError(error, context);
+  const errno = error?.id === 'posix' ? String(error.details?.errno ?? '') : undefined;
+  const code = codeOf(status, error?.id, errno);
+  const reason = errno ? `posix ${errno}` : (error?.id ?? `HTTP ${status}`);
+  return new SpaceError(code, sentence(code, reason, context), {
+    ...(context.path === undefined ? {} : { path: context.path }),
+    cause: new Error(`HTTP ${status} ${reason} from ${context.host}`),
+  });
+}
+
+function codeOf(status: number, id: string | undefined, errno: string | undefined): SpaceErrorCode {
+  if (errno !== undefined) return ERRNO_CODES[errno] ?? 'unavailable';
+  const known = id === undefined ? undefined : ID_CODES[id];
+  if (known) return known;
+  if (id !== undefined && isTokenError(id)) return 'token-invalid';
+  if (status === 403) return 'space-unknown';
+  if (status === 416) return 'bad-range';
+  if (status === 429 || status >= 500) return 'unavailable';
+  return 'bad-request';
+}
+
+const isTokenError = (id: string) => /^(token|badToken|badValueToken|notAn?[A-Z]\w*Token)/.test(id);
+
+function parse(body: string): z.infer<typeof innerSchema> | undefined {
+  try {
+    return bodySchema.parse(JSON.parse(body)).error;
+  } catch {
+    return undefined;
+  }
+}
+
+function authError(error: z.infer<typeof innerSchema> | undefined, context: ErrorContext): SpaceError {
+  const inner = innerSchema.safeParse(error?.details?.authError).data;
+  if (inner && PASSING_AUTH_ERRORS.has(inner.id)) {
+    return new SpaceError(
+      'unavailable',
+      `The Onedata provider ${context.host} cannot check the token now (${inner.id}): its zone does not answer.`,
+      { retryAfterMs: TOKEN_RETRY_MS },
+    );
+  }
+  return tokenError(inner, context);
+}
+
+/** The sentence for a token that was refused, from the token error itself. */
+export function tokenError(
+  inner: { readonly id: string; readonly details?: Record<string, unknown> | undefined } | undefined,
+  { host, spaceId }: ErrorContext,
+): SpaceError {
+  const make = (code: SpaceErrorCode, message: string) =>
+    new SpaceError(code, message, { retryAfterMs: TOKEN_RETRY_MS });
+  const renew = 'Make a new access token in the web page of your Onedata zone and set it.';
+  switch (inner?.id) {
+    case 'tokenCaveatUnverified':
+      return caveatError(inner.details?.caveat, { host, spaceId }, make, renew);
+    case 'tokenRevoked':
+      return make('token-invalid', `The Onedata token for space ${spaceId} was revoked. ${renew}`);
+    case 'notAnAccessToken':
+      return make(
+        'token-invalid',
+        `The Onedata token for space ${spaceId} is no access token but one of another kind. ${renew}`,
+      );
+    case 'tokenServiceForbidden':
+      return make(
+        'token-not-permitted',
+        `The Onedata token for space ${spaceId} does not hold for the provider ${host}. ${renew}`,
+      );
+    case 'userNotSupported':
+      return make(
+        'space-not-supported',
+        `The provider ${host} supports none of the spaces of the token's owner. Check the host and space ${spaceId}.`,
+      );
+    case 'userBlocked':
+      return make(
+        'token-invalid',
+        `The Onedata user of the token for space ${spaceId} is blocked. Ask the administrators of your zone.`,
+      );
+    default:
+      return make(
+        'token-invalid',
+        `The Onedata provider ${host} does not accept the token for space ${spaceId} (${inner?.id ?? 'no token'}). ${renew}`,
+      );
+  }
+}
+
+function caveatError(
+  caveat: unknown,
+  { host, spaceId }: ErrorContext,
+  make: (code: SpaceErrorCode, message: string) => SpaceError,
+  renew: string,
+): SpaceError {
+  const { type, validUntil } = z
+    .object({ type: z.string().default('unknown'), validUntil: z.number().optional() })
+    .catch({ type: 'unknown', validUntil: undefined })
+    .parse(caveat ?? {});
+  if (type === 'time') {
+    const when = validUntil === undefined ? '' : ` at ${new Date(validUntil * 1000).toISOString()}`;
+    return make('token-expired', `The Onedata token for space ${spaceId} expired${when}. ${renew}`);
+  }
+  return make(
+    'token-not-permitted',
+    `The Onedata token for space ${spaceId} may not be used here: its restriction "${type}" does not hold for ${host}. ${renew}`,
+  );
+}
+
+function sentence(code: SpaceErrorCode, reason: string, { host, spaceId, path }: ErrorContext): string {
+  const where = path ? `${JSON.stringify(path)} in space ${spaceId}` : `space ${spaceId}`;
+  switch (code) {
+    case 'space-unknown':
+      return `The provider ${host} knows no space ${spaceId} that this token's owner belongs to. Check the space id (the id, not the name).`;
+    case 'space-not-supported':
+      return `The provider ${host} does not support space ${spaceId}. Check the host and the space id (the id, not the name).`;
+    case 'space-full':
+      return `Onedata space ${spaceId} has no free room at ${host}. Free some or ask for a larger quota; saving goes on by itself then.`;
+    case 'token-not-permitted':
+      return `The token may not do this with ${where} at ${host} (${reason}). Check that it allows this space, and writing where it is the project space.`;
+    case 'read-only':
+      return `The storage of space ${spaceId} at ${host} can only be read.`;
+    case 'unavailable':
+      return `The Onedata provider ${host} cannot serve ${where} now (${reason}).`;
+    default:
+      return `Onedata refused the request for ${where} at ${host}: ${reason}.`;
+  }
+}
+
+const CERTIFICATE_CODES = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ERR_TLS/;
+const STALL_CODES: ReadonlySet<string> = new Set(['UND_ERR_BODY_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT']);
+
+/** A request that got no whole answer: name, route, TLS, a connection that broke or stood still. */
+export function connectionError(error: unknown, { host, path }: ErrorContext, isInBody: boolean): SpaceError {
+  if (error instanceof SpaceError) return error;
+  const code = codeOfCause(error);
+  const options = { ...(path === undefined ? {} : { path }), cause: error };
+  if (STALL_CODES.has(code)) {
+    return new SpaceError(
+      'stalled',
+      `The Onedata provider ${host} sent nothing for too long${path ? ` (${path})` : ''}.`,
+      options,
+    );
+  }
+  if (CERTIFICATE_CODES.test(code)) {
+    return new SpaceError(
+      'unreachable',
+      `The certificate of the Onedata host ${host} is not trusted (${code}). Check the host; a provider with its own certificate authority needs that authority in the configuration.`,
+      options,
+    );
+  }
+  if (isInBody)
+    return new SpaceError(
+      'transfer-broken',
+      `The transfer of ${path ?? 'an answer'} from ${host} broke off (${code}).`,
+      options,
+    );
+  const reason =
+    code === 'ENOTFOUND' ? 'no such host name' : code === 'ECONNREFUSED' ? 'connection refused' : code;
+  return new SpaceError(
+    'unreachable',
+    `The Onedata provider ${host} cannot be reached: ${reason}. Check the host and the network.`,
+    options,
+  );
+}
+
+function codeOfCause(error: unknown): string {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    const { code } = at as NodeJS.ErrnoException;
+    if (typeof code === 'string' && code !== 'UND_ERR') return code;
+    if (at instanceof AggregateError && at.errors[0] instanceof Error) return codeOfCause(at.errors[0]);
+  }
+  return error instanceof Error ? error.name : 'unknown';
+}

@@ -1,0 +1,210 @@
+import { lookup } from 'node:dns';
+import type { LookupFunction } from 'node:net';
+import { rootCertificates } from 'node:tls';
+import { type Dispatcher, Pool } from 'undici';
+import type { z } from 'zod';
+import { SpaceError } from '../sync/space-error.ts';
+import { classify, connectionError, type ErrorContext } from './errors.ts';
+import { originOf } from './host.ts';
+
+export interface HttpOptions {
+  readonly host: string;
+  readonly spaceId: string;
+  /** Asked before each request, so that a token that was changed is used from the next one on. */
+  readonly token: () => Promise<string>;
+  /** PEM bundle, trusted besides the well-known authorities. */
+  readonly certificateAuthorities?: string | undefined;
+  readonly concurrency: number;
+  /** Longest time without a byte, in milliseconds. */
+  readonly stallTimeoutMs: number;
+}
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  /** Percent-encoded, with query. */
+  readonly url: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string | AsyncIterable<Uint8Array>;
+  readonly signal?: AbortSignal | undefined;
+  /** Path in the space that it is about, for messages. */
+  readonly path?: string | undefined;
+  /** No token is sent, e.g. for the provider's public configuration. */
+  readonly isPublic?: boolean;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Dispatcher.ResponseData['headers'];
+  readonly body: Dispatcher.ResponseData['body'];
+}
+
+const CONNECT_TIMEOUT_MS = 15_000;
+const MAXIMUM_ERROR_BYTES = 65_536;
+
+/** RFC 6761 section 6.3: names under `localhost` are this machine, which the resolver of the C library does not know. */
+const lookupWithLocalhost: LookupFunction = (hostname, options, callback) => {
+  const isLocal = hostname === 'localhost' || hostname.endsWith('.localhost');
+  if (!isLocal)
+    lookup(hostname, options, (error, address, family) => callback(error, address as string, family));
+  else if (options.all) callback(null, [{ address: '127.0.0.1', family: 4 }]);
+  else callback(null, '127.0.0.1', 4);
+};
+
+/** One host with one token. Knows connections, headers and errors, not what the calls mean. Never repeats a request. */
+export class OnedataHttp {
+  readonly #options: HttpOptions;
+  #pool: Pool | undefined;
+
+  constructor(options: HttpOptions) {
+    this.#options = options;
+  }
+
+  /** The answer with its body still unread, whatever its status. */
+  async send(request: HttpRequest): Promise<HttpAnswer> {
+    const context = this.#context(request);
+    const body = typeof request.body === 'object' ? watched(request.body) : undefined;
+    try {
+      const headers = {
+        ...(request.isPublic ? {} : { 'x-auth-token': await this.#token() }),
+        ...request.headers,
+      };
+      const answer = await this.#open().request({
+        method: request.method,
+        path: request.url,
+        headers,
+        body: (body?.bytes ?? request.body ?? null) as string | null,
+        signal: request.signal ?? null,
+      });
+      return { status: answer.statusCode, headers: answer.headers, body: answer.body };
+    } catch (error) {
+      request.signal?.throwIfAborted();
+      // When reading the local file failed, that is the cause, not the connection that broke because of it.
+      throw body?.error() ?? connectionError(error, context, false);
+    }
+  }
+
+  /** Bytes of an answer; breaks and stalls become `transfer-broken` and `stalled`. Leaving early ends the transfer. */
+  async *bytes(request: HttpRequest, answer: HttpAnswer): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const chunk of answer.body) yield chunk as Uint8Array;
+    } catch (error) {
+      request.signal?.throwIfAborted();
+      throw connectionError(error, this.#context(request), true);
+    }
+  }
+
+  async text(request: HttpRequest, answer: HttpAnswer, limit = Number.POSITIVE_INFINITY): Promise<string> {
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    for await (const chunk of this.bytes(request, answer)) {
+      chunks.push(chunk);
+      length += chunk.byteLength;
+      if (length > limit) break;
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  }
+
+  /** The error that an answer outside 2xx stands for. */
+  async failure(request: HttpRequest, answer: HttpAnswer): Promise<SpaceError> {
+    const text = await this.text(request, answer, MAXIMUM_ERROR_BYTES);
+    return classify(answer.status, text, this.#context(request));
+  }
+
+  /** @throws SpaceError unless the answer is 2xx; its body is read away. */
+  async done(request: HttpRequest): Promise<void> {
+    const answer = await this.send(request);
+    if (!isSuccess(answer)) throw await this.failure(request, answer);
+    await this.text(request, answer);
+  }
+
+  /** A JSON answer of this shape. @throws SpaceError `unavailable` for any other: something else answers there. */
+  async json<Schema extends z.ZodType>(request: HttpRequest, schema: Schema): Promise<z.output<Schema>> {
+    const answer = await this.send(request);
+    if (!isSuccess(answer)) throw await this.failure(request, answer);
+    const text = await this.text(request, answer);
+    const parsed = schema.safeParse(parseJson(text));
+    if (parsed.success) return parsed.data;
+    const issue = parsed.error.issues[0];
+    throw new SpaceError(
+      'unavailable',
+      `${this.#options.host} answered ${request.method} ${request.url.split('?')[0]} with something else than Onedata does (${issue?.path.join('.') || 'body'}: ${issue?.message}). Check that it is a Onedata provider.`,
+      { ...(request.path === undefined ? {} : { path: request.path }) },
+    );
+  }
+
+  async close(): Promise<void> {
+    const pool = this.#pool;
+    this.#pool = undefined;
+    await pool?.destroy();
+  }
+
+  #context({ path }: HttpRequest): ErrorContext {
+    return { host: this.#options.host, spaceId: this.#options.spaceId, path };
+  }
+
+  #open(): Pool {
+    const { host, certificateAuthorities, concurrency, stallTimeoutMs } = this.#options;
+    this.#pool ??= new Pool(originOf(host), {
+      connections: concurrency,
+      pipelining: 1,
+      bodyTimeout: stallTimeoutMs,
+      headersTimeout: stallTimeoutMs,
+      connect: {
+        timeout: Math.min(CONNECT_TIMEOUT_MS, stallTimeoutMs),
+        lookup: lookupWithLocalhost,
+        ...(certificateAuthorities ? { ca: [...rootCertificates, certificateAuthorities] } : {}),
+      },
+    });
+    return this.#pool;
+  }
+
+  /** @throws SpaceError `token-invalid` when there is none to send */
+  async #token(): Promise<string> {
+    const { spaceId, token } = this.#options;
+    let text: string;
+    try {
+      text = (await token()).trim();
+    } catch (error) {
+      throw new SpaceError('token-invalid', `The Onedata token for space ${spaceId} cannot be read.`, {
+        cause: error,
+      });
+    }
+    if (!/^[\x21-\x7e]+$/.test(text)) {
+      const found = text === '' ? 'is empty' : 'holds characters that no token has';
+      throw new SpaceError('token-invalid', `The Onedata token for space ${spaceId} ${found}. Set it again.`);
+    }
+    return text;
+  }
+}
+
+export const isSuccess = ({ status }: HttpAnswer) => status >= 200 && status < 300;
+
+export function headerOf(answer: HttpAnswer, name: string): string | undefined {
+  const value = answer.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Remembers why reading a body failed. */
+function watched(source: AsyncIterable<Uint8Array>): {
+  bytes: AsyncIterable<Uint8Array>;
+  error: () => unknown;
+} {
+  let failure: unknown;
+  async function* bytes() {
+    try {
+      yield* source;
+    } catch (error) {
+      failure = error;
+      throw error;
+    }
+  }
+  return { bytes: bytes(), error: () => failure };
+}
