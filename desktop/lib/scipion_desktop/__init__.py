@@ -1,0 +1,1 @@
+"""What runs in the desktop container besides Scipion: the session, the probe, "Save now"."""
