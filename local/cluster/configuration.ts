@@ -130,7 +130,7 @@ function kubeProxy(): object {
 
 /** Names outside the cluster do not exist for pods: the cluster has no way out. */
 function corefile(): string {
-  return `.:53 {
+  return `${network.clusterDomain}:53 in-addr.arpa:53 {
   bind ${network.nodeAddress}
   errors
   ready 127.0.0.1:${network.dnsReadyPort}
@@ -139,6 +139,10 @@ function corefile(): string {
     ttl 10
   }
   cache 10
+}
+.:53 {
+  bind ${network.nodeAddress}
+  errors
   template ANY ANY {
     rcode NXDOMAIN
   }

@@ -227,7 +227,7 @@ function relay(name: string, hostPort: number, insidePort: number): Program[] {
       name: `relay-${name}-inside`,
       command: [
         ...socat,
-        `UNIX-LISTEN:${socket},fork,unlink-early,mode=600`,
+        `UNIX-LISTEN:${socket},fork,unlink-early,mode=600,backlog=128`,
         `TCP4:127.0.0.1:${insidePort},nodelay`,
       ],
       ready: socket,
@@ -236,7 +236,7 @@ function relay(name: string, hostPort: number, insidePort: number): Program[] {
       name: `relay-${name}-host`,
       command: [
         ...socat,
-        `TCP4-LISTEN:${hostPort},bind=127.0.0.1,fork,reuseaddr,nodelay`,
+        `TCP4-LISTEN:${hostPort},bind=127.0.0.1,fork,reuseaddr,nodelay,backlog=128`,
         `UNIX-CONNECT:${socket}`,
       ],
       onHostNetwork: true,
