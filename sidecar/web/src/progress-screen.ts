@@ -10,6 +10,7 @@ export function renderProgress(view: GatewayView, now: number): void {
   setText(element('lead'), headline.lead);
   setText(element('foot'), headline.foot);
   element('spinner').hidden = !headline.isBusy;
+  element('check').toggleAttribute('hidden', !headline.isDone);
   element('transfers').hidden = !headline.showTransfers;
   // A removal saves the projects; the raw data is not part of it.
   element('source').hidden = view.screen === 'saving';

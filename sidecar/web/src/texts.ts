@@ -10,12 +10,13 @@ export interface Headline {
   readonly foot: string;
   readonly isBusy: boolean;
   readonly showTransfers: boolean;
+  readonly isDone: boolean;
 }
 
 const MAY_CLOSE = 'You can close this page and come back later; the work goes on without it.';
 
 export function headlineOf(view: GatewayView): Headline {
-  const quiet = { foot: '', isBusy: true, showTransfers: false };
+  const quiet = { foot: '', isBusy: true, isDone: false, showTransfers: false };
   if (view.stopping) {
     return {
       ...quiet,
@@ -60,22 +61,25 @@ export function headlineOf(view: GatewayView): Headline {
     lead: 'Raw data and projects are copied next to the desktop. It opens here as soon as they are complete.',
     foot: MAY_CLOSE,
     isBusy: !isBlocked,
+    isDone: false,
     showTransfers: true,
   };
 }
 
-function savedHeadline(status: SyncStatus | null): Pick<Headline, 'title' | 'lead' | 'foot'> {
+function savedHeadline(status: SyncStatus | null): Pick<Headline, 'title' | 'lead' | 'foot' | 'isDone'> {
   if (status?.save.unsavedChanges || (status?.problems.length ?? 0) > 0) {
     return {
       title: 'The desktop is closed, but not everything is saved',
       lead: 'Some of the last changes are still only on the instance’s own volume. Do not remove it before this is solved.',
       foot: '',
+      isDone: false,
     };
   }
   return {
     title: 'Everything is saved',
     lead: 'All your work is in your project space, and the desktop is closed. The instance can be removed now.',
     foot: 'Your projects come back when the instance is made again.',
+    isDone: true,
   };
 }
 

@@ -1,0 +1,212 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ALL_FAILURES, CLIENT_FAILURES } from '../../src/gateway/login.ts';
+import { SESSION_IDLE_MS, SESSION_MAX_MS } from '../../src/gateway/sessions.ts';
+import { cookieOf, eventually, isLoggedIn, postLogin, SAME_ORIGIN, sessionCookie } from './helpers/client.ts';
+import { PASSWORD, type RunningGateway, startGateway } from './helpers/start-gateway.ts';
+
+let gateway: RunningGateway;
+let now = 0;
+
+beforeEach(async () => {
+  now = Date.now();
+  gateway = await startGateway({ now: () => now });
+});
+afterEach(() => gateway.stop());
+
+describe('login', () => {
+  test('nothing but the login page is there without a session', async () => {
+    const page = await fetch(gateway.origin, { redirect: 'manual' });
+    expect([page.status, page.headers.get('location')]).toEqual([303, '/login']);
+    for (const path of ['/view', '/events']) {
+      expect((await fetch(gateway.origin + path)).status).toBe(401);
+    }
+    const save = await fetch(`${gateway.origin}/save`, { method: 'POST', headers: SAME_ORIGIN });
+    expect(save.status).toBe(401);
+  });
+
+  test('the right password opens a session with a cookie that scripts, other sites and plain HTTP cannot use', async () => {
+    const response = await postLogin(gateway, PASSWORD);
+    expect([response.status, response.headers.get('location')]).toEqual([303, '/']);
+    const [cookie] = response.headers.getSetCookie();
+    expect(cookie).toMatch(/^__Host-scipion=[\w.-]+; Path=\/; HttpOnly; Secure; SameSite=Strict$/);
+    expect(await isLoggedIn(gateway, cookieOf(response, '__Host-scipion'))).toBe(true);
+  });
+
+  test('a wrong password is refused with a sentence and no cookie', async () => {
+    for (const wrong of ['', 'x', PASSWORD.slice(0, 8), `${PASSWORD} `]) {
+      const response = await postLogin(gateway, wrong, { 'x-forwarded-for': `10.0.0.${wrong.length}` });
+      expect(response.status).toBe(401);
+      expect(response.headers.getSetCookie()).toEqual([]);
+      expect(await response.text()).toContain('That is not the password. You have 4 more tries');
+    }
+  });
+
+  test('the other encoding of an accented letter is the same password', async () => {
+    expect((await postLogin(gateway, PASSWORD.normalize('NFD'))).status).toBe(303);
+  });
+
+  test('a client with too many wrong passwords waits, even with the right one; others do not', async () => {
+    const client = { 'x-forwarded-for': '203.0.113.7' };
+    const statuses: number[] = [];
+    for (let i = 0; i < CLIENT_FAILURES; i += 1) {
+      statuses.push((await postLogin(gateway, 'no', client)).status);
+    }
+    expect(statuses).toEqual([401, 401, 401, 401, 429]);
+    const waiting = await postLogin(gateway, PASSWORD, client);
+    expect(waiting.status).toBe(429);
+    const seconds = Number(waiting.headers.get('retry-after'));
+    expect(seconds).toBeGreaterThan(0);
+    expect(seconds).toBeLessThanOrEqual(60);
+    expect(await waiting.text()).toContain(`data-seconds="${seconds}"`);
+    // What a client writes itself stands before the address that the ingress adds.
+    const forged = { 'x-forwarded-for': '198.51.100.1, 203.0.113.7' };
+    expect((await postLogin(gateway, PASSWORD, forged)).status).toBe(429);
+    const other = { 'x-forwarded-for': '203.0.113.8' };
+    expect((await postLogin(gateway, PASSWORD, other)).status).toBe(303);
+  });
+
+  test('parallel attempts do not slip under the limit', async () => {
+    const attempts = Array.from({ length: 15 }, () => postLogin(gateway, 'no'));
+    const statuses = (await Promise.all(attempts)).map(({ status }) => status);
+    expect(statuses.filter((status) => status === 401)).toHaveLength(CLIENT_FAILURES - 1);
+  });
+
+  test('strangers with many addresses are limited together, and do not lock out who has been here before', async () => {
+    const known = cookieOf(await postLogin(gateway, PASSWORD), '__Host-scipion-known');
+    for (let i = 0; i < ALL_FAILURES; i += 1) {
+      await postLogin(gateway, 'no', { 'x-forwarded-for': `192.0.2.${i}` });
+    }
+    const stranger = { 'x-forwarded-for': '203.0.113.9' };
+    expect((await postLogin(gateway, PASSWORD, stranger)).status).toBe(429);
+    expect((await postLogin(gateway, PASSWORD, { ...stranger, cookie: known })).status).toBe(303);
+  });
+
+  test('an absurdly long password is answered with a sentence', async () => {
+    const response = await postLogin(gateway, 'a'.repeat(70_000));
+    expect(response.status).toBe(413);
+    expect(await response.text()).toContain('too long for a password: more than 64 KiB');
+  });
+
+  test.each([
+    ['another site', { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }],
+    ['another site that hides its name', { origin: 'null', 'sec-fetch-site': 'cross-site' }],
+    ['a neighbour under the same domain', { origin: 'null', 'sec-fetch-site': 'same-site' }],
+    ['nobody', {}],
+  ])('a form of %s is refused', async (_who, headers) => {
+    const response = await fetch(`${gateway.origin}/login`, {
+      method: 'POST',
+      headers: headers as Record<string, string>,
+      body: new URLSearchParams({ password: PASSWORD }),
+    });
+    expect(response.status).toBe(403);
+    expect(await response.text()).toContain(`Open that address`);
+  });
+});
+
+describe('session', () => {
+  test('logging out ends it for good, also for a copy of the cookie', async () => {
+    const cookie = await sessionCookie(gateway);
+    const response = await fetch(`${gateway.origin}/logout`, {
+      method: 'POST',
+      headers: { ...SAME_ORIGIN, cookie },
+    });
+    expect(await response.text()).toContain('You are logged out');
+    expect(response.headers.getSetCookie()[0]).toMatch(/^__Host-scipion=;.*Expires=Thu, 01 Jan 1970/);
+    expect(await isLoggedIn(gateway, cookie)).toBe(false);
+  });
+
+  test('a changed password ends it', async () => {
+    const cookie = await sessionCookie(gateway);
+    await gateway.setPassword('another one');
+    await eventually(
+      () => isLoggedIn(gateway, cookie),
+      (isIn) => !isIn,
+    );
+    expect((await postLogin(gateway, PASSWORD)).status).toBe(401);
+    expect((await postLogin(gateway, 'another one')).status).toBe(303);
+  });
+
+  test('ends after a long time without its user, and at an age whatever happens', async () => {
+    const cookie = await sessionCookie(gateway);
+    const touch = () =>
+      fetch(`${gateway.origin}/session/touch`, { method: 'POST', headers: { ...SAME_ORIGIN, cookie } });
+    now += SESSION_IDLE_MS - 1000;
+    expect((await touch()).status).toBe(204);
+    now += SESSION_IDLE_MS - 1000;
+    expect(await isLoggedIn(gateway, cookie)).toBe(true);
+    now += 1000;
+    expect(await isLoggedIn(gateway, cookie)).toBe(false);
+
+    const busy = await sessionCookie(gateway);
+    const openedAt = now;
+    while (now - openedAt < SESSION_MAX_MS - SESSION_IDLE_MS / 2) {
+      now += SESSION_IDLE_MS / 2;
+      await fetch(`${gateway.origin}/session/touch`, {
+        method: 'POST',
+        headers: { ...SAME_ORIGIN, cookie: busy },
+      });
+    }
+    expect(await isLoggedIn(gateway, busy)).toBe(true);
+    now += SESSION_IDLE_MS / 2;
+    expect(await isLoggedIn(gateway, busy)).toBe(false);
+  });
+
+  test('a forged, cut or foreign cookie opens nothing', async () => {
+    const response = await postLogin(gateway, PASSWORD);
+    const cookie = cookieOf(response, '__Host-scipion');
+    const known = cookieOf(response, '__Host-scipion-known').replace('-known', '');
+    const [name = '', token = ''] = cookie.split('=');
+    const [body = '', signature = ''] = token.split('.');
+    const other = Buffer.from(body, 'base64url')
+      .toString()
+      .replace(/\d{13}/, '9999999999999');
+    const forgeries = [
+      known,
+      `${name}=`,
+      `${name}=${body}`,
+      `${name}=${body}.`,
+      `${name}=${body}.${signature.slice(0, -2)}`,
+      `${name}=${Buffer.from(other).toString('base64url')}.${signature}`,
+      `${name}=${token}.x`,
+    ];
+    for (const forged of forgeries) expect(await isLoggedIn(gateway, forged)).toBe(false);
+    expect(await isLoggedIn(gateway, cookie)).toBe(true);
+  });
+});
+
+describe('what is told', () => {
+  test('every answer carries the security headers and is not stored', async () => {
+    const cookie = await sessionCookie(gateway);
+    for (const path of ['/', '/login', '/view', '/nowhere', '/assets/app.js', '/session']) {
+      const { headers } = await fetch(gateway.origin + path, { headers: { cookie }, redirect: 'manual' });
+      const policy = headers.get('content-security-policy') ?? '';
+      expect(policy).toContain("default-src 'none'; script-src 'self'; style-src 'self'");
+      expect(policy).toContain("frame-ancestors 'none'");
+      expect(policy).not.toMatch(/unsafe|\*/);
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+      expect(headers.get('referrer-policy')).toBe('no-referrer');
+      expect(headers.get('cache-control')).toBe(path.startsWith('/assets') ? 'no-cache' : 'no-store');
+    }
+  });
+
+  test('the pages load nothing from elsewhere and hold no inline script or style', async () => {
+    const cookie = await sessionCookie(gateway);
+    for (const path of ['/', '/login', '/nowhere']) {
+      const headers = path === '/' ? { cookie } : {};
+      const html = await (await fetch(gateway.origin + path, { headers })).text();
+      expect(html).not.toMatch(/(src|href|action)="(?!\/)/);
+      expect(html).not.toMatch(/<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=/);
+    }
+  });
+
+  test('the log tells of logins without passwords, cookies or keys', async () => {
+    await postLogin(gateway, 'canary-wrong-password');
+    const cookie = await sessionCookie(gateway);
+    await fetch(`${gateway.origin}/save`, { method: 'POST', headers: { ...SAME_ORIGIN, cookie } });
+    const log = gateway.log.join('');
+    expect(log).toContain('"outcome":"accepted"');
+    for (const secret of ['canary', PASSWORD, cookie, cookie.split('=')[1] ?? '?']) {
+      expect(log).not.toContain(secret);
+    }
+  });
+});
