@@ -93,9 +93,7 @@ async function serve(given: ServeOptions): Promise<void> {
   process.once('SIGINT', stop);
 }
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  process.stderr.write(`onedata: ${(error as Error).message}\n`);
+program.parseAsync().catch((error: Error) => {
+  process.stderr.write(`onedata: ${error.message}\n`);
   process.exitCode = 1;
-}
+});

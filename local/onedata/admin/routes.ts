@@ -39,7 +39,7 @@ export interface TreeEntry {
 /**
  * The admin API, on a Unix socket that only the stand-in's user may open:
  * `GET /health`, `GET /credentials`, `GET|POST /spaces`, `GET /spaces/:id/tree[?sums=false]`,
- * `POST /spaces/:id/import` (tar), `GET /spaces/:id/export` (tar), `POST /spaces/:id/seed` {"directory"},
+ * `POST /spaces/:id/import[?once=KEY]` (tar), `GET /spaces/:id/export` (tar), `POST /spaces/:id/seed` {"directory"},
  * `PUT /spaces/:id/quota` {"quotaBytes"}, `DELETE /spaces/:id/content`, `POST /tokens`, `DELETE /tokens/:id`,
  * `GET|PUT /settings`, `GET|POST|DELETE /faults`.
  */
@@ -109,14 +109,14 @@ async function answer(call: AdminCall): Promise<void> {
 }
 
 async function answerForSpace(call: AdminCall, spaces: Spaces): Promise<void> {
-  const { route, id, response, request, url, body } = call;
+  const { route, id, response, url, body } = call;
   if (!spaces.space(id)) throw new NotServed(`${route}: unknown path or space ${JSON.stringify(id)}`);
   const root = spaces.root(id);
   switch (route) {
     case 'GET /spaces/:id/tree':
       return sendTree(response, spaces, root, url.searchParams.get('sums') !== 'false');
     case 'POST /spaces/:id/import':
-      return sendValue(response, await readArchive(spaces, root, request));
+      return sendValue(response, await importArchive(call, spaces, root));
     case 'POST /spaces/:id/seed':
       return sendValue(
         response,
@@ -141,6 +141,14 @@ async function answerForSpace(call: AdminCall, spaces: Spaces): Promise<void> {
   }
 }
 
+/** With `?once=KEY` the key is remembered when everything has come, so that a caller can see what it need not send. */
+async function importArchive({ id, url, request }: AdminCall, spaces: Spaces, root: Entry): Promise<unknown> {
+  const result = await readArchive(spaces, root, request);
+  const key = url.searchParams.get('once');
+  if (key !== null) spaces.tree.run('INSERT OR IGNORE INTO imports VALUES (?,?)', id, key);
+  return result;
+}
+
 /** All that a client needs, tokens among it. */
 function credentials(standIn: StandIn): unknown {
   const tokens = Object.entries(standIn.tokenFiles).map(([name, file]) => [name, readFileSync(file, 'utf8')]);
@@ -154,7 +162,13 @@ function credentials(standIn: StandIn): unknown {
 }
 
 const describeSpaces = (spaces: Spaces) =>
-  spaces.list().map((space) => ({ ...space, usedBytes: spaces.usedBytes(space.id) }));
+  spaces.list().map((space) => ({
+    ...space,
+    usedBytes: spaces.usedBytes(space.id),
+    imported: spaces.tree
+      .all<{ key: string }>('SELECT key FROM imports WHERE space = ? ORDER BY key', space.id)
+      .map(({ key }) => key),
+  }));
 
 /** `{"entries":[…]}`, depth first in bytewise order, one entry a line, streamed. */
 async function sendTree(

@@ -40,6 +40,7 @@ CREATE INDEX IF NOT EXISTS entries_by_inode ON entries(inode);
 CREATE INDEX IF NOT EXISTS inodes_written ON inodes(writing) WHERE writing > 0;
 CREATE TABLE IF NOT EXISTS spaces(id TEXT PRIMARY KEY, name TEXT NOT NULL, quota INTEGER, supported INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS tokens(id TEXT PRIMARY KEY, name TEXT, token TEXT, request TEXT, revoked INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS imports(space TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY(space, key));
 `;
 const SELECT = `SELECT e.uuid, e.space, e.parent, e.name, i.inode, i.type, i.mode, i.size, i.atime, i.mtime, i.ctime,
   i.creation, i.links, i.target, i.xattrs, i.json, i.rdf FROM entries e JOIN inodes i ON i.inode = e.inode`;
