@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { cacheDirectory } from '../cache.ts';
 import { EngineError, type ProgramHost } from './protocol.ts';
 import { serveProgram } from './server.ts';
 
@@ -49,7 +50,12 @@ export async function startProgram(host: ProgramHost, options: ProgramOptions): 
     const child = spawn(process.execPath, programArguments(server.address, options), {
       cwd: options.directory,
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: { ...process.env, ...options.environment },
+      env: {
+        // Compiled modules of the SDKs, kept by Node itself; saves a second at each run.
+        NODE_COMPILE_CACHE: cacheDirectory('node-modules', process.version),
+        ...process.env,
+        ...options.environment,
+      },
       ...(options.signal ? { signal: options.signal, killSignal: 'SIGINT' as const } : {}),
     });
     child.stdin.end(

@@ -63,6 +63,8 @@ export interface ResourceRequest {
 export interface ResourceAnswer {
   readonly id?: string;
   readonly outputs: Properties;
+  /** It does not exist and will not in this run: all its outputs are unknown to the program. */
+  readonly isUnknown?: boolean;
 }
 
 export interface HookCall {

@@ -168,6 +168,7 @@ function monitorService(
       response.setUrn(request.urn);
       response.setId(answer.id ?? '');
       response.setObject(toStruct(answer.outputs));
+      response.setUnknown(answer.isUnknown ?? false);
       return response;
     }),
     registerResourceOutputs: unary((message) => {

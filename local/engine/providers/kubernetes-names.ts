@@ -10,7 +10,8 @@ export function isKubernetesObject(type: string, inputs: Properties): boolean {
 
 /** `metadata` of the inputs; empty where there is none. */
 export function metadataOf(object: Properties): Properties {
-  return isProperties(object.metadata) ? object.metadata : {};
+  const metadata = object.metadata instanceof Secret ? object.metadata.value : object.metadata;
+  return isProperties(metadata) ? metadata : {};
 }
 
 /**
