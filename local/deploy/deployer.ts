@@ -16,6 +16,8 @@ export interface Deployment {
   /** Context of the kubeconfig; its current one where absent. */
   readonly context?: string;
   readonly kubectl: string;
+  /** Added to the program's environment while a stack is removed, on top of what it always gets. */
+  readonly removalEnvironment: Readonly<Record<string, string>>;
   /** Folder for the engine's state, mode 0700; keep it as long as the instance lives. */
   readonly stateDirectory: string;
 }

@@ -15,7 +15,7 @@ export function pulumiCli(deployment: Deployment): Deployer {
   const passphraseFile = join(stateDirectory, 'passphrase');
   const configFile = join(stateDirectory, `Pulumi.${stack}.yaml`);
 
-  const run = (args: readonly string[], input?: string) =>
+  const run = (args: readonly string[], input?: string, environment: Readonly<Record<string, string>> = {}) =>
     execa('pulumi', [...args, '--non-interactive', '--color', 'never'], {
       cwd: programDirectory,
       ...(input === undefined ? {} : { input }),
@@ -24,6 +24,7 @@ export function pulumiCli(deployment: Deployment): Deployer {
         PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile,
         PULUMI_SKIP_UPDATE_CHECK: 'true',
         KUBECONFIG: deployment.kubeconfig,
+        ...environment,
       },
       preferLocal: true,
       localDir: programDirectory,
@@ -47,10 +48,15 @@ export function pulumiCli(deployment: Deployment): Deployer {
     }
   };
 
-  const act = async (command: readonly string[], report: Report) => {
+  const act = async (
+    command: readonly string[],
+    report: Report,
+    environment: Readonly<Record<string, string>> = {},
+  ) => {
     await prepare();
     try {
-      const lines = run([...command, '--stack', stack, '--config-file', configFile]).iterable();
+      const args = [...command, '--stack', stack, '--config-file', configFile];
+      const lines = run(args, undefined, environment).iterable();
       for await (const line of lines) {
         const text = String(line).trim();
         if (text !== '') report(text);
@@ -66,7 +72,8 @@ export function pulumiCli(deployment: Deployment): Deployer {
     name: 'pulumi',
     up: (report) => act(['up', '--yes', '--skip-preview'], report),
     preview: (report) => act(['preview', '--diff'], report),
-    destroy: (report) => act(['destroy', '--yes', '--skip-preview', '--run-program'], report),
+    destroy: (report) =>
+      act(['destroy', '--yes', '--skip-preview', '--run-program'], report, deployment.removalEnvironment),
     outputs: async () => {
       if (!(await exists(passphraseFile))) return {};
       const { stdout } = await run(['stack', 'output', '--json', '--show-secrets', '--stack', stack]);

@@ -1,0 +1,40 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+/** Root of the repository. */
+export const ROOT = join(import.meta.dirname, '..', '..');
+/** Everything of the running system; git-ignored, removed by `down --purge`. */
+export const STATE = join(ROOT, '.local');
+export const CLUSTER_STATE = join(STATE, 'cluster');
+export const STACK = 'demo';
+/** The namespace that the stack takes by default. */
+export const NAMESPACE = STACK;
+
+const FILE = join(STATE, 'instance.json');
+
+/** What must be known of an instance to show and to remove it, written before its stack is created. */
+const instanceSchema = z.strictObject({
+  /** Which engine has its state. */
+  engine: z.enum(['pulumi', 'embedded']),
+  /** Context of the user's own kubeconfig; null: the embedded cluster. */
+  context: z.string().nullable(),
+  /** Values by full key that are in no stack file. Tokens are not here: they are fetched from the stand-in. */
+  overrides: z.record(z.string(), z.string()),
+});
+export type InstanceRecord = z.infer<typeof instanceSchema>;
+
+export async function readInstance(): Promise<InstanceRecord | undefined> {
+  let text: string;
+  try {
+    text = await readFile(FILE, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  return instanceSchema.parse(JSON.parse(text));
+}
+
+export async function writeInstance(record: InstanceRecord): Promise<void> {
+  await writeFile(FILE, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
+}
