@@ -151,7 +151,11 @@ async function deploy(
       // The SDK of a program that is being ended complains of lost connections; the cause has been reported.
       if (!deployment.isEnding) onEvent({ kind: 'print', line });
     },
-    ...(options.environment ? { environment: options.environment } : {}),
+    // The hooks of the program look for the cluster where kubectl does.
+    environment: {
+      ...(options.kubectl?.kubeconfig === undefined ? {} : { KUBECONFIG: options.kubectl.kubeconfig }),
+      ...options.environment,
+    },
     ...(options.signal ? { signal: options.signal } : {}),
   });
   await deployment.settle();
