@@ -6,6 +6,8 @@ import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws';
 
 /** Proxies on the way cut a connection that is silent for 60 s; noVNC cannot send pings of its own. */
 export const PING_EVERY_MS = 25_000;
+/** A picture on its way over a slow line delays the answer; only after so many is the browser gone. */
+const UNANSWERED_PINGS = 3;
 /** Largest message of a browser: its clipboard. */
 const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 /** Bytes on their way to a browser before the desktop has to wait. */
@@ -88,14 +90,18 @@ export class VncRelay {
 
   /** Pings, ends a connection whose browser is gone, and one whose session ended. */
   #watch(webSocket: WebSocket, request: IncomingMessage): () => void {
-    let isAlive = true;
-    webSocket.on('pong', () => {
-      isAlive = true;
-    });
+    let unanswered = 0;
+    const heard = () => {
+      unanswered = 0;
+    };
+    webSocket.on('pong', heard);
+    webSocket.on('message', heard);
     const ping = setInterval(() => {
-      if (!isAlive) webSocket.terminate();
+      // While the desktop is slow nothing is read from the browser, so it cannot be heard.
+      if (webSocket.isPaused) return;
+      unanswered += 1;
+      if (unanswered > UNANSWERED_PINGS) webSocket.terminate();
       else webSocket.ping();
-      isAlive = false;
     }, this.#options.pingEveryMs ?? PING_EVERY_MS);
     const check = setInterval(() => {
       if (!this.#options.isStillAllowed(request)) webSocket.close(CLOSE_CODES.sessionEnded, 'Log in again.');

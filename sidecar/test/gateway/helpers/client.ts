@@ -60,6 +60,7 @@ export async function openDesktop(
 ): Promise<WebSocket | number> {
   const socket = new WebSocket(origin.replace('http', 'ws') + path, ['binary'], { headers });
   socket.binaryType = 'nodebuffer';
+  inputs.set(socket, collect(socket));
   const refused = once(socket, 'unexpected-response').then(
     ([, response]) => (response as { statusCode: number }).statusCode,
   );
@@ -70,8 +71,15 @@ export async function openDesktop(
   return result;
 }
 
-/** Collects what arrives; `take` resolves once that many bytes are there. */
-export function collect(socket: WebSocket): { take(count: number): Promise<Buffer> } {
+interface Input {
+  /** Resolves with the next bytes once so many are there. */
+  take(count: number): Promise<Buffer>;
+}
+
+/** The desktop speaks first, at times in one packet with the upgrade, so each socket is read from the start. */
+const inputs = new WeakMap<WebSocket, Input>();
+
+function collect(socket: WebSocket): Input {
   let received = Buffer.alloc(0);
   socket.on('message', (data: Buffer) => {
     received = Buffer.concat([received, data]);
@@ -90,8 +98,9 @@ export function collect(socket: WebSocket): { take(count: number): Promise<Buffe
 }
 
 /** Does a client's part of the RFB handshake with the fake server. */
-export async function handshake(socket: WebSocket): Promise<{ take(count: number): Promise<Buffer> }> {
-  const input = collect(socket);
+export async function handshake(socket: WebSocket): Promise<Input> {
+  const input = inputs.get(socket);
+  if (!input) throw new Error('open the socket with openDesktop');
   await input.take(12);
   socket.send(Buffer.from('RFB 003.008\n'));
   await input.take(2);
