@@ -6,6 +6,8 @@ export interface Program {
   readonly command: readonly string[];
   /** The relays' outer halves listen on the host's loopback; everything else lives in the cluster's own network. */
   readonly onHostNetwork?: boolean;
+  /** Signal that ends it; SIGTERM unless given. */
+  readonly endedBy?: 'SIGKILL';
   /** TCP port (inside, unless on the host's network) or Unix socket (path inside) that is open once it works. */
   readonly ready: number | string;
 }
@@ -101,6 +103,8 @@ function apiServer(): Program {
       '--profiling=false',
     ],
     ready: network.apiPort,
+    // It keeps nothing itself, and would wait a minute for clients and an etcd that are leaving too.
+    endedBy: 'SIGKILL',
   };
 }
 

@@ -21,6 +21,7 @@ export async function writeServices(layout: Layout, programs: readonly Program[]
     await writeFile(join(folder, 'run'), runScript(program), { mode: 0o755 });
     await writeFile(join(folder, 'finish'), finishScript, { mode: 0o755 });
     await writeFile(join(folder, 'down'), '');
+    if (program.endedBy) await writeFile(join(folder, 'down-signal'), `${program.endedBy}\n`);
     await keepLogShort(logFile(layout, program.name));
   }
 }
