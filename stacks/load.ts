@@ -146,6 +146,11 @@ export interface UsableConfig extends InstanceConfig {
   readonly kind: 'instance';
 }
 
+/** An expected error. Its stack says nothing, and the SDK would colour every line of it before it shows the message. */
+function configurationError(message: string): pulumi.RunError {
+  return Object.assign(new pulumi.RunError(message), { stack: '' });
+}
+
 /**
  * The stack's configuration.
  * @throws pulumi.RunError with every problem at once, except while the instance is being removed.
@@ -154,8 +159,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Usable
   const raw = readStack();
   const { settings, problems } = judge(raw);
   if (settings === undefined) {
-    if (environment[REMOVING_VARIABLE] !== 'true')
-      throw new pulumi.RunError(problemsMessage(raw.stack, problems));
+    if (environment[REMOVING_VARIABLE] !== 'true') throw configurationError(problemsMessage(raw.stack, problems));
     return { kind: 'removal', discardUnsavedChanges: raw.values.discardUnsavedChanges === 'true', problems };
   }
   const config = new pulumi.Config('scipion');
