@@ -7,10 +7,12 @@ const XVNC = '/usr/bin/Xvnc';
 
 /** Why no VNC server can run here; undefined when one can. */
 export function xvncMissing(): string | undefined {
-  const missing = [XVNC, '/usr/bin/xterm', '/usr/bin/xwininfo'].filter((path) => !existsSync(path));
+  const missing = [XVNC, '/usr/bin/xterm', '/usr/bin/xwininfo', '/usr/bin/xclip'].filter(
+    (path) => !existsSync(path),
+  );
   return missing.length === 0
     ? undefined
-    : `${missing.join(', ')} missing: install Debian's tigervnc-standalone-server, xterm, x11-utils`;
+    : `${missing.join(', ')} missing: install Debian's tigervnc-standalone-server, xterm, x11-utils, xclip`;
 }
 
 export interface Xvnc {
@@ -19,6 +21,8 @@ export interface Xvnc {
   run(program: string, args: readonly string[]): void;
   /** Size of the screen in pixels. */
   size(): { width: number; height: number };
+  /** Text in the clipboard. */
+  clipboard(): string;
   stop(): Promise<void>;
 }
 
@@ -27,8 +31,15 @@ async function ended(child: ChildProcess): Promise<void> {
   await new Promise((resolve) => child.once('exit', resolve));
 }
 
+/** Other tests may run servers of their own at the same time, so the search starts at a random number. */
+function freeDisplay(): string {
+  for (let number = 100 + Math.floor(Math.random() * 800); ; number += 1) {
+    if (!existsSync(`/tmp/.X${number}-lock`) && !existsSync(`/tmp/.X11-unix/X${number}`)) return `:${number}`;
+  }
+}
+
 /** A real VNC server as the desktop image starts it: on a Unix socket only, without a password. */
-export async function startXvnc(socketPath: string, display: string): Promise<Xvnc> {
+export async function startXvnc(socketPath: string, display = freeDisplay()): Promise<Xvnc> {
   const args = [display, '-rfbport', '-1', '-rfbunixpath', socketPath, '-rfbunixmode', '0600'];
   args.push(
     '-SecurityTypes',
@@ -60,6 +71,8 @@ export async function startXvnc(socketPath: string, display: string): Promise<Xv
       const [, width, height] = /Width: (\d+)\s+Height: (\d+)/.exec(stdout) ?? [];
       return { width: Number(width), height: Number(height) };
     },
+    clipboard: () =>
+      spawnSync('xclip', ['-o', '-selection', 'clipboard'], { env, encoding: 'utf8', timeout: 2000 }).stdout,
     async stop() {
       for (const program of programs) program.kill();
       server.kill();
