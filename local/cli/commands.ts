@@ -1,0 +1,114 @@
+import { rm } from 'node:fs/promises';
+import { execa } from 'execa';
+import { clusterStatus, destroyCluster, findLeftovers, stopCluster } from '../cluster/index.ts';
+import { deployerOf, secretsFor } from './instance.ts';
+import { CLUSTER_STATE, NAMESPACE, readInstance, STATE } from './machine.ts';
+import { standInOf } from './stand-in.ts';
+import { instanceStatus } from './status.ts';
+import { runSteps, type Step } from './steps.ts';
+import { kubectlInteractive, type Target } from './target.ts';
+import { runningTarget } from './up.ts';
+
+const POD = 'scipion-0';
+
+/** The commands of `npm run local` but `up`; each prints for a person. */
+
+export async function status(): Promise<void> {
+  const found = await clusterStatus(CLUSTER_STATE);
+  if (found.state !== 'running') {
+    console.log(
+      found.state === 'died'
+        ? 'Cluster    died; `npm run local` takes it up again'
+        : 'Cluster    not running',
+    );
+    return;
+  }
+  const { target } = await runningTarget();
+  const down = found.down.length === 0 ? 'running' : `running, but down: ${found.down.join(', ')}`;
+  const outputs = await instanceOutputs(target);
+  console.log(
+    [
+      `Cluster    ${down}`,
+      `Address    ${outputs.url ?? 'no instance; create one with npm run local'}`,
+      ...(outputs.url ? await instanceStatus(target, NAMESPACE) : []),
+    ].join('\n'),
+  );
+}
+
+export async function password(): Promise<void> {
+  const { target } = await runningTarget();
+  console.log(String(await requiredOutput(target, 'desktopPassword')));
+}
+
+export async function open(): Promise<void> {
+  const { target } = await runningTarget();
+  const url = String(await requiredOutput(target, 'url'));
+  const { failed } = await execa('xdg-open', [url], { reject: false });
+  if (failed) console.log(`Open this address in a browser on this machine: ${url}`);
+}
+
+export async function logs(container: string, follow: boolean): Promise<number> {
+  const { target } = await runningTarget();
+  const args = ['logs', '--namespace', NAMESPACE, POD, '--container', container, '--tail=200'];
+  return kubectlInteractive(target, [...args, ...(follow ? ['--follow'] : [])]);
+}
+
+export interface DownOptions {
+  /** Removes the cluster with all volumes too, the stand-in's data among them. */
+  readonly purge: boolean;
+  /** Goes on although the last work could not be saved. */
+  readonly discardUnsavedChanges: boolean;
+}
+
+/** Saves and removes the instance, then stops the cluster; the stand-in's spaces stay for the next start. */
+export async function down(options: DownOptions): Promise<void> {
+  const found = await clusterStatus(CLUSTER_STATE);
+  const steps: Step[] = [];
+  if (found.state === 'running') {
+    const { target } = await runningTarget();
+    steps.push({
+      id: 'instance',
+      title: 'Save the project and remove the instance',
+      hint: 'Nothing was removed. Put the cause right and run it again, or lose what is not saved: npm run local -- down --discard-unsaved-changes',
+      run: (report) => removeInstance(target, options.discardUnsavedChanges, report),
+    });
+  }
+  const after = found.state === 'running' ? ['instance'] : [];
+  steps.push({
+    id: 'cluster',
+    title: options.purge ? 'Stop the cluster and remove its data' : 'Stop the cluster',
+    after,
+    run: async (report) => {
+      await (options.purge ? destroyCluster : stopCluster)(CLUSTER_STATE, report);
+      if (options.purge) await rm(STATE, { recursive: true, force: true });
+      const left = await findLeftovers(CLUSTER_STATE);
+      if (left.length > 0) throw new Error(`Left behind: ${left.join(', ')}`);
+    },
+  });
+  await runSteps(steps);
+}
+
+async function removeInstance(
+  target: Target,
+  discard: boolean,
+  report: (line: string) => void,
+): Promise<void> {
+  const record = await readInstance();
+  if (!record) return;
+  const overrides = discard
+    ? { ...record.overrides, 'scipion:discardUnsavedChanges': 'true' }
+    : record.overrides;
+  const secrets = secretsFor(await standInOf(target).credentials());
+  await deployerOf({ ...record, overrides }, target, secrets).destroy(report);
+}
+
+async function instanceOutputs(target: Target): Promise<Record<string, unknown>> {
+  const record = await readInstance();
+  return record ? deployerOf(record, target, {}).outputs() : {};
+}
+
+async function requiredOutput(target: Target, name: string): Promise<unknown> {
+  const value = (await instanceOutputs(target))[name];
+  if (value === undefined) throw new Error('There is no instance yet. Create it: npm run local');
+  return value;
+}

@@ -1,0 +1,94 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { knownVersions } from '../../stacks/versions.ts';
+import { down, logs, open, password, status } from './commands.ts';
+import { StepError } from './steps.ts';
+import { up } from './up.ts';
+
+/** `npm run local`: an instance with everything it needs, on this machine. */
+
+const program = new Command('npm run local --')
+  .description(
+    'A running Scipion instance on this machine: real Kubernetes, real Scipion, a stand-in for Onedata.',
+  )
+  .showHelpAfterError();
+
+program
+  .command('up', { isDefault: true })
+  .description('bring everything up; what is there already is left as it is')
+  .option('--scipion-version <version>', `one of ${knownVersions().join(', ')}`)
+  .option('--https-port <port>', 'port on 127.0.0.1 for the browser (default 8443)', parsePort)
+  .option(
+    '--config <key=value...>',
+    "values of the stack's configuration, e.g. scipion:memory=4Gi",
+    parsePair,
+  )
+  .action(
+    async (options: { scipionVersion?: string; httpsPort?: number; config?: Record<string, string> }) => {
+      const url = await up({
+        ...(options.scipionVersion === undefined ? {} : { version: options.scipionVersion }),
+        ...(options.httpsPort === undefined ? {} : { httpsPort: options.httpsPort }),
+        ...(options.config === undefined ? {} : { config: options.config }),
+      });
+      console.log(welcome(url));
+    },
+  );
+
+program
+  .command('status')
+  .description('what runs, what is copied, what is saved, what is wrong')
+  .action(status);
+program.command('password').description('show the password of the desktop').action(password);
+program.command('open').description('open the desktop in the browser').action(open);
+program
+  .command('logs')
+  .description('show the last lines of a container')
+  .argument('[container]', 'sync, gateway or desktop', 'sync')
+  .option('-f, --follow', 'go on showing new lines', false)
+  .action(async (container: string, options: { follow: boolean }) => {
+    process.exitCode = await logs(container, options.follow);
+  });
+program
+  .command('down')
+  .description('save the project, remove the instance, stop the cluster; the spaces stay')
+  .option('--purge', 'remove the spaces and all other data too', false)
+  .option('--discard-unsaved-changes', 'remove the instance although its last work could not be saved', false)
+  .action(down);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  const isExpected = error instanceof StepError || (error instanceof Error && !isBug(error));
+  console.error(isExpected ? `\n${(error as Error).message}` : error);
+  process.exitCode = 1;
+}
+
+/** Mistakes of this program are worth their stack; everything else is worded for the person who reads it. */
+function isBug(error: Error): boolean {
+  return error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
+}
+
+function welcome(url: string): string {
+  return [
+    '',
+    'Scipion is running.',
+    '',
+    `  Address    ${url}`,
+    '  Password   npm run local -- password',
+    '  Status     npm run local -- status',
+    '  Stop       npm run local -- down        (saves the project first)',
+    '',
+    "The certificate is of this machine's own authority, so the browser asks once whether to trust it.",
+  ].join('\n');
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
+  throw new InvalidArgumentError('expected a port from 1 to 65535.');
+}
+
+function parsePair(text: string, earlier: Record<string, string> = {}): Record<string, string> {
+  const at = text.indexOf('=');
+  if (at <= 0) throw new InvalidArgumentError('expected key=value, e.g. scipion:memory=4Gi.');
+  return { ...earlier, [text.slice(0, at)]: text.slice(at + 1) };
+}

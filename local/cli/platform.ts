@@ -1,0 +1,124 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ensurePackages } from '../apt.ts';
+import { buildBinaries, type Cluster, startCluster } from '../cluster/index.ts';
+import { clusterPackages } from '../cluster/packages.ts';
+import { type BuiltImage, buildImages } from '../images/index.ts';
+import type { StandInCredentials } from '../onedata/remote.ts';
+import type { Report } from '../progress.ts';
+import { CLUSTER_STATE } from './machine.ts';
+import { ensureStandIn } from './stand-in.ts';
+import type { Step } from './steps.ts';
+import type { Target } from './target.ts';
+
+export interface PlatformOptions {
+  /** Scipion versions whose desktop images are built. */
+  readonly versions: readonly string[];
+  readonly httpsPort?: number;
+  /** Host names that the ingress needs a certificate for. */
+  readonly hostNames: readonly string[];
+}
+
+/** What the steps find out for those after them; each is there once the step that makes it has ended. */
+export interface Platform {
+  cluster?: Cluster;
+  images?: readonly BuiltImage[];
+  onedata?: StandInCredentials;
+}
+
+const LOADED_FILE = join(CLUSTER_STATE, 'loaded-images.json');
+
+export const LOCAL_IMAGE_REPOSITORY = 'localhost/scipion';
+
+/** Value of a platform that a step before this one has put there. */
+export function made<T>(value: T | undefined, what: string): T {
+  if (value === undefined)
+    throw new Error(`${what} is not there yet: a step does not name what it runs after.`);
+  return value;
+}
+
+export function targetOf(cluster: Cluster): Target {
+  return { kubectl: cluster.kubectlPath, kubeconfig: cluster.kubeconfigPath };
+}
+
+/**
+ * The embedded cluster with the project's images and the Onedata stand-in, as steps that fill `platform`. Builds
+ * overlap; each step finds out by itself whether there is anything to do.
+ */
+export function platformSteps(platform: Platform, options: PlatformOptions): Step[] {
+  return [
+    {
+      id: 'packages',
+      title: 'Install Debian packages',
+      hint: 'Run as root on Debian 12 or a relative of it, with a reachable package mirror (apt-get update).',
+      run: (report) => ensurePackages(clusterPackages, report),
+    },
+    {
+      id: 'binaries',
+      title: 'Build Kubernetes from its Go modules',
+      after: ['packages'],
+      hint: 'Go ≥ 1.26 must be on PATH and reach its module proxy (go env GOPROXY); about 6 GB of disk are needed.',
+      run: async (report) => void (await buildBinaries(report)),
+    },
+    {
+      id: 'images',
+      title: 'Build the container images',
+      after: ['packages'],
+      hint: 'The Debian and Python package registries must be reachable; about 8 GB of disk are needed.',
+      run: async (report) => {
+        platform.images = await buildImages(
+          { versions: [...options.versions], sidecar: true, onedata: true },
+          report,
+        );
+      },
+    },
+    {
+      id: 'cluster',
+      title: 'Start the cluster',
+      after: ['binaries'],
+      hint: 'The logs are in .local/cluster/logs. `npm run local -- down` and then `npm run local` starts afresh.',
+      run: async (report) => {
+        const { httpsPort } = options;
+        const ports = httpsPort === undefined ? {} : { httpsPort };
+        platform.cluster = await startCluster({ stateDirectory: CLUSTER_STATE, ...ports }, report);
+        await platform.cluster.ensureIngressCertificate(options.hostNames);
+      },
+    },
+    {
+      id: 'load',
+      title: 'Load the images into the cluster',
+      after: ['images', 'cluster'],
+      run: async (report) => {
+        const cluster = made(platform.cluster, 'The cluster');
+        await loadImages(cluster, made(platform.images, 'The list of images'), report);
+      },
+    },
+    {
+      id: 'onedata',
+      title: 'Start the Onedata stand-in with sample data',
+      after: ['load'],
+      hint: 'See `kubectl --kubeconfig .local/cluster/kubeconfig -n onedata describe pods`.',
+      run: async (report) => {
+        const target = targetOf(made(platform.cluster, 'The cluster'));
+        platform.onedata = await ensureStandIn(target, LOCAL_IMAGE_REPOSITORY, report);
+      },
+    },
+  ];
+}
+
+/** Imports the images that changed since they were last imported: the archives' keys are kept beside the cluster. */
+async function loadImages(cluster: Cluster, images: readonly BuiltImage[], report: Report): Promise<void> {
+  const present = new Set(await cluster.listImages());
+  const loaded = await readLoaded();
+  for (const { reference, archive, key } of images) {
+    if (present.has(reference) && loaded[reference] === key) continue;
+    await cluster.importImage(archive, report);
+    loaded[reference] = key;
+    await writeFile(LOADED_FILE, JSON.stringify(loaded));
+  }
+}
+
+async function readLoaded(): Promise<Record<string, string>> {
+  const text = await readFile(LOADED_FILE, 'utf8').catch(() => '{}');
+  return JSON.parse(text) as Record<string, string>;
+}

@@ -1,0 +1,112 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Agent, fetch } from 'undici';
+import { DEFAULT_VERSION } from '../../stacks/versions.ts';
+import { clusterStatus } from '../cluster/index.ts';
+import type { Report } from '../progress.ts';
+import { deployerOf, overridesFor, preferredEngine, secretsFor } from './instance.ts';
+import { CLUSTER_STATE, NAMESPACE, readInstance, writeInstance } from './machine.ts';
+import { made, type Platform, platformSteps, targetOf } from './platform.ts';
+import { runSteps, type Step } from './steps.ts';
+
+export interface UpOptions {
+  readonly version?: string;
+  readonly httpsPort?: number;
+  /** `key=value` pairs of the stack's configuration. */
+  readonly config?: Readonly<Record<string, string>>;
+}
+
+/** Host name of the instance on the embedded cluster; browsers resolve everything under localhost to loopback. */
+export const INSTANCE_HOST = `scipion.${NAMESPACE}.localhost`;
+const OPEN_SECONDS = 180;
+
+/**
+ * Everything from an empty machine to an address that opens. What is there already is used as it is.
+ * @returns the address of the instance
+ * @throws StepError naming the step that failed and what to do
+ */
+export async function up(options: UpOptions): Promise<string> {
+  const platform: Platform = {};
+  let url = '';
+  const version = options.version ?? DEFAULT_VERSION;
+  const steps: Step[] = [
+    ...platformSteps(platform, {
+      versions: [version],
+      hostNames: [INSTANCE_HOST],
+      ...(options.httpsPort === undefined ? {} : { httpsPort: options.httpsPort }),
+    }),
+    {
+      id: 'instance',
+      title: 'Create the instance (stack demo)',
+      after: ['onedata'],
+      hint: '`npm run local -- status` shows the pods and what they wait for.',
+      run: async (report) => {
+        url = await createInstance(platform, { ...options.config, 'scipion:version': version }, report);
+      },
+    },
+    {
+      id: 'open',
+      title: 'Wait until the address opens',
+      after: ['instance'],
+      hint: '`npm run local -- status` shows what the instance waits for, `npm run local -- logs` its logs.',
+      run: (report) => waitForPage(url, report),
+    },
+  ];
+  await runSteps(steps);
+  return url;
+}
+
+async function createInstance(
+  platform: Platform,
+  own: Readonly<Record<string, string>>,
+  report: Report,
+): Promise<string> {
+  const cluster = made(platform.cluster, 'The cluster');
+  const onedata = made(platform.onedata, 'The Onedata stand-in');
+  const earlier = await readInstance();
+  const record = {
+    engine: earlier?.engine ?? (await preferredEngine()),
+    context: null,
+    overrides: overridesFor(onedata, cluster.httpsPort, own),
+  };
+  await writeInstance(record);
+  const deployer = deployerOf(record, targetOf(cluster), secretsFor(onedata));
+  await deployer.up(report);
+  const { url } = await deployer.outputs();
+  return String(url);
+}
+
+/** The certificate is of this machine's own authority; whether the page answers is all that is asked here. */
+async function waitForPage(url: string, report: Report): Promise<void> {
+  const { port } = new URL(url);
+  const agent = new Agent({
+    connect: {
+      rejectUnauthorized: false,
+      lookup: (_host, _options, done) => done(null, [{ address: '127.0.0.1', family: 4 }]),
+    },
+  });
+  const deadline = Date.now() + OPEN_SECONDS * 1000;
+  for (;;) {
+    const found = await fetch(url, { dispatcher: agent, redirect: 'manual' }).then(
+      (response) => `status ${response.status}`,
+      (error: Error) => (error.cause instanceof Error ? error.cause.message : error.message),
+    );
+    if (/^status [23]/.test(found)) return agent.close();
+    if (Date.now() > deadline) {
+      await agent.close();
+      throw new Error(
+        `${url} does not open after ${OPEN_SECONDS} s: found ${found}, expected a login page on port ${port}.`,
+      );
+    }
+    report(`${url}: ${found}`);
+    await sleep(1000);
+  }
+}
+
+/** The embedded cluster's target, or a sentence on how to get one. */
+export async function runningTarget() {
+  const status = await clusterStatus(CLUSTER_STATE);
+  if (status.state !== 'running') {
+    throw new Error('There is no running instance on this machine. Start one: npm run local');
+  }
+  return { status, target: targetOf(status.cluster) };
+}
