@@ -71,7 +71,10 @@ function micrograph(random: Random): Buffer {
       }
     }
   }
-  return mrcFile({ kind: 'image', columns: size, rows: size, sections: 1, pixelSize: SAMPLE_PIXEL_SIZE }, values);
+  return mrcFile(
+    { kind: 'image', columns: size, rows: size, sections: 1, pixelSize: SAMPLE_PIXEL_SIZE },
+    values,
+  );
 }
 
 /** Frames of counted electrons. */
@@ -120,7 +123,12 @@ function volume(): Buffer {
 async function writeLargeMovie(path: string, sizeBytes: number, seed: number): Promise<void> {
   const frameBytes = LARGE_FRAME_SIDE ** 2;
   const frames = Math.max(1, Math.floor((sizeBytes - MRC_HEADER_BYTES) / frameBytes));
-  const shape = { columns: LARGE_FRAME_SIDE, rows: LARGE_FRAME_SIDE, sections: frames, pixelSize: SAMPLE_PIXEL_SIZE };
+  const shape = {
+    columns: LARGE_FRAME_SIDE,
+    rows: LARGE_FRAME_SIDE,
+    sections: frames,
+    pixelSize: SAMPLE_PIXEL_SIZE,
+  };
   // Even chances for each of -128 … 127.
   const statistics = { minimum: -128, maximum: 127, mean: -0.5, rms: Math.sqrt((256 ** 2 - 1) / 12) };
   const content = function* () {

@@ -1,0 +1,70 @@
+import { chmod, copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { build } from 'esbuild';
+import { buildWeb } from './web/build.ts';
+
+const HERE = import.meta.dirname;
+const COMMANDS = ['sync', 'gateway'] as const;
+
+/** Where `sidecar/Containerfile` puts `app/`; `gateway` looks for its pages in `web/` there. */
+const INSTALLED_AT = '/opt/scipion';
+
+/**
+ * Builds everything the sidecar image holds besides its base, as the build context of `sidecar/Containerfile`:
+ * `node` (Node's binary), `bin/` (the commands `sync` and `gateway`), `app/` (one bundle each, and the web pages).
+ *
+ * @param outDirectory is emptied first.
+ */
+export async function buildSidecar(outDirectory: string): Promise<void> {
+  await rm(outDirectory, { recursive: true, force: true });
+  await mkdir(join(outDirectory, 'app'), { recursive: true });
+  await mkdir(join(outDirectory, 'bin'));
+  await build({
+    entryPoints: Object.fromEntries(COMMANDS.map((name) => [name, join(HERE, 'src', name, 'main.ts')])),
+    outdir: join(outDirectory, 'app'),
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    // CommonJS packages in a bundle of ES modules call `require` for Node's own modules.
+    banner: {
+      js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
+    },
+    logLevel: 'warning',
+  });
+  await writeFile(join(outDirectory, 'app', 'package.json'), '{ "type": "module" }\n');
+  await buildWeb(join(outDirectory, 'app', 'web'));
+  for (const name of COMMANDS)
+    await writeCommand(join(outDirectory, 'bin', name), `${INSTALLED_AT}/${name}.js`);
+  await copyNode(join(outDirectory, 'node'));
+}
+
+/** Node's binary of the version in package.json, which needs nothing but the C and C++ libraries. */
+export async function copyNode(target: string): Promise<void> {
+  await copyFile(join(nodePackage(), 'bin', 'node'), target);
+  await chmod(target, 0o755);
+}
+
+/** The version that `copyNode` copies. */
+export function nodeVersion(): string {
+  const { version } = createRequire(import.meta.url)('node/package.json') as { version: string };
+  return version;
+}
+
+function nodePackage(): string {
+  return dirname(createRequire(import.meta.url).resolve('node/package.json'));
+}
+
+async function writeCommand(path: string, program: string): Promise<void> {
+  // Node calls its SQLite experimental at every start; that is known and no news in a log.
+  const line = `exec /usr/local/bin/node --disable-warning=ExperimentalWarning ${program} "$@"`;
+  await writeFile(path, `#!/bin/sh\n${line}\n`);
+  await chmod(path, 0o755);
+}
+
+if (import.meta.main) {
+  const outDirectory = join(HERE, 'dist');
+  await buildSidecar(outDirectory);
+  process.stdout.write(`The sidecar's build context is ready: ${outDirectory}\n`);
+}
