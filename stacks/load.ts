@@ -159,7 +159,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Usable
   const raw = readStack();
   const { settings, problems } = judge(raw);
   if (settings === undefined) {
-    if (environment[REMOVING_VARIABLE] !== 'true') throw configurationError(problemsMessage(raw.stack, problems));
+    if (environment[REMOVING_VARIABLE] !== 'true')
+      throw configurationError(problemsMessage(raw.stack, problems));
     return { kind: 'removal', discardUnsavedChanges: raw.values.discardUnsavedChanges === 'true', problems };
   }
   const config = new pulumi.Config('scipion');

@@ -21,27 +21,32 @@ interface CpuShares {
   readonly desktop: number;
 }
 
-const withRest = (total: number, sync: number, gateway: number): CpuShares => ({
-  sync,
-  gateway,
-  desktop: total - sync - gateway,
-});
+/** A quarter for each helper, so that a login, a picture stream or a copy is not throttled; the desktop has the rest. */
+function limitShares(total: number): CpuShares {
+  const sync = clamp(total / 4, 100, 2000);
+  const gateway = clamp(total / 4, 100, 1000);
+  return { sync, gateway, desktop: total - sync - gateway };
+}
 
-const guaranteedShares = (total: number) => withRest(total, clamp(total / 10, 50, 250), 25);
-const limitShares = (total: number) =>
-  withRest(total, clamp(total / 4, 100, 2000), clamp(total / 10, 50, 500));
+/** Little for the helpers and the rest for the desktop, each up to its limit; what is left over goes to the helpers. */
+function guaranteedShares(total: number, limits: CpuShares): CpuShares {
+  const least = { sync: clamp(total / 10, 50, 250), gateway: 25 };
+  const desktop = Math.min(total - least.sync - least.gateway, limits.desktop);
+  const sync = Math.min(total - desktop - least.gateway, limits.sync);
+  return { sync, gateway: total - desktop - sync, desktop };
+}
 
 function requirements(requestMillis: number, limitMillis: number, memory: string) {
   return {
     requests: { cpu: cpuQuantity(requestMillis), memory },
-    limits: { cpu: cpuQuantity(Math.max(requestMillis, limitMillis)), memory },
+    limits: { cpu: cpuQuantity(limitMillis), memory },
   };
 }
 
 /** Kubernetes resource requirements of each container. */
 export function containerResources(config: Pick<InstanceConfig, 'cpuGuaranteed' | 'cpuLimit' | 'memory'>) {
-  const requests = guaranteedShares(config.cpuGuaranteed);
   const limits = limitShares(config.cpuLimit);
+  const requests = guaranteedShares(config.cpuGuaranteed, limits);
   const desktopMemory = (parseSizeBytes(config.memory) ?? 0) - SYNC_MEMORY - GATEWAY_MEMORY;
   return {
     sync: requirements(requests.sync, limits.sync, mebibytesQuantity(SYNC_MEMORY)),

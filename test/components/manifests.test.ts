@@ -1,0 +1,277 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { configMapManifest } from '../../components/manifests/config-map.ts';
+import { initContainers, mainContainers } from '../../components/manifests/containers.ts';
+import { ingressManifest } from '../../components/manifests/endpoint.ts';
+import { namespaceManifest, quotaManifest } from '../../components/manifests/namespace.ts';
+import { instancePolicyManifest } from '../../components/manifests/network.ts';
+import { containerResources } from '../../components/manifests/resources.ts';
+import { projectClaimManifest } from '../../components/manifests/volumes.ts';
+import { statefulSetManifest } from '../../components/manifests/workload.ts';
+import { gatewayConfigSchema, syncConfigSchema } from '../../sidecar/contract/config.ts';
+import { cpuQuantity, parseCpuMillis, parseSizeBytes } from '../../stacks/units.ts';
+import { instanceConfig } from '../helpers/instance-config.ts';
+
+const podOf = (changes = {}) => statefulSetManifest(instanceConfig(changes)).spec.template.spec;
+const containersOf = (changes = {}) => {
+  const config = instanceConfig(changes);
+  return [...initContainers(config), ...mainContainers(config)];
+};
+
+/** @see https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted */
+describe('Pod Security `restricted`', () => {
+  const RESTRICTED_VOLUMES = ['configMap', 'emptyDir', 'persistentVolumeClaim', 'secret'];
+
+  test('of the namespace', () => {
+    expect(namespaceManifest(instanceConfig()).metadata.labels).toMatchObject({
+      'pod-security.kubernetes.io/enforce': 'restricted',
+      'pod-security.kubernetes.io/audit': 'restricted',
+      'pod-security.kubernetes.io/warn': 'restricted',
+    });
+  });
+
+  test('of the pod', () => {
+    const pod = podOf();
+    expect(pod.securityContext).toMatchObject({
+      runAsNonRoot: true,
+      runAsUser: 1000,
+      runAsGroup: 1000,
+      fsGroup: 1000,
+      seccompProfile: { type: 'RuntimeDefault' },
+    });
+    expect(pod).toMatchObject({
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      shareProcessNamespace: false,
+    });
+    expect(pod).not.toHaveProperty('hostNetwork');
+    const kinds = pod.volumes.map((volume) => Object.keys(volume).find((key) => key !== 'name'));
+    expect(kinds.filter((kind) => !RESTRICTED_VOLUMES.includes(kind ?? ''))).toEqual([]);
+  });
+
+  test.each(containersOf().map((container) => [container.name, container] as const))(
+    'of %s',
+    (_name, container) => {
+      expect(container.securityContext).toEqual({
+        runAsNonRoot: true,
+        runAsUser: 1000,
+        runAsGroup: 1000,
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+        seccompProfile: { type: 'RuntimeDefault' },
+      });
+      expect(container).not.toHaveProperty('ports[0].hostPort');
+    },
+  );
+});
+
+describe('who may see what', () => {
+  const mounts = (name: string) =>
+    containersOf()
+      .find((container) => container.name === name)
+      ?.volumeMounts.map((mount) => {
+        const readOnly = 'readOnly' in mount && mount.readOnly ? ' (read-only)' : '';
+        const subPath = 'subPath' in mount && mount.subPath ? `/${mount.subPath}` : '';
+        return `${mount.name}${subPath} at ${mount.mountPath}${readOnly}`;
+      });
+
+  test('sync has the tokens and both volumes whole', () => {
+    expect(mounts('sync')).toEqual([
+      'source at /volumes/source',
+      'project at /volumes/project',
+      'config at /etc/scipion/config (read-only)',
+      'onedata-tokens at /etc/scipion/onedata (read-only)',
+      'run at /run/scipion',
+      'sync-tmp at /tmp',
+    ]);
+  });
+
+  test('gateway has neither', () => {
+    expect(mounts('gateway')).toEqual([
+      'config at /etc/scipion/config (read-only)',
+      'gateway-credentials at /etc/scipion/gateway (read-only)',
+      'run at /run/scipion',
+      'gateway-tmp at /tmp',
+    ]);
+  });
+
+  test('the desktop has the data alone, the source read-only', () => {
+    expect(mounts('desktop')).toEqual([
+      'source/data at /mnt/vol-dataset (read-only)',
+      'project/data at /mnt/vol-project',
+      'run at /run/scipion',
+      'home at /home/scipion',
+      'desktop-tmp at /tmp',
+    ]);
+  });
+
+  test('Secrets are mounted for their owner', () => {
+    const modes = podOf().volumes.flatMap((volume) =>
+      'secret' in volume ? [volume.secret?.defaultMode] : [],
+    );
+    expect(modes).toEqual([0o400, 0o400]);
+  });
+});
+
+describe('the order of the containers', () => {
+  test('sync starts first of the sidecars, so it stops last', () => {
+    expect(containersOf().map(({ name }) => name)).toEqual(['prepare-volumes', 'sync', 'gateway', 'desktop']);
+  });
+
+  test('sync and gateway are native sidecars without a start-up probe', () => {
+    for (const container of initContainers(instanceConfig()).slice(1)) {
+      expect(container).toHaveProperty('restartPolicy', 'Always');
+      expect(container).not.toHaveProperty('startupProbe');
+    }
+  });
+
+  test('the pod is Ready when the gateway answers, whatever the data does', () => {
+    const withReadiness = containersOf().filter((container) => 'readinessProbe' in container);
+    expect(withReadiness.map(({ name }) => name)).toEqual(['gateway']);
+  });
+});
+
+describe('resources', () => {
+  const sum = (config: Parameters<typeof containerResources>[0], kind: 'requests' | 'limits') =>
+    Object.values(containerResources(config)).reduce(
+      (total, one) => total + (parseCpuMillis(one[kind].cpu) ?? 0),
+      0,
+    );
+
+  const shapes = fc
+    .record({
+      cpuGuaranteed: fc.integer({ min: 200, max: 10_000 }),
+      cpuLimit: fc.integer({ min: 500, max: 14_000 }),
+    })
+    .filter(({ cpuGuaranteed, cpuLimit }) => cpuGuaranteed <= cpuLimit);
+
+  test('of the containers sum up to what the stack asks for', () => {
+    fc.assert(
+      fc.property(shapes, (shape) => {
+        const config = { ...shape, memory: '8Gi' };
+        expect(sum(config, 'requests')).toBe(shape.cpuGuaranteed);
+        expect(sum(config, 'limits')).toBe(shape.cpuLimit);
+      }),
+    );
+  });
+
+  test('leave most to the desktop, and give no container a limit below its guarantee', () => {
+    fc.assert(
+      fc.property(shapes, (shape) => {
+        const resources = containerResources({ ...shape, memory: '2Gi' });
+        for (const { requests, limits } of Object.values(resources)) {
+          expect(parseCpuMillis(limits.cpu)).toBeGreaterThanOrEqual(
+            parseCpuMillis(requests.cpu) ?? Number.NaN,
+          );
+        }
+        expect(parseCpuMillis(resources.desktop.requests.cpu)).toBeGreaterThanOrEqual(
+          shape.cpuGuaranteed / 2,
+        );
+        expect(parseSizeBytes(resources.desktop.limits.memory)).toBeGreaterThan(2 ** 30);
+      }),
+    );
+  });
+
+  test('the largest instance fits in the usual quota', () => {
+    const config = instanceConfig({ cpuGuaranteed: '10', cpuLimit: '14' });
+    const { hard } = quotaManifest(config).spec;
+    expect(hard).toEqual({ 'requests.cpu': '12', 'limits.cpu': '16', 'count/statefulsets.apps': '1' });
+    expect(cpuQuantity(sum(config, 'limits'))).toBe('14');
+  });
+});
+
+describe('documents of the sidecar', () => {
+  test('are what its schemas read', () => {
+    const { data } = configMapManifest(instanceConfig({ publicPort: '8443', autosaveInterval: '1 minute' }));
+    expect(Object.keys(data)).toEqual(['sync.json', 'gateway.json']);
+    expect(syncConfigSchema.parse(JSON.parse(data['sync.json'] ?? ''))).toEqual({
+      instance: 'jane/jane',
+      source: { host: 'provider.example.org', spaceId: 'source-space' },
+      project: { host: 'provider.example.org', spaceId: 'project-space' },
+      autosaveIntervalSeconds: 60,
+      graceSeconds: 3600,
+    });
+    expect(gatewayConfigSchema.parse(JSON.parse(data['gateway.json'] ?? ''))).toEqual({
+      instance: 'jane',
+      publicOrigin: 'https://scipion.jane.example.org:8443',
+    });
+  });
+
+  test('carry authorities of a Onedata host that is not publicly known', () => {
+    const authorities = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----';
+    const { data } = configMapManifest(instanceConfig({ onedataCertificateAuthorities: authorities }));
+    expect(JSON.parse(data['sync.json'] ?? '')).toMatchObject({ certificateAuthorities: authorities });
+  });
+});
+
+describe('choices of a stack', () => {
+  test('the version names the image, a full reference goes before it', () => {
+    const imagesOf = (changes: object) => [...new Set(containersOf(changes).map(({ image }) => image))];
+    expect(imagesOf({ version: '3.7.1' })).toEqual([
+      'registry.example.org/scipion/sidecar:0.1.0',
+      'registry.example.org/scipion/desktop:3.7.1',
+    ]);
+    expect(imagesOf({ desktopImage: 'a.example/d@sha256:1', sidecarImage: 'a.example/s@sha256:2' })).toEqual([
+      'a.example/s@sha256:2',
+      'a.example/d@sha256:1',
+    ]);
+  });
+
+  test('a paused instance has no pod', () => {
+    expect(statefulSetManifest(instanceConfig({ paused: 'true' })).spec.replicas).toBe(0);
+    expect(statefulSetManifest(instanceConfig()).spec).toMatchObject({
+      replicas: 1,
+      podManagementPolicy: 'Parallel',
+      updateStrategy: { type: 'OnDelete' },
+    });
+  });
+
+  test('an existing Secret is mounted in place of ours', () => {
+    const changes = {
+      sourceToken: undefined,
+      projectToken: undefined,
+      onedataSecret: 'mine',
+      createNamespace: 'false',
+    };
+    const names = podOf(changes).volumes.flatMap((volume) =>
+      'secret' in volume ? [volume.secret?.secretName] : [],
+    );
+    expect(names).toEqual(['mine', 'scipion-gateway']);
+  });
+
+  test('the storage class is named only where the stack does', () => {
+    expect(projectClaimManifest(instanceConfig()).spec).not.toHaveProperty('storageClassName');
+    expect(projectClaimManifest(instanceConfig({ storageClass: 'fast' })).spec).toMatchObject({
+      storageClassName: 'fast',
+    });
+  });
+
+  test('the Ingress is at the address of the namespace, with TLS', () => {
+    const { metadata, spec } = ingressManifest(
+      instanceConfig({ tlsIssuer: 'ca', ingressAnnotations: '{"a/b":"c"}' }),
+    );
+    expect(metadata.annotations).toEqual({
+      'a/b': 'c',
+      'cert-manager.io/cluster-issuer': 'ca',
+      'pulumi.com/skipAwait': 'true',
+    });
+    expect(spec.tls).toEqual([{ hosts: ['scipion.jane.example.org'], secretName: 'scipion-tls' }]);
+    expect(spec.rules[0]?.host).toBe('scipion.jane.example.org');
+    expect(ingressManifest(instanceConfig({ waitForIngress: 'true' })).metadata).not.toHaveProperty(
+      'annotations',
+    );
+  });
+
+  test('the network is closed but for the gateway, DNS and Onedata', () => {
+    const open = instancePolicyManifest(
+      instanceConfig({ onedataHost: 'one.example:8443', onedataPorts: '[6665,443]' }),
+    );
+    expect(open.spec.policyTypes).toEqual(['Ingress', 'Egress']);
+    expect(open.spec.ingress).toEqual([{ ports: [{ protocol: 'TCP', port: 'http' }] }]);
+    expect(open.spec.egress[1]?.ports?.map(({ port }) => port)).toEqual([443, 6665, 8443]);
+    expect(JSON.stringify(open.spec.egress)).toContain('"except":["169.254.169.254/32"]');
+    const narrow = instancePolicyManifest(instanceConfig({ ingressNamespaces: '["ingress"]' }));
+    expect(narrow.spec.ingress[0]).toHaveProperty('from');
+  });
+});
