@@ -119,7 +119,7 @@ function createRelay(
     vncSocket,
     ...(pingEveryMs === undefined ? {} : { pingEveryMs }),
     admit: (request) => {
-      if (new URL(request.url ?? '/', 'http://gateway').pathname !== DESKTOP_PATH) {
+      if (request.url !== DESKTOP_PATH) {
         return { status: 404, message: `WebSockets are served at ${DESKTOP_PATH} only.` };
       }
       if (!isWebSocketFromOurPage(request.headers, config.publicOrigin)) {

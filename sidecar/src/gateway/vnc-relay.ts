@@ -45,6 +45,8 @@ export class VncRelay {
 
   /** Takes over an upgrade request: answers it with a refusal or serves it until either side ends. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // From here on nobody else listens: without this a browser that resets the connection would end the process.
+    socket.on('error', () => socket.destroy());
     const refusal =
       this.#server.clients.size >= MAX_RELAYS
         ? { status: 503, message: 'The desktop is open in too many windows. Close some of them.' }
@@ -76,6 +78,7 @@ export class VncRelay {
 
   async #serve(webSocket: WebSocket, desktop: Socket, request: IncomingMessage): Promise<void> {
     const openedAt = performance.now();
+    webSocket.on('error', () => webSocket.terminate());
     const stopWatching = this.#watch(webSocket, request);
     this.#options.onOpen(request);
     const browser = createWebSocketStream(webSocket, { highWaterMark: BUFFER_BYTES });
@@ -122,7 +125,6 @@ const REASONS: Record<number, string> = {
 
 function refuse(socket: Duplex, status: number, message: string): void {
   const body = `${message}\n`;
-  socket.on('error', () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}\r\nConnection: close\r\n` +
       `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { createParser } from 'eventsource-parser';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
@@ -194,6 +194,31 @@ describe('the relay', () => {
     expect(await openDesktop(gateway, { cookie, origin: `${origin}.evil.example` })).toBe(403);
     expect(await openDesktop(gateway, { cookie, origin: 'https://evil.example' })).toBe(403);
     expect(await openDesktop(gateway, admitted(), '/events')).toBe(404);
+    expect(await openDesktop(gateway, admitted())).toBeInstanceOf(WebSocket);
+  });
+
+  test('outlives whatever a stranger sends', async () => {
+    const { hostname, port } = new URL(gateway.origin);
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
+    const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n';
+    const mine = `Origin: ${gateway.origin}\r\nCookie: ${cookie}\r\n`;
+    await withDesktop();
+    for (const rest of [
+      `GET //[ HTTP/1.1\r\nHost: x\r\n${upgrade}${key}`,
+      `GET /%E0%A4%A HTTP/1.1\r\nHost: x\r\n${upgrade}${key}`,
+      `GET /desktop HTTP/1.1\r\nHost: x\r\n${upgrade}${key}Cookie: __Host-scipion=%E0%A4%A; =;;\r\n`,
+      `GET /desktop HTTP/1.1\r\nHost: x\r\n${upgrade}${mine}`,
+      `GET /desktop HTTP/1.1\r\nHost: x\r\n${upgrade}${key}${mine}`,
+      `GET /%E0%A4%A HTTP/1.1\r\nHost: x\r\nCookie: __Host-scipion=%\r\n`,
+    ]) {
+      const socket = connect(Number(port), hostname);
+      socket.on('error', () => undefined);
+      await once(socket, 'connect');
+      socket.write(`${rest}\r\n\xff\xff garbage after the request`);
+      await Promise.race([once(socket, 'data'), once(socket, 'close')]);
+      socket.resetAndDestroy();
+    }
+    expect((await fetch(`${gateway.origin}/login`)).status).toBe(200);
     expect(await openDesktop(gateway, admitted())).toBeInstanceOf(WebSocket);
   });
 

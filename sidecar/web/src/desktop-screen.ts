@@ -116,6 +116,7 @@ export class DesktopScreen {
     this.#connection = undefined;
     this.#overlayTimer ??= setTimeout(() => {
       this.#overlay.hidden = false;
+      element('overlay-retry').focus();
     }, OVERLAY_AFTER_MS);
     const delay = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#attempts);
     this.#attempts += 1;
