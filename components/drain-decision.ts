@@ -5,12 +5,10 @@ import type {
   V1StatefulSet,
 } from '@kubernetes/client-node';
 import { EXIT_CODES } from '../sidecar/contract/exit-codes.ts';
+import { DRAINED_ANNOTATION } from './manifests/metadata.ts';
 import { CONTAINERS, NAMES } from './names.ts';
 
 /** What a removal must do before it may delete anything. Pure: a table of states, so that every case is tested. */
-
-/** On the project's claim once a drain has succeeded: RFC 3339 time. */
-export const DRAINED_ANNOTATION = 'scipion-instances.org/drained-at';
 
 export interface InstanceState {
   readonly statefulSet: V1StatefulSet | undefined;

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as pulumi from '@pulumi/pulumi';
 import { type Cluster, connect, type ExecResult } from './cluster.ts';
-import { DRAINED_ANNOTATION, decideDrain, exitMeaning, type InstanceState } from './drain-decision.ts';
+import { decideDrain, exitMeaning, type InstanceState } from './drain-decision.ts';
+import { DRAINED_ANNOTATION } from './manifests/metadata.ts';
 import { COMMANDS, CONTAINERS, HOOKS, NAMES } from './names.ts';
 
 /**

@@ -38,7 +38,7 @@ export class ScipionInstance extends pulumi.ComponentResource {
     const inUse = inUseHook();
     const namespace = new InstanceNamespace(
       `${name}-namespace`,
-      { config, claimHook: claimHook(config.namespace), inUseHook: inUse },
+      { config, claimHook: claimHook(config.namespace, config.stack), inUseHook: inUse },
       parent,
     );
     const inside = { config, dependsOn: namespace.resources };

@@ -2,7 +2,11 @@ import type { InstanceConfig } from '../../stacks/load.ts';
 
 /** Labels and annotations that every object carries. */
 
-export const ANNOTATION_PREFIX = 'scipion-instances.org';
+const ANNOTATION_PREFIX = 'scipion-instances.org';
+/** Stack that made a namespace, so that whoever comes second can be told. */
+export const STACK_ANNOTATION = `${ANNOTATION_PREFIX}/stack`;
+/** On the project's claim once a drain has succeeded: RFC 3339 time. */
+export const DRAINED_ANNOTATION = `${ANNOTATION_PREFIX}/drained-at`;
 
 export interface Metadata {
   readonly name: string;

@@ -1,7 +1,7 @@
 import type { InstanceConfig } from '../../stacks/load.ts';
 import { cpuQuantity } from '../../stacks/units.ts';
 import { NAMES } from '../names.ts';
-import { labels, metadata } from './metadata.ts';
+import { labels, metadata, STACK_ANNOTATION } from './metadata.ts';
 
 /** Namespace, its quota and the limits of containers that say none. */
 
@@ -15,6 +15,7 @@ export function namespaceManifest(config: InstanceConfig) {
   return {
     metadata: {
       name: config.namespace,
+      annotations: { [STACK_ANNOTATION]: config.stack },
       labels: { ...labels(config, 'namespace'), ...Object.fromEntries(security) },
     },
   };

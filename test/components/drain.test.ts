@@ -1,12 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Cluster, ExecResult } from '../../components/cluster.ts';
 import { drain, refuseWhileInUse } from '../../components/drain.ts';
-import {
-  DRAINED_ANNOTATION,
-  decideDrain,
-  exitMeaning,
-  type InstanceState,
-} from '../../components/drain-decision.ts';
+import { decideDrain, exitMeaning, type InstanceState } from '../../components/drain-decision.ts';
+import { DRAINED_ANNOTATION } from '../../components/manifests/metadata.ts';
 import { EXIT_CODES } from '../../sidecar/contract/exit-codes.ts';
 
 const EARLIER = new Date('2030-01-01T00:00:00Z');
