@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { execa } from 'execa';
 import { clusterStatus, destroyCluster, findLeftovers, stopCluster } from '../cluster/index.ts';
+import type { Report } from '../progress.ts';
 import { deployerOf, secretsFor } from './instance.ts';
 import { CLUSTER_STATE, NAMESPACE, readInstance, STATE } from './machine.ts';
 import { standInOf } from './stand-in.ts';
@@ -53,6 +54,19 @@ export async function logs(container: string, follow: boolean): Promise<number> 
   return kubectlInteractive(target, [...args, ...(follow ? ['--follow'] : [])]);
 }
 
+const REMOVE_STEP = {
+  id: 'instance',
+  title: 'Save the project and remove the instance',
+  hint: 'Put the cause right and run it again, or lose what is not saved: add --discard-unsaved-changes',
+} as const;
+
+/** Saves and removes the instance; cluster and spaces stay. */
+export async function remove(discardUnsavedChanges: boolean): Promise<void> {
+  const { target } = await runningTarget();
+  const run = (report: Report) => removeInstance(target, discardUnsavedChanges, report);
+  await runSteps([{ ...REMOVE_STEP, run }]);
+}
+
 export interface DownOptions {
   /** Removes the cluster with all volumes too, the stand-in's data among them. */
   readonly purge: boolean;
@@ -67,9 +81,7 @@ export async function down(options: DownOptions): Promise<void> {
   if (found.state === 'running') {
     const { target } = await runningTarget();
     steps.push({
-      id: 'instance',
-      title: 'Save the project and remove the instance',
-      hint: 'Nothing was removed. Put the cause right and run it again, or lose what is not saved: npm run local -- down --discard-unsaved-changes',
+      ...REMOVE_STEP,
       run: (report) => removeInstance(target, options.discardUnsavedChanges, report),
     });
   }
@@ -88,11 +100,7 @@ export async function down(options: DownOptions): Promise<void> {
   await runSteps(steps);
 }
 
-async function removeInstance(
-  target: Target,
-  discard: boolean,
-  report: (line: string) => void,
-): Promise<void> {
+async function removeInstance(target: Target, discard: boolean, report: Report): Promise<void> {
   const record = await readInstance();
   if (!record) return;
   const overrides = discard

@@ -4,8 +4,8 @@ import { z } from 'zod';
 
 /** Root of the repository. */
 export const ROOT = join(import.meta.dirname, '..', '..');
-/** Everything of the running system; git-ignored, removed by `down --purge`. */
-export const STATE = join(ROOT, '.local');
+/** Everything of the running system; git-ignored, removed by `down --purge`. The end-to-end run has one of its own. */
+export const STATE = process.env.SCIPION_LOCAL_STATE ?? join(ROOT, '.local');
 export const CLUSTER_STATE = join(STATE, 'cluster');
 export const STACK = 'demo';
 /** The namespace that the stack takes by default. */

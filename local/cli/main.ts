@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { knownVersions } from '../../stacks/versions.ts';
-import { down, logs, open, password, status } from './commands.ts';
+import { down, logs, open, password, remove, status } from './commands.ts';
 import { StepError } from './steps.ts';
 import { up } from './up.ts';
 
@@ -47,6 +47,11 @@ program
   .action(async (container: string, options: { follow: boolean }) => {
     process.exitCode = await logs(container, options.follow);
   });
+program
+  .command('remove')
+  .description('save the project and remove the instance; cluster and spaces stay')
+  .option('--discard-unsaved-changes', 'remove it although its last work could not be saved', false)
+  .action((options: { discardUnsavedChanges: boolean }) => remove(options.discardUnsavedChanges));
 program
   .command('down')
   .description('save the project, remove the instance, stop the cluster; the spaces stay')

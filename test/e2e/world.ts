@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { CLUSTER_STATE, ROOT, STATE } from '../../local/cli/machine.ts';
+import { type Platform, platformSteps, targetOf } from '../../local/cli/platform.ts';
+import { standInOf } from '../../local/cli/stand-in.ts';
+import { runSteps } from '../../local/cli/steps.ts';
+import { kubectl, type Target } from '../../local/cli/target.ts';
+import { INSTANCE_HOST } from '../../local/cli/up.ts';
+import { attachCluster, type Cluster } from '../../local/cluster/index.ts';
+import { DEFAULT_VERSION } from '../../stacks/versions.ts';
+
+/** The running system as the end-to-end tests see it: the command line a user types, and the cluster behind it. */
+
+export const NAMESPACE = 'demo';
+export const POD = 'scipion-0';
+/** Pictures and logs of the run; ignored by git. */
+export const ARTIFACTS = join(ROOT, 'test', 'e2e', 'artifacts');
+
+/** Cluster, images and stand-in, without an instance. */
+export async function bringUpPlatform(): Promise<void> {
+  const platform: Platform = {};
+  await runSteps(platformSteps(platform, { versions: [DEFAULT_VERSION], hostNames: [INSTANCE_HOST] }));
+}
+
+export async function cluster(): Promise<Cluster> {
+  const found = await attachCluster(CLUSTER_STATE);
+  if (!found) throw new Error(`No cluster runs in ${CLUSTER_STATE}.`);
+  return found;
+}
+
+export async function target(): Promise<Target> {
+  return targetOf(await cluster());
+}
+
+export async function standIn() {
+  return standInOf(await target());
+}
+
+export interface CommandResult {
+  readonly exitCode: number | undefined;
+  readonly output: string;
+}
+
+/** `npm run local -- ARGS`, as a user types it; standard output and error together. */
+export async function local(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+): Promise<CommandResult> {
+  const result = await execa('npm', ['run', '--silent', 'local', '--', ...args], {
+    cwd: ROOT,
+    env: { SCIPION_LOCAL_STATE: STATE, ...environment },
+    all: true,
+    reject: false,
+    stdin: 'ignore',
+  });
+  return { exitCode: result.exitCode, output: String(result.all) };
+}
+
+export async function kube(args: readonly string[], input?: string): Promise<string> {
+  return kubectl(await target(), ['--namespace', NAMESPACE, ...args], input === undefined ? {} : { input });
+}
+
+/** Runs a command in a container of the instance; rejects when it fails. */
+export function inContainer(container: string, command: readonly string[], input?: string): Promise<string> {
+  const stdin = input === undefined ? [] : ['--stdin'];
+  return kube(['exec', POD, '--container', container, ...stdin, '--', ...command], input);
+}
+
+/** Asks again until the answer is not undefined. */
+export async function eventually<T>(
+  what: string,
+  seconds: number,
+  ask: () => Promise<T | undefined>,
+): Promise<T> {
+  const deadline = Date.now() + seconds * 1000;
+  let last: unknown;
+  for (;;) {
+    try {
+      const answer = await ask();
+      if (answer !== undefined) return answer;
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > deadline) {
+      throw new Error(`${what}: not seen within ${seconds} s.${last ? ` Last error: ${String(last)}` : ''}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
