@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { classify } from '../../src/onedata/errors.ts';
+import { originOf } from '../../src/onedata/host.ts';
+import type { Space } from '../../src/sync/space.ts';
+import { SPACE_ERROR_RETRY, type SpaceError, type SpaceErrorCode } from '../../src/sync/space-error.ts';
+import { type GivenStandIn, givenStandIn } from './given-stand-in.ts';
+
+type Row = [status: number, id: string, details: Record<string, unknown> | undefined, code: SpaceErrorCode];
+const posix = (errno: string, code: SpaceErrorCode): Row => [400, 'posix', { errno }, code];
+const auth = (id: string, code: SpaceErrorCode, details?: object): Row => [
+  401,
+  'unauthorized',
+  { authError: { id, details, description: id } },
+  code,
+];
+
+/** The table of errors of the reference: what is answered → what it is for us. */
+const TABLE: Row[] = [
+  posix('enoent', 'not-found'),
+  posix('eexist', 'exists'),
+  posix('eacces', 'token-not-permitted'),
+  posix('eperm', 'token-not-permitted'),
+  posix('enotdir', 'not-a-directory'),
+  posix('eisdir', 'is-a-directory'),
+  posix('einval', 'bad-request'),
+  posix('enospc', 'space-full'),
+  [400, 'quotaExceeded', undefined, 'space-full'],
+  posix('erofs', 'read-only'),
+  posix('eagain', 'unavailable'),
+  posix('ebusy', 'unavailable'),
+  posix('etimedout', 'unavailable'),
+  posix('ecanceled', 'unavailable'),
+  posix('enodata', 'not-found'),
+  posix('enoattr', 'not-found'),
+  [400, 'missingRequiredValue', { key: 'name' }, 'bad-request'],
+  [400, 'malformedData', undefined, 'bad-request'],
+  [400, 'badValueNotInRange', { key: 'limit', low: 1, high: 1000 }, 'bad-request'],
+  [400, 'badValueFilePath', undefined, 'invalid-name'],
+  [400, 'spaceNotSupportedBy', { spaceId: 'x', providerId: 'p' }, 'space-not-supported'],
+  [400, 'notSupported', undefined, 'unsupported'],
+  [400, 'tokenInvalid', undefined, 'token-invalid'],
+  [400, 'badValueToken', { key: 'token' }, 'token-invalid'],
+  [400, 'notAnAccessToken', undefined, 'token-invalid'],
+  [401, 'unauthorized', undefined, 'token-invalid'],
+  auth('tokenInvalid', 'token-invalid'),
+  auth('badToken', 'token-invalid'),
+  auth('tokenRevoked', 'token-invalid'),
+  auth('notAnAccessToken', 'token-invalid'),
+  auth('tokenSubjectInvalid', 'token-invalid'),
+  auth('userBlocked', 'token-invalid'),
+  auth('tokenTooLarge', 'token-invalid'),
+  auth('tokenServiceForbidden', 'token-not-permitted'),
+  auth('userNotSupported', 'space-not-supported'),
+  auth('tokenCaveatUnverified', 'token-expired', { caveat: { type: 'time', validUntil: 1_700_000_000 } }),
+  auth('tokenCaveatUnverified', 'token-not-permitted', { caveat: { type: 'service', whitelist: ['opw-x'] } }),
+  auth('noConnectionToOnezone', 'unavailable'),
+  auth('internalServerError', 'unavailable'),
+  auth('timeout', 'unavailable'),
+  auth('serviceUnavailable', 'unavailable'),
+  auth('temporaryFailure', 'unavailable'),
+  [403, 'forbidden', undefined, 'space-unknown'],
+  [404, 'notFound', undefined, 'not-found'],
+  [409, 'alreadyExists', undefined, 'exists'],
+  [500, 'internalServerError', { reference: 'abc' }, 'unavailable'],
+  [501, 'notImplemented', undefined, 'unsupported'],
+  [503, 'serviceUnavailable', undefined, 'unavailable'],
+  [503, 'noConnectionToPeerOneprovider', undefined, 'unavailable'],
+];
+
+const context = { host: 'provider.example.org', spaceId: 'sp1', path: 'dir/file' };
+
+describe('the table of errors', () => {
+  let given: GivenStandIn;
+  let space: Space;
+  beforeAll(async () => {
+    given = await givenStandIn();
+    space = given.open(await given.addSpace());
+  });
+  afterAll(async () => {
+    await space.close();
+    await given.dispose();
+  });
+
+  test.each(TABLE)('%d %s %j is %s', async (status, id, details, code) => {
+    given.standIn.context.faults.add({
+      path: '/spaces/',
+      times: 1,
+      action: { kind: 'error', status, id, ...(details ? { details } : {}) },
+    });
+    const error = await space.check().then(
+      () => undefined,
+      (caught: SpaceError) => caught,
+    );
+    expect(error?.code).toBe(code);
+    expect(error?.retry).toBe(SPACE_ERROR_RETRY[code]);
+    expect(error?.message).toMatch(/\.$/);
+    if (status === 401) expect(error?.retryAfterMs).toBeGreaterThanOrEqual(10_000);
+    await space.check();
+  });
+});
+
+describe('sentences', () => {
+  const body = (id: string, details?: object) =>
+    JSON.stringify({ error: { id, details, description: 'never read' } });
+
+  test('an expired token says when, a foreign host says whose it is', () => {
+    const caveat = { type: 'time', validUntil: 1_700_000_000 };
+    const expired = classify(
+      401,
+      body('unauthorized', { authError: { id: 'tokenCaveatUnverified', details: { caveat } } }),
+      context,
+    );
+    expect(expired.message).toBe(
+      'The Onedata token for space sp1 expired at 2023-11-14T22:13:20.000Z. Make a new access token in the web page of your Onedata zone and set it.',
+    );
+    expect(classify(403, body('forbidden'), context).message).toBe(
+      "The provider provider.example.org knows no space sp1 that this token's owner belongs to. Check the space id (the id, not the name).",
+    );
+  });
+
+  test('an answer that is no Onedata error is judged by its status', () => {
+    expect(classify(502, '<html>bad gateway</html>', context).code).toBe('unavailable');
+    expect(classify(429, '', context).code).toBe('unavailable');
+    expect(classify(405, '', context).code).toBe('bad-request');
+  });
+
+  test.each([
+    ['https://provider.example.org', 'an address with a scheme', 'provider.example.org'],
+    ['provider.example.org/spaces', 'a host with a path', 'provider.example.org'],
+    ['https://provider.example.org:8443/x', 'an address with a scheme', 'provider.example.org:8443'],
+  ])('%s is told to be %s', (host, found, advice) => {
+    expect(() => originOf(host)).toThrow(`is ${found}: write only "${advice}".`);
+  });
+
+  test('a host name with or without a port is taken', () => {
+    expect(originOf('provider.example.org')).toBe('https://provider.example.org');
+    expect(originOf(' 127.0.0.1:8443 ')).toBe('https://127.0.0.1:8443');
+    expect(() => originOf('my provider')).toThrow('no host name');
+  });
+});
