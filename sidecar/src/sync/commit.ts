@@ -1,0 +1,253 @@
+import type { Logger } from 'pino';
+import {
+  type CommitHeader,
+  commitHeaderSchema,
+  type Expected,
+  type Step,
+  stepSchema,
+} from './commit-record.ts';
+import { type RemoteFacts, sameVersion } from './compare.ts';
+import { forEachLimit } from './pool.ts';
+import { isSpaceError, parentOf, type Space, type SpaceEntry, SpaceError } from './space.ts';
+import { conflictName, LAYOUT, trashFolder } from './space-layout.ts';
+import { textLines } from './text-lines.ts';
+
+/** A commit record that cannot be read although it is complete: a person has to look, nothing is touched. */
+export class DamagedRecordError extends Error {
+  override readonly name = 'DamagedRecordError';
+}
+
+export interface CommitOptions {
+  readonly log: Logger;
+  /** Called before each step; throws where this instance may write no longer. */
+  assertMayWrite(): Promise<void>;
+  /** Told of links, which only exist once they are made. */
+  onMade?(path: string, facts: RemoteFacts): void;
+  /** Told of uploads that are neither in staging nor in place any more. Without it that is an error. */
+  onMissing?(path: string): void;
+}
+
+/** Carries out the steps of a decided save, in order where order matters. Done again, it completes what is missing. */
+export async function carryOut(
+  space: Space,
+  header: CommitHeader,
+  steps: AsyncIterable<Step> | Iterable<Step>,
+  options: CommitOptions,
+): Promise<void> {
+  const mover = new Mover(space, header, options);
+  let batch: Step[] = [];
+  const flush = async (): Promise<void> => {
+    const current = batch;
+    batch = [];
+    // Directories go child before parent, one after the other.
+    const limit = current[0]?.do === 'rmdir' ? 1 : space.capabilities.concurrency;
+    await forEachLimit(current, limit, async (step) => {
+      await options.assertMayWrite();
+      await mover.apply(step);
+    });
+  };
+  for await (const step of steps) {
+    if (batch.length >= 256 || (batch[0] !== undefined && batch[0].do !== step.do)) await flush();
+    batch.push(step);
+  }
+  await flush();
+}
+
+/**
+ * Finishes every save that was decided and not completed. Only the holder of the lease may call it.
+ * @returns ids of the saves that were finished
+ */
+export async function finishInterruptedCommits(space: Space, options: CommitOptions): Promise<string[]> {
+  const records: SpaceEntry[] = [];
+  try {
+    for await (const entry of space.list({ path: LAYOUT.commits })) records.push(entry);
+  } catch (error) {
+    if (!isSpaceError(error, 'not-found')) throw error;
+  }
+  const finished: string[] = [];
+  for (const record of records.sort((a, b) => Number.parseInt(a.name, 10) - Number.parseInt(b.name, 10))) {
+    if (!/^\d+\.jsonl$/.test(record.name)) continue; // A temporary name: never decided.
+    const header = await checkRecord(space, record);
+    await carryOut(space, header, recordSteps(space, record), options);
+    await space.removeFile(record.path);
+    finished.push(header.saveId);
+    options.log.info({ saveId: header.saveId, steps: header.steps }, 'finished an interrupted save');
+  }
+  return finished;
+}
+
+/** Reads a record once from end to end before anything is done by it. */
+async function checkRecord(space: Space, record: SpaceEntry): Promise<CommitHeader> {
+  let header: CommitHeader | null = null;
+  let steps = 0;
+  const damaged = (why: string): DamagedRecordError =>
+    new DamagedRecordError(
+      `the commit record ${record.path} in the project space cannot be used: ${why}. Nothing was changed. ` +
+        'Keep a copy of the space, then move this record away to go on with the save before it',
+    );
+  for await (const line of textLines(space.read(record))) {
+    if (header === null) {
+      const parsed = commitHeaderSchema.safeParse(parseJson(line));
+      if (!parsed.success) throw damaged('its first line is not one of a commit record');
+      header = parsed.data;
+    } else {
+      if (!stepSchema.safeParse(parseJson(line)).success)
+        throw damaged(`its line ${steps + 2} is no known step`);
+      steps += 1;
+    }
+  }
+  if (header === null) throw damaged('it is empty');
+  if (steps !== header.steps) throw damaged(`it has ${steps} of ${header.steps} steps`);
+  return header;
+}
+
+async function* recordSteps(space: Space, record: SpaceEntry): AsyncIterable<Step> {
+  let first = true;
+  for await (const line of textLines(space.read(record))) {
+    if (!first) yield stepSchema.parse(parseJson(line));
+    first = false;
+  }
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return null;
+  }
+}
+
+class Mover {
+  readonly #space: Space;
+  readonly #header: CommitHeader;
+  readonly #options: CommitOptions;
+  readonly #trash: string;
+  /** Directories of the trash that were made in this run. */
+  readonly #made = new Set<string>();
+
+  constructor(space: Space, header: CommitHeader, options: CommitOptions) {
+    this.#space = space;
+    this.#header = header;
+    this.#options = options;
+    this.#trash = trashFolder(header.decidedAt, header.saveId);
+  }
+
+  async apply(step: Step): Promise<void> {
+    switch (step.do) {
+      case 'remove':
+        return this.#remove(step.path, step.kind, step.expect);
+      case 'rmdir':
+        return this.#removeDirectory(step.path);
+      case 'mkdir':
+        return this.#makeDirectory(step.path);
+      case 'place':
+        return this.#place(step.path, step.staged, step.expect);
+      case 'symlink':
+        return this.#symlink(step.path, step.target, step.expect);
+      case 'head':
+        return this.#moveIfThere(step.staged, LAYOUT.head);
+    }
+  }
+
+  async #remove(path: string, kind: 'file' | 'symlink', expect: Expected): Promise<void> {
+    const found = await this.#space.stat({ path });
+    if (found === null || !this.#matches(expect, found) || found.kind !== kind) return;
+    if (found.kind === 'symlink') await this.#space.removeFile(path);
+    else await this.#toTrash(found, 'removed');
+  }
+
+  async #removeDirectory(path: string): Promise<void> {
+    try {
+      await this.#space.removeEmptyDirectory(path);
+    } catch (error) {
+      // Somebody else's file is in it, or the place has already been given to something new.
+      if (!isSpaceError(error, 'not-empty', 'not-a-directory')) throw error;
+    }
+  }
+
+  async #makeDirectory(path: string): Promise<void> {
+    try {
+      await this.#space.makeDirectory(path);
+    } catch (error) {
+      if (!isSpaceError(error, 'exists', 'not-a-directory')) throw error;
+      const found = await this.#space.stat({ path });
+      if (found === null || found.kind === 'directory') throw error;
+      await this.#aside(found);
+      await this.#space.makeDirectory(path);
+    }
+  }
+
+  async #place(path: string, staged: string, expect: Expected): Promise<void> {
+    const found = await this.#space.stat({ path });
+    if (found !== null) {
+      // Without the upload this step was done before, and what is here is its result or newer.
+      if ((await this.#space.stat({ path: staged })) === null) return;
+      await this.#clear(found, expect);
+    }
+    await this.#moveIfThere(staged, path);
+  }
+
+  async #symlink(path: string, target: string, expect: Expected): Promise<void> {
+    const found = await this.#space.stat({ path });
+    if (found?.kind === 'symlink' && (await this.#space.readSymlink(found)) === target) {
+      this.#options.onMade?.(path, found);
+      return;
+    }
+    if (found !== null) await this.#clear(found, expect);
+    this.#options.onMade?.(path, await this.#space.makeSymlink(path, target));
+  }
+
+  /** Makes a name free: the expected version goes to the trash, anything else is somebody's change and stays beside. */
+  async #clear(found: SpaceEntry, expect: Expected): Promise<void> {
+    if (found.kind === 'directory' || !this.#matches(expect, found)) await this.#aside(found);
+    else if (found.kind === 'symlink') await this.#space.removeFile(found.path);
+    else await this.#toTrash(found, 'replaced');
+  }
+
+  async #toTrash(found: SpaceEntry, folder: 'removed' | 'replaced'): Promise<void> {
+    const to = `${this.#trash}/${folder}/${found.path}`;
+    const parent = parentOf(to);
+    if (!this.#made.has(parent)) {
+      await this.#space.makeDirectory(parent);
+      if (this.#made.size > 10_000) this.#made.clear();
+      this.#made.add(parent);
+    }
+    await this.#space.move({ path: found.path, kind: 'file' }, to);
+  }
+
+  async #aside(found: SpaceEntry): Promise<void> {
+    for (let attempt = 0; ; attempt += 1) {
+      const to = conflictName(found.path, this.#header.decidedAt, attempt);
+      if ((await this.#space.stat({ path: to })) !== null) continue;
+      await this.#space.move({ path: found.path, kind: found.kind }, to);
+      this.#options.log.warn('kept a version that was changed elsewhere under a conflict name');
+      return;
+    }
+  }
+
+  async #moveIfThere(from: string, to: string): Promise<void> {
+    try {
+      await this.#space.move({ path: from, kind: 'file' }, to);
+    } catch (error) {
+      if (!isSpaceError(error, 'not-found')) throw error;
+      if (
+        (await this.#space.stat({ path: to })) !== null &&
+        (await this.#space.stat({ path: from })) === null
+      )
+        return;
+      throw new SpaceError(
+        'not-found',
+        `${from} is gone from the staging folder before it was moved to ${to}`,
+        {
+          path: to,
+          cause: error,
+        },
+      );
+    }
+  }
+
+  #matches(expect: Expected, found: SpaceEntry): boolean {
+    if (expect === null) return false;
+    return sameVersion(expect, found, found.kind === 'symlink' || this.#space.capabilities.idsSurviveMove);
+  }
+}

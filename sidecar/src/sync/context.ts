@@ -1,0 +1,35 @@
+import type { Logger } from 'pino';
+import type { Clock } from './clock.ts';
+import type { DeletionLimits } from './guards.ts';
+import type { Lease } from './lease.ts';
+import type { LocalTree } from './local-tree.ts';
+import type { NameCodec } from './names.ts';
+import type { Progress } from './progress.ts';
+import type { ReadOnlySpace, Space } from './space.ts';
+import type { StateStore } from './state.ts';
+
+/** What every step needs of one volume and its space. */
+export interface VolumeContext {
+  readonly space: ReadOnlySpace;
+  readonly state: StateStore;
+  readonly tree: LocalTree;
+  readonly codec: NameCodec;
+  /** Folder of the volume for temporary files; on the same file system as the data. */
+  readonly scratch: string;
+  /** Folder of the volume for downloads that are not finished yet. */
+  readonly partials: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly progress: Progress;
+  readonly limits: DeletionLimits;
+  readonly signal?: AbortSignal;
+}
+
+export interface ProjectContext extends VolumeContext {
+  readonly space: Space;
+  readonly lease: Lease;
+  /** Names the instance to others, `<namespace>/<stack>`. */
+  readonly instance: string;
+  /** Names this volume in the staging folder; drawn once, kept in the state. */
+  readonly volumeId: string;
+}

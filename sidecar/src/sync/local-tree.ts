@@ -1,0 +1,170 @@
+import { type BigIntStats, constants, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import * as fs from 'node:fs/promises';
+import type { LocalEntry } from './model.ts';
+import { type NameCodec, targetBytes, targetText } from './names.ts';
+import { joinPath, parentOf } from './space.ts';
+
+const SQLITE_SIDE_FILE = /-(journal|wal|shm)$/;
+
+/**
+ * The data folder of a volume. Paths are those of the space; bytes of names are the codec's business. Symbolic links
+ * are never followed: a path whose parent is a link is refused.
+ */
+export class LocalTree {
+  readonly root: string;
+  readonly #codec: NameCodec;
+
+  constructor(root: string, codec: NameCodec) {
+    this.root = root;
+    this.#codec = codec;
+  }
+
+  /** Absolute, as bytes. */
+  at(path: string): Buffer {
+    return path === ''
+      ? Buffer.from(this.root)
+      : Buffer.concat([Buffer.from(`${this.root}/`), this.#codec.bytes(path)]);
+  }
+
+  /**
+   * The entries of a directory by name; null where there is no directory. Sockets, pipes and devices are left out, and
+   * `-journal`, `-wal` and `-shm` files beside their database, which only mean something together with it.
+   */
+  children(directory: string): Map<string, LocalEntry> | null {
+    // `readdir` would follow a link.
+    if (directory !== '' && this.look(directory)?.kind !== 'directory') return null;
+    let names: Buffer[];
+    try {
+      names = readdirSync(this.at(directory), { encoding: 'buffer' });
+    } catch (error) {
+      if (isAbsent(error)) return null;
+      throw error;
+    }
+    const present = new Set(names.map((name) => name.toString('latin1')));
+    const result = new Map<string, LocalEntry>();
+    for (const raw of names) {
+      const latin1 = raw.toString('latin1');
+      if (SQLITE_SIDE_FILE.test(latin1) && present.has(latin1.replace(SQLITE_SIDE_FILE, ''))) continue;
+      if (directory === '' && latin1 === 'lost+found') continue;
+      const name = this.#codec.encode(raw, directory);
+      const entry = this.look(joinPath(directory, name));
+      if (entry !== null) result.set(name, entry);
+    }
+    return result;
+  }
+
+  /** One entry; null where nothing is, or nothing that can be saved. */
+  look(path: string): LocalEntry | null {
+    const at = this.at(path);
+    try {
+      const found = lstatSync(at, { bigint: true, throwIfNoEntry: false });
+      if (found === undefined) return null;
+      return toEntry(path, found, () => targetText(readlinkSync(at, { encoding: 'buffer' })));
+    } catch (error) {
+      if (isAbsent(error)) return null;
+      throw error;
+    }
+  }
+
+  open(path: string): Promise<fs.FileHandle> {
+    return fs.open(
+      this.at(path) as unknown as string,
+      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+    );
+  }
+
+  /** Directories, as needed; @throws where something else is in the way. */
+  async makeDirectory(path: string): Promise<void> {
+    if (path === '') return;
+    const found = this.look(path);
+    if (found?.kind === 'directory') return;
+    if (found !== null) throw new Error(`cannot make the directory ${path}: a ${found.kind} is there`);
+    await this.makeDirectory(parentOf(path));
+    await fs.mkdir(this.at(path), { mode: 0o775 });
+  }
+
+  /** Moves a finished file of the same volume to its place, replacing a file or link there. */
+  async place(temporary: string, path: string): Promise<void> {
+    await this.#assertParent(path);
+    await fs.rename(temporary, this.at(path));
+  }
+
+  async makeSymlink(path: string, target: string): Promise<void> {
+    await this.#assertParent(path);
+    await fs.rm(this.at(path), { force: true });
+    await fs.symlink(targetBytes(target), this.at(path));
+  }
+
+  async link(existing: string, path: string): Promise<void> {
+    await this.#assertParent(path);
+    await fs.rm(this.at(path), { force: true });
+    await fs.link(this.at(existing), this.at(path));
+  }
+
+  async removeFile(path: string): Promise<void> {
+    await fs.rm(this.at(path), { force: true });
+  }
+
+  /** @returns false where it is not empty. */
+  async removeEmptyDirectory(path: string): Promise<boolean> {
+    try {
+      await fs.rmdir(this.at(path));
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
+      if (code !== 'ENOENT') throw error;
+    }
+    return true;
+  }
+
+  async setMode(path: string, mode: number): Promise<void> {
+    await fs.chmod(this.at(path), mode & 0o777);
+  }
+
+  async setTimes(path: string, mtimeNs: bigint): Promise<void> {
+    // Seconds as a double hold about 0.2 µs: a date string would only hold milliseconds.
+    const seconds = Number(mtimeNs / 1_000n) / 1e6;
+    await fs.lutimes(this.at(path), seconds, seconds);
+  }
+
+  /** Bytes that an ordinary user can still write to the volume. */
+  async freeBytes(): Promise<number> {
+    const found = await fs.statfs(this.root, { bigint: true });
+    return Number(found.bavail * found.bsize);
+  }
+
+  async #assertParent(path: string): Promise<void> {
+    const parent = parentOf(path);
+    for (let each = parent; each !== ''; each = parentOf(each)) {
+      const found = this.look(each);
+      if (found?.kind !== 'directory') throw new Error(`${each} is no directory of the volume`);
+    }
+  }
+}
+
+export function toEntry(path: string, found: BigIntStats, target: () => string | null): LocalEntry | null {
+  const kind = found.isFile()
+    ? 'file'
+    : found.isDirectory()
+      ? 'directory'
+      : found.isSymbolicLink()
+        ? 'symlink'
+        : null;
+  if (kind === null) return null;
+  return {
+    path,
+    kind,
+    size: kind === 'file' ? Number(found.size) : 0,
+    mtimeNs: found.mtimeNs,
+    ctimeNs: found.ctimeNs,
+    mode: Number(found.mode & 0o777n),
+    inode: found.ino,
+    links: kind === 'file' ? Number(found.nlink) : 1,
+    target: kind === 'symlink' ? target() : null,
+  };
+}
+
+function isAbsent(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}

@@ -1,0 +1,93 @@
+import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
+import { isIgnoredAtRoot } from './model.ts';
+import type { SpaceCapabilities } from './space.ts';
+
+/** Keeps the bytes behind the encoded names; content-addressed, so an entry is never changed. */
+export interface NameStore {
+  rememberName(encoded: string, raw: Uint8Array): void;
+  rawName(encoded: string): Uint8Array | null;
+}
+
+const ENCODED = /\.scipion-name-[0-9a-f]{24}$/;
+
+/**
+ * Local names are bytes, names in a space are text with rules of its own. A name that the space cannot hold gets
+ * `<what is readable>.scipion-name-<24 hex digits of the SHA-256 of its bytes>`; the bytes are kept in the state and
+ * in the manifest.
+ */
+export class NameCodec {
+  readonly #store: NameStore;
+  readonly #capabilities: SpaceCapabilities;
+
+  constructor(store: NameStore, capabilities: SpaceCapabilities) {
+    this.#store = store;
+    this.#capabilities = capabilities;
+  }
+
+  /** The name in the space for the bytes of a local name. @param parent path of its directory */
+  encode(raw: Buffer, parent: string): string {
+    const text = raw.toString('utf8');
+    if (isUtf8(raw) && this.#holds(text) && !(parent === '' && isIgnoredAtRoot(text))) return text;
+    const encoded = encodedName(raw);
+    this.#store.rememberName(encoded, raw);
+    return encoded;
+  }
+
+  /** The bytes of a local path. An encoded name whose bytes nobody knows any more stands for itself. */
+  bytes(path: string): Buffer {
+    if (!path.includes('.scipion-name-')) return Buffer.from(path, 'utf8');
+    const parts = path.split('/').map((name) => this.rawOf(name) ?? Buffer.from(name, 'utf8'));
+    return Buffer.concat(parts.flatMap((part, index) => (index === 0 ? [part] : [Buffer.from('/'), part])));
+  }
+
+  /** The bytes behind an encoded name, null for an ordinary one. */
+  rawOf(name: string): Buffer | null {
+    if (!ENCODED.test(name)) return null;
+    const raw = this.#store.rawName(name);
+    return raw === null ? null : Buffer.from(raw);
+  }
+
+  #holds(name: string): boolean {
+    const { maxNameBytes, reservedNamePrefixes, reservedNameParts } = this.#capabilities;
+    return (
+      Buffer.byteLength(name) <= maxNameBytes &&
+      !ENCODED.test(name) &&
+      !reservedNamePrefixes.some((prefix) => name.startsWith(prefix)) &&
+      !reservedNameParts.some((part) => name.includes(part))
+    );
+  }
+}
+
+export function encodedName(raw: Uint8Array): string {
+  const readable = Buffer.from(raw)
+    .toString('latin1')
+    .replace(/[^A-Za-z0-9 _-]/g, '_')
+    .slice(0, 150);
+  return `${readable}.scipion-name-${createHash('sha256').update(raw).digest('hex').slice(0, 24)}`;
+}
+
+/** Checks a name and its bytes as they come from a manifest: nothing but a plain name, and the right one. */
+export function isEncodingOf(encoded: string, raw: Uint8Array): boolean {
+  const bytes = Buffer.from(raw);
+  const plain =
+    !bytes.includes(0) && !bytes.includes(0x2f) && !['', '.', '..'].includes(bytes.toString('latin1'));
+  return plain && bytes.length <= 255 && encodedName(raw) === encoded;
+}
+
+const ODD_TARGET = '\uFFFF';
+
+/** The target of a link as text; bytes that are no UTF-8 are kept as U+FFFF and one character a byte. */
+export function targetText(raw: Buffer): string {
+  const text = raw.toString('utf8');
+  return isUtf8(raw) && !text.startsWith(ODD_TARGET) ? text : ODD_TARGET + raw.toString('latin1');
+}
+
+export function targetBytes(target: string): Buffer {
+  return target.startsWith(ODD_TARGET) ? Buffer.from(target.slice(1), 'latin1') : Buffer.from(target, 'utf8');
+}
+
+/** Only the manifest can hold such a target. */
+export function isOddTarget(target: string): boolean {
+  return target.startsWith(ODD_TARGET);
+}

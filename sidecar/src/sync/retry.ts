@@ -1,0 +1,211 @@
+import pRetry from 'p-retry';
+import {
+  type CallOptions,
+  type Content,
+  type Locator,
+  type ReadOnlySpace,
+  type ReadOptions,
+  type Space,
+  SpaceError,
+} from './space.ts';
+
+export interface RetryPolicy {
+  /** Attempts after the first one, for errors of class `soon`. */
+  readonly retries: number;
+  /** Wait before the second attempt; doubles with each, with jitter. */
+  readonly firstWaitMs: number;
+  readonly maxWaitMs: number;
+  /** A body without a byte for this long is given up. */
+  readonly stallMs: number;
+  /** Told of every attempt that failed and will be repeated. */
+  onRetry?(error: SpaceError, operation: string): void;
+}
+
+export const DEFAULT_RETRY: RetryPolicy = {
+  retries: 5,
+  firstWaitMs: 500,
+  maxWaitMs: 20_000,
+  stallMs: 60_000,
+};
+
+/** The one place that repeats calls. Reads go on at the byte where they broke; nothing else is done twice in part. */
+export function withRetry(space: Space, policy?: Partial<RetryPolicy>): Space;
+export function withRetry(space: ReadOnlySpace, policy?: Partial<RetryPolicy>): ReadOnlySpace;
+export function withRetry(space: Space | ReadOnlySpace, given: Partial<RetryPolicy> = {}): Space {
+  const policy = { ...DEFAULT_RETRY, ...given };
+  const writable = space as Space;
+  const call = <T>(
+    operation: string,
+    options: CallOptions | undefined,
+    action: (o: CallOptions) => Promise<T>,
+  ) => attempt(policy, operation, options, (inner) => guardStall(policy, operation, inner, (o) => action(o)));
+  return {
+    identity: space.identity,
+    capabilities: space.capabilities,
+    check: (options) => call('check', options, (o) => space.check(o)),
+    stat: (entry, options) => call('stat', options, (o) => space.stat(entry, o)),
+    readSymlink: (link, options) => call('readSymlink', options, (o) => space.readSymlink(link, o)),
+    list: (directory, options) => space.list(directory, options),
+    read: (file, options) => readOn(space, policy, file, options ?? {}),
+    write: (path, content, options) =>
+      attempt(policy, 'write', options, (inner) => writeWatched(writable, policy, path, content, inner)),
+    makeDirectory: (path, options) => call('makeDirectory', options, (o) => writable.makeDirectory(path, o)),
+    makeSymlink: (path, target, options) =>
+      call('makeSymlink', options, (o) => writable.makeSymlink(path, target, o)),
+    move: (from, to, options) => moveOnce(writable, call, from, to, options),
+    removeFile: (path, options) => call('removeFile', options, (o) => writable.removeFile(path, o)),
+    removeEmptyDirectory: (path, options) =>
+      call('removeEmptyDirectory', options, (o) => writable.removeEmptyDirectory(path, o)),
+    removeTree: (path, options) => call('removeTree', options, (o) => writable.removeTree(path, o)),
+    close: () => space.close(),
+  };
+}
+
+type Call = <T>(
+  operation: string,
+  options: CallOptions | undefined,
+  action: (options: CallOptions) => Promise<T>,
+) => Promise<T>;
+
+/** A repeated move that finds its source gone may have been done by the attempt whose answer was lost. */
+async function moveOnce(
+  space: Space,
+  call: Call,
+  from: Parameters<Space['move']>[0],
+  to: string,
+  options: CallOptions | undefined,
+): Promise<void> {
+  let attempts = 0;
+  await call('move', options, async (inner) => {
+    attempts += 1;
+    try {
+      await space.move(from, to, inner);
+    } catch (error) {
+      const lost = attempts > 1 && error instanceof SpaceError && error.code === 'not-found';
+      if (!lost) throw error;
+      const arrived = await space.stat({ path: to }, inner);
+      if (arrived?.kind !== from.kind || (await space.stat({ path: from.path }, inner)) !== null) throw error;
+    }
+  });
+}
+
+async function attempt<T>(
+  policy: RetryPolicy,
+  operation: string,
+  options: CallOptions | undefined,
+  action: (options: CallOptions) => Promise<T>,
+): Promise<T> {
+  const signal = options?.signal;
+  return pRetry(() => action(options ?? {}), {
+    retries: policy.retries,
+    minTimeout: policy.firstWaitMs,
+    maxTimeout: policy.maxWaitMs,
+    factor: 2,
+    randomize: true,
+    ...(signal === undefined ? {} : { signal }),
+    shouldRetry: async ({ error, retriesLeft }) => {
+      if (!(error instanceof SpaceError) || error.retry !== 'soon' || retriesLeft <= 0) return false;
+      policy.onRetry?.(error, operation);
+      if (error.retryAfterMs !== undefined) await new Promise((done) => setTimeout(done, error.retryAfterMs));
+      return true;
+    },
+  });
+}
+
+/** Aborts what is under way when nobody calls `alive` for the stall time. */
+async function guardStall<T>(
+  policy: RetryPolicy,
+  operation: string,
+  options: CallOptions,
+  action: (options: CallOptions, alive: () => void) => Promise<T>,
+): Promise<T> {
+  const stall = new AbortController();
+  const error = new SpaceError('stalled', `${operation}: nothing moved for ${policy.stallMs / 1000} s`);
+  let timer: NodeJS.Timeout | undefined;
+  let giveUp: (reason: SpaceError) => void = () => undefined;
+  const stalled = new Promise<never>((_, reject) => {
+    giveUp = reject;
+  });
+  const alive = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      stall.abort(error);
+      giveUp(error);
+    }, policy.stallMs);
+  };
+  alive();
+  try {
+    const signal =
+      options.signal === undefined ? stall.signal : AbortSignal.any([options.signal, stall.signal]);
+    return await Promise.race([action({ signal }, alive), stalled]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function writeWatched(
+  space: Space,
+  policy: RetryPolicy,
+  path: string,
+  content: Content,
+  options: CallOptions,
+) {
+  return guardStall(policy, 'write', options, (inner, alive) => {
+    const watched: Content = {
+      size: content.size,
+      async *open() {
+        for await (const chunk of content.open()) {
+          alive();
+          yield chunk;
+        }
+        alive();
+      },
+    };
+    return space.write(path, watched, inner);
+  });
+}
+
+async function* readOn(
+  space: ReadOnlySpace,
+  policy: RetryPolicy,
+  file: Locator,
+  options: ReadOptions,
+): AsyncIterable<Uint8Array> {
+  const start = options.offset ?? 0;
+  let got = 0;
+  let failures = 0;
+  for (;;) {
+    const rest = options.length === undefined ? {} : { length: options.length - got };
+    const abort = new AbortController();
+    const signal =
+      options.signal === undefined ? abort.signal : AbortSignal.any([options.signal, abort.signal]);
+    const iterator = space.read(file, { ...rest, offset: start + got, signal })[Symbol.asyncIterator]();
+    let finished = false;
+    try {
+      for (;;) {
+        const step = await guardStall(policy, `read ${file.path}`, { signal }, () => iterator.next());
+        if (step.done === true) {
+          finished = true;
+          return;
+        }
+        got += step.value.byteLength;
+        failures = 0;
+        yield step.value;
+        if (options.length !== undefined && got >= options.length) return;
+      }
+    } catch (error) {
+      failures += 1;
+      if (!(error instanceof SpaceError) || error.retry !== 'soon' || failures > policy.retries) throw error;
+      policy.onRetry?.(error, 'read');
+      // Counted as a failed attempt already; the wait comes from the same rules.
+      const wait = Math.min(policy.maxWaitMs, policy.firstWaitMs * 2 ** (failures - 1)) * (1 + Math.random());
+      await new Promise((done) => setTimeout(done, Math.max(wait, error.retryAfterMs ?? 0)));
+      options.signal?.throwIfAborted();
+    } finally {
+      if (!finished) {
+        abort.abort();
+        void Promise.resolve(iterator.return?.()).catch(() => undefined);
+      }
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import type { Expected, Step } from './commit-record.ts';
+import type { ProjectContext } from './context.ts';
+import { VIRTUAL_ID } from './model.ts';
+import { decodeItem, type PlanItem } from './plan.ts';
+
+/** The steps of the pending save, in the order in which they are safe. The same plan gives the same steps each time. */
+export function* saveSteps(context: ProjectContext, stagedHead: string): Iterable<Step> {
+  const rows = function* (descending = false): Iterable<PlanItem> {
+    for (const row of context.state.pending('ready', descending)) yield decodeItem(row.data);
+  };
+  for (const item of rows()) {
+    const remote = item.remote;
+    if (remote === null || remote.id === VIRTUAL_ID || remote.kind === 'directory') continue;
+    const makesWay = item.next === undefined || item.next.remote === null || item.next.kind === 'directory';
+    if (makesWay && item.action !== 'record') {
+      yield { do: 'remove', path: item.path, kind: remote.kind, expect: expected(item) };
+    }
+  }
+  for (const item of rows(true)) {
+    // A directory that something else takes the place of goes as well.
+    if (item.remote?.kind === 'directory' && item.next?.kind !== 'directory')
+      yield { do: 'rmdir', path: item.path };
+  }
+  for (const item of rows()) {
+    if (item.next?.kind === 'directory' && item.remote?.kind !== 'directory')
+      yield { do: 'mkdir', path: item.path };
+  }
+  for (const item of rows()) {
+    if (item.staged !== undefined) {
+      yield { do: 'place', path: item.path, staged: item.staged.path, expect: expected(item) };
+    }
+  }
+  for (const item of rows()) {
+    const next = item.next;
+    if (
+      next?.kind === 'symlink' &&
+      next.remote !== null &&
+      item.action === 'upload' &&
+      next.target !== null
+    ) {
+      yield { do: 'symlink', path: item.path, target: next.target, expect: expected(item) };
+    }
+  }
+  yield { do: 'head', staged: stagedHead };
+}
+
+export function countSteps(context: ProjectContext, stagedHead: string): number {
+  let count = 0;
+  for (const _ of saveSteps(context, stagedHead)) count += 1;
+  return count;
+}
+
+function expected(item: PlanItem): Expected {
+  if (item.remote === null || item.keepBoth === true || item.remote.id === VIRTUAL_ID) return null;
+  return { id: item.remote.id, size: item.remote.size, mtimeSeconds: item.remote.mtimeSeconds };
+}

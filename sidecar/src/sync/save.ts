@@ -1,0 +1,197 @@
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { collectDifferences } from './collect.ts';
+import { carryOut } from './commit.ts';
+import type { CommitHeader } from './commit-record.ts';
+import type { RemoteFacts } from './compare.ts';
+import type { ProjectContext } from './context.ts';
+import { applyDecided, type Deciding, decidingSave } from './deciding.ts';
+import { deletionRefusal } from './guards.ts';
+import { fileContent, type Head, manifestLine, readHead, uploadSegment, writeLines } from './manifest.ts';
+import { toManifest } from './model.ts';
+import { decodeItem } from './plan.ts';
+import { recover } from './recover.ts';
+import { resolveDifferences } from './resolve.ts';
+import { countSteps, saveSteps } from './save-steps.ts';
+import { contentOf } from './space.ts';
+import { commitPath, LAYOUT } from './space-layout.ts';
+import { UnsavedWorkError } from './sync-errors.ts';
+import { uploadPending } from './upload.ts';
+
+export interface SaveOptions {
+  /** A person agreed to as many removals as there are. */
+  readonly confirmedDeletions?: boolean;
+}
+
+export interface SaveResult {
+  /** false: nothing had changed, and no request was made. */
+  readonly saved: boolean;
+  readonly generation: number;
+  readonly changes: number;
+  /** Files that did not stand still or could not be read; their last saved version stays in the space. */
+  readonly skipped: number;
+  /** Why removals were held back, null where they were not. The rest is saved. */
+  readonly heldBack: string | null;
+}
+
+/**
+ * Brings the space to what the volume holds now, as a whole: uploads wait in the staging folder until a commit record
+ * says that all of them are there. Scipion may be running. With nothing changed no request is made.
+ * @throws SpaceError, LeaseLostError; the next call goes on where this one stopped
+ */
+export async function save(context: ProjectContext, options: SaveOptions = {}): Promise<SaveResult> {
+  if (decidingSave(context) !== null) await recover(context);
+  await collectDifferences(context, false);
+  if (context.state.countPending() === 0) return unchanged(context, 0);
+  const { skipped } = await resolveDifferences(context, 'running', false);
+  return commitPending(context, options, skipped);
+}
+
+/** Carries out what stands in the stage `transfer`: guard, uploads, commit. */
+export async function commitPending(
+  context: ProjectContext,
+  options: SaveOptions,
+  alreadySkipped: number,
+): Promise<SaveResult> {
+  const heldBack = options.confirmedDeletions === true ? null : holdBackDeletions(context);
+  if (context.state.countPending('transfer') === 0)
+    return { ...unchanged(context, alreadySkipped), heldBack };
+  const skipped = alreadySkipped + (await uploadPending(context));
+  const changes = context.state.countPending('ready');
+  if (changes === 0) return { ...unchanged(context, skipped), heldBack };
+  const generation = await commit(context);
+  context.progress.done();
+  return { saved: true, generation, changes, skipped, heldBack };
+}
+
+function unchanged(context: ProjectContext, skipped: number): SaveResult {
+  return { saved: false, generation: knownGeneration(context), changes: 0, skipped, heldBack: null };
+}
+
+export function knownGeneration(context: ProjectContext): number {
+  return Number(context.state.meta('generation') ?? 0);
+}
+
+/** Drops removals from the plan where there are too many of them at once; everything else goes on. */
+function holdBackDeletions(context: ProjectContext): string | null {
+  const { state, limits } = context;
+  let removals = 0;
+  for (const row of state.pending('transfer')) {
+    const item = decodeItem(row.data);
+    if (item.action === 'remove-remote' && item.base?.kind !== 'directory') removals += 1;
+  }
+  const refusal = deletionRefusal(removals, state.countBase(), limits);
+  if (refusal === null) return null;
+  for (const row of state.pending('transfer')) {
+    if (decodeItem(row.data).action === 'remove-remote') state.deletePending(row.seq);
+  }
+  return refusal;
+}
+
+async function commit(context: ProjectContext): Promise<number> {
+  const { state, space, lease, clock } = context;
+  await lease.assertHeld();
+  const before = await readHead(space);
+  assertNotOvertaken(context, before);
+  const generation =
+    Math.max(before === 'damaged' ? 0 : (before?.generation ?? 0), knownGeneration(context)) + 1;
+  const saveId = randomUUID();
+  const staging = `${LAYOUT.staging}/${context.volumeId}`;
+  await space.makeDirectory(staging);
+  const head = await writeManifest(context, before, { saveId, generation });
+  const stagedHead = `${staging}/head-${saveId}.json`;
+  await space.write(stagedHead, contentOf(`${JSON.stringify(head)}\n`));
+
+  const decidedAt = clock.now();
+  const header: CommitHeader = {
+    version: 1,
+    saveId,
+    fence: lease.fence,
+    generation,
+    decidedAt,
+    steps: countSteps(context, stagedHead),
+  };
+  state.durably(() =>
+    state.setMeta('deciding', JSON.stringify({ saveId, generation, head } satisfies Deciding)),
+  );
+  await decide(context, header, stagedHead);
+  const links = new Map<string, RemoteFacts>();
+  await carryOut(space, header, saveSteps(context, stagedHead), {
+    log: context.log,
+    assertMayWrite: () => lease.assertFresh(),
+    onMade: (path, facts) => links.set(path, facts),
+  });
+  applyDecided(context, links, new Set());
+  await space.removeFile(commitPath(lease.fence));
+  await space.removeTree(staging);
+  return generation;
+}
+
+/** Somebody else took the lease over and saved; what is here was made on an older save. */
+function assertNotOvertaken(context: ProjectContext, head: Head | 'damaged' | null): void {
+  const known = context.state.meta('generation');
+  if (head === null || head === 'damaged' || known === null || head.generation <= Number(known)) return;
+  throw new UnsavedWorkError(
+    `the project volume was made on save ${known}, the project space has gone on to save ${head.generation} by ` +
+      `${head.savedBy}. Nothing was written. Restart this instance: it then says how to bring both together`,
+  );
+}
+
+/** From the move on the save is decided. Whoever took the lease over meanwhile either sees the record or is seen here. */
+async function decide(context: ProjectContext, header: CommitHeader, stagedHead: string): Promise<void> {
+  const { space, lease, scratch } = context;
+  const file = join(scratch, `commit-${header.saveId}`);
+  const lines = function* (): Iterable<string> {
+    yield JSON.stringify(header);
+    for (const step of saveSteps(context, stagedHead)) yield JSON.stringify(step);
+  };
+  try {
+    await writeLines(file, lines());
+    await space.write(`${commitPath(header.fence)}.new`, await fileContent(file));
+  } finally {
+    await rm(file, { force: true });
+  }
+  await lease.assertHeld();
+  await space.move({ path: `${commitPath(header.fence)}.new`, kind: 'file' }, commitPath(header.fence));
+  await lease.assertHeld();
+}
+
+/** Lines since the last full segment, above which a new full one pays. */
+const COMPACT_AT_LEAST = 2_000;
+
+async function writeManifest(
+  context: ProjectContext,
+  before: Head | 'damaged' | null,
+  save: { saveId: string; generation: number },
+): Promise<Head> {
+  const { state, space, scratch, clock } = context;
+  const intact = before !== null && before !== 'damaged' && state.meta('manifest-segments') !== null;
+  let segments = intact ? [...before.segments] : [];
+  const name = (kind: string): string =>
+    `${String(save.generation).padStart(8, '0')}-${save.saveId}-${kind}.jsonl`;
+  const later = segments.slice(1).reduce((sum, each) => sum + each.lines, 0);
+  const full = !intact || segments.length > 500 || later > Math.max(COMPACT_AT_LEAST, state.countManifest());
+  if (full && state.countManifest() > 0) {
+    const lines = function* (): Iterable<string> {
+      for (const entry of state.allManifest()) yield manifestLine({ path: entry.path, entry }, context.codec);
+    };
+    segments = [await uploadSegment(space, scratch, name('full'), lines())];
+  } else if (!intact) segments = [];
+  const changes = function* (): Iterable<string> {
+    for (const row of state.pending('ready')) {
+      const { path, next } = decodeItem(row.data);
+      yield manifestLine({ path, entry: next === undefined ? null : toManifest(next) }, context.codec);
+    }
+  };
+  segments.push(await uploadSegment(space, scratch, name('changes'), changes()));
+  return {
+    version: 1,
+    generation: save.generation,
+    saveId: save.saveId,
+    savedAt: new Date(clock.now()).toISOString(),
+    savedBy: context.instance,
+    segments,
+    recent: [...(before === null || before === 'damaged' ? [] : before.recent), save.saveId].slice(-50),
+  };
+}

@@ -1,0 +1,458 @@
+import { existsSync, renameSync } from 'node:fs';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { formatManifestLine, parseManifestLine } from './manifest-line.ts';
+import type { BaseEntry, ManifestEntry, RemoteEntry } from './model.ts';
+import type { NameStore } from './names.ts';
+import { type EntryKind, joinPath, nameOf, parentOf } from './space.ts';
+import { MIGRATIONS } from './state-schema.ts';
+
+type Row = Record<string, string | bigint | Uint8Array | null>;
+
+/** A stored upload that no save has used yet; it is taken up again when the local file is still the same. */
+export interface StagedUpload {
+  readonly path: string;
+  /** Size, times and inode of the local file that was read. */
+  readonly facts: string;
+  readonly staged: string;
+  readonly size: number;
+  readonly hash: string;
+  readonly remoteId: string;
+  readonly remoteMtime: number | null;
+}
+
+/**
+ * What the engine knows about one volume, in SQLite beside the data. Every public method is one transaction unless it
+ * runs inside `transaction`. Losing the file costs a comparison with the space, never data.
+ */
+export class StateStore implements NameStore {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  /** @throws where the file is damaged or from a newer version of this program. */
+  constructor(file: string) {
+    this.#db = new DatabaseSync(file, { timeout: 5_000 });
+    try {
+      this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+      this.#migrate();
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
+  }
+
+  #migrate(): void {
+    const found = Number(
+      (this.#db.prepare('PRAGMA user_version').get() as { user_version: number }).user_version,
+    );
+    if (found > MIGRATIONS.length) {
+      throw new Error(`the state has version ${found}, this program knows up to ${MIGRATIONS.length}`);
+    }
+    const check = this.#db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
+    if (check.quick_check !== 'ok') throw new Error(`the state is damaged: ${check.quick_check}`);
+    for (let version = found; version < MIGRATIONS.length; version += 1) {
+      this.#db.exec(`BEGIN IMMEDIATE; ${MIGRATIONS[version]}; PRAGMA user_version = ${version + 1}; COMMIT;`);
+    }
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#db.close();
+  }
+
+  transaction<T>(work: () => T): T {
+    if (this.#db.isTransaction) return work();
+    this.#db.exec('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.#db.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  /** Like `transaction`, and on the disk when it returns, with everything before it. */
+  durably<T>(work: () => T): T {
+    this.#db.exec('PRAGMA synchronous = FULL');
+    try {
+      return this.transaction(work);
+    } finally {
+      this.#db.exec('PRAGMA synchronous = NORMAL');
+    }
+  }
+
+  meta(key: string): string | null {
+    const row = this.#get('SELECT value FROM meta WHERE key = ?', key);
+    return row === undefined ? null : String(row.value);
+  }
+
+  setMeta(key: string, value: string | null): void {
+    if (value === null) this.#run('DELETE FROM meta WHERE key = ?', key);
+    else this.#run('INSERT OR REPLACE INTO meta VALUES (?, ?)', key, value);
+  }
+
+  rememberName(encoded: string, raw: Uint8Array): void {
+    this.#run('INSERT OR IGNORE INTO names VALUES (?, ?)', encoded, raw);
+  }
+
+  rawName(encoded: string): Uint8Array | null {
+    return (
+      (this.#get('SELECT raw FROM names WHERE encoded = ?', encoded)?.raw as Uint8Array | undefined) ?? null
+    );
+  }
+
+  // base: what both sides had when they were last equal
+
+  baseChildren(parent: string): Map<string, BaseEntry> {
+    const rows = this.#all('SELECT * FROM base WHERE parent = ?', parent);
+    return new Map(rows.map((row) => [String(row.name), toBase(row)]));
+  }
+
+  base(path: string): BaseEntry | null {
+    const row = this.#get('SELECT * FROM base WHERE parent = ? AND name = ?', parentOf(path), nameOf(path));
+    return row === undefined ? null : toBase(row);
+  }
+
+  putBase(entry: BaseEntry): void {
+    this.#run(
+      'INSERT OR REPLACE INTO base VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      parentOf(entry.path),
+      nameOf(entry.path),
+      entry.kind,
+      entry.size,
+      entry.mtimeNs,
+      entry.ctimeNs,
+      entry.mode,
+      entry.inode,
+      entry.target,
+      entry.hash,
+      entry.linkGroup,
+      entry.remote?.id ?? null,
+      entry.remote?.size ?? null,
+      entry.remote?.mtimeSeconds ?? null,
+      entry.suspect ? 1 : 0,
+    );
+  }
+
+  deleteBase(path: string): void {
+    this.#run('DELETE FROM base WHERE parent = ? AND name = ?', parentOf(path), nameOf(path));
+  }
+
+  countBase(): number {
+    return Number(this.#get("SELECT count(*) AS n FROM base WHERE kind <> 'directory'")?.n ?? 0);
+  }
+
+  /** All entries, in no useful order, page by page. */
+  *allBase(): Iterable<BaseEntry> {
+    let [parent, name] = ['', ''];
+    for (;;) {
+      const rows = this.#all(
+        'SELECT * FROM base WHERE (parent, name) > (?, ?) ORDER BY parent, name LIMIT 500',
+        parent,
+        name,
+      );
+      for (const row of rows) {
+        [parent, name] = [String(row.parent), String(row.name)];
+        yield toBase(row);
+      }
+      if (rows.length === 0) return;
+    }
+  }
+
+  clearBase(): void {
+    this.#run('DELETE FROM base');
+  }
+
+  // remote: the last listing of the space
+
+  startListing(): void {
+    this.transaction(() => {
+      this.#run('DELETE FROM remote');
+      this.setMeta('listing', 'begun');
+      this.putRemote([{ path: '', kind: 'directory', id: '', size: 0, mtimeSeconds: null }], null);
+    });
+  }
+
+  /** @param listed the directory that these are all the children of */
+  putRemote(entries: readonly RemoteEntry[], listed: string | null): void {
+    this.transaction(() => {
+      for (const entry of entries) {
+        this.#run(
+          'INSERT OR REPLACE INTO remote VALUES (?, ?, ?, ?, ?, ?, ?)',
+          entry.path === '' ? '/' : parentOf(entry.path),
+          nameOf(entry.path),
+          entry.kind,
+          entry.id,
+          entry.size,
+          entry.mtimeSeconds,
+          entry.kind === 'directory' ? 0 : 1,
+        );
+      }
+      if (listed !== null) {
+        const parent = listed === '' ? '/' : parentOf(listed);
+        this.#run('UPDATE remote SET listed = 1 WHERE parent = ? AND name = ?', parent, nameOf(listed));
+      }
+    });
+  }
+
+  /** Entries that are in no listing; a listed one at the same path stays. */
+  addVirtualRemote(entries: readonly RemoteEntry[]): void {
+    this.transaction(() => {
+      for (const entry of entries) {
+        this.#run(
+          'INSERT OR IGNORE INTO remote VALUES (?, ?, ?, ?, ?, ?, 1)',
+          parentOf(entry.path),
+          nameOf(entry.path),
+          entry.kind,
+          entry.id,
+          entry.size,
+          entry.mtimeSeconds,
+        );
+      }
+    });
+  }
+
+  unlistedDirectories(limit: number): RemoteEntry[] {
+    return this.#all('SELECT * FROM remote WHERE listed = 0 LIMIT ?', limit).map(toRemote);
+  }
+
+  remoteChildren(parent: string): Map<string, RemoteEntry> {
+    const rows = this.#all('SELECT * FROM remote WHERE parent = ?', parent);
+    return new Map(rows.map((row) => [String(row.name), toRemote(row)]));
+  }
+
+  remoteTotals(): { files: number; bytes: number } {
+    const row = this.#get("SELECT count(*) AS n, sum(size) AS s FROM remote WHERE kind <> 'directory'");
+    return { files: Number(row?.n ?? 0), bytes: Number(row?.s ?? 0) };
+  }
+
+  remote(path: string): RemoteEntry | null {
+    const row = this.#get('SELECT * FROM remote WHERE parent = ? AND name = ?', parentOf(path), nameOf(path));
+    return row === undefined ? null : toRemote(row);
+  }
+
+  // manifest: the lines of the space's manifest, as far as they were read or written here
+
+  manifest(path: string): ManifestEntry | null {
+    const row = this.#get(
+      'SELECT line FROM manifest WHERE parent = ? AND name = ?',
+      parentOf(path),
+      nameOf(path),
+    );
+    return row === undefined ? null : (parseManifestLine(String(row.line))?.entry ?? null);
+  }
+
+  manifestChildren(parent: string): Map<string, ManifestEntry> {
+    const result = new Map<string, ManifestEntry>();
+    for (const row of this.#all('SELECT name, line FROM manifest WHERE parent = ?', parent)) {
+      const entry = parseManifestLine(String(row.line))?.entry;
+      if (entry !== undefined && entry !== null) result.set(String(row.name), entry);
+    }
+    return result;
+  }
+
+  putManifest(entry: ManifestEntry): void {
+    const line = formatManifestLine(entry, null);
+    this.#run(
+      'INSERT OR REPLACE INTO manifest VALUES (?, ?, ?)',
+      parentOf(entry.path),
+      nameOf(entry.path),
+      line,
+    );
+  }
+
+  deleteManifest(path: string): void {
+    this.#run('DELETE FROM manifest WHERE parent = ? AND name = ?', parentOf(path), nameOf(path));
+  }
+
+  clearManifest(): void {
+    this.#run('DELETE FROM manifest');
+  }
+
+  countManifest(): number {
+    return Number(this.#get('SELECT count(*) AS n FROM manifest')?.n ?? 0);
+  }
+
+  *allManifest(): Iterable<ManifestEntry> {
+    let [parent, name] = ['', ''];
+    for (;;) {
+      const rows = this.#all(
+        'SELECT parent, name, line FROM manifest WHERE (parent, name) > (?, ?) ORDER BY parent, name LIMIT 500',
+        parent,
+        name,
+      );
+      for (const row of rows) {
+        [parent, name] = [String(row.parent), String(row.name)];
+        const entry = parseManifestLine(String(row.line))?.entry;
+        if (entry !== undefined && entry !== null) yield entry;
+      }
+      if (rows.length === 0) return;
+    }
+  }
+
+  // pending: the plan that is being carried out
+
+  clearPending(): void {
+    this.#run('DELETE FROM pending');
+  }
+
+  addPending(stage: string, data: string): void {
+    this.#run('INSERT INTO pending (stage, data) VALUES (?, ?)', stage, data);
+  }
+
+  updatePending(seq: number, stage: string, data: string): void {
+    this.#run('UPDATE pending SET stage = ?, data = ? WHERE seq = ?', stage, data, seq);
+  }
+
+  deletePending(seq: number): void {
+    this.#run('DELETE FROM pending WHERE seq = ?', seq);
+  }
+
+  /** Rows of a stage in order, page by page: rows may be changed or removed while it runs. */
+  *pending(stage: string | null, descending = false): Iterable<{ seq: number; stage: string; data: string }> {
+    let last = descending ? Number.MAX_SAFE_INTEGER : 0;
+    const side = descending ? 'seq < ? ORDER BY seq DESC' : 'seq > ? ORDER BY seq';
+    for (;;) {
+      const rows =
+        stage === null
+          ? this.#all(`SELECT * FROM pending WHERE ${side} LIMIT 200`, last)
+          : this.#all(`SELECT * FROM pending WHERE stage = ? AND ${side} LIMIT 200`, stage, last);
+      for (const row of rows) {
+        last = Number(row.seq);
+        yield { seq: last, stage: String(row.stage), data: String(row.data) };
+      }
+      if (rows.length === 0) return;
+    }
+  }
+
+  *pendingRows(numbers: readonly number[]): Iterable<{ seq: number; data: string }> {
+    for (const seq of numbers) {
+      const row = this.#get('SELECT * FROM pending WHERE seq = ?', seq);
+      if (row !== undefined) yield { seq, data: String(row.data) };
+    }
+  }
+
+  countPending(stage?: string): number {
+    const row =
+      stage === undefined
+        ? this.#get('SELECT count(*) AS n FROM pending')
+        : this.#get('SELECT count(*) AS n FROM pending WHERE stage = ?', stage);
+    return Number(row?.n ?? 0);
+  }
+
+  // staged: uploads in the staging folder of the space
+
+  staged(path: string): StagedUpload | null {
+    const row = this.#get('SELECT * FROM staged WHERE path = ?', path);
+    return row === undefined ? null : toStaged(row);
+  }
+
+  allStaged(): StagedUpload[] {
+    return this.#all('SELECT * FROM staged').map(toStaged);
+  }
+
+  putStaged(upload: StagedUpload): void {
+    this.#run(
+      'INSERT OR REPLACE INTO staged VALUES (?, ?, ?, ?, ?, ?, ?)',
+      upload.path,
+      upload.facts,
+      upload.staged,
+      upload.size,
+      upload.hash,
+      upload.remoteId,
+      upload.remoteMtime,
+    );
+  }
+
+  clearStaged(): void {
+    this.#run('DELETE FROM staged');
+  }
+
+  #statement(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      statement.setReadBigInts(true);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+  #run(sql: string, ...values: SQLInputValue[]): void {
+    this.#statement(sql).run(...values);
+  }
+  #get(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.#statement(sql).get(...values) as Row | undefined;
+  }
+  #all(sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.#statement(sql).all(...values) as Row[];
+  }
+}
+
+/**
+ * Opens the state, or sets a damaged one aside and begins a new one, which is then rebuilt by comparing.
+ * @returns the reason in `damaged` where that happened.
+ */
+export function openState(file: string, nowMs: number): { state: StateStore; damaged: string | null } {
+  try {
+    return { state: new StateStore(file), damaged: null };
+  } catch (error) {
+    for (const suffix of ['', '-wal', '-shm']) {
+      if (existsSync(file + suffix)) renameSync(file + suffix, `${file}.damaged-${nowMs}${suffix}`);
+    }
+    return { state: new StateStore(file), damaged: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function number(value: Row[string] | undefined): number | null {
+  return value === null || value === undefined ? null : Number(value);
+}
+function text(value: Row[string] | undefined): string | null {
+  return value === null || value === undefined ? null : String(value);
+}
+
+function toBase(row: Row): BaseEntry {
+  return {
+    path: joinPath(String(row.parent), String(row.name)),
+    kind: String(row.kind) as EntryKind,
+    size: Number(row.size),
+    mtimeNs: row.mtime_ns as bigint,
+    ctimeNs: row.ctime_ns as bigint,
+    mode: Number(row.mode),
+    inode: row.inode as bigint,
+    target: text(row.target),
+    hash: text(row.hash),
+    linkGroup: text(row.link_group),
+    remote:
+      row.remote_id === null
+        ? null
+        : {
+            id: String(row.remote_id),
+            size: Number(row.remote_size),
+            mtimeSeconds: number(row.remote_mtime),
+          },
+    suspect: row.suspect === 1n,
+  };
+}
+
+function toRemote(row: Row): RemoteEntry {
+  return {
+    path: row.parent === '/' ? '' : joinPath(String(row.parent), String(row.name)),
+    kind: String(row.kind) as EntryKind,
+    id: String(row.id),
+    size: Number(row.size),
+    mtimeSeconds: number(row.mtime),
+  };
+}
+
+function toStaged(row: Row): StagedUpload {
+  return {
+    path: String(row.path),
+    facts: String(row.facts),
+    staged: String(row.staged),
+    size: Number(row.size),
+    hash: String(row.hash),
+    remoteId: String(row.remote_id),
+    remoteMtime: number(row.remote_mtime),
+  };
+}

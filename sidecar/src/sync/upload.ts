@@ -1,0 +1,157 @@
+import type { ProjectContext } from './context.ts';
+import { FileChangedError, localFacts, openStable } from './file-copy.ts';
+import type { BaseEntry, LocalEntry } from './model.ts';
+import { isOddTarget } from './names.ts';
+import { decodeItem, encodeItem, type PlanItem } from './plan.ts';
+import { forEachLimit } from './pool.ts';
+import { isPassing, linkGroup } from './resolve.ts';
+import { SpaceError } from './space.ts';
+import { LAYOUT } from './space-layout.ts';
+
+const READ_ATTEMPTS = 3;
+
+/**
+ * Sends what is to be sent to the staging folder and says for every path what will be remembered.
+ * @returns number of files that did not stand still
+ */
+export async function uploadPending(context: ProjectContext): Promise<number> {
+  const { state, space } = context;
+  let [files, bytes, skipped] = [0, 0, 0];
+  for (const row of state.pending('transfer')) {
+    const item = decodeItem(row.data);
+    if (item.action !== 'upload' || item.local?.kind !== 'file') continue;
+    files += 1;
+    bytes += item.local.size;
+  }
+  context.progress.begin(files, bytes);
+  if (files > 0) await space.makeDirectory(`${LAYOUT.staging}/${context.volumeId}`);
+  await forEachLimit(state.pending('transfer'), space.capabilities.concurrency, async (row) => {
+    context.signal?.throwIfAborted();
+    try {
+      const done = await prepare(context, decodeItem(row.data));
+      state.updatePending(row.seq, 'ready', encodeItem(done));
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      skipped += 1;
+      state.deletePending(row.seq);
+    }
+  });
+  return skipped;
+}
+
+async function prepare(context: ProjectContext, item: PlanItem): Promise<PlanItem> {
+  const { local, base } = item;
+  if (item.action === 'remove-remote' || local === null) return item;
+  if (item.action === 'record' && base !== null) {
+    const same = { hash: base.hash, remote: base.remote };
+    return { ...item, next: { ...row(local, false), ...same } };
+  }
+  switch (local.kind) {
+    case 'directory':
+      return { ...item, next: { ...row(local, false), remote: { id: '', size: 0, mtimeSeconds: null } } };
+    case 'symlink': {
+      const held = context.space.capabilities.symlinks && !isOddTarget(local.target ?? '');
+      const remote = held ? { id: '', size: 0, mtimeSeconds: null } : null;
+      return { ...item, next: { ...row(local, false), remote } };
+    }
+    case 'file':
+      return uploadFile(context, item);
+  }
+}
+
+async function uploadFile(context: ProjectContext, item: PlanItem): Promise<PlanItem> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return (await reuse(context, item)) ?? (await uploadOnce(context, item));
+    } catch (error) {
+      if (!(error instanceof FileChangedError) || attempt >= READ_ATTEMPTS) throw error;
+      await context.clock.sleep(50 * attempt, context.signal);
+    }
+  }
+}
+
+/** An upload of an earlier save that did not come to its end, if it is still there and the file is still the same. */
+async function reuse(context: ProjectContext, item: PlanItem): Promise<PlanItem | null> {
+  const known = context.state.staged(item.path);
+  const local = context.tree.look(item.path);
+  if (known === null || local === null || known.facts !== localFacts(local)) return null;
+  const found = await context.space.stat({ path: known.staged });
+  if (found === null || found.size !== known.size || found.id !== known.remoteId) return null;
+  context.progress.bytes(local.size);
+  context.progress.file();
+  const facts = { id: found.id, size: found.size, mtimeSeconds: found.mtimeSeconds };
+  return {
+    ...item,
+    staged: { path: known.staged, facts },
+    next: { ...row(local, true), hash: known.hash, remote: facts },
+  };
+}
+
+async function uploadOnce(context: ProjectContext, item: PlanItem): Promise<PlanItem> {
+  const { state, space } = context;
+  const file = await openStable(context.tree, item.path, context);
+  try {
+    const number = Number(state.meta('staging-number') ?? 0) + 1;
+    state.setMeta('staging-number', String(number));
+    const staged = `${LAYOUT.staging}/${context.volumeId}/${number}`;
+    const counted = {
+      size: file.content.size,
+      async *open() {
+        for await (const chunk of file.content.open()) {
+          context.progress.bytes(chunk.byteLength);
+          yield chunk;
+        }
+      },
+    };
+    const written = await space.write(
+      staged,
+      counted,
+      context.signal === undefined ? {} : { signal: context.signal },
+    );
+    await file.assertUnchanged();
+    if (written.size !== file.content.size) {
+      throw new SpaceError(
+        'transfer-broken',
+        `${item.path}: the space has ${written.size} of ${file.content.size} bytes`,
+      );
+    }
+    const hash = file.hash();
+    const facts = { id: written.id, size: written.size, mtimeSeconds: written.mtimeSeconds };
+    if (!file.suspect) {
+      state.putStaged({
+        path: item.path,
+        facts: localFacts(file.entry),
+        staged,
+        size: written.size,
+        hash,
+        remoteId: written.id,
+        remoteMtime: written.mtimeSeconds,
+      });
+    }
+    context.progress.file();
+    return {
+      ...item,
+      staged: { path: staged, facts },
+      next: { ...row(file.entry, file.suspect), hash, remote: facts },
+    };
+  } finally {
+    await file.close();
+  }
+}
+
+function row(local: LocalEntry, suspect: boolean): BaseEntry {
+  return {
+    path: local.path,
+    kind: local.kind,
+    size: local.size,
+    mtimeNs: local.mtimeNs,
+    ctimeNs: local.ctimeNs,
+    mode: local.mode,
+    inode: local.inode,
+    target: local.target,
+    hash: null,
+    linkGroup: linkGroup(local),
+    remote: null,
+    suspect,
+  };
+}

@@ -1,0 +1,127 @@
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import type { Clock } from '../../src/sync/clock.ts';
+import type { ProjectContext } from '../../src/sync/context.ts';
+import { DEFAULT_LIMITS, type DeletionLimits } from '../../src/sync/guards.ts';
+import { Lease } from '../../src/sync/lease.ts';
+import { dumpSpace, MemorySpace } from '../../src/sync/memory-space.ts';
+import { ENGINE_FOLDER } from '../../src/sync/model.ts';
+import { Progress } from '../../src/sync/progress.ts';
+import type { Space } from '../../src/sync/space.ts';
+import { openVolume, prepareVolume } from '../../src/sync/volume.ts';
+
+export const quiet = pino({ level: 'silent' });
+
+/** Time that passes only where somebody sleeps, a little more with each look. */
+export class TestClock implements Clock {
+  #now = Date.now();
+  now(): number {
+    this.#now += 1;
+    return this.#now;
+  }
+  async sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    this.#now += milliseconds;
+    await new Promise((done) => setImmediate(done));
+  }
+  advance(milliseconds: number): void {
+    this.#now += milliseconds;
+  }
+}
+
+/** Temporary folders of one test file. */
+export class Folders {
+  readonly #made: string[] = [];
+  make(): string {
+    const folder = mkdtempSync(join(tmpdir(), 'sync-'));
+    this.#made.push(folder);
+    return folder;
+  }
+  clear(): void {
+    for (const folder of this.#made.splice(0)) {
+      openUp(folder);
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+}
+
+function openUp(folder: string): void {
+  if (!lstatSync(folder).isDirectory()) return;
+  chmodSync(folder, 0o755);
+}
+
+/** A volume with its engine context, as one run of the container has it. `close` is the end of that run. */
+export async function openProject(
+  root: string,
+  space: Space,
+  options: { instance?: string; clock?: Clock; limits?: DeletionLimits; lease?: boolean } = {},
+): Promise<ProjectContext & { close(): void; data: string }> {
+  const clock = options.clock ?? new TestClock();
+  await prepareVolume(root);
+  const volume = await openVolume(root, 'project', space, clock.now());
+  const instance = options.instance ?? 'lab/alice';
+  const lease = new Lease(space, { holder: instance, clock });
+  const context = {
+    ...volume,
+    space,
+    clock,
+    lease,
+    instance,
+    log: quiet,
+    progress: new Progress(clock),
+    limits: options.limits ?? DEFAULT_LIMITS,
+    data: join(root, 'data'),
+    close: () => volume.state.close(),
+  };
+  if (options.lease !== false) await takeLease(context);
+  return context;
+}
+
+export async function takeLease(context: ProjectContext): Promise<void> {
+  const sessions = JSON.parse(context.state.meta('sessions') ?? '[]') as string[];
+  context.state.setMeta('sessions', JSON.stringify([...sessions, context.lease.session].slice(-20)));
+  await context.lease.acquire(sessions);
+}
+
+/** Every path below a folder with its bytes, link target or `''` for a directory (whose path ends in `/`). */
+export function dumpFolder(folder: string, prefix = ''): Map<string, string> {
+  const result = new Map<string, string>();
+  for (const raw of readdirSync(Buffer.from(folder), { encoding: 'buffer' })) {
+    const name = raw.toString('latin1');
+    const at = Buffer.concat([Buffer.from(`${folder}/`), raw]);
+    const found = lstatSync(at);
+    if (found.isDirectory()) {
+      result.set(`${prefix}${name}/`, '');
+      for (const [key, value] of dumpFolder(join(folder, name), `${prefix}${name}/`)) result.set(key, value);
+    } else if (found.isSymbolicLink()) result.set(prefix + name, `→ ${readlinkSync(at)}`);
+    else result.set(prefix + name, readFileSync(at).toString('latin1'));
+  }
+  return result;
+}
+
+/** What other tools see in the space: everything but the engine's own folder. */
+export async function visible(space: Space): Promise<Map<string, string>> {
+  const all = await dumpSpace(space);
+  return new Map([...all].filter(([path]) => !path.startsWith(`${ENGINE_FOLDER}/`)));
+}
+
+export async function trashOf(space: Space): Promise<string[]> {
+  const all = await dumpSpace(space);
+  const prefix = `${ENGINE_FOLDER}/trash/`;
+  return [...all.keys()].filter((path) => path.startsWith(prefix) && !path.endsWith('/'));
+}
+
+export function sorted(map: Map<string, string>): [string, string][] {
+  return [...map].sort(([a], [b]) => (a < b ? -1 : 1));
+}
