@@ -176,7 +176,11 @@ class OnedataSpace implements Space {
       const existing = await this.#find({ path }, options);
       if (existing === null) throw missing(path);
       if (existing.type === 'DIR') throw isADirectory(path);
-      id = existing.id;
+      // Written through, the bytes would land in the file that the link leads to.
+      if (existing.type === 'SYMLNK') {
+        await this.#remove(existing.id, path, options);
+        id = await this.#provider.create(path, { type: 'REG', ...context });
+      } else id = existing.id;
       await this.#provider.putContent(id, body(), context);
     }
     const written = entryOf(await this.#provider.attributes(id, context), path);

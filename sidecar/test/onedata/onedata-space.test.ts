@@ -288,6 +288,14 @@ describe('listings', () => {
   });
 });
 
+test('writing over a link replaces the link, not what it leads to', async () => {
+  await space.write('file', contentOf('precious'));
+  await space.makeSymlink('link', 'file');
+  expect(await space.write('link', contentOf('new'))).toMatchObject({ kind: 'file', size: 3 });
+  expect((await readAll(space, { path: 'file' }, 100)).toString()).toBe('precious');
+  expect(await space.stat({ path: 'link' })).toMatchObject({ kind: 'file' });
+});
+
 test('moving after a lost answer: the source is gone, the destination is there', async () => {
   await space.write('from', contentOf('x'));
   faults().add({ method: 'PUT', path: '/cdmi/', times: 1, action: { kind: 'lose-answer' } });
