@@ -5,7 +5,7 @@ import { build } from 'esbuild';
 const HERE = import.meta.dirname;
 /** Pages that the gateway fills in before it sends them. */
 const TEMPLATES = ['login.html', 'app.html', 'message.html'];
-const STATIC_ASSETS = ['style.css', 'favicon.svg'];
+const ENTRIES = ['src/app.ts', 'src/login.ts', 'style.css'];
 
 /**
  * Builds the folder that the gateway serves (its `--web`): the page templates at the top, and in `assets/` what a
@@ -17,10 +17,11 @@ export async function buildWeb(outDirectory: string): Promise<void> {
   await rm(outDirectory, { recursive: true, force: true });
   await mkdir(assets, { recursive: true });
   for (const name of TEMPLATES) await cp(join(HERE, name), join(outDirectory, name));
-  for (const name of STATIC_ASSETS) await cp(join(HERE, name), join(assets, name));
+  await cp(join(HERE, 'favicon.svg'), join(assets, 'favicon.svg'));
   await build({
-    entryPoints: [join(HERE, 'src/app.ts'), join(HERE, 'src/login.ts')],
+    entryPoints: ENTRIES.map((name) => join(HERE, name)),
     outdir: assets,
+    entryNames: '[name]',
     bundle: true,
     format: 'esm',
     platform: 'browser',
