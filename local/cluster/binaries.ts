@@ -87,7 +87,7 @@ async function inputsKey(): Promise<string> {
 
 async function buildGoPrograms(directory: string, report: Report): Promise<void> {
   report('fetching the Go modules of Kubernetes');
-  const total = await countPackages();
+  const total = await countPackages(countingDownloads(report));
   const progress = countingProgress(total, report);
   for (const packages of goPackages) {
     await go(['build', '-v', ...goFlags, '-o', `${directory}/`, ...packages], 'Go 1.26 or newer', progress);
@@ -100,13 +100,22 @@ async function buildGoPrograms(directory: string, report: Report): Promise<void>
   await chmod(definitions, 0o644); // files of the module cache are read-only
 }
 
-async function countPackages(): Promise<number> {
+async function countPackages(onLine: (line: string) => void): Promise<number> {
+  const needs = 'Go and the Go module proxy (go env GOPROXY)';
   const lists = await Promise.all(
-    goPackages.map((packages) =>
-      go(['list', '-deps', ...packages], 'Go 1.26 or newer and its module proxy (go env GOPROXY)'),
-    ),
+    goPackages.map((packages) => go(['list', '-deps', ...packages], needs, onLine)),
   );
   return new Set(lists.flatMap((list) => list.trim().split('\n'))).size;
+}
+
+/** Tells every 20 Go modules how many have been fetched; the go command prints a line for each. */
+export function countingDownloads(report: Report): (line: string) => void {
+  let count = 0;
+  return (line) => {
+    if (!line.startsWith('go: downloading ')) return;
+    count += 1;
+    if (count % 20 === 0) report(`fetching the Go modules of Kubernetes: ${count} so far`);
+  };
 }
 
 /** Tells every 50 packages how many of `total` are compiled; `go build -v` prints a line for each. */
@@ -118,13 +127,13 @@ export function countingProgress(total: number, report: Report): () => void {
   };
 }
 
-async function go(args: readonly string[], needs: string, onLine?: () => void): Promise<string> {
+async function go(args: readonly string[], needs: string, onLine?: (line: string) => void): Promise<string> {
   const child = execa('go', args, { cwd: moduleDirectory, env: goEnvironment, reject: false, buffer: true });
   const lines: string[] = [];
   if (child.stderr) {
     createInterface(child.stderr).on('line', (line) => {
       lines.push(line);
-      onLine?.();
+      onLine?.(line);
     });
   }
   const result = await child;

@@ -21,6 +21,7 @@ exec 3<&- 4<&- 5<&-
 
 # Settings of the whole machine's kernel that kubelet would write: it finds them as it wants them and leaves them alone.
 while read -r name value; do
+  [ -e "/proc/sys/$(echo "$name" | tr . /)" ] || continue
   echo "$value" >"/run/sysctl/$name"
   mount --bind "/run/sysctl/$name" "/proc/sys/$(echo "$name" | tr . /)"
 done <<END

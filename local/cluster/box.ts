@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa, type Options } from 'execa';
 import { createControlGroup, removeControlGroup } from './control-group.ts';
+import { inhabitants } from './inhabitants.ts';
 import { inside, type Layout, network } from './layout.ts';
 import { identify, isRunning, type ProcessIdentity } from './process.ts';
 
@@ -106,7 +107,16 @@ export async function closeBox(
       );
     }
   }
+  for (const pid of inhabitants(layout)) killIfThere(pid);
   await removeControlGroup(layout.controlGroup);
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 async function endContainers(supervisor: ProcessIdentity, graceSeconds: number): Promise<void> {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 /**
  * The addresses of the cluster. They exist only inside its own network namespace, so that they can be the
@@ -39,7 +39,7 @@ export interface Layout {
   readonly kubeconfig: string;
   /** Process, ports and binaries of the running cluster (see `record.ts`). */
   readonly record: string;
-  /** Held while a cluster is started or stopped. */
+  /** Folder that is locked while a cluster is started or stopped; it outlives the state. */
   readonly lock: string;
   /** Control group of every pod, relative to each hierarchy's root; its name is unique to the state folder. */
   readonly controlGroup: string;
@@ -58,7 +58,7 @@ export function layoutOf(stateDirectory: string): Layout {
     volumes: join(state, 'volumes'),
     kubeconfig: join(state, 'kubeconfig'),
     record: join(state, 'cluster.json'),
-    lock: `${state}.lock`,
+    lock: dirname(state),
     controlGroup: `scipion-local-${identity}`,
   };
 }

@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { execa } from 'execa';
 import { controlGroupFolders } from './control-group.ts';
+import { inhabitants, readIfThere } from './inhabitants.ts';
 import { type Layout, layoutOf } from './layout.ts';
 
 /**
@@ -13,36 +14,19 @@ export async function findLeftovers(stateDirectory: string): Promise<string[]> {
     ...controlGroupFolders(layout.controlGroup)
       .filter((folder) => existsSync(folder))
       .map((folder) => `control group ${folder}`),
-    ...processesOf(layout),
+    ...inhabitants(layout).map((pid) => `process ${pid} (${readIfThere(`/proc/${pid}/comm`).trim()})`),
     ...mountsOf(layout),
     ...hostInterfaces(),
     ...(await firewallRules()),
-    ...(existsSync(layout.lock) ? [`lock ${layout.lock}`] : []),
   ];
-}
-
-/** Processes that see the state folder mounted, so are in the cluster's mount namespace, or are in its control group. */
-function processesOf(layout: Layout): string[] {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return pids
-    .filter((pid) => {
-      const mounts = readIfThere(`/proc/${pid}/mountinfo`);
-      const groups = readIfThere(`/proc/${pid}/cgroup`);
-      return mounts.includes(' /run/cluster ') || groups.includes(`/${layout.controlGroup}`);
-    })
-    .filter((pid) => readIfThere(`/proc/${pid}/mountinfo`).includes(layout.state) || inGroup(pid, layout))
-    .map((pid) => `process ${pid} (${readIfThere(`/proc/${pid}/comm`).trim()})`);
-}
-
-function inGroup(pid: string, layout: Layout): boolean {
-  return readIfThere(`/proc/${pid}/cgroup`).includes(`/${layout.controlGroup}`);
 }
 
 function mountsOf(layout: Layout): string[] {
   return readIfThere('/proc/self/mountinfo')
     .split('\n')
-    .filter((line) => line.includes(layout.state))
-    .map((line) => `mount ${line.split(' ')[4]}`);
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((place) => place === layout.state || place.startsWith(`${layout.state}/`))
+    .map((place) => `mount ${place}`);
 }
 
 function hostInterfaces(): string[] {
@@ -58,12 +42,4 @@ async function firewallRules(): Promise<string[]> {
     .split('\n')
     .filter((line) => /^-A KUBE-/.test(line))
     .map((line) => `firewall rule ${line}`);
-}
-
-function readIfThere(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return ''; // the process has ended meanwhile
-  }
 }

@@ -1,10 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { Layout } from './layout.ts';
-import { identify, isRunning } from './process.ts';
 
 const identity = z.object({ pid: z.int(), startTime: z.string(), bootId: z.string() });
 
@@ -14,6 +13,8 @@ const record = z.object({
   binaries: z.string(),
   httpsPort: z.int(),
   apiPort: z.int(),
+  /** Whether the start came to its end; one that was interrupted left only parts running. */
+  complete: z.boolean(),
 });
 
 /** What is known of the running cluster, kept in `cluster.json` of its state folder. */
@@ -35,40 +36,35 @@ export async function writeRecord(layout: Layout, content: ClusterRecord): Promi
 }
 
 /**
- * Runs `work` while no other process starts or stops the same cluster; waits for one that does.
- * The lock of a process that has died is taken over.
+ * Runs `work` while no other process starts or stops a cluster of the same parent folder; waits for one that does.
+ * The lock is the kernel's, so it ends with its holder, however that ends, and leaves no file.
  */
 export async function withLock<T>(layout: Layout, onWait: () => void, work: () => Promise<T>): Promise<T> {
-  await mkdir(dirname(layout.lock), { recursive: true });
-  for (let waited = false; !(await takeLock(layout.lock)); waited = true) {
-    if (!waited) onWait();
-    await sleep(500);
+  await mkdir(layout.lock, { recursive: true });
+  let release = await hold(layout.lock, '--nonblock');
+  if (!release) {
+    onWait();
+    release = await hold(layout.lock);
   }
+  if (!release)
+    throw new Error(`Folder ${layout.lock} cannot be locked; expected one on a local file system.`);
   try {
     return await work();
   } finally {
-    await rm(layout.lock, { force: true });
+    await release();
   }
 }
 
-async function takeLock(file: string): Promise<boolean> {
-  try {
-    const handle = await open(file, 'wx');
-    await handle.writeFile(JSON.stringify(identify(process.pid)));
-    await handle.close();
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-  const holder = readHolder(file);
-  if (holder && !isRunning(holder)) await rm(file, { force: true });
-  return false;
-}
-
-function readHolder(file: string) {
-  try {
-    return identity.parse(JSON.parse(readFileSync(file, 'utf8')));
-  } catch {
-    return null; // just being written, or just removed
-  }
+/** Holds the folder's lock by a child that lives as long as its input is open; null when the lock is not to be had. */
+async function hold(folder: string, ...options: string[]): Promise<(() => Promise<void>) | null> {
+  const child = spawn('flock', [...options, '--exclusive', folder, 'sh', '-c', 'echo; exec cat'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  const held = await Promise.race([once(child.stdout, 'data').then(() => true), ended.then(() => false)]);
+  if (!held) return null;
+  return async () => {
+    child.stdin.end();
+    await ended;
+  };
 }

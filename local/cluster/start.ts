@@ -20,7 +20,7 @@ import { choosePort } from './ports.ts';
 import { isRunning } from './process.ts';
 import { everythingElse, foundation, type Ports } from './programs.ts';
 import { type ClusterRecord, readRecord, withLock, writeRecord } from './record.ts';
-import { refuseDeadPrograms, startPrograms, writeServices } from './supervisor.ts';
+import { refuseDeadPrograms, refuseDownPrograms, startPrograms, writeServices } from './supervisor.ts';
 
 export interface ClusterOptions {
   /** Folder of everything the cluster keeps; made when missing. */
@@ -45,10 +45,10 @@ export async function startCluster(options: ClusterOptions, report: Report): Pro
   const wait = () => report('another process starts or stops this cluster; waiting for it');
   return withLock(layout, wait, async () => {
     const running = readRecord(layout);
-    if (running && isRunning(running.supervisor)) {
+    if (running?.complete && isRunning(running.supervisor)) {
       return takeUp(layout, running, options, report);
     }
-    await closeBox(layout, null, 0);
+    await closeBox(layout, running?.supervisor ?? null, 0);
     return begin(layout, options, binaries, report);
   });
 }
@@ -63,7 +63,7 @@ async function takeUp(
   report('the cluster runs already');
   refuseOtherPorts(running, options);
   const cluster = clusterOf(layout, running);
-  await refuseDeadPrograms(layout, [...foundation(portsOf(running)), ...everythingElse(portsOf(running))]);
+  await refuseDownPrograms(layout, [...foundation(portsOf(running)), ...everythingElse(portsOf(running))]);
   await kubectl(kubectlOf(cluster), ['get', '--raw', '/readyz']);
   return cluster;
 }
@@ -103,10 +103,12 @@ async function begin(
       binaries: binaries.directory,
       httpsPort: ports.https,
       apiPort: ports.api,
+      complete: false,
     };
     await writeRecord(layout, record);
     const cluster = clusterOf(layout, record);
     await bringUp(layout, record, cluster, binaries, report);
+    await writeRecord(layout, { ...record, complete: true });
     return cluster;
   } catch (error) {
     await closeBox(layout, supervisor, 0);

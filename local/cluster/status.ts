@@ -7,6 +7,8 @@ import { runningPrograms } from './supervisor.ts';
 
 export type ClusterStatus =
   | { readonly state: 'stopped' }
+  /** It is being started, or that was interrupted; a start waits for the first and repairs the second. */
+  | { readonly state: 'starting' }
   /** It ran and ended without being stopped, by a crash or a reboot; a start takes its state up again. */
   | { readonly state: 'died' }
   | {
@@ -27,6 +29,7 @@ export async function clusterStatus(stateDirectory: string): Promise<ClusterStat
   const record = readRecord(layout);
   if (!record) return { state: 'stopped' };
   if (!isRunning(record.supervisor)) return { state: 'died' };
+  if (!record.complete) return { state: 'starting' };
   const ports = { https: record.httpsPort, api: record.apiPort };
   const names = [...foundation(ports), ...everythingElse(ports)].map(({ name }) => name);
   const running = await runningPrograms(layout, names);

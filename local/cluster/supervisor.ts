@@ -87,6 +87,16 @@ export async function refuseDeadPrograms(layout: Layout, programs: readonly Prog
   }
 }
 
+/** @throws Error when one of the programs is down at this moment. */
+export async function refuseDownPrograms(layout: Layout, programs: readonly Program[]): Promise<void> {
+  const up = await runningPrograms(
+    layout,
+    programs.map(({ name }) => name),
+  );
+  const down = programs.find(({ name }) => !up.get(name));
+  if (down) throw await programError(layout, down.name, 'is down and its supervisor cannot start it');
+}
+
 async function deathsOf(layout: Layout, name: string): Promise<string[]> {
   const text = await readFile(join(layout.services, name, 'deaths'), 'utf8').catch(() => '');
   return text.split('\n').filter(Boolean);

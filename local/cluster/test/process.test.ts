@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import { seesState } from '../inhabitants.ts';
 import { choosePort } from '../ports.ts';
 import { identify, isListening, isRunning, listensOn, startTimeOf } from '../process.ts';
 
@@ -60,5 +61,19 @@ describe('listening sockets', () => {
       await once(server, 'close');
     }
     expect(isListening('self', port)).toBe(false);
+  });
+});
+
+describe('seesState', () => {
+  const line = (root: string, place: string) =>
+    `36 35 98:0 ${root} ${place} rw,noatime shared:1 - ext4 /dev/vda rw`;
+
+  test('is about this state folder at its place inside, nothing else', () => {
+    const state = '/home/a b/.local/cluster';
+    expect(seesState(line('/home/a\\040b/.local/cluster', '/run/cluster'), state)).toBe(true);
+    expect(seesState(line('/a\\040b/.local/cluster', '/run/cluster'), state)).toBe(true);
+    expect(seesState(line('/home/a\\040b/.local/cluster2', '/run/cluster'), state)).toBe(false);
+    expect(seesState(line('/home/a\\040b/.local/cluster', '/mnt'), state)).toBe(false);
+    expect(seesState(line('/', '/run/cluster'), state)).toBe(false);
   });
 });

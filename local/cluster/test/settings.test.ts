@@ -20,9 +20,9 @@ describe('layoutOf', () => {
     expect(layoutOf('/x/../a').controlGroup).toBe(a.controlGroup);
   });
 
-  test('keeps the lock outside of the folder that destroying removes', () => {
-    const { lock, state } = layoutOf('/a');
-    expect(lock.startsWith(`${state}/`)).toBe(false);
+  test('locks a folder that destroying does not remove', () => {
+    const { lock, state } = layoutOf('/a/b');
+    expect(lock.startsWith(state)).toBe(false);
   });
 });
 
@@ -95,6 +95,7 @@ describe('refuseOtherPorts', () => {
     binaries: '/b',
     httpsPort: 8443,
     apiPort: 6443,
+    complete: true,
   };
 
   test('accepts the ports that the cluster has, and none at all', () => {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,18 +37,47 @@ describe('withLock', () => {
     };
     const results = await Promise.allSettled([1, 2].map(() => withLock(layout(), () => undefined, work)));
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-    expect(existsSync(layout().lock)).toBe(false);
   });
 
-  test('takes over the lock of a process that has died', async () => {
-    writeFileSync(layout().lock, JSON.stringify({ ...self(), startTime: '1' }));
-    await expect(
-      withLock(
-        layout(),
-        () => undefined,
-        async () => 'done',
-      ),
-    ).resolves.toBe('done');
+  test('says that it waits', async () => {
+    const order: string[] = [];
+    await withLock(
+      layout(),
+      () => order.push('waits first'),
+      async () => {
+        const second = withLock(
+          layout(),
+          () => order.push('waits'),
+          async () => order.push('second'),
+        );
+        while (order.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+        order.push('first');
+        return [second];
+      },
+    ).then(([second]) => second);
+    expect(order).toEqual(['waits', 'first', 'second']);
+  });
+
+  test('is free again when its holder is killed', async () => {
+    const script =
+      "import('./record.ts').then((m) => m.withLock({ lock: process.argv[1] }, () => {}, () => { console.log('held'); return new Promise(() => setInterval(() => {}, 1e6)); }))";
+    const holder = execa(process.execPath, ['--input-type=module', '--eval', script, folder], {
+      cwd: join(import.meta.dirname, '..'),
+      reject: false,
+      buffer: false,
+    });
+    await once(holder.stdout, 'data');
+    let waited = false;
+    const next = withLock(
+      layout(),
+      () => {
+        waited = true;
+        holder.kill('SIGKILL');
+      },
+      async () => 'done',
+    );
+    await expect(next).resolves.toBe('done');
+    expect(waited).toBe(true);
   });
 });
 
@@ -59,7 +89,13 @@ describe('record', () => {
   });
 
   test('tells a cluster that died from one that runs', async () => {
-    const record = { supervisor: { ...self(), startTime: '1' }, binaries: '/b', httpsPort: 1, apiPort: 2 };
+    const record = {
+      supervisor: { ...self(), startTime: '1' },
+      binaries: '/b',
+      httpsPort: 1,
+      apiPort: 2,
+      complete: true,
+    };
     await writeRecord(layoutOf(folder), record);
     expect(readRecord(layoutOf(folder))).toEqual(record);
     expect(await clusterStatus(folder)).toEqual({ state: 'died' });
