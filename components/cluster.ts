@@ -11,7 +11,7 @@ import * as pulumi from '@pulumi/pulumi';
 /** How a command in a container ended. `lost`: the connection broke before it told. */
 export type ExecResult =
   | { readonly kind: 'exit'; readonly code: number; readonly stderr: string }
-  | { readonly kind: 'lost' };
+  | { readonly kind: 'lost'; readonly reason: string };
 
 export interface Cluster {
   /** `undefined` where the object does not exist. */
@@ -68,32 +68,62 @@ function exitCode(status: k8s.V1Status): number {
 function lineStream(onLine: (line: string) => void): PassThrough {
   const stream = new PassThrough({ encoding: 'utf8' });
   let rest = '';
+  const emit = (line: string) => void (line.trim() === '' || onLine(line));
   stream.on('data', (chunk: string) => {
     const lines = `${rest}${chunk}`.split('\n');
     rest = lines.pop() ?? '';
-    for (const line of lines) if (line.trim() !== '') onLine(line);
+    lines.forEach(emit);
   });
+  stream.on('end', () => emit(rest));
   return stream;
 }
 
-async function execIn(config: k8s.KubeConfig, target: ExecTarget, onLine: (line: string) => void) {
+type Socket = Awaited<ReturnType<k8s.Exec['exec']>>;
+
+const PING_SECONDS = 30;
+
+/** A save may be silent for long, and a connection whose other end has gone says nothing at all. */
+function keepAlive(socket: Socket): void {
+  let isAnswered = true;
+  const timer = setInterval(() => {
+    if (!isAnswered) socket.terminate();
+    isAnswered = false;
+    socket.ping();
+  }, PING_SECONDS * 1000);
+  socket.on('pong', () => {
+    isAnswered = true;
+  });
+  socket.on('close', () => clearInterval(timer));
+}
+
+/** The library gives events in place of errors. */
+const reasonOf = (error: unknown): string =>
+  (error as { message?: unknown } | undefined)?.message?.toString() || 'the connection was closed';
+
+async function execIn(
+  config: k8s.KubeConfig,
+  target: ExecTarget,
+  onLine: (line: string) => void,
+): Promise<ExecResult> {
   const stderr = new PassThrough();
   const stderrText = text(stderr);
-  const status = await new Promise<k8s.V1Status | undefined>((resolve, reject) => {
-    const { namespace, pod, container, command } = target;
+  const { namespace, pod, container, command } = target;
+  const status = await new Promise<k8s.V1Status | string>((resolve) => {
     new k8s.Exec(config)
       .exec(namespace, pod, container, [...command], lineStream(onLine), stderr, null, false, resolve)
-      .then((socket) => {
-        // The status arrives before the close; a close without one is a broken connection.
-        socket.on('close', () => setImmediate(() => resolve(undefined)));
-        socket.on('error', () => resolve(undefined));
-      }, reject);
+      .then(
+        (socket) => {
+          keepAlive(socket);
+          socket.on('error', (error) => resolve(reasonOf(error)));
+          // The status comes before the close; a close without one is a broken connection.
+          socket.on('close', () => setImmediate(() => resolve(reasonOf(undefined))));
+        },
+        (error: unknown) => resolve(reasonOf(error)),
+      );
   });
   stderr.end();
-  const result: ExecResult = status
-    ? { kind: 'exit', code: exitCode(status), stderr: (await stderrText).trim() }
-    : { kind: 'lost' };
-  return result;
+  if (typeof status === 'string') return { kind: 'lost', reason: status };
+  return { kind: 'exit', code: exitCode(status), stderr: (await stderrText).trim() };
 }
 
 /** Reads the kubeconfig at the first use, so that a preview needs none. */

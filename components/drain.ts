@@ -82,9 +82,8 @@ export async function drain(namespace: string, options: DrainOptions): Promise<v
       if (result.kind === 'exit' && result.code === 0) break;
       if (result.kind === 'exit') throw new DrainError(namespace, failure(result));
       reconnects -= 1;
-      if (reconnects < 0)
-        throw new DrainError(namespace, 'the connection to the running save broke again and again');
-      log(`Instance ${namespace}: the connection to the running save broke, connecting again.`);
+      if (reconnects < 0) throw new DrainError(namespace, `no connection to sync, ${result.reason}`);
+      log(`Instance ${namespace}: the connection to sync broke (${result.reason}), connecting again.`);
     }
     if (decision.kind === 'start') {
       log(`Instance ${namespace} is paused: starting it, so that it can say what is not saved.`);

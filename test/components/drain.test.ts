@@ -115,7 +115,7 @@ function cluster(states: Partial<InstanceState>[], results: ExecResult[] = []) {
     exec: async ({ namespace, pod: name, container, command }, onLine) => {
       calls.push(`exec ${namespace}/${name}/${container}: ${command.join(' ')}`);
       onLine('final save: 3 of 7 files');
-      return results.shift() ?? { kind: 'lost' };
+      return results.shift() ?? { kind: 'lost', reason: 'socket hang up' };
     },
   };
   return { fake, calls };
@@ -167,14 +167,17 @@ describe('the drain hook', () => {
   });
 
   test('takes up a broken connection again', async () => {
-    const { calls, error } = await runDrain([{ pod: started }], [{ kind: 'lost' }, done]);
+    const { calls, error } = await runDrain(
+      [{ pod: started }],
+      [{ kind: 'lost', reason: 'socket hang up' }, done],
+    );
     expect({ calls, error }).toEqual({ calls: [EXEC, EXEC, ANNOTATE], error: undefined });
   });
 
   test('gives up on a connection that always breaks, and never takes that for saved', async () => {
     const { calls, error } = await runDrain([{ pod: started }]);
     expect(new Set(calls)).toEqual(new Set([EXEC]));
-    expect(error).toContain('the connection to the running save broke again and again');
+    expect(error).toContain('no connection to sync, socket hang up');
   });
 
   test('starts a paused instance to save it', async () => {
