@@ -133,8 +133,10 @@ describe('progress', () => {
   test('never says "saved" while something is unsaved', () => {
     const saved = headlineOf(viewWith({ screen: 'saved' }, { phase: 'drained' }));
     expect(saved.title).toBe('Everything is saved');
-    const unsaved = { ...READY_STATUS.save, unsavedChanges: true };
-    expect(headlineOf(viewWith({ screen: 'saved' }, { save: unsaved })).title).toContain('not everything');
+    for (const doubt of [{ unsavedChanges: true }, { lastError: 'The space is full.' }]) {
+      const save = { ...READY_STATUS.save, ...doubt };
+      expect(headlineOf(viewWith({ screen: 'saved' }, { save })).title).toContain('not everything');
+    }
     const lost = viewWith({ screen: 'saving', sync: 'down' }, { phase: 'draining' });
     expect(headlineOf(lost).lead).toContain('Nothing is removed');
   });

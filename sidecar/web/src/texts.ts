@@ -67,7 +67,8 @@ export function headlineOf(view: GatewayView): Headline {
 }
 
 function savedHeadline(status: SyncStatus | null): Pick<Headline, 'title' | 'lead' | 'foot' | 'isDone'> {
-  if (status?.save.unsavedChanges || (status?.problems.length ?? 0) > 0) {
+  const isInDoubt = status === null || status.problems.length > 0 || status.save.lastError !== null;
+  if (isInDoubt || status.save.unsavedChanges) {
     return {
       title: 'The desktop is closed, but not everything is saved',
       lead: 'Some of the last changes are still only on the instance’s own volume. Do not remove it before this is solved.',
