@@ -1,9 +1,8 @@
-import { createReadStream } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { Report } from '../progress.ts';
 import { binDir } from './binaries.ts';
-import { ctr } from './box.ts';
 import { webAuthority } from './credentials.ts';
+import { importImage, listImages } from './images.ts';
 import { ensureIngressCertificate } from './ingress-certificate.ts';
 import type { Layout } from './layout.ts';
 import type { KeyPair } from './pki.ts';
@@ -21,7 +20,8 @@ export interface Cluster {
   /** Certificate (PEM file) of the authority that signs the certificates of web addresses. */
   readonly caFile: string;
   /**
-   * Makes the images of an OCI or Docker archive (tar file) available to pods under the names in it.
+   * Makes the images of an OCI or Docker archive (tar file) available to pods under the names in it. Quick for an
+   * OCI archive whose images are there already.
    * @throws Error with what containerd said.
    */
   importImage(archivePath: string, report: Report): Promise<void>;
@@ -53,35 +53,7 @@ export function clusterOf(layout: Layout, record: ClusterRecord): Cluster {
     caFile: join(layout.pki, 'web-ca.crt'),
     issueCertificate,
     ensureIngressCertificate: (hostNames) => ensureIngressCertificate(api, issueCertificate, hostNames),
-    importImage: (archivePath, report) => importImage(record, archivePath, report),
-    listImages: () => listImages(record),
+    importImage: (archivePath, report) => importImage(record.supervisor, archivePath, report),
+    listImages: async () => [...(await listImages(record.supervisor)).keys()],
   };
-}
-
-/** The archive goes through a pipe: its folder may not be visible in the cluster's mount namespace. */
-export async function importImage(
-  record: Pick<ClusterRecord, 'supervisor'>,
-  archivePath: string,
-  report: Report,
-): Promise<void> {
-  report(`importing ${basename(archivePath)}`);
-  const archive = createReadStream(archivePath);
-  const result = await ctr(record.supervisor, ['images', 'import', '-'], {
-    input: archive,
-    reject: false,
-    all: true,
-  });
-  if (result.exitCode !== 0) {
-    throw new Error(
-      `The image archive ${archivePath} could not be imported into the cluster. Expected an OCI or Docker archive and ` +
-        `free disk space. containerd said:\n${String(result.all).trim().split('\n').slice(-5).join('\n')}`,
-    );
-  }
-}
-
-async function listImages({ supervisor }: ClusterRecord): Promise<string[]> {
-  const { stdout } = await ctr(supervisor, ['images', 'list', '--quiet']);
-  return String(stdout)
-    .split('\n')
-    .filter((name) => name !== '' && !name.startsWith('sha256:'));
 }

@@ -9,9 +9,10 @@ import type { Report } from '../progress.ts';
 import { applyAddons } from './addons.ts';
 import { type BinDir, buildBinaries } from './binaries.ts';
 import { closeBox, openBox } from './box.ts';
-import { type Cluster, clusterOf, importImage } from './cluster.ts';
+import { type Cluster, clusterOf } from './cluster.ts';
 import { configurationFiles } from './configuration.ts';
 import { writeCredentials } from './credentials.ts';
+import { importImage } from './images.ts';
 import { type Kubectl, kubectl } from './kubectl.ts';
 import { type Layout, layoutOf, network } from './layout.ts';
 import { nodeImage, writeNodeImage } from './node-image.ts';
@@ -154,7 +155,7 @@ async function importNodeImage(record: ClusterRecord, cluster: Cluster): Promise
   const archive = join(tmpdir(), `scipion-node-image-${process.pid}.tar`);
   try {
     await writeNodeImage(archive);
-    await importImage(record, archive, () => undefined);
+    await importImage(record.supervisor, archive, () => undefined);
   } finally {
     await rm(archive, { force: true });
   }
