@@ -72,7 +72,8 @@ async function relocate(
   }
   if (existing && source.type === 'DIR') throw posix('enotdir');
   if (existing?.type === 'DIR') throw posix('eisdir');
-  if ((source.type === 'DIR') !== args.isContainer) throw posix(source.type === 'DIR' ? 'eisdir' : 'enotdir');
+  // The official client moves directories with the type of an object too, so only the other way round is refused.
+  if (args.isContainer && source.type !== 'DIR') throw posix('enotdir');
   const isIntoItself = spaces.tree.lineage(destination.parent).some(({ uuid }) => uuid === source.uuid);
   if (isIntoItself) throw posix('einval');
   if (existing?.uuid === source.uuid) return 204;
