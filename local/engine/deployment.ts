@@ -88,6 +88,10 @@ export class Deployment implements ProgramHost {
   }
 
   log(message: LogMessage): void {
+    // The SDK's debug messages quote requests with the secrets in them.
+    if (message.severity === 'debug') return;
+    // After a failed step the SDK finds its connection closed; the cause has been reported.
+    if (this.#hasFailedStep) return;
     if (message.severity === 'error') this.errors.push(message.message);
     this.#settings.onEvent({ kind: 'log', log: message });
   }
@@ -170,8 +174,9 @@ export class Deployment implements ProgramHost {
       );
     }
     const provider = await this.#provider(request.type, request.options.provider);
+    const ignored = request.options.ignoreChanges;
     const checked = provider.check(request, old);
-    const inputs = old ? withIgnored(old.inputs, checked, request.options.ignoreChanges) : checked;
+    const inputs = old ? withIgnored(old.inputs, checked, ignored) : checked;
     const plan = this.#plan(request, provider, old, inputs);
     if (plan.step === 'replace' && (old?.options.protect ?? false)) {
       const paths = plan.difference?.replace.map(formatPath).join(', ');
@@ -179,9 +184,13 @@ export class Deployment implements ProgramHost {
         `${request.name} (${request.type}) is protected and would be replaced, because of ${paths}. Take the change back, or take away "protect" and run up first.`,
       );
     }
+    // Old and new are there at the same time, so a name that was drawn is drawn anew.
+    const isBeside = plan.step === 'replace' && !plan.difference?.deleteFirst;
+    const wanted =
+      isBeside && old ? withIgnored(old.inputs, provider.check(request, undefined), ignored) : inputs;
     const answer = this.#settings.dryRun
-      ? await this.#preview(request, provider, old, inputs, plan)
-      : await this.#execute(request, provider, old, inputs, plan);
+      ? await this.#preview(request, provider, old, wanted, plan)
+      : await this.#execute(request, provider, old, wanted, plan);
     return { ...answer, outputs: withSecretOutputs(request, answer.outputs) };
   }
 
@@ -267,7 +276,7 @@ export class Deployment implements ProgramHost {
   async #deleteForReplacement(old: ResourceState): Promise<void> {
     const doomed = this.#goesWith(old);
     for (const resource of doomed) this.#deletedEarly.add(resource.urn);
-    await this.#steps.deleteAll(doomed);
+    await this.#steps.deleteAll(doomed, { makesRoom: true });
     if (this.#steps.failures.length > 0) {
       this.#hasFailedStep = true;
       this.errors.push(...this.#steps.failures.splice(0));
@@ -304,7 +313,7 @@ export class Deployment implements ProgramHost {
       (resource) => mode === 'destroy' || resource.replaced || !this.#registered.has(resource.urn),
     );
     const current = new Map([...this.#registered].map(([urn, request]) => [urn, request.options.hooks]));
-    await this.#steps.deleteAll(obsolete, current);
+    await this.#steps.deleteAll(obsolete, { currentHooks: current });
     this.errors.push(...this.#steps.failures.splice(0));
     if (this.hasFailed) return;
     if (mode === 'up' && !dryRun) {

@@ -140,11 +140,12 @@ export class Steps {
 
   /**
    * Deletes, each resource as soon as nothing that depends on it is left. A failure stops what it depends on; what is
-   * independent of it and already runs is finished. Failures are in `failures`.
+   * independent of it and already runs is finished. Failures are in `failures`. What makes room for a replacement is shown
+   * as part of it.
    */
   async deleteAll(
     resources: readonly ResourceState[],
-    currentHooks: ReadonlyMap<string, Hooks> = new Map(),
+    options: { readonly currentHooks?: ReadonlyMap<string, Hooks>; readonly makesRoom?: boolean } = {},
   ): Promise<void> {
     this.#refuseProtected(resources);
     if (this.failures.length > 0) return;
@@ -157,8 +158,9 @@ export class Steps {
       const deletion = (async () => {
         const gone = await Promise.all((dependents.get(resource) ?? []).map(deleted));
         if (gone.includes(false) || this.#settings.signal?.aborted) return false;
-        const hooks = (!resource.replaced && currentHooks.get(resource.urn)) || resource.options.hooks;
-        return limiter.run(() => this.#deleteOne(resource, hooks));
+        const hooks =
+          (!resource.replaced && options.currentHooks?.get(resource.urn)) || resource.options.hooks;
+        return limiter.run(() => this.#deleteOne(resource, hooks, options.makesRoom ?? false));
       })();
       deletions.set(resource, deletion);
       return deletion;
@@ -175,7 +177,7 @@ export class Steps {
   }
 
   /** @returns whether the resource is gone. */
-  async #deleteOne(resource: ResourceState, hooks: Hooks): Promise<boolean> {
+  async #deleteOne(resource: ResourceState, hooks: Hooks, makesRoom: boolean): Promise<boolean> {
     const { ledger, dryRun } = this.#settings;
     const isSilent = resource.type.startsWith('pulumi:providers:') || !resource.custom;
     if (dryRun) {
@@ -188,7 +190,9 @@ export class Steps {
       return true;
     }
     try {
-      await this.#timed(resource, 'delete', undefined, 'delete', async (operation) => {
+      const step = makesRoom || resource.replaced ? 'replace' : 'delete';
+      await this.#timed(resource, step, undefined, 'delete', async (operation) => {
+        if (step === 'replace') operation.report('deleting the old one');
         const call = hookCall(resource, { oldInputs: resource.inputs, oldOutputs: resource.outputs });
         await this.#runHooks(hooks, 'beforeDelete', call);
         const begun =
@@ -235,7 +239,8 @@ export class Steps {
         report: (message) =>
           onStep({ ...this.event(subject, step, 'waiting', difference), message, seconds: seconds() }),
       });
-      onStep({ ...this.event(subject, step, 'done', difference), seconds: seconds() });
+      const isPart = step === 'replace' && limit === 'delete';
+      if (!isPart) onStep({ ...this.event(subject, step, 'done', difference), seconds: seconds() });
       return result;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);

@@ -21,6 +21,7 @@ type Thing = {
   apiVersion: string;
   kind: string;
   metadata: { name: string; namespace?: string; [key: string]: unknown };
+  spec?: { replicas?: number };
 };
 type Faults = {
   apply?: Record<string, string>;
@@ -88,14 +89,15 @@ if (kind !== undefined) {
       }
       const manager = { manager: flags['field-manager'], operation: 'Apply' };
       const ready = !faults.unready?.includes(label);
+      const replicas = object.spec?.replicas ?? 1;
       const next = {
         ...object,
         metadata: { ...object.metadata, uid: `uid-${label}`, generation: 1, managedFields: [manager] },
         status: {
           phase: ready ? (object.kind === 'Namespace' ? 'Active' : 'Bound') : 'Pending',
           observedGeneration: 1,
-          readyReplicas: ready ? 1 : 0,
-          updatedReplicas: 1,
+          readyReplicas: ready ? replicas : 0,
+          updatedReplicas: replicas,
           loadBalancer: { ingress: ready ? [{ ip: '192.0.2.1' }] : [] },
         },
       };

@@ -4,6 +4,15 @@ import * as random from '@pulumi/random';
 
 const config = new pulumi.Config();
 const greeting: string = config.require('greeting');
+if (greeting === 'nobody') throw new pulumi.RunError('greeting: found "nobody", expected somebody');
+
+if (config.getBoolean('label')) {
+  pulumi.runtime.registerResourceTransform(({ type, props, opts }) =>
+    type === 'kubernetes:core/v1:Namespace'
+      ? { props: { ...props, metadata: { ...props.metadata, labels: { team: 'cryo' } } }, opts }
+      : undefined,
+  );
+}
 
 class Site extends pulumi.ComponentResource {
   readonly secret: k8s.core.v1.Secret;
@@ -12,7 +21,7 @@ class Site extends pulumi.ComponentResource {
     super('basic:index:Site', name, {}, opts);
     this.password = new random.RandomPassword(
       `${name}-password`,
-      { length: 24, special: false },
+      { length: 24, special: false, keepers: { round: config.get('round') ?? '1' } },
       { parent: this },
     );
     this.secret = new k8s.core.v1.Secret(
@@ -32,12 +41,17 @@ const site = new Site('site', { dependsOn: [namespace] });
 const settings = new k8s.core.v1.ConfigMap(
   'settings',
   { metadata: { name: 'settings', namespace: namespace.metadata.name }, data: { greeting } },
-  { protect: true },
+  { protect: config.getBoolean('protect') ?? false },
 );
 const drain = new pulumi.ResourceHook('drain', async (args) => {
   await pulumi.log.info(`draining ${args.name}`);
   if (config.get('failDrain')) throw new Error('two files could not be saved');
 });
+new k8s.core.v1.ConfigMap('drawn-name', {
+  metadata: { namespace: namespace.metadata.name },
+  data: { greeting },
+});
+if (config.get('twin')) new k8s.core.v1.Namespace('namespace', { metadata: { name: 'twin' } });
 new k8s.apps.v1.StatefulSet(
   'workload',
   {
@@ -54,7 +68,7 @@ new k8s.apps.v1.StatefulSet(
   },
   {
     dependsOn: [site, settings],
-    hooks: { beforeDelete: [drain] },
+    hooks: config.get('noHook') ? {} : { beforeDelete: [drain] },
     customTimeouts: { delete: '70m' },
     aliases: [{ name: 'old-workload' }],
   },
