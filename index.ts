@@ -10,13 +10,5 @@ function deploy(): Partial<InstanceOutputs> {
   return {};
 }
 
-export const {
-  url,
-  namespace,
-  desktopPassword,
-  passwordCommand,
-  statusCommand,
-  saveCommand,
-  restartCommand,
-  removeCommand,
-} = deploy();
+/** The outputs of the stack. */
+export default deploy();

@@ -9,23 +9,21 @@ export const CANARIES = {
   projectToken: 'canary-project-token-0123456789',
 } as const;
 
-export const SITE = {
-  domain: 'example.org',
-  ingressClass: 'nginx',
-  imageRepository: 'registry.example.org/scipion',
+/** What every user's stack says. */
+const USER = {
   onedataHost: 'provider.example.org',
   sourceSpaceId: 'source-space',
   projectSpaceId: 'project-space',
 } as const;
 
-/** A stack `jane` that is right, with what a test changes. */
+/** A stack `jane` that is right beside the defaults of Pulumi.yaml, with what a test changes. */
 export function runInstance(changes: Partial<RunOptions> = {}) {
   return runProgram({
     directory: fileURLToPath(new URL('../../', import.meta.url)),
     stack: 'jane',
     stackFile: false,
     ...changes,
-    config: { ...SITE, ...changes.config },
+    config: { ...USER, ...changes.config },
     secretConfig: { ...CANARIES, ...changes.secretConfig },
   });
 }
