@@ -21,6 +21,7 @@ export interface WorkloadArgs {
 
 /** For the kubelet to clean up once the grace is over, and for the controllers to notice. */
 const DELETE_MARGIN_SECONDS = 300;
+const START_TIMEOUT = '30m';
 
 export class Workload extends pulumi.ComponentResource {
   readonly statefulSet: k8s.apps.v1.StatefulSet;
@@ -35,8 +36,13 @@ export class Workload extends pulumi.ComponentResource {
       parent: this,
       dependsOn: [...namespace, ...args.dependsOn, configMap, account],
       hooks: { beforeDelete: [args.drainHook] },
-      // Because a delete that is given up while the pod still saves would let the next step remove its volumes.
-      customTimeouts: { delete: `${config.finalSaveGrace + DELETE_MARGIN_SECONDS}s` },
+      customTimeouts: {
+        // Because the first start on a node fetches images of gigabytes.
+        create: START_TIMEOUT,
+        update: START_TIMEOUT,
+        // Because a delete that is given up while the pod still saves ends a removal half-way.
+        delete: `${config.finalSaveGrace + DELETE_MARGIN_SECONDS}s`,
+      },
     });
     this.registerOutputs();
   }

@@ -1,3 +1,4 @@
+import { PORTS } from '../../sidecar/contract/paths.ts';
 import type { InstanceConfig } from '../../stacks/load.ts';
 import { instanceHost, NAMES, PORT_NAMES } from '../names.ts';
 import { metadata, selectorLabels } from './metadata.ts';
@@ -16,9 +17,8 @@ export function serviceManifest(config: InstanceConfig) {
       selector: selectorLabels(config),
       // The progress page must be reachable while the pod is not Ready, and during the final save.
       publishNotReadyAddresses: true,
-      ports: [
-        { name: PORT_NAMES.gateway, port: SERVICE_PORT, targetPort: PORT_NAMES.gateway, protocol: 'TCP' },
-      ],
+      // A number, since not everything that resolves the name of a port looks into native sidecars.
+      ports: [{ name: PORT_NAMES.gateway, port: SERVICE_PORT, targetPort: PORTS.gateway, protocol: 'TCP' }],
     },
   };
 }

@@ -1,5 +1,6 @@
+import { PORTS } from '../../sidecar/contract/paths.ts';
 import type { InstanceConfig } from '../../stacks/load.ts';
-import { NAMES, PORT_NAMES } from '../names.ts';
+import { NAMES } from '../names.ts';
 import { metadata, selectorLabels } from './metadata.ts';
 
 /**
@@ -40,7 +41,7 @@ export function instancePolicyManifest(config: InstanceConfig) {
     spec: {
       podSelector: { matchLabels: selectorLabels(config) },
       policyTypes: ['Ingress', 'Egress'],
-      ingress: [{ ...gatewayPeers(config), ports: [{ protocol: 'TCP', port: PORT_NAMES.gateway }] }],
+      ingress: [{ ...gatewayPeers(config), ports: [{ protocol: 'TCP', port: PORTS.gateway }] }],
       egress: [
         { ports: DNS_PORTS },
         { to: ANYWHERE, ports: onedataPorts(config).map((port) => ({ protocol: 'TCP', port })) },

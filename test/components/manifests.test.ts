@@ -268,7 +268,7 @@ describe('choices of a stack', () => {
       instanceConfig({ onedataHost: 'one.example:8443', onedataPorts: '[6665,443]' }),
     );
     expect(open.spec.policyTypes).toEqual(['Ingress', 'Egress']);
-    expect(open.spec.ingress).toEqual([{ ports: [{ protocol: 'TCP', port: 'http' }] }]);
+    expect(open.spec.ingress).toEqual([{ ports: [{ protocol: 'TCP', port: 8080 }] }]);
     expect(open.spec.egress[1]?.ports?.map(({ port }) => port)).toEqual([443, 6665, 8443]);
     expect(JSON.stringify(open.spec.egress)).toContain('"except":["169.254.169.254/32"]');
     const narrow = instancePolicyManifest(instanceConfig({ ingressNamespaces: '["ingress"]' }));
