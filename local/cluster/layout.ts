@@ -9,6 +9,7 @@ export const network = {
   nodeName: 'scipion-local',
   nodeAddress: '10.87.0.1',
   podRange: '10.88.0.0/16',
+  podGateway: '10.88.0.1',
   serviceRange: '10.89.0.0/16',
   kubernetesService: '10.89.0.1',
   clusterDomain: 'cluster.local',

@@ -1,8 +1,9 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { execa } from 'execa';
 import { controlGroupFolders } from './control-group.ts';
 import { inhabitants, readIfThere } from './inhabitants.ts';
-import { type Layout, layoutOf } from './layout.ts';
+import { type Layout, layoutOf, network } from './layout.ts';
 
 /**
  * What a stopped cluster should not have left on this machine, one sentence each; empty when it is clean.
@@ -29,17 +30,28 @@ function mountsOf(layout: Layout): string[] {
     .map((place) => `mount ${place}`);
 }
 
+/** Interfaces with the cluster's own addresses; those of Docker and others are not ours to name. */
 function hostInterfaces(): string[] {
-  return readdirSync('/sys/class/net')
-    .filter((name) => name === 'node0' || name.startsWith('veth'))
-    .map((name) => `network interface ${name}`);
+  return Object.entries(networkInterfaces())
+    .filter(([name, addresses = []]) => addresses.some(({ address }) => isOurs(name, address)))
+    .map(([name]) => `network interface ${name}`);
+}
+
+function isOurs(name: string, address: string): boolean {
+  return (
+    (name === 'node0' && address === network.nodeAddress) ||
+    (name.startsWith('veth') && address === network.podGateway)
+  );
 }
 
 /** Rules that kube-proxy would have written in the wrong network namespace. */
 async function firewallRules(): Promise<string[]> {
   const { stdout } = await execa('iptables-save', { reject: false });
-  return (stdout ?? '')
-    .split('\n')
-    .filter((line) => /^-A KUBE-/.test(line))
-    .map((line) => `firewall rule ${line}`);
+  return clusterRules(stdout ?? '').map((rule) => `firewall rule ${rule}`);
+}
+
+/** Those rules in the output of iptables-save that are about this cluster's Services, not another cluster's. */
+export function clusterRules(saved: string): string[] {
+  const services = network.serviceRange.replace(/\.0\.0\/16$/, '.');
+  return saved.split('\n').filter((line) => line.startsWith('-A KUBE-') && line.includes(` ${services}`));
 }

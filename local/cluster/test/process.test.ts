@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { seesState } from '../inhabitants.ts';
+import { clusterRules } from '../leftovers.ts';
 import { choosePort } from '../ports.ts';
 import { identify, isListening, isRunning, listensOn, startTimeOf } from '../process.ts';
 
@@ -75,5 +76,13 @@ describe('seesState', () => {
     expect(seesState(line('/home/a\\040b/.local/cluster2', '/run/cluster'), state)).toBe(false);
     expect(seesState(line('/home/a\\040b/.local/cluster', '/mnt'), state)).toBe(false);
     expect(seesState(line('/', '/run/cluster'), state)).toBe(false);
+  });
+});
+
+describe('clusterRules', () => {
+  test("finds this cluster's firewall rules among those of others", () => {
+    const ours = '-A KUBE-SERVICES -d 10.89.0.1/32 -p tcp -m tcp --dport 443 -j KUBE-SVC-X';
+    const others = ['-A KUBE-SERVICES -d 10.43.0.1/32 -j KUBE-SVC-Y', '-A POSTROUTING -s 10.89.0.0/16 -j X'];
+    expect(clusterRules(['*nat', ours, ...others].join('\n'))).toEqual([ours]);
   });
 });
