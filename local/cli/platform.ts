@@ -1,11 +1,8 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { ensurePackages } from '../apt.ts';
 import { buildBinaries, type Cluster, startCluster } from '../cluster/index.ts';
 import { clusterPackages } from '../cluster/packages.ts';
 import { type BuiltImage, buildImages } from '../images/index.ts';
 import type { StandInCredentials } from '../onedata/remote.ts';
-import type { Report } from '../progress.ts';
 import { CLUSTER_STATE } from './machine.ts';
 import { ensureStandIn } from './stand-in.ts';
 import type { Step } from './steps.ts';
@@ -25,8 +22,6 @@ export interface Platform {
   images?: readonly BuiltImage[];
   onedata?: StandInCredentials;
 }
-
-const LOADED_FILE = join(CLUSTER_STATE, 'loaded-images.json');
 
 export const LOCAL_IMAGE_REPOSITORY = 'localhost/scipion';
 
@@ -90,7 +85,9 @@ export function platformSteps(platform: Platform, options: PlatformOptions): Ste
       after: ['images', 'cluster'],
       run: async (report) => {
         const cluster = made(platform.cluster, 'The cluster');
-        await loadImages(cluster, made(platform.images, 'The list of images'), report);
+        for (const { archive } of made(platform.images, 'The list of images')) {
+          await cluster.importImage(archive, report);
+        }
       },
     },
     {
@@ -104,21 +101,4 @@ export function platformSteps(platform: Platform, options: PlatformOptions): Ste
       },
     },
   ];
-}
-
-/** Imports the images that changed since they were last imported: the archives' keys are kept beside the cluster. */
-async function loadImages(cluster: Cluster, images: readonly BuiltImage[], report: Report): Promise<void> {
-  const present = new Set(await cluster.listImages());
-  const loaded = await readLoaded();
-  for (const { reference, archive, key } of images) {
-    if (present.has(reference) && loaded[reference] === key) continue;
-    await cluster.importImage(archive, report);
-    loaded[reference] = key;
-    await writeFile(LOADED_FILE, JSON.stringify(loaded));
-  }
-}
-
-async function readLoaded(): Promise<Record<string, string>> {
-  const text = await readFile(LOADED_FILE, 'utf8').catch(() => '{}');
-  return JSON.parse(text) as Record<string, string>;
 }
