@@ -71,10 +71,16 @@ export class RemoteStandIn {
     const spaces = z.array(spaceSchema).parse(await this.#call('GET', '/spaces'));
     const space = spaces.find(({ id }) => id === spaceId);
     if (key !== undefined && space?.imported.includes(key)) return { copied: false, bytes: space.usedBytes };
-    const once = key === undefined ? '' : `?once=${encodeURIComponent(key)}`;
-    const path = `/spaces/${spaceId}/import${once}`;
-    const { bytes } = importSchema.parse(await this.#call('POST', path, packDirectory(directory)));
-    return { copied: true, bytes };
+    const { stream, sent } = packDirectory(directory);
+    const arrived = importSchema.parse(await this.#call('POST', `/spaces/${spaceId}/import`, stream));
+    // A standard input that is cut off between two entries looks like a complete archive.
+    if (JSON.stringify(Object.entries(arrived).sort()) !== JSON.stringify(Object.entries(sent).sort())) {
+      throw new Error(
+        `Of ${directory} not everything arrived in space ${spaceId}: sent ${JSON.stringify(sent)}, arrived ${JSON.stringify(arrived)}. Run it again.`,
+      );
+    }
+    if (key !== undefined) await this.#call('POST', `/spaces/${spaceId}/imported`, { key });
+    return { copied: true, bytes: arrived.bytes };
   }
 
   /** Everything in a space with sizes, sums and link targets, depth first in bytewise order. */

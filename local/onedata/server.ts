@@ -24,7 +24,7 @@ program
   .description('run zone and provider; prints one JSON line when they answer')
   .option('--config <file>', 'JSON configuration instead of the other options')
   .option('--data <directory>', 'where everything is kept', process.env.ONEDATA_DATA ?? defaultData)
-  .option('--port <number>', 'TLS port on 127.0.0.1', '8443')
+  .option('--port <number>', 'TLS port on 127.0.0.1', '9443')
   .option('--onedata-version <version>', `release to behave as: ${VERSIONS.join(', ')}`, '21.02.8')
   .option('--seed <space=directory>', 'fill a new space from a directory', collect, [])
   .action(serve);
@@ -71,7 +71,11 @@ function optionsOf(given: ServeOptions): StandInOptions {
 }
 
 async function serve(given: ServeOptions): Promise<void> {
-  const standIn = await startStandIn(optionsOf(given));
+  const options = optionsOf(given);
+  const standIn = await startStandIn(options).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EADDRINUSE') throw error;
+    throw new Error(`port ${options.listen?.port} is in use: end what listens there or give another --port`);
+  });
   const { context } = standIn;
   const line = {
     zone: standIn.zoneHost,

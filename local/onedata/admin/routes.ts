@@ -39,7 +39,7 @@ export interface TreeEntry {
 /**
  * The admin API, on a Unix socket that only the stand-in's user may open:
  * `GET /health`, `GET /credentials`, `GET|POST /spaces`, `GET /spaces/:id/tree[?sums=false]`,
- * `POST /spaces/:id/import[?once=KEY]` (tar), `GET /spaces/:id/export` (tar), `POST /spaces/:id/seed` {"directory"},
+ * `POST /spaces/:id/import` (tar), `POST /spaces/:id/imported` {"key"}, `GET /spaces/:id/export` (tar), `POST /spaces/:id/seed` {"directory"},
  * `PUT /spaces/:id/quota` {"quotaBytes"}, `DELETE /spaces/:id/content`, `POST /tokens`, `DELETE /tokens/:id`,
  * `GET|PUT /settings`, `GET|POST|DELETE /faults`.
  */
@@ -109,14 +109,21 @@ async function answer(call: AdminCall): Promise<void> {
 }
 
 async function answerForSpace(call: AdminCall, spaces: Spaces): Promise<void> {
-  const { route, id, response, url, body } = call;
+  const { route, id, request, response, url, body } = call;
   if (!spaces.space(id)) throw new NotServed(`${route}: unknown path or space ${JSON.stringify(id)}`);
   const root = spaces.root(id);
   switch (route) {
     case 'GET /spaces/:id/tree':
       return sendTree(response, spaces, root, url.searchParams.get('sums') !== 'false');
     case 'POST /spaces/:id/import':
-      return sendValue(response, await importArchive(call, spaces, root));
+      return sendValue(response, await readArchive(spaces, root, request));
+    case 'POST /spaces/:id/imported':
+      spaces.tree.run(
+        'INSERT OR IGNORE INTO imports VALUES (?,?)',
+        id,
+        (await body(z.object({ key: z.string() }))).key,
+      );
+      return sendValue(response, describeSpaces(spaces));
     case 'POST /spaces/:id/seed':
       return sendValue(
         response,
@@ -139,14 +146,6 @@ async function answerForSpace(call: AdminCall, spaces: Spaces): Promise<void> {
     default:
       throw new NotServed(`${route}: no such path`);
   }
-}
-
-/** With `?once=KEY` the key is remembered when everything has come, so that a caller can see what it need not send. */
-async function importArchive({ id, url, request }: AdminCall, spaces: Spaces, root: Entry): Promise<unknown> {
-  const result = await readArchive(spaces, root, request);
-  const key = url.searchParams.get('once');
-  if (key !== null) spaces.tree.run('INSERT OR IGNORE INTO imports VALUES (?,?)', id, key);
-  return result;
 }
 
 /** All that a client needs, tokens among it. */

@@ -87,9 +87,10 @@ export async function readArchive(spaces: Spaces, top: Entry, source: Readable):
   return result;
 }
 
-/** A directory of the host as tar, for `readArchive` at the other end. */
-export function packDirectory(directory: string): Readable {
+/** A directory of the host as tar, for `readArchive` at the other end; `sent` is complete when the stream has ended. */
+export function packDirectory(directory: string): { stream: Readable; sent: ImportResult } {
   const archive = pack();
+  const sent = { files: 0, directories: 0, links: 0, bytes: 0 };
   const walk = async (relative: string): Promise<void> => {
     const names = (await readdir(join(directory, relative))).sort();
     for (const item of names) {
@@ -99,12 +100,16 @@ export function packDirectory(directory: string): Readable {
       const header = { name, mode: stats.mode & 0o7777, mtime: stats.mtime };
       if (stats.isDirectory()) {
         archive.entry({ ...header, type: 'directory' });
+        sent.directories += 1;
         await walk(name);
       } else if (stats.isSymbolicLink()) {
         archive.entry({ ...header, type: 'symlink', linkname: await readlink(file) });
+        sent.links += 1;
       } else if (stats.isFile()) {
         const sink = archive.entry({ ...header, size: stats.size });
         await pipeline(createReadStream(file), sink);
+        sent.files += 1;
+        sent.bytes += stats.size;
       }
     }
   };
@@ -112,7 +117,7 @@ export function packDirectory(directory: string): Readable {
     () => archive.finalize(),
     (error) => archive.destroy(error),
   );
-  return Readable.from(archive);
+  return { stream: Readable.from(archive), sent };
 }
 
 /** Copies a directory of the host into a space, with modes and mtimes. */
