@@ -1,7 +1,7 @@
 import * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 import type { InstanceConfig } from '../stacks/load.ts';
-import { ingressManifest, serviceManifest } from './manifests/endpoint.ts';
+import { httpRouteManifest, ingressManifest, serviceManifest } from './manifests/endpoint.ts';
 import { publicOrigin } from './names.ts';
 
 /**
@@ -24,12 +24,13 @@ export class Endpoint extends pulumi.ComponentResource {
       parent: this,
       dependsOn: [...dependsOn],
     });
-    const ingress = new k8s.networking.v1.Ingress(name, ingressManifest(config), {
-      parent: this,
-      dependsOn: [...dependsOn, service],
-    });
+    const options = { parent: this, dependsOn: [...dependsOn, service] };
+    const way =
+      config.gateway === undefined
+        ? new k8s.networking.v1.Ingress(name, ingressManifest(config), options)
+        : new k8s.apiextensions.CustomResource(name, httpRouteManifest(config, config.gateway), options);
     this.url = `${publicOrigin(config.namespace, config.domain, config.publicPort)}/`;
-    this.resources = [service, ingress];
+    this.resources = [service, way];
     this.registerOutputs({ url: this.url });
   }
 }

@@ -8,6 +8,7 @@ export const NAMES = {
   pod: 'scipion-0',
   service: 'scipion',
   ingress: 'scipion',
+  route: 'scipion',
   serviceAccount: 'scipion',
   configMap: 'scipion-config',
   onedataSecret: 'scipion-onedata',

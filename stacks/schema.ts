@@ -12,6 +12,7 @@ import { DEFAULT_VERSION, knownVersions, SCIPION_VERSIONS } from './versions.ts'
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const DNS_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const HOST = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*(:[1-9]\d{0,4})?$/;
+const NAMESPACED_NAME = /^[a-z0-9][-a-z0-9]*\/[a-z0-9][-a-z0-9.]*$/;
 const IMAGE = /^[a-z0-9][a-zA-Z0-9._:/@-]*[a-zA-Z0-9]$/;
 const SPACE_ID = /^[A-Za-z0-9_-]+$/;
 
@@ -157,6 +158,13 @@ const siteFields = {
     description: 'Annotations of the Ingress, for what its controller needs (WebSockets, time-outs).',
     allowed: 'names with text values',
     example: '{"projectcontour.io/websocket-routes":"/"}',
+    group: 'site',
+  }),
+  gateway: field(pattern(NAMESPACED_NAME).optional(), {
+    description:
+      'Gateway of the Gateway API that leads to the instance by an HTTPRoute, in place of an Ingress. Its listener has the certificate.',
+    allowed: 'the namespace and name of a Gateway, with "/" between',
+    example: 'networking/public',
     group: 'site',
   }),
   waitForIngress: field(yesOrNo().default(false), {

@@ -3,7 +3,7 @@ import type { InstanceConfig } from '../../stacks/load.ts';
 import { instanceHost, NAMES, PORT_NAMES } from '../names.ts';
 import { metadata, selectorLabels } from './metadata.ts';
 
-/** Service and Ingress of the gateway. */
+/** Service of the gateway, and Ingress or HTTPRoute to it. */
 
 const SERVICE_PORT = 80;
 const SKIP_AWAIT = { 'pulumi.com/skipAwait': 'true' };
@@ -37,6 +37,27 @@ export function ingressManifest(config: InstanceConfig) {
       ingressClassName: config.ingressClass,
       tls: [{ hosts: [host], secretName: config.tlsSecretName }],
       rules: [{ host, http: { paths: [{ path: '/', pathType: 'Prefix', backend }] } }],
+    },
+  };
+}
+
+/** @param gateway `<namespace>/<name>` of the Gateway that has the listener and its certificate. */
+export function httpRouteManifest(config: InstanceConfig, gateway: string) {
+  const [namespace, name] = gateway.split('/');
+  return {
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'HTTPRoute',
+    metadata: metadata(config, NAMES.route, 'gateway'),
+    spec: {
+      parentRefs: [{ namespace, name }],
+      hostnames: [instanceHost(config.namespace, config.domain)],
+      rules: [
+        {
+          backendRefs: [{ name: NAMES.service, port: SERVICE_PORT }],
+          // Pictures and events flow as long as a session lasts.
+          timeouts: { request: '0s' },
+        },
+      ],
     },
   };
 }

@@ -21,7 +21,8 @@ beforeAll(async () => {
   const given = { secretConfig: { desktopPassword: PASSWORD } };
   runs.up = await runInstance(given);
   runs.preview = await runInstance({ ...given, dryRun: true });
-  runs.drawn = await runInstance({ config: { networkIsolation: 'false', createNamespace: 'false' } });
+  const other = { networkIsolation: 'false', createNamespace: 'false', gateway: 'networking/public' };
+  runs.drawn = await runInstance({ config: other });
 });
 
 const find = (kind: string, name?: string) => resourceOf(runs.up.registrations, kind, name);
@@ -111,6 +112,16 @@ test('an existing namespace gets no namespace, quota or policies of others', () 
   expect(kinds).not.toContain('Namespace');
   expect(kinds).not.toContain('ResourceQuota');
   expect(kinds).not.toContain('NetworkPolicy');
+});
+
+test('a Gateway gets an HTTPRoute in place of an Ingress', () => {
+  const { registrations } = runs.drawn;
+  expect(registrations.some(({ type }) => type.endsWith(':Ingress'))).toBe(false);
+  expect(inputAt(resourceOf(registrations, ':HTTPRoute').inputs, 'spec')).toEqual({
+    parentRefs: [{ namespace: 'networking', name: 'public' }],
+    hostnames: ['scipion.jane.example.org'],
+    rules: [{ backendRefs: [{ name: 'scipion', port: 80 }], timeouts: { request: '0s' } }],
+  });
 });
 
 describe('resource options', () => {
