@@ -190,6 +190,20 @@ describe('as a program', () => {
   });
 });
 
+test('an import that was cut off on the way is an error, and not taken for done', async () => {
+  const calls: string[] = [];
+  await writeFile(join(directory, 'file'), 'x');
+  const exec = async ([, method, path]: readonly string[], stdin?: Readable) => {
+    for await (const _ of stdin ?? []);
+    calls.push(`${method} ${path}`);
+    return method === 'GET' ? '[]' : '{"files":0,"directories":0,"links":0,"bytes":0}';
+  };
+  // The program is left out, so that the arguments begin with `admin`.
+  const remote = new RemoteStandIn(exec, []);
+  await expect(remote.importDirectory('source', directory, 'key')).rejects.toThrow('not everything arrived');
+  expect(calls).toEqual(['GET /spaces', 'POST /spaces/source/import']);
+});
+
 describe('manifests', () => {
   const objects = standInManifests({ image: 'localhost/scipion/onedata:1', volumeSize: '5Gi' });
 

@@ -190,6 +190,17 @@ function sentence(code: SpaceErrorCode, reason: string, { host, spaceId, path }:
 }
 
 const CERTIFICATE_CODES = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ERR_TLS/;
+const CONNECTION_REASONS: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'no such host name',
+  EAI_AGAIN: 'its name cannot be looked up now',
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'the connection was cut',
+  UND_ERR_SOCKET: 'the connection was cut',
+  UND_ERR_CONNECT_TIMEOUT: 'no answer',
+  ETIMEDOUT: 'no answer',
+  EHOSTUNREACH: 'no route to it',
+  ENETUNREACH: 'no route to it',
+};
 const STALL_CODES: ReadonlySet<string> = new Set(['UND_ERR_BODY_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT']);
 
 /** A request that got no whole answer: name, route, TLS, a connection that broke or stood still. */
@@ -217,8 +228,7 @@ export function connectionError(error: unknown, { host, path }: ErrorContext, is
       `The transfer of ${path ?? 'an answer'} from ${host} broke off (${code}).`,
       options,
     );
-  const reason =
-    code === 'ENOTFOUND' ? 'no such host name' : code === 'ECONNREFUSED' ? 'connection refused' : code;
+  const reason = CONNECTION_REASONS[code] ?? code;
   return new SpaceError(
     'unreachable',
     `The Onedata provider ${host} cannot be reached: ${reason}. Check the host and the network.`,
