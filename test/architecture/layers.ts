@@ -49,15 +49,21 @@ export const LAYERS: readonly Layer[] = [
     because: 'it only wires',
   },
   {
+    name: 'tools',
+    holds: (file) => /^local\/(cache|progress)\.ts$/.test(file),
+    mayImport: [],
+    because: 'where caches are and how progress is shown concerns no product',
+  },
+  {
     name: 'engine',
     holds: under('local/engine'),
-    mayImport: [],
+    mayImport: ['tools'],
     because: 'the embedded engine runs any program and knows nothing of Scipion',
   },
   {
     name: 'local',
     holds: under('local'),
-    mayImport: ['contract', 'stacks', 'engine', 'sidecar'],
+    mayImport: ['contract', 'stacks', 'engine', 'sidecar', 'tools'],
     because: 'the program is run by an engine, not imported',
   },
   { name: 'desktop', holds: under('desktop'), mayImport: [], because: 'it is an image of its own' },
