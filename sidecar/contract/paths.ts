@@ -26,7 +26,7 @@ export const RUN_DIRECTORY = '/run/scipion';
 export const RUN_FILES = {
   /** HTTP of `sync` on a Unix socket: status, events, save now, refresh source, drain. */
   syncSocket: '/run/scipion/sync.sock',
-  /** Xvnc, RFB on a Unix socket. There is no VNC on TCP. */
+  /** Xvnc, RFB on a Unix socket. There is no VNC on TCP. Gone once no process of the desktop runs any more. */
   vncSocket: '/run/scipion/vnc.sock',
   /** Exists once source and project are on the volumes; the desktop starts Scipion then. Removed by a drain. */
   ready: '/run/scipion/ready',
