@@ -56,6 +56,7 @@ export class Lease {
   readonly session = randomUUID();
   #record: LeaseRecord | null = null;
   #lastBeat = 0;
+  #writing: Promise<void> = Promise.resolve();
   /** What was read of somebody else's lease, and when it was first seen so. */
   #seen: { text: string; at: number } | null = null;
 
@@ -163,9 +164,14 @@ export class Lease {
   }
 
   async #writeRecord(): Promise<void> {
-    if (this.#record === null) return;
-    await this.#space.write(LAYOUT.lease, contentOf(`${JSON.stringify(this.#record)}\n`));
-    this.#lastBeat = this.#clock.now();
+    // One after the other: a sign of life must not land on top of a release.
+    const write = this.#writing.then(async () => {
+      if (this.#record === null) return;
+      await this.#space.write(LAYOUT.lease, contentOf(`${JSON.stringify(this.#record)}\n`));
+      this.#lastBeat = this.#clock.now();
+    });
+    this.#writing = write.catch(() => undefined);
+    await write;
   }
 
   async #tidyFences(): Promise<void> {

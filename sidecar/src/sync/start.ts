@@ -73,10 +73,15 @@ export async function startProject(
   }
 }
 
+/** A space is the same one at every provider that supports it. */
+function placeless(identity: string): string {
+  return identity.replace(/^onedata:\/\/[^/]*\//, 'onedata:');
+}
+
 function assertSameSpace(context: ProjectContext): void {
   const { state, space } = context;
   const known = state.meta('space');
-  if (known !== null && known !== space.identity && state.countBase() > 0) {
+  if (known !== null && placeless(known) !== placeless(space.identity) && state.countBase() > 0) {
     throw new UnsavedWorkError(
       `the project volume holds the project of another space (${known}); this instance is set to ${space.identity}. ` +
         'Nothing was changed. Set the former space again, or give this instance a new project volume',

@@ -1,0 +1,166 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EXIT_CODES } from '../../contract/exit-codes.ts';
+import { type SyncStatus, syncStatusSchema, type Transfer } from '../../contract/status.ts';
+import { ask, RefusedError, UnreachableError } from './api-client.ts';
+import { bytesText } from './restore.ts';
+
+/** The commands that talk to the running `sync`. Each prints to `out` and returns the exit code of the process. */
+export interface CommandContext {
+  readonly socket: string;
+  readonly out: (line: string) => void;
+  readonly err: (line: string) => void;
+}
+
+const PROBLEM_EXIT_CODES: Record<string, number> = {
+  'space-unknown': EXIT_CODES.spaceMissing,
+  'space-not-supported': EXIT_CODES.spaceMissing,
+  'lease-held': EXIT_CODES.leaseHeld,
+  'token-invalid': EXIT_CODES.notPermitted,
+  'token-expired': EXIT_CODES.notPermitted,
+  'token-not-permitted': EXIT_CODES.notPermitted,
+  'deletions-guarded': EXIT_CODES.guarded,
+  'unsaved-work': EXIT_CODES.guarded,
+};
+
+/** Runs a command; expected errors become one line and an exit code. */
+export async function guarded(context: CommandContext, command: () => Promise<number>): Promise<number> {
+  try {
+    return await command();
+  } catch (error) {
+    context.err((error as Error).message);
+    if (error instanceof UnreachableError) return EXIT_CODES.unreachable;
+    if (error instanceof RefusedError) return PROBLEM_EXIT_CODES[error.code] ?? EXIT_CODES.failed;
+    return EXIT_CODES.failed;
+  }
+}
+
+export async function status(context: CommandContext, json: boolean): Promise<number> {
+  const found = await readStatus(context.socket);
+  if (json) context.out(JSON.stringify(found));
+  else for (const line of describe(found)) context.out(line);
+  return EXIT_CODES.done;
+}
+
+export async function saveNow(context: CommandContext): Promise<number> {
+  const result = (await ask(context.socket, 'POST', '/v1/save?wait=true')) as {
+    saved: boolean;
+    generation: number;
+    changes: number;
+    skipped: number;
+    heldBack: string | null;
+  };
+  context.out(
+    result.saved
+      ? `saved ${result.changes} changes as save ${result.generation}`
+      : `nothing to save since save ${result.generation}`,
+  );
+  if (result.heldBack !== null) {
+    context.err(`removals were held back: ${result.heldBack}. To let them happen: sync confirm deletions`);
+    return EXIT_CODES.guarded;
+  }
+  if (result.skipped === 0) return EXIT_CODES.done;
+  context.err(
+    `${result.skipped} files did not stand still or could not be read; the next save tries them again`,
+  );
+  return EXIT_CODES.partial;
+}
+
+/** Prints a line whenever something has changed, at least every few seconds, so that nobody takes it for dead. */
+export async function drain(context: CommandContext, timeoutSeconds: number): Promise<number> {
+  let finished = false;
+  const answer = ask(context.socket, 'POST', '/v1/drain').finally(() => {
+    finished = true;
+  });
+  // The answer is awaited below; until then its failure is nobody's.
+  answer.catch(() => undefined);
+  const until = Date.now() + timeoutSeconds * 1000;
+  let last = '';
+  let lastAt = 0;
+  while (!finished) {
+    if (Date.now() > until) {
+      context.err(
+        `the final save is not complete after ${timeoutSeconds} s; it goes on. Ask again to wait for it`,
+      );
+      return EXIT_CODES.failed;
+    }
+    const line = await readStatus(context.socket).then(progressLine, () => last);
+    if (line !== last || Date.now() - lastAt > 5_000) {
+      context.out(line);
+      [last, lastAt] = [line, Date.now()];
+    }
+    await Promise.race([answer.catch(() => undefined), sleep(500)]);
+  }
+  const { save } = syncStatusSchema.parse(await answer);
+  context.out(`everything is saved (save ${save.generation}); the instance stays closed`);
+  return EXIT_CODES.done;
+}
+
+export async function plan(context: CommandContext, json: boolean): Promise<number> {
+  const found = (await ask(context.socket, 'GET', '/v1/plan')) as {
+    summary: { actions: Record<string, { count: number; bytes: number }> };
+    items: { path: string; action: string }[];
+    more: boolean;
+  };
+  if (json) {
+    context.out(JSON.stringify(found));
+    return EXIT_CODES.done;
+  }
+  for (const item of found.items) context.out(`${item.action.padEnd(14)} ${item.path}`);
+  if (found.more) context.out('…');
+  const parts = Object.entries(found.summary.actions).map(
+    ([action, { count, bytes }]) => `${action}: ${count} (${bytesText(bytes)})`,
+  );
+  context.out(parts.length === 0 ? 'nothing to do' : parts.join(', '));
+  return EXIT_CODES.done;
+}
+
+export async function refreshSource(context: CommandContext): Promise<number> {
+  const found = (await ask(context.socket, 'POST', '/v1/refresh-source')) as Transfer;
+  context.out(
+    `the source volume is up to date: ${found.filesDone} files, ${bytesText(found.bytesDone)} copied`,
+  );
+  return EXIT_CODES.done;
+}
+
+export async function lease(context: CommandContext, takeOver: boolean): Promise<number> {
+  if (takeOver) {
+    await ask(context.socket, 'POST', '/v1/confirm', { what: 'takeOver' });
+    context.out('the lease is taken over at the next attempt');
+    return EXIT_CODES.done;
+  }
+  context.out(JSON.stringify(await ask(context.socket, 'GET', '/v1/lease')));
+  return EXIT_CODES.done;
+}
+
+export async function confirm(context: CommandContext, what: string): Promise<number> {
+  await ask(context.socket, 'POST', '/v1/confirm', { what });
+  context.out(`confirmed: ${what}`);
+  return EXIT_CODES.done;
+}
+
+async function readStatus(socket: string): Promise<SyncStatus> {
+  return syncStatusSchema.parse(await ask(socket, 'GET', '/v1/status'));
+}
+
+function describe(status: SyncStatus): string[] {
+  const { save } = status;
+  return [
+    `phase      ${status.phase}${status.ready ? ', the desktop is open' : ''}`,
+    `source     ${transferText(status.source)}`,
+    `project    ${transferText(status.project)}`,
+    `last save  ${save.lastSavedAt === null ? 'never' : `${save.lastSavedAt}, save ${save.generation}`}`,
+    ...(save.nextSaveAt === null ? [] : [`next save  ${save.nextSaveAt}`]),
+    ...status.problems.map((problem) => `problem    ${problem.message}`),
+  ];
+}
+
+function progressLine(status: SyncStatus): string {
+  const [problem] = status.problems;
+  return `${status.phase}: ${transferText(status.project)}${problem === undefined ? '' : `. ${problem.message}`}`;
+}
+
+function transferText(transfer: Transfer): string {
+  const files = `${transfer.filesDone}${transfer.filesTotal === null ? '' : ` of ${transfer.filesTotal}`} files`;
+  const bytes = `${bytesText(transfer.bytesDone)}${transfer.bytesTotal === null ? '' : ` of ${bytesText(transfer.bytesTotal)}`}`;
+  return `${transfer.state}, ${files}, ${bytes}`;
+}

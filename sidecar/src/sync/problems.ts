@@ -1,0 +1,119 @@
+import type { Problem, ProblemCode } from '../../contract/status.ts';
+import { DamagedRecordError } from './commit.ts';
+import { LeaseHeldError, LeaseLostError } from './lease.ts';
+import { NewerFormatError } from './manifest.ts';
+import { VolumeFullError } from './restore.ts';
+import { SpaceError, type SpaceErrorCode } from './space.ts';
+import { DesktopStillRunningError, UnsavedWorkError, VolumeNotMountedError } from './sync-errors.ts';
+
+export type Side = 'source' | 'project';
+
+const SPACE_PROBLEMS: Partial<Record<SpaceErrorCode, { code: ProblemCode; text: (side: Side) => string }>> = {
+  unreachable: {
+    code: 'onedata-unreachable',
+    text: (side) =>
+      `Onedata does not answer for the ${side} space. This may pass; otherwise ask whether its host name is right.`,
+  },
+  stalled: {
+    code: 'onedata-unreachable',
+    text: (side) => `The transfer from or to the ${side} space has come to a halt.`,
+  },
+  unavailable: {
+    code: 'onedata-unreachable',
+    text: (side) => `Onedata cannot serve the ${side} space at the moment.`,
+  },
+  'transfer-broken': {
+    code: 'onedata-unreachable',
+    text: (side) => `Transfers with the ${side} space break off.`,
+  },
+  'listing-incomplete': {
+    code: 'onedata-unreachable',
+    text: (side) => `The ${side} space cannot be listed completely at the moment.`,
+  },
+  'token-invalid': {
+    code: 'token-invalid',
+    text: (side) =>
+      `Onedata does not accept the token of the ${side} space. Set a valid one: it is used without a restart.`,
+  },
+  'token-expired': {
+    code: 'token-expired',
+    text: (side) =>
+      `The token of the ${side} space has expired. Set a new one: it is used without a restart.`,
+  },
+  'token-not-permitted': {
+    code: 'token-not-permitted',
+    text: (side) =>
+      side === 'source'
+        ? 'The token of the source space may not read it.'
+        : 'The token of the project space may not write to it. It needs read and write access.',
+  },
+  'read-only': {
+    code: 'token-not-permitted',
+    text: (side) => `The storage behind the ${side} space is read-only.`,
+  },
+  'space-unknown': {
+    code: 'space-unknown',
+    text: (side) =>
+      `Onedata knows no space with the id of the ${side} space, or the token's owner is no member of it.`,
+  },
+  'space-not-supported': {
+    code: 'space-not-supported',
+    text: (side) =>
+      `The Onedata host does not support the ${side} space. Set the host of a provider that does.`,
+  },
+  'space-full': {
+    code: 'space-full',
+    text: (side) => `The ${side} space is full, so nothing can be saved. Free room in it, or ask for more.`,
+  },
+};
+
+const SAFE = 'Nothing was deleted; work goes on by itself once this has changed.';
+
+/** Pure. The problem that a scientist is told about, from any error of the engine. */
+export function toProblem(error: unknown, side: Side, since: string): Problem {
+  const detail = error instanceof Error ? error.message : String(error);
+  const make = (code: ProblemCode, message: string): Problem => ({ code, space: side, message, since });
+  if (error instanceof SpaceError) {
+    const known = SPACE_PROBLEMS[error.code];
+    if (known !== undefined) return make(known.code, `${known.text(side)} (${detail}) ${SAFE}`);
+  }
+  if (error instanceof LeaseHeldError || error instanceof LeaseLostError)
+    return make('lease-held', `${sentence(detail)} ${SAFE}`);
+  if (error instanceof UnsavedWorkError) return make('unsaved-work', `${sentence(detail)}`);
+  if (error instanceof VolumeNotMountedError) return make('volume-not-mounted', `${sentence(detail)}`);
+  if (error instanceof VolumeFullError) {
+    return make('volume-full', `${sentence(detail)} Make the ${side} volume larger, or the data smaller.`);
+  }
+  if (error instanceof DamagedRecordError || error instanceof NewerFormatError)
+    return make('state-damaged', `${sentence(detail)}`);
+  const errno = (error as NodeJS.ErrnoException | null)?.code;
+  if (errno === 'ENOSPC' || errno === 'EDQUOT') {
+    return make(
+      'volume-full',
+      `The ${side} volume is full, so copying has stopped. Free room on it or make it larger. ${SAFE}`,
+    );
+  }
+  return make(
+    'internal',
+    `Copying the ${side} data failed: ${detail}. It is tried again; ${SAFE.toLowerCase()}`,
+  );
+}
+
+/** Whether a drain or a single command should end with this error instead of trying again. */
+export function isFinal(error: unknown): boolean {
+  if (error instanceof SpaceError) return error.retry !== 'soon';
+  return [
+    LeaseHeldError,
+    LeaseLostError,
+    UnsavedWorkError,
+    VolumeNotMountedError,
+    DamagedRecordError,
+    NewerFormatError,
+    DesktopStillRunningError,
+  ].some((kind) => error instanceof kind);
+}
+
+function sentence(text: string): string {
+  const first = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(first) ? first : `${first}.`;
+}

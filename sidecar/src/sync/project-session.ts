@@ -1,0 +1,174 @@
+import { existsSync } from 'node:fs';
+import type { Logger } from 'pino';
+import type { Clock } from './clock.ts';
+import { collectDifferences } from './collect.ts';
+import type { ProjectContext } from './context.ts';
+import type { DeletionLimits } from './guards.ts';
+import { Lease, type LeaseRecord, type LeaseTimes, readLease } from './lease.ts';
+import { decodeItem, type PlanSummary, printableItem, summarise } from './plan.ts';
+import type { Progress } from './progress.ts';
+import { recover } from './recover.ts';
+import { resolveDifferences } from './resolve.ts';
+import { knownGeneration, type SaveResult, save } from './save.ts';
+import type { Space } from './space.ts';
+import { type StartOptions, type StartResult, startProject } from './start.ts';
+import { assertMounted, type OpenVolume, openVolume } from './volume.ts';
+
+export interface SessionOptions {
+  readonly root: string;
+  readonly space: Space;
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly progress: Progress;
+  readonly limits: DeletionLimits;
+  readonly leaseTimes?: Partial<LeaseTimes>;
+  readonly signal: AbortSignal;
+}
+
+export interface PrintablePlan {
+  readonly summary: PlanSummary;
+  readonly items: readonly Record<string, unknown>[];
+  readonly more: boolean;
+}
+
+const PLAN_ITEMS = 10_000;
+
+/** One run of the engine on the project volume. Its operations run one at a time, in the order they were asked for. */
+export class ProjectSession {
+  readonly #options: SessionOptions;
+  readonly #volume: OpenVolume;
+  readonly #context: ProjectContext;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(options: SessionOptions, volume: OpenVolume) {
+    this.#options = options;
+    this.#volume = volume;
+    const lease = new Lease(options.space, {
+      holder: options.instance,
+      clock: options.clock,
+      ...(options.leaseTimes === undefined ? {} : { times: options.leaseTimes }),
+    });
+    const { space, instance, clock, log, progress, limits, signal } = options;
+    this.#context = { ...volume, space, instance, clock, log, progress, limits, signal, lease };
+  }
+
+  /** @throws VolumeNotMountedError */
+  static async open(options: SessionOptions): Promise<ProjectSession> {
+    const volume = await openVolume(options.root, 'project', options.space, options.clock.now());
+    return new ProjectSession(options, volume);
+  }
+
+  /** Why the state of the volume was begun anew, null where it was whole. */
+  get damaged(): string | null {
+    return this.#volume.damaged;
+  }
+  get generation(): number {
+    return knownGeneration(this.#context);
+  }
+  get savedAt(): string | null {
+    return this.#context.state.meta('saved-at');
+  }
+  get heartbeatMs(): number {
+    return this.#context.lease.heartbeatMs;
+  }
+
+  /** @throws LeaseHeldError */
+  async acquireLease(takeOver = false): Promise<LeaseRecord> {
+    return this.#exclusive(async () => {
+      await this.#options.space.check();
+      const { state, lease } = this.#context;
+      const known = JSON.parse(state.meta('sessions') ?? '[]') as string[];
+      const sessions = known.includes(lease.session) ? known : [...known, lease.session];
+      // Before the space can show it: a crash in between must find its own session here.
+      state.durably(() => state.setMeta('sessions', JSON.stringify(sessions.slice(-20))));
+      return lease.acquire(sessions, takeOver);
+    });
+  }
+
+  async heartbeat(): Promise<void> {
+    await this.#context.lease.heartbeat();
+  }
+
+  get holdsLease(): boolean {
+    return this.#context.lease.held;
+  }
+
+  async lease(): Promise<LeaseRecord | null> {
+    return (await readLease(this.#options.space))?.record ?? null;
+  }
+
+  async releaseLease(): Promise<void> {
+    await this.#exclusive(() => this.#context.lease.release());
+  }
+
+  /** Restore; Scipion is closed. */
+  start(options: StartOptions): Promise<StartResult> {
+    return this.#exclusive(async () => {
+      await this.#assertMounted();
+      const result = await startProject(this.#context, options);
+      this.setOpen(false);
+      return result;
+    });
+  }
+
+  /** Instead of `start` where Scipion runs already: nothing on the volume is touched. */
+  resume(): Promise<void> {
+    return this.#exclusive(async () => {
+      await this.#assertMounted();
+      await recover(this.#context);
+    });
+  }
+
+  save(confirmedDeletions: boolean): Promise<SaveResult> {
+    return this.#exclusive(async () => {
+      await this.#assertMounted();
+      return save(this.#context, { confirmedDeletions });
+    });
+  }
+
+  /** What the next save would do, from a look at volume and space. Changes nothing. */
+  plan(): Promise<PrintablePlan> {
+    return this.#exclusive(async () => {
+      const { state } = this.#context;
+      await collectDifferences(this.#context, false);
+      await resolveDifferences(this.#context, 'running', false);
+      const items: Record<string, unknown>[] = [];
+      const all = function* () {
+        for (const row of state.pending(null)) yield decodeItem(row.data);
+      };
+      for (const item of all()) if (items.length < PLAN_ITEMS) items.push(printableItem(item));
+      const plan = { summary: summarise(all()), items, more: state.countPending() > items.length };
+      state.clearPending();
+      return plan;
+    });
+  }
+
+  /** Noted on the volume before the desktop may write, taken back after a complete final save. */
+  setOpen(open: boolean): void {
+    this.#context.state.durably(() =>
+      this.#context.state.setMeta('open-since', open ? String(Date.now()) : null),
+    );
+  }
+
+  /** The desktop wrote, or may have written, since the last complete save. */
+  get mayHoldUnsavedWork(): boolean {
+    return this.#context.state.meta('open-since') !== null;
+  }
+
+  close(): void {
+    this.#context.state.close();
+  }
+
+  async #assertMounted(): Promise<void> {
+    await assertMounted(this.#volume.root, 'project');
+    // The state of a volume that was taken away is an open file without a name.
+    if (!existsSync(this.#volume.scratch)) await assertMounted(this.#volume.scratch, 'project');
+  }
+
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+}
