@@ -83,14 +83,9 @@ export class Buildah {
     const partial = `${archive}.${process.pid}.part`;
     await rm(partial, { force: true });
     try {
-      await this.#run([
-        'push',
-        '--quiet',
-        '--compression-level',
-        '1',
-        reference,
-        `oci-archive:${partial}:${reference}`,
-      ]);
+      // zstd: half the processor time of gzip on both sides.
+      const compression = ['--compression-format', 'zstd', '--compression-level', '1'];
+      await this.#run(['push', '--quiet', ...compression, reference, `oci-archive:${partial}:${reference}`]);
       await rename(partial, archive);
     } finally {
       await rm(partial, { force: true });
