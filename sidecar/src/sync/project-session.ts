@@ -5,6 +5,7 @@ import { collectDifferences } from './collect.ts';
 import type { ProjectContext } from './context.ts';
 import type { DeletionLimits } from './guards.ts';
 import { Lease, type LeaseRecord, type LeaseTimes, readLease } from './lease.ts';
+import { loadManifest, readHead } from './manifest.ts';
 import { decodeItem, type PlanSummary, printableItem, summarise } from './plan.ts';
 import type { Progress } from './progress.ts';
 import { recover } from './recover.ts';
@@ -117,6 +118,12 @@ export class ProjectSession {
     return this.#exclusive(async () => {
       await this.#assertMounted();
       await recover(this.#context);
+      const { state, space } = this.#context;
+      const head = await readHead(space);
+      if (head === null || head === 'damaged') return;
+      // Only a state that was begun anew has neither.
+      if (state.meta('manifest-segments') === null) await loadManifest(space, state, head);
+      if (state.meta('generation') === null) state.setMeta('generation', String(head.generation));
     });
   }
 

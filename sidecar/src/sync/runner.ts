@@ -72,10 +72,12 @@ export class Runner {
     const { signal } = this.#stop;
     const beats = this.#heartbeats();
     try {
-      const wasOpen = existsSync(this.#options.paths.ready);
       this.board.setPhase('copying');
-      await Promise.all([this.#openSource(), this.#openProject(wasOpen)]);
-      if (!signal.aborted && !this.#isClosed) await this.#open();
+      if (existsSync(this.#options.paths.ready)) await this.#resume();
+      else {
+        await Promise.all([this.#openSource(), this.#restoreProject()]);
+        if (!signal.aborted && !this.#isClosed) await this.#open();
+      }
       while (!signal.aborted) await this.#autosave();
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -88,13 +90,12 @@ export class Runner {
   stop(): void {
     this.#stop.abort(new Error('sync is ending'));
     if (!this.#isOpen) this.#copying.abort(new Error('sync is ending'));
-    this.#wake.abort();
+    this.#wakeUp();
   }
 
   /** One save as soon as the one under way has ended. @throws what stopped it */
   async saveNow(): Promise<SaveResult> {
-    if (this.#project === null || !this.#isOpen)
-      throw new Error('there is nothing to save yet: the project is still being restored');
+    if (!this.#isOpen) throw new Error('there is nothing to save yet: the project is still being restored');
     return this.#saveOnce('saving');
   }
 
@@ -120,59 +121,42 @@ export class Runner {
     return this.#draining;
   }
 
-  async #openSource(): Promise<void> {
-    const { paths, spaces, clock, log } = this.#options;
+  /** The container was restarted while Scipion runs: the files on the volume are the truth, nothing is copied there. */
+  async #resume(): Promise<void> {
+    this.#isOpen = true;
+    this.board.setReady(true);
+    for (const progress of Object.values(this.board.progress)) progress.done();
     await this.#untilDone('source', async () => {
-      this.#source ??= await SourceSession.open({
-        root: paths.sourceVolume,
-        space: spaces.source(),
-        clock,
-        log,
-        progress: this.board.progress.source as Progress,
-        limits: this.#options.limits ?? DEFAULT_LIMITS,
-        signal: this.#copying.signal,
-      });
-      const result = await this.#timed('stage-in', () => (this.#source as SourceSession).stageIn());
+      await this.#sourceSession();
+    });
+    await this.#untilDone('project', async () => {
+      const project = await this.#projectSession();
+      await project.resume();
+      this.board.setSave({ generation: project.generation, lastSavedAt: project.savedAt });
+    });
+    if (this.board.phase === 'copying') this.board.setPhase('running');
+  }
+
+  async #openSource(): Promise<void> {
+    const { log } = this.#options;
+    await this.#untilDone('source', async () => {
+      const source = await this.#sourceSession();
+      const result = await this.#timed('stage-in', () => source.stageIn());
       for (const warning of result.warnings) log.warn(warning);
-      log.info(
-        { operation: 'stage-in', files: result.files, bytes: result.bytes, copied: result.copied },
-        'source data is on its volume',
-      );
+      const { files, bytes, copied } = result;
+      log.info({ operation: 'stage-in', files, bytes, copied }, 'source data is on its volume');
     });
   }
 
-  async #openProject(wasOpen: boolean): Promise<void> {
-    const { paths, spaces, clock, log, config } = this.#options;
+  async #restoreProject(): Promise<void> {
+    const { log } = this.#options;
     await this.#untilDone('project', async () => {
-      this.#project ??= await ProjectSession.open({
-        root: paths.projectVolume,
-        space: spaces.project(),
-        instance: config.instance,
-        clock,
-        log,
-        progress: this.board.progress.project as Progress,
-        limits: this.#options.limits ?? DEFAULT_LIMITS,
-        ...(this.#options.leaseTimes === undefined ? {} : { leaseTimes: this.#options.leaseTimes }),
-        signal: this.#copying.signal,
-      });
-      const project = this.#project;
-      if (project.damaged !== null)
-        log.error({ reason: project.damaged }, 'the state of the project volume was damaged and is rebuilt');
-      if (!project.holdsLease) await project.acquireLease(this.#confirmed.takeOver);
-      this.#confirmed.takeOver = false;
-      if (wasOpen) {
-        // The container was restarted while Scipion runs: its files are the truth.
-        await project.resume();
-        this.board.progress.project?.done();
-        this.board.setSave({ generation: project.generation, lastSavedAt: project.savedAt });
-        return;
-      }
-      const result = await this.#timed('restore', () =>
-        project.start({
-          confirmedMerge: this.#confirmed.merge,
-          confirmedDeletions: this.#confirmed.deletions,
-        }),
-      );
+      const project = await this.#projectSession();
+      const confirmed = {
+        confirmedMerge: this.#confirmed.merge,
+        confirmedDeletions: this.#confirmed.deletions,
+      };
+      const result = await this.#timed('restore', () => project.start(confirmed));
       for (const warning of result.warnings) log.warn(warning);
       const { generation, restored, removed, savedFirst } = result;
       log.info(
@@ -181,6 +165,46 @@ export class Runner {
       );
       this.board.setSave({ generation, lastSavedAt: project.savedAt, lastError: result.warnings[0] ?? null });
     });
+  }
+
+  async #sourceSession(): Promise<SourceSession> {
+    const { paths, spaces, clock, log } = this.#options;
+    this.#source ??= await SourceSession.open({
+      root: paths.sourceVolume,
+      space: spaces.source(),
+      clock,
+      log,
+      progress: this.board.progress.source as Progress,
+      limits: this.#options.limits ?? DEFAULT_LIMITS,
+      signal: this.#copying.signal,
+    });
+    return this.#source;
+  }
+
+  /** Opened, and with the lease. @throws LeaseHeldError, VolumeNotMountedError */
+  async #projectSession(): Promise<ProjectSession> {
+    const { paths, spaces, clock, log, config, leaseTimes } = this.#options;
+    if (this.#project === null) {
+      this.#project = await ProjectSession.open({
+        root: paths.projectVolume,
+        space: spaces.project(),
+        instance: config.instance,
+        clock,
+        log,
+        progress: this.board.progress.project as Progress,
+        limits: this.#options.limits ?? DEFAULT_LIMITS,
+        ...(leaseTimes === undefined ? {} : { leaseTimes }),
+        signal: this.#copying.signal,
+      });
+      const reason = this.#project.damaged;
+      if (reason !== null)
+        log.error({ reason }, 'the state of the project volume was damaged and is rebuilt');
+    }
+    if (!this.#project.holdsLease) {
+      await this.#project.acquireLease(this.#confirmed.takeOver);
+      this.#confirmed.takeOver = false;
+    }
+    return this.#project;
   }
 
   async #open(): Promise<void> {
@@ -208,7 +232,7 @@ export class Runner {
         : Math.min(interval, FIRST_RETRY_MS * 2 ** this.#failures, LAST_RETRY_MS);
     const isResting = this.#isClosed || !this.#isOpen;
     this.board.setSave({ nextSaveAt: isResting ? null : new Date(clock.now() + wait).toISOString() });
-    await this.#pause(wait);
+    await this.#pause(wait, this.#stop.signal);
     if (this.#stop.signal.aborted || this.#isClosed || !this.#isOpen) return;
     try {
       await this.#saveOnce('saving');
@@ -222,12 +246,10 @@ export class Runner {
   /** One save with all that is told about it. */
   async #saveOnce(phase: 'saving' | 'draining' | 'final-saving'): Promise<SaveResult> {
     const { clock, log, metrics } = this.#options;
-    const project = this.#project;
-    if (project === null) throw new Error('the project volume is not there yet');
     const began = clock.now();
     if (phase !== 'saving' || this.board.phase === 'running') this.board.setPhase(phase);
     try {
-      if (!project.holdsLease) await project.acquireLease(this.#confirmed.takeOver);
+      const project = await this.#projectSession();
       const result = await this.#timed('save', () => project.save(this.#confirmed.deletions));
       if (result.heldBack === null) this.#confirmed.deletions = false;
       this.board.clear('project');
@@ -382,7 +404,7 @@ export class Runner {
           { side, error: (error as Error).message },
           'copying failed and is tried again',
         );
-        await this.#pause(wait);
+        await this.#pause(wait, signal);
       }
     }
   }
@@ -406,10 +428,9 @@ export class Runner {
     }
   }
 
-  async #pause(milliseconds: number): Promise<void> {
-    await this.#options.clock
-      .sleep(milliseconds, AbortSignal.any([this.#stop.signal, this.#wake.signal]))
-      .catch(() => undefined);
+  async #pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+    const either = AbortSignal.any([signal, this.#wake.signal]);
+    await this.#options.clock.sleep(milliseconds, either).catch(() => undefined);
   }
 
   #wakeUp(): void {

@@ -1,13 +1,4 @@
-import {
-  chmodSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-} from 'node:fs';
+import { chmodSync, lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -15,7 +6,7 @@ import type { Clock } from '../../src/sync/clock.ts';
 import type { ProjectContext } from '../../src/sync/context.ts';
 import { DEFAULT_LIMITS, type DeletionLimits } from '../../src/sync/guards.ts';
 import { Lease } from '../../src/sync/lease.ts';
-import { dumpSpace, MemorySpace } from '../../src/sync/memory-space.ts';
+import { dumpSpace } from '../../src/sync/memory-space.ts';
 import { ENGINE_FOLDER } from '../../src/sync/model.ts';
 import { Progress } from '../../src/sync/progress.ts';
 import type { Space } from '../../src/sync/space.ts';

@@ -1,0 +1,128 @@
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { MemorySpace } from '../../src/sync/memory-space.ts';
+import { save } from '../../src/sync/save.ts';
+import { startProject } from '../../src/sync/start.ts';
+import type { FaultKind } from './faulty-space.ts';
+import { FaultySpace } from './faulty-space.ts';
+import { dumpFolder, Folders, openProject, sorted, TestClock, takeLease, visible } from './world.ts';
+
+const folders = new Folders();
+afterAll(() => folders.clear());
+const KINDS: FaultKind[] = ['before', 'after', 'half', 'crash-before', 'crash-after'];
+
+function firstVersion(data: string): void {
+  mkdirSync(join(data, 'p/sub'), { recursive: true });
+  mkdirSync(join(data, 'p/empty'));
+  writeFileSync(join(data, 'p/changed'), 'one');
+  writeFileSync(join(data, 'p/removed'), 'one');
+  writeFileSync(join(data, 'p/sub/moved'), 'one');
+  symlinkSync('one', join(data, 'p/link'));
+}
+function secondVersion(data: string): void {
+  writeFileSync(join(data, 'p/changed'), 'two two');
+  rmSync(join(data, 'p/removed'));
+  renameSync(join(data, 'p/sub'), join(data, 'p/sub2'));
+  rmSync(join(data, 'p/link'));
+  symlinkSync('two', join(data, 'p/link'));
+  rmSync(join(data, 'p/empty'), { recursive: true });
+  writeFileSync(join(data, 'p/empty'), 'a file now');
+  writeFileSync(join(data, 'p/new'), 'two');
+}
+
+/** A space that holds the first version, and a volume that holds the second, not yet saved. */
+async function world() {
+  const space = new MemorySpace();
+  const clock = new TestClock();
+  const root = folders.make();
+  const context = await openProject(root, space, { clock });
+  await startProject(context);
+  firstVersion(context.data);
+  await save(context);
+  const before = await visible(space);
+  secondVersion(context.data);
+  context.close();
+  return { space, clock, root, data: context.data, before, after: dumpFolder(context.data) };
+}
+
+/** One run against a space where the call number `at` fails; the run's own error is expected. */
+async function faultyRun(
+  w: Awaited<ReturnType<typeof world>>,
+  at: number,
+  kind: FaultKind,
+  work: 'save' | 'start',
+) {
+  const faulty = new FaultySpace(w.space, at, kind);
+  const context = await openProject(w.root, faulty.space, { clock: w.clock, lease: false });
+  try {
+    await takeLease(context);
+    if (work === 'save') await save(context);
+    else await startProject(context);
+  } catch {
+    // What it left behind is what counts.
+  }
+  context.close();
+  return faulty;
+}
+
+/** What a new volume gets from the space now. */
+async function restored(space: MemorySpace, clock: TestClock): Promise<Map<string, string>> {
+  const context = await openProject(folders.make(), space, { clock, lease: false, instance: 'lab/other' });
+  await context.lease.acquire([], true);
+  await startProject(context);
+  const result = dumpFolder(context.data);
+  context.close();
+  return result;
+}
+
+describe.each(KINDS)('every call to the space fails once: %s', (kind) => {
+  test('save: the next volume gets one complete save, the next run completes it', async () => {
+    const total = (await faultyRun(await world(), 0, kind, 'save')).calls;
+    expect(total).toBeGreaterThan(30);
+    for (let at = 1; at <= total; at += 1) {
+      const w = await world();
+      const faulty = await faultyRun(w, at, kind, 'save');
+      expect(faulty.fired, `call ${at} was made`).toBe(true);
+      const elsewhere = sorted(await restored(w.space, w.clock));
+      const [one, two] = [sorted(w.before), sorted(w.after)];
+      expect([JSON.stringify(one), JSON.stringify(two)], `a whole save after call ${at}`).toContain(
+        JSON.stringify(elsewhere),
+      );
+      // The volume itself lost nothing, and gets its work into the space.
+      expect(sorted(dumpFolder(w.data))).toEqual(two);
+      const next = await openProject(w.root, w.space, { clock: w.clock, lease: false });
+      await next.lease.acquire([], true);
+      const started = await startProject(next);
+      await save(next);
+      expect(started.warnings).toEqual([]);
+      expect(sorted(dumpFolder(next.data)), `volume after call ${at}`).toEqual(two);
+      expect(sorted(await visible(w.space)), `space after call ${at}`).toEqual(two);
+      next.close();
+    }
+  }, 60_000);
+
+  test('restore: the next run completes it', async () => {
+    const make = async () => {
+      const w = await world();
+      const context = await openProject(w.root, w.space, { clock: w.clock });
+      await save(context);
+      await context.lease.release();
+      context.close();
+      return { ...w, root: folders.make(), stored: await visible(w.space) };
+    };
+    const total = (await faultyRun(await make(), 0, kind, 'start')).calls;
+    expect(total).toBeGreaterThan(15);
+    for (let at = 1; at <= total; at += 1) {
+      const w = await make();
+      const faulty = await faultyRun(w, at, kind, 'start');
+      expect(faulty.fired).toBe(true);
+      const next = await openProject(w.root, w.space, { clock: w.clock });
+      const started = await startProject(next);
+      expect(started.savedFirst, `nothing to save after call ${at}`).toBe(0);
+      expect(sorted(dumpFolder(next.data)), `volume after call ${at}`).toEqual(sorted(w.stored));
+      expect(sorted(await visible(w.space)), `space after call ${at}`).toEqual(sorted(w.stored));
+      next.close();
+    }
+  }, 60_000);
+});
