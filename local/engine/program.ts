@@ -91,7 +91,6 @@ function findRunner(directory: string): string {
 
 function programArguments(address: string, options: ProgramOptions): string[] {
   return [
-    '--enable-source-maps',
     '--disable-warning=ExperimentalWarning',
     '--disable-warning=DeprecationWarning',
     '--disable-warning=DEP0205',

@@ -1,0 +1,96 @@
+#!/usr/bin/env node
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { EngineError } from '../engine/index.ts';
+import { type ChangedStacks, changedStacks } from './changed-stacks.ts';
+import { findPullRequest, putComment, workflowRunSchema } from './github.ts';
+import { COMMENT_LIMIT, type Report, reportSchema, SUMMARY_LIMIT, toMarkdown } from './report.ts';
+import { previewStack, runGit } from './stack-preview.ts';
+
+/** Previews of stacks in pull requests, as .github/workflows/preview.yml and preview-comment.yml call them. */
+
+const MOST_ARTIFACT_BYTES = 8 * 2 ** 20;
+
+async function findChanged(base: string): Promise<ChangedStacks> {
+  const lines = (text: string) => text.split('\0').filter((line) => line !== '');
+  const changed = await runGit(['diff', '--name-only', '--no-renames', '-z', `${base}...HEAD`], '.');
+  const files = await runGit(['ls-files', '-z', 'stacks'], '.');
+  return changedStacks(lines(changed.stdout), lines(files.stdout));
+}
+
+/** Prints `{"stacks":[…],"removed":[…],"because":"…"}`, on one line for GITHUB_OUTPUT. */
+async function printStacks(options: { base: string }): Promise<void> {
+  process.stdout.write(`${JSON.stringify(await findChanged(options.base))}\n`);
+}
+
+async function writeReport(options: { base: string; baseDirectory?: string; out: string }): Promise<void> {
+  const changed = await findChanged(options.base);
+  const stacks: Report['stacks'] = [];
+  for (const stack of changed.stacks) stacks.push(await previewStack(stack, '.', options.baseDirectory));
+  for (const stack of changed.removed) {
+    stacks.push({ stack, state: 'removed', resources: 0, placeholders: [], text: '' });
+  }
+  const report: Report = { because: changed.because, stacks };
+  await writeFile(options.out, JSON.stringify(report));
+  const summary = toMarkdown(report, SUMMARY_LIMIT);
+  const file = process.env.GITHUB_STEP_SUMMARY;
+  if (file) await appendFile(file, `${summary}\n`);
+  else process.stdout.write(`${summary}\n`);
+  const failed = stacks.filter((stack) => stack.state === 'failed').map((stack) => stack.stack);
+  if (failed.length > 0)
+    throw new EngineError(`the preview of ${failed.join(', ')} failed; the summary says why.`);
+}
+
+/** The artifact comes from code of the change: it is parsed, bounded and quoted, never run or believed. */
+async function comment(options: { report: string }): Promise<void> {
+  const variable = (name: string) => {
+    const value = process.env[name];
+    if (!value) throw new EngineError(`${name} is not set. Expected: a run inside GitHub Actions.`);
+    return value;
+  };
+  const event = workflowRunSchema.parse(JSON.parse(await readFile(variable('GITHUB_EVENT_PATH'), 'utf8')));
+  const bytes = await readFile(options.report);
+  if (bytes.length > MOST_ARTIFACT_BYTES)
+    throw new EngineError(`${options.report} is larger than any report.`);
+  const report = reportSchema.parse(JSON.parse(bytes.toString('utf8')));
+  const github = {
+    api: process.env.GITHUB_API_URL ?? 'https://api.github.com',
+    repository: variable('GITHUB_REPOSITORY'),
+    token: variable('GITHUB_TOKEN'),
+  };
+  const pullRequest = await findPullRequest(github, event.workflow_run);
+  if (pullRequest === undefined) {
+    process.stdout.write('The pull request has moved on or is closed; nothing to comment.\n');
+    return;
+  }
+  await putComment(github, pullRequest, toMarkdown(report, COMMENT_LIMIT));
+}
+
+const program = new Command('preview').description('Previews the stacks that a change concerns.');
+program
+  .command('stacks')
+  .description('print which stacks the change concerns')
+  .requiredOption('--base <commit>', 'what the change is against')
+  .action(printStacks);
+program
+  .command('report')
+  .description('preview them without credentials; summary and a JSON file')
+  .requiredOption('--base <commit>', 'what the change is against')
+  .option(
+    '--base-directory <folder>',
+    'the base checked out, with its packages; without it nothing is compared',
+  )
+  .requiredOption('--out <file>', 'the JSON file')
+  .action(writeReport);
+program
+  .command('comment')
+  .description('write the report of another workflow run as a comment')
+  .requiredOption('--report <file>', 'the JSON file')
+  .action(comment);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`error: ${error instanceof EngineError ? error.message : (error as Error).stack}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,35 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { changedStacks } from '../changed-stacks.ts';
+
+const ALL = ['stacks/Pulumi.ada.yaml', 'stacks/Pulumi.bob.yaml', 'stacks/schema.ts', 'stacks/versions.ts'];
+
+describe('which stacks a change concerns', () => {
+  test.each<[string, string[], string[], string[]]>([
+    ['one stack file', ['stacks/Pulumi.bob.yaml'], ['bob'], []],
+    ['a component', ['components/volumes.ts', 'README.md'], ['ada', 'bob'], []],
+    ['a manifest', ['components/manifests/pod.ts'], ['ada', 'bob'], []],
+    ['the schema', ['stacks/schema.ts'], ['ada', 'bob'], []],
+    ['the defaults of the site', ['Pulumi.yaml'], ['ada', 'bob'], []],
+    ['the versions of packages', ['package-lock.json'], ['ada', 'bob'], []],
+    ['the contract', ['sidecar/contract/paths.ts'], ['ada', 'bob'], []],
+    ['only the sidecar', ['sidecar/src/sync/main.ts', 'docs/index.md', 'test/stack/a.test.ts'], [], []],
+    ['a stack taken away', ['stacks/Pulumi.eve.yaml'], [], ['eve']],
+    ['a stack taken away with the program', ['stacks/Pulumi.eve.yaml', 'index.ts'], ['ada', 'bob'], ['eve']],
+    ['nothing', [], [], []],
+  ])('%s', (_name, changed, stacks, removed) => {
+    expect(changedStacks(changed, ALL)).toMatchObject({ stacks, removed });
+  });
+
+  test('never a stack that does not exist, never one twice', () => {
+    const file = fc.constantFrom(...ALL, 'index.ts', 'README.md', 'stacks/Pulumi.eve.yaml');
+    fc.assert(
+      fc.property(fc.array(file), fc.subarray(ALL), (changed, existing) => {
+        const { stacks, removed } = changedStacks(changed, existing);
+        expect(new Set(stacks).size).toBe(stacks.length);
+        for (const stack of stacks) expect(existing).toContain(`stacks/Pulumi.${stack}.yaml`);
+        for (const stack of removed) expect(existing).not.toContain(`stacks/Pulumi.${stack}.yaml`);
+      }),
+    );
+  });
+});

@@ -1,0 +1,56 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, test } from 'vitest';
+import { placeholdersFor } from '../placeholders.ts';
+import { diffTexts, previewStack } from '../stack-preview.ts';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const base = mkdtempSync(join(tmpdir(), 'preview-base-'));
+afterAll(() => rmSync(base, { recursive: true, force: true }));
+
+test('what is required and not given gets an example or a dummy, and nothing else', () => {
+  const { config, secretConfig } = placeholdersFor(new Set(['scipion:onedataHost', 'scipion:projectToken']));
+  expect(Object.keys(secretConfig)).toEqual(['scipion:sourceToken']);
+  expect(config).not.toHaveProperty('scipion:onedataHost');
+  expect(Object.keys(config)).toContain('scipion:sourceSpaceId');
+  expect(placeholdersFor(new Set(['scipion:onedataSecret'])).secretConfig).toEqual({});
+});
+
+test('the demo stack is previewed without any secret, and compared with its base', async () => {
+  for (const part of [
+    'Pulumi.yaml',
+    'package.json',
+    'index.ts',
+    'components',
+    'stacks',
+    'sidecar/contract',
+  ]) {
+    cpSync(join(root, part), join(base, part), { recursive: true });
+  }
+  symlinkSync(join(root, 'node_modules'), join(base, 'node_modules'));
+  const same = await previewStack('demo', root, base);
+  expect(same).toMatchObject({ stack: 'demo', state: 'unchanged', text: '' });
+  expect(same.placeholders).toEqual(expect.arrayContaining(['scipion:sourceToken', 'scipion:projectToken']));
+
+  const file = join(base, 'stacks', 'Pulumi.demo.yaml');
+  writeFileSync(file, readFileSync(file, 'utf8').replace('memory: 3Gi', 'memory: 2Gi'));
+  const changed = await previewStack('demo', root, base);
+  expect(changed.state).toBe('changed');
+  expect(changed.text).toMatch(/^-\s+memory: /m);
+  expect(changed.text).not.toContain('placeholder-');
+});
+
+test('a stack whose configuration is wrong fails with its own words', async () => {
+  const file = join(base, 'stacks', 'Pulumi.demo.yaml');
+  writeFileSync(file, readFileSync(file, 'utf8').replace('memory: 2Gi', 'memory: a lot'));
+  const failed = await previewStack('demo', base, undefined);
+  expect(failed.state).toBe('failed');
+  expect(failed.text).toContain('scipion:memory');
+});
+
+test('a diff names no temporary file', async () => {
+  expect(await diffTexts('a: 1\n', 'a: 1\n')).toBe('');
+  expect(await diffTexts('a: 1\nb: 2\n', 'a: 1\nb: 3\n')).toBe('@@ -1,2 +1,2 @@\n a: 1\n-b: 2\n+b: 3\n');
+});
