@@ -1,10 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { access, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { parse, stringify } from 'yaml';
 import type { Report } from '../progress.ts';
 import type { Deployer, Deployment } from './deployer.ts';
+
+interface RunOptions {
+  readonly directory?: string;
+  readonly input?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+}
 
 /**
  * The stack through the Pulumi CLI on PATH, with a file backend and a passphrase of its own in the state directory.
@@ -15,36 +21,46 @@ export function pulumiCli(deployment: Deployment): Deployer {
   const passphraseFile = join(stateDirectory, 'passphrase');
   const configFile = join(stateDirectory, `Pulumi.${stack}.yaml`);
 
-  const run = (args: readonly string[], input?: string, environment: Readonly<Record<string, string>> = {}) =>
+  const run = (args: readonly string[], options: RunOptions = {}) =>
     execa('pulumi', [...args, '--non-interactive', '--color', 'never'], {
-      cwd: programDirectory,
-      ...(input === undefined ? {} : { input }),
+      cwd: options.directory ?? programDirectory,
+      ...(options.input === undefined ? {} : { input: options.input }),
       env: {
         PULUMI_BACKEND_URL: `file://${stateDirectory}`,
         PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile,
         PULUMI_SKIP_UPDATE_CHECK: 'true',
         KUBECONFIG: deployment.kubeconfig,
-        ...environment,
+        ...options.environment,
       },
       preferLocal: true,
       localDir: programDirectory,
     });
 
-  const prepare = async () => {
+  /**
+   * `stack init` writes its salt into the stack's file beside Pulumi.yaml: a Pulumi.yaml in the state directory makes
+   * that the file we mean.
+   */
+  const createStack = async () => {
     await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
-    if (!(await exists(passphraseFile))) {
-      await writeFile(passphraseFile, randomBytes(24).toString('base64'), { mode: 0o600 });
-    }
-    await refreshConfigFile(join(programDirectory, 'stacks', `Pulumi.${stack}.yaml`), configFile);
-    await run(['stack', 'select', stack, '--create', '--secrets-provider', 'passphrase']);
-    const withFile = ['--stack', stack, '--config-file', configFile];
-    const context: Record<string, string> =
-      deployment.context === undefined ? {} : { 'kubernetes:context': deployment.context };
-    for (const [key, value] of Object.entries({ ...deployment.overrides.plain, ...context })) {
-      await run(['config', 'set', key, value, ...withFile]);
-    }
+    if (await exists(configFile)) return;
+    await writeFile(passphraseFile, randomBytes(24).toString('base64'), { mode: 0o600 });
+    const project = parse(await readFile(join(programDirectory, 'Pulumi.yaml'), 'utf8')) as { name: string };
+    const standIn = stringify({ name: project.name, runtime: 'nodejs' });
+    await writeFile(join(stateDirectory, 'Pulumi.yaml'), standIn);
+    const init = ['stack', 'init', stack, '--secrets-provider', 'passphrase'];
+    await run(init, { directory: stateDirectory });
+  };
+
+  /** The repository's stack file as it is now, the overrides, and the key that the secrets are encrypted with. */
+  const writeConfig = async () => {
+    const repository = await readConfig(join(programDirectory, 'stacks', `Pulumi.${stack}.yaml`));
+    const { encryptionsalt } = await readConfig(configFile);
+    const context = deployment.context === undefined ? {} : { 'kubernetes:context': deployment.context };
+    const config = { ...repository.config, ...deployment.overrides.plain, ...context };
+    await writeFile(configFile, stringify({ config, encryptionsalt }), { mode: 0o600 });
     for (const [key, value] of Object.entries(deployment.overrides.secret)) {
-      await run(['config', 'set', key, '--secret', ...withFile], value);
+      const set = ['config', 'set', key, '--secret', '--stack', stack, '--config-file', configFile];
+      await run(set, { input: value });
     }
   };
 
@@ -53,10 +69,11 @@ export function pulumiCli(deployment: Deployment): Deployer {
     report: Report,
     environment: Readonly<Record<string, string>> = {},
   ) => {
-    await prepare();
     try {
+      await createStack();
+      await writeConfig();
       const args = [...command, '--stack', stack, '--config-file', configFile];
-      const lines = run(args, undefined, environment).iterable();
+      const lines = run(args, { environment }).iterable();
       for await (const line of lines) {
         const text = String(line).trim();
         if (text !== '') report(text);
@@ -75,7 +92,7 @@ export function pulumiCli(deployment: Deployment): Deployer {
     destroy: (report) =>
       act(['destroy', '--yes', '--skip-preview', '--run-program'], report, deployment.removalEnvironment),
     outputs: async () => {
-      if (!(await exists(passphraseFile))) return {};
+      if (!(await exists(configFile))) return {};
       const { stdout } = await run(['stack', 'output', '--json', '--show-secrets', '--stack', stack]);
       return JSON.parse(stdout) as Record<string, unknown>;
     },
@@ -88,12 +105,13 @@ export async function hasPulumiCli(): Promise<boolean> {
   return !failed;
 }
 
-/** Takes the repository's stack file as it is now, keeping the key that earlier secrets were encrypted with. */
-async function refreshConfigFile(from: string, to: string): Promise<void> {
-  if (!(await exists(to))) return copyFile(from, to);
-  const fresh = parse(await readFile(from, 'utf8')) as Record<string, unknown>;
-  const kept = parse(await readFile(to, 'utf8')) as Record<string, unknown>;
-  await writeFile(to, stringify({ ...fresh, encryptionsalt: kept.encryptionsalt }), { mode: 0o600 });
+interface StackFile {
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly encryptionsalt?: string;
+}
+
+async function readConfig(path: string): Promise<StackFile> {
+  return parse(await readFile(path, 'utf8')) as StackFile;
 }
 
 /** What the CLI printed, which already says what failed; the command line itself holds nothing for the user. */
