@@ -212,14 +212,14 @@ class Mover {
       if (this.#made.size > 10_000) this.#made.clear();
       this.#made.add(parent);
     }
-    await this.#space.move({ path: found.path, kind: 'file' }, to);
+    await this.#space.move({ path: found.path, id: found.id, kind: 'file' }, to);
   }
 
   async #aside(found: SpaceEntry): Promise<void> {
     for (let attempt = 0; ; attempt += 1) {
       const to = conflictName(found.path, this.#header.decidedAt, attempt);
       if ((await this.#space.stat({ path: to })) !== null) continue;
-      await this.#space.move({ path: found.path, kind: found.kind }, to);
+      await this.#space.move({ path: found.path, id: found.id, kind: found.kind }, to);
       this.#options.log.warn('kept a version that was changed elsewhere under a conflict name');
       return;
     }

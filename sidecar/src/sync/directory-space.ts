@@ -197,7 +197,10 @@ export class DirectorySpace implements Space {
   async removeFile(path: string): Promise<void> {
     const found = await this.stat({ path });
     if (found?.kind === 'directory') throw fail('is-a-directory', path, 'is a directory');
-    await this.#call(path, () => fs.rm(this.#at(path), { force: true }));
+    if (found === null) return;
+    await this.#call(path, () => fs.unlink(this.#at(path))).catch((error: unknown) => {
+      if (!(error instanceof SpaceError) || error.code !== 'not-found') throw error;
+    });
   }
 
   async removeEmptyDirectory(path: string): Promise<void> {

@@ -91,18 +91,18 @@ export class LocalTree {
 
   async makeSymlink(path: string, target: string): Promise<void> {
     await this.#assertParent(path);
-    await fs.rm(this.at(path), { force: true });
+    await unlinkIfThere(this.at(path));
     await fs.symlink(targetBytes(target), this.at(path));
   }
 
   async link(existing: string, path: string): Promise<void> {
     await this.#assertParent(path);
-    await fs.rm(this.at(path), { force: true });
+    await unlinkIfThere(this.at(path));
     await fs.link(this.at(existing), this.at(path));
   }
 
   async removeFile(path: string): Promise<void> {
-    await fs.rm(this.at(path), { force: true });
+    await unlinkIfThere(this.at(path));
   }
 
   /** @returns false where it is not empty. */
@@ -162,6 +162,14 @@ export function toEntry(path: string, found: BigIntStats, target: () => string |
     links: kind === 'file' ? Number(found.nlink) : 1,
     target: kind === 'symlink' ? target() : null,
   };
+}
+
+async function unlinkIfThere(at: Buffer): Promise<void> {
+  try {
+    await fs.unlink(at);
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+  }
 }
 
 function isAbsent(error: unknown): boolean {

@@ -43,6 +43,7 @@ export class MemorySpace implements Space {
     this.capabilities = {
       symlinks: true,
       idsSurviveMove: true,
+      movesById: true,
       maxNameBytes: 255,
       reservedNamePrefixes: ['.__onedata__'],
       reservedNameParts: ['####TO_DELETE'],
@@ -152,9 +153,10 @@ export class MemorySpace implements Space {
     return this.#entry(path, node);
   }
 
-  async move(from: { path: string; kind: EntryKind }, to: string): Promise<void> {
+  async move(given: Locator & { kind: EntryKind }, to: string): Promise<void> {
+    const from = { ...given, path: this.#resolve(given) ?? '' };
     const node = this.#nodes.get(from.path);
-    if (node === undefined) throw missing(from.path);
+    if (node === undefined) throw missing(given.path);
     if (node.kind !== from.kind) {
       throw new SpaceError('bad-request', `${from.path} is a ${node.kind}, not a ${from.kind}`, {
         path: from.path,

@@ -68,6 +68,7 @@ export async function restorePending(context: VolumeContext, noRoom: string): Pr
   }
   await assertRoom(context, noRoom, bytes);
   context.progress.begin(files, bytes);
+  state.setMeta('restoring', 'yes');
   const restorer = new Restorer(context);
   const outcome = { restored: 0, removed: 0, skipped: 0 };
   const attempt = async (work: () => Promise<void>): Promise<void> => {
@@ -104,11 +105,36 @@ export async function restorePending(context: VolumeContext, noRoom: string): Pr
   });
   // One after the other: the second name of a file is made from the first.
   for (const row of state.pendingRows(linked)) await leaf(decodeItem(row.data));
-  await restorer.finishDirectories();
+  await finishDirectories(context);
   if (outcome.skipped === 0) await clearPartials(context);
   state.clearPending();
   context.progress.done();
   return outcome;
+}
+
+/**
+ * Gives directories the modes and times that the base says. They come last, because what is made inside changes them;
+ * after an interrupted restore, the next start does it before it takes them for somebody's change.
+ */
+export async function finishDirectories(context: VolumeContext): Promise<void> {
+  const { state, tree } = context;
+  for (const base of state.allBase()) {
+    if (base.kind !== 'directory') continue;
+    const local = tree.look(base.path);
+    if (local?.kind !== 'directory') continue;
+    if (local.mode !== base.mode) await tree.setMode(base.path, base.mode);
+    if (local.mtimeNs !== base.mtimeNs) await tree.setTimes(base.path, base.mtimeNs);
+    const now = tree.look(base.path);
+    if (now !== null)
+      state.putBase({
+        ...base,
+        mtimeNs: now.mtimeNs,
+        ctimeNs: now.ctimeNs,
+        mode: now.mode,
+        inode: now.inode,
+      });
+  }
+  state.setMeta('restoring', null);
 }
 
 /** Parts of files that nobody asks for any more. */
@@ -165,27 +191,6 @@ class Restorer {
     const local = this.#present(item.path);
     this.#context.state.putBase(asBase(local, remote, hash, manifest?.linkGroup ?? null));
     this.#context.progress.file();
-  }
-
-  /** Modes and times of directories come last: what is made inside changes them. */
-  async finishDirectories(): Promise<void> {
-    const { state, tree } = this.#context;
-    for (const base of state.allBase()) {
-      if (base.kind !== 'directory') continue;
-      const local = tree.look(base.path);
-      if (local?.kind !== 'directory') continue;
-      if (local.mode !== base.mode) await tree.setMode(base.path, base.mode);
-      if (local.mtimeNs !== base.mtimeNs) await tree.setTimes(base.path, base.mtimeNs);
-      const now = tree.look(base.path);
-      if (now !== null)
-        state.putBase({
-          ...base,
-          mtimeNs: now.mtimeNs,
-          ctimeNs: now.ctimeNs,
-          mode: now.mode,
-          inode: now.inode,
-        });
-    }
   }
 
   async #link(item: PlanItem, manifest: ManifestEntry | null): Promise<null> {

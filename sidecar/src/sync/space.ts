@@ -43,6 +43,8 @@ export interface SpaceCapabilities {
   readonly symlinks: boolean;
   /** A moved entry keeps its id, and the id finds it at its new place. */
   readonly idsSurviveMove: boolean;
+  /** `move` takes the entry with a given id, so that it can never take another one that has come to its path. */
+  readonly movesById?: boolean;
   /** Longest name in bytes of UTF-8. */
   readonly maxNameBytes: number;
   /** Names that begin with, or hold, one of these are refused or never listed. */
@@ -140,16 +142,14 @@ export interface Space extends ReadOnlySpace {
 
   /**
    * Renames, in one step for every reader. The parent of `to` exists. A file replaces an existing file (or link);
-   * a directory, with all below it, replaces nothing. `kind` is the kind of what is moved.
+   * a directory, with all below it, replaces nothing. `kind` is the kind of what is moved. Where `id` is given and the
+   * space says `movesById`, the entry with this id is moved from wherever it is by then, never another one that has
+   * come to its path; already at `to`, nothing happens.
    * @throws not-found (source or the parent of `to`); exists (directory onto anything); is-a-directory (file onto a
    *   directory); not-a-directory; bad-request (into itself). After an error whose outcome is unknown, source gone and
    *   destination present means that it was done.
    */
-  move(
-    from: { readonly path: string; readonly kind: EntryKind },
-    to: string,
-    options?: CallOptions,
-  ): Promise<void>;
+  move(from: Locator & { readonly kind: EntryKind }, to: string, options?: CallOptions): Promise<void>;
 
   /**
    * Removes a file or link; what is absent is fine.

@@ -61,9 +61,9 @@ async function copyOnce(source: Buffer, target: string): Promise<boolean> {
   const handle = await fs.open(source, 'r');
   try {
     try {
-      database = new DatabaseSync(source, { readOnly: true, timeout: 50 });
+      database = new DatabaseSync(source, { readOnly: true, timeout: 10 });
     } catch {
-      return copyWithJournal(source, target, handle);
+      return await copyWithJournal(source, target, handle);
     }
     try {
       mode = String((database.prepare('PRAGMA journal_mode').get() as { journal_mode: string }).journal_mode);
@@ -79,7 +79,7 @@ async function copyOnce(source: Buffer, target: string): Promise<boolean> {
     } catch (error) {
       // A read-only reader cannot roll back a hot journal.
       if (!isReadOnlyRollback(error)) throw error;
-      return copyWithJournal(source, target, handle);
+      return await copyWithJournal(source, target, handle);
     } finally {
       if (database.isOpen) database.close();
     }

@@ -8,7 +8,7 @@ import { decodeItem, encodeItem } from './plan.ts';
 import { addPredecessorLinks } from './predecessor.ts';
 import { recover } from './recover.ts';
 import { resolveDifferences } from './resolve.ts';
-import { restorePending } from './restore.ts';
+import { finishDirectories, restorePending } from './restore.ts';
 import { commitPending, knownGeneration, type SaveOptions } from './save.ts';
 import { UnsavedWorkError } from './sync-errors.ts';
 
@@ -42,6 +42,7 @@ export async function startProject(
   const { state } = context;
   await recover(context);
   assertSameSpace(context);
+  if (state.meta('restoring') !== null) await finishDirectories(context);
   const warnings: string[] = [];
   let [savedFirst, restored, removed] = [0, 0, 0];
   for (let round = 1; ; round += 1) {

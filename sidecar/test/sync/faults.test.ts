@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { MemorySpace } from '../../src/sync/memory-space.ts';
@@ -24,7 +24,7 @@ function secondVersion(data: string): void {
   writeFileSync(join(data, 'p/changed'), 'two two');
   rmSync(join(data, 'p/removed'));
   renameSync(join(data, 'p/sub'), join(data, 'p/sub2'));
-  rmSync(join(data, 'p/link'));
+  unlinkSync(join(data, 'p/link'));
   symlinkSync('two', join(data, 'p/link'));
   rmSync(join(data, 'p/empty'), { recursive: true });
   writeFileSync(join(data, 'p/empty'), 'a file now');
@@ -117,7 +117,7 @@ describe.each(KINDS)('every call to the space fails once: %s', (kind) => {
       const w = await make();
       const faulty = await faultyRun(w, at, kind, 'start');
       expect(faulty.fired).toBe(true);
-      const next = await openProject(w.root, w.space, { clock: w.clock });
+      const next = await openProject(w.root, w.space, { clock: w.clock, lease: 'patient' });
       const started = await startProject(next);
       expect(started.savedFirst, `nothing to save after call ${at}`).toBe(0);
       expect(sorted(dumpFolder(next.data)), `volume after call ${at}`).toEqual(sorted(w.stored));

@@ -8,6 +8,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  unlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -76,7 +77,7 @@ describe('save and restore', () => {
     writeFileSync(join(data, 'p/settings.txt'), 'two');
     rmSync(join(data, 'p/run.sh'));
     renameSync(join(data, 'p/Runs'), join(data, 'p/Runs2'));
-    rmSync(join(data, 'p/dangling'));
+    unlinkSync(join(data, 'p/dangling'));
     writeFileSync(join(data, 'p/dangling'), 'now a file');
     rmSync(join(data, 'p/Tmp'), { recursive: true });
     symlinkSync('elsewhere', join(data, 'p/Tmp'));

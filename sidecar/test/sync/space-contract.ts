@@ -267,6 +267,14 @@ export function spaceContract(name: string, makeSpace: () => Promise<SpaceUnderT
           expect(await space.stat({ path: 'from', id: made.id })).toMatchObject({ id: made.id, size: 3 });
           expect(await text({ path: 'from', id: made.id })).toBe('new');
         }
+        if (space.capabilities.movesById === true) {
+          await put('from', 'another one');
+          await space.move({ path: 'from', id: made.id, kind: 'file' }, 'to/there');
+          await space.move({ path: 'from', id: made.id, kind: 'file' }, 'to/again');
+          expect(await names()).toEqual(['from', 'to']);
+          expect(await text({ path: 'from' })).toBe('another one');
+          expect(await text({ path: 'to/again' })).toBe('new');
+        }
       });
 
       test('a directory moves with all below it, onto nothing only', async () => {

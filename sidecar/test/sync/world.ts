@@ -1,11 +1,20 @@
-import { chmodSync, lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import type { Clock } from '../../src/sync/clock.ts';
 import type { ProjectContext } from '../../src/sync/context.ts';
 import { DEFAULT_LIMITS, type DeletionLimits } from '../../src/sync/guards.ts';
-import { Lease } from '../../src/sync/lease.ts';
+import { Lease, LeaseHeldError } from '../../src/sync/lease.ts';
 import { dumpSpace } from '../../src/sync/memory-space.ts';
 import { ENGINE_FOLDER } from '../../src/sync/model.ts';
 import { Progress } from '../../src/sync/progress.ts';
@@ -31,11 +40,14 @@ export class TestClock implements Clock {
   }
 }
 
+/** Memory where there is some: these tests crash processes, not kernels, and need not wait for a disk. */
+const FAST = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
 /** Temporary folders of one test file. */
 export class Folders {
   readonly #made: string[] = [];
   make(): string {
-    const folder = mkdtempSync(join(tmpdir(), 'sync-'));
+    const folder = mkdtempSync(join(FAST, 'sync-'));
     this.#made.push(folder);
     return folder;
   }
@@ -56,7 +68,7 @@ function openUp(folder: string): void {
 export async function openProject(
   root: string,
   space: Space,
-  options: { instance?: string; clock?: Clock; limits?: DeletionLimits; lease?: boolean } = {},
+  options: { instance?: string; clock?: Clock; limits?: DeletionLimits; lease?: boolean | 'patient' } = {},
 ): Promise<ProjectContext & { close(): void; data: string }> {
   const clock = options.clock ?? new TestClock();
   await prepareVolume(root);
@@ -75,14 +87,23 @@ export async function openProject(
     data: join(root, 'data'),
     close: () => volume.state.close(),
   };
-  if (options.lease !== false) await takeLease(context);
+  if (options.lease !== false) await takeLease(context, options.lease === 'patient');
   return context;
 }
 
-export async function takeLease(context: ProjectContext): Promise<void> {
+export async function takeLease(context: ProjectContext, patient = false): Promise<void> {
   const sessions = JSON.parse(context.state.meta('sessions') ?? '[]') as string[];
   context.state.setMeta('sessions', JSON.stringify([...sessions, context.lease.session].slice(-20)));
-  await context.lease.acquire(sessions);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await context.lease.acquire(sessions);
+      return;
+    } catch (error) {
+      // As the runner does it: ask again until the other one has been silent for long enough.
+      if (!(error instanceof LeaseHeldError) || !patient || attempt > 100) throw error;
+      await context.clock.sleep(10_000);
+    }
+  }
 }
 
 /** Every path below a folder with its bytes, link target or `''` for a directory (whose path ends in `/`). */

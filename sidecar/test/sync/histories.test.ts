@@ -1,0 +1,235 @@
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
+import { DirectorySpace } from '../../src/sync/directory-space.ts';
+import { LeaseHeldError } from '../../src/sync/lease.ts';
+import { dumpSpace, MemorySpace } from '../../src/sync/memory-space.ts';
+import { ENGINE_FOLDER } from '../../src/sync/model.ts';
+import { save } from '../../src/sync/save.ts';
+import { contentOf, isSpaceError, parentOf, type Space } from '../../src/sync/space.ts';
+import { startProject } from '../../src/sync/start.ts';
+import { FaultySpace } from './faulty-space.ts';
+import { dumpFolder, Folders, openProject, sorted, TestClock, takeLease, trashOf, visible } from './world.ts';
+
+const RUNS = Number(process.env.SYNC_HISTORIES ?? 60);
+const folders = new Folders();
+afterAll(() => folders.clear());
+
+const NAMES = ['a', 'b', 'c.txt', 'd'];
+const path = fc
+  .array(fc.constantFrom(...NAMES), { minLength: 1, maxLength: 3 })
+  .map((parts) => parts.join('/'));
+const localStep = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('write' as const), path }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('remove' as const), path }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('mkdir' as const), path }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('link' as const), path }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('touch' as const), path }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('rename' as const), path, to: path }) },
+);
+const step = fc.oneof(
+  { weight: 8, arbitrary: localStep },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('foreign' as const), path }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('save' as const) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('crash' as const),
+      at: fc.integer({ min: 1, max: 60 }),
+      after: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('new volume' as const) }) },
+);
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+/** Each content is unique, so that it can be found again wherever it went. */
+let content = 0;
+const nextContent = () => `content ${(content += 1)}`;
+
+/** A user's step on the volume. @returns contents that the user removed or replaced by it */
+function act(data: string, given: Step, written: Set<string>): void {
+  if (!('path' in given)) return;
+  const at = join(data, given.path);
+  const removed = (what: string): void => {
+    for (const text of contentsBelow(what)) written.delete(text);
+  };
+  const isFree = () => !existsSync(at) || !lstatSync(at).isDirectory();
+  try {
+    if (given.do === 'write') {
+      if (!isFree()) return;
+      mkdirSync(dirname(at), { recursive: true });
+      removed(at);
+      const text = nextContent();
+      try {
+        unlinkSync(at);
+      } catch {
+        // Nothing was there.
+      }
+      writeFileSync(at, text);
+      written.add(text);
+    } else if (given.do === 'remove') {
+      removed(at);
+      rmSync(at, { recursive: true, force: true });
+    } else if (given.do === 'mkdir') mkdirSync(at, { recursive: true });
+    else if (given.do === 'link' && !existsSync(at)) symlinkSync(`to ${nextContent()}`, at);
+    else if (given.do === 'touch') utimesSync(at, 1_600_000_000, 1_600_000_000);
+    else if (given.do === 'rename') {
+      const to = join(data, given.to);
+      if (existsSync(to) || to.startsWith(`${at}/`)) return;
+      renameSync(at, to);
+    }
+  } catch {
+    // A step that makes no sense here is no step.
+  }
+}
+
+function contentsBelow(at: string): string[] {
+  try {
+    const found = lstatSync(at);
+    if (found.isDirectory()) return [...dumpFolder(at).values()];
+    return found.isFile()
+      ? [...dumpFolder(dirname(at))]
+          .filter(([name]) => join(dirname(at), name) === at)
+          .map(([, text]) => text)
+      : [];
+  } catch {
+    return [];
+  }
+}
+
+/** Somebody else's write in the space. */
+async function foreignWrite(space: Space, at: string, written: Set<string>): Promise<void> {
+  try {
+    const found = await space.stat({ path: at });
+    if (found !== null && found.kind !== 'file') return;
+    await space.makeDirectory(parentOf(at));
+    if (found !== null) {
+      // They replaced it themselves.
+      const old = (await visible(space)).get(at);
+      if (old !== undefined) written.delete(old);
+    }
+    const text = `foreign ${nextContent()}`;
+    await space.write(at, contentOf(text));
+    written.add(text);
+  } catch (error) {
+    if (!isSpaceError(error)) throw error;
+  }
+}
+
+async function play(space: Space, clock: TestClock, steps: readonly Step[]): Promise<void> {
+  let root = folders.make();
+  /** Contents that nobody has removed or replaced on purpose. */
+  const written = new Set<string>();
+  const open = () =>
+    openProject(root, space, { clock, lease: 'patient', limits: { share: 1, count: 1_000 } });
+  let context = await open();
+  await startProject(context);
+  const reopen = async () => {
+    context.close();
+    context = await open();
+    await startProject(context);
+  };
+  for (const each of steps) {
+    clock.advance(1_500);
+    switch (each.do) {
+      case 'foreign':
+        await foreignWrite(space, each.path, written);
+        break;
+      case 'save':
+        await save(context);
+        break;
+      case 'restart':
+        await reopen();
+        break;
+      case 'new volume': {
+        await save(context);
+        await context.lease.release();
+        context.close();
+        const before = dumpFolder(join(root, 'data'));
+        root = folders.make();
+        context = await open();
+        await startProject(context);
+        const now = dumpFolder(context.data);
+        for (const [name, text] of before)
+          if (!text.startsWith('foreign')) expect(now.has(name), `${name} came back`).toBe(true);
+        break;
+      }
+      case 'crash': {
+        context.close();
+        const faulty = new FaultySpace(space, each.at, each.after ? 'crash-after' : 'crash-before');
+        const dying = await openProject(root, faulty.space, { clock, lease: false });
+        try {
+          await takeLease(dying);
+          await save(dying);
+        } catch (error) {
+          if (!faulty.fired && !(error instanceof LeaseHeldError)) throw error;
+        }
+        dying.close();
+        context = await open();
+        await startProject(context);
+        break;
+      }
+      default:
+        act(context.data, each, written);
+    }
+  }
+  await save(context);
+  await reopen();
+  await save(context);
+  const [here, there] = [dumpFolder(context.data), await visible(space)];
+  expect(sorted(here)).toEqual(sorted(there));
+  const kept = new Set([...there.values(), ...(await trashContents(space))]);
+  const lost = [...written].filter((text) => !new Set(there.values()).has(text) && !kept.has(text));
+  expect(lost).toEqual([]);
+  // What nobody removed is not only in the trash.
+  expect([...written].filter((text) => ![...there.values()].includes(text))).toEqual([]);
+  context.close();
+}
+
+async function trashContents(space: Space): Promise<string[]> {
+  const all = await dumpSpace(space, ENGINE_FOLDER);
+  return (await trashOf(space)).map((at) => all.get(at.slice(ENGINE_FOLDER.length + 1)) ?? '');
+}
+
+describe('random histories with crashes end equal on both sides, and nothing is lost', () => {
+  test('in memory', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 25 }), async (steps) => {
+        const clock = new TestClock();
+        const space = new MemorySpace({ nowSeconds: () => Math.floor(clock.now() / 1000) });
+        await play(space, clock, steps);
+        folders.clear();
+      }),
+      {
+        numRuns: RUNS,
+        ...(process.env.SYNC_SEED === undefined ? {} : { seed: Number(process.env.SYNC_SEED) }),
+      },
+    );
+  }, 600_000);
+  test('in a mounted directory', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 15 }), async (steps) => {
+        const clock = new TestClock();
+        await play(new DirectorySpace(folders.make()), clock, steps);
+        folders.clear();
+      }),
+      {
+        numRuns: Math.ceil(RUNS / 4),
+        ...(process.env.SYNC_SEED === undefined ? {} : { seed: Number(process.env.SYNC_SEED) }),
+      },
+    );
+  }, 600_000);
+});
