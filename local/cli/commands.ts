@@ -3,7 +3,7 @@ import { execa } from 'execa';
 import { clusterStatus, destroyCluster, findLeftovers, stopCluster } from '../cluster/index.ts';
 import type { Report } from '../progress.ts';
 import { deployerOf, secretsFor } from './instance.ts';
-import { CLUSTER_STATE, NAMESPACE, readInstance, STATE } from './machine.ts';
+import { CLUSTER_STATE, forgetInstance, NAMESPACE, readInstance, STATE } from './machine.ts';
 import { standInOf } from './stand-in.ts';
 import { instanceStatus } from './status.ts';
 import { runSteps, type Step } from './steps.ts';
@@ -108,6 +108,7 @@ async function removeInstance(target: Target, discard: boolean, report: Report):
     : record.overrides;
   const secrets = secretsFor(await standInOf(target).credentials());
   await deployerOf({ ...record, overrides }, target, secrets).destroy(report);
+  await forgetInstance();
 }
 
 async function instanceOutputs(target: Target): Promise<Record<string, unknown>> {

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 
@@ -37,4 +37,9 @@ export async function readInstance(): Promise<InstanceRecord | undefined> {
 
 export async function writeInstance(record: InstanceRecord): Promise<void> {
   await writeFile(FILE, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
+}
+
+/** Forgets the instance, once nothing of it is left. */
+export async function forgetInstance(): Promise<void> {
+  await rm(FILE, { force: true });
 }

@@ -1,8 +1,8 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { knownVersions } from '../../stacks/versions.ts';
 import { down, logs, open, password, remove, status } from './commands.ts';
 import { StepError } from './steps.ts';
-import { up } from './up.ts';
+import { type UpOptions, up } from './up.ts';
 
 /** `npm run local`: an instance with everything it needs, on this machine. */
 
@@ -17,21 +17,21 @@ program
   .description('bring everything up; what is there already is left as it is')
   .option('--scipion-version <version>', `one of ${knownVersions().join(', ')}`)
   .option('--https-port <port>', 'port on 127.0.0.1 for the browser (default 8443)', parsePort)
+  .addOption(
+    new Option(
+      '--engine <engine>',
+      'what runs the Pulumi program (default: the Pulumi CLI where there is one)',
+    ).choices(['pulumi', 'embedded']),
+  )
   .option(
     '--config <key=value...>',
     "values of the stack's configuration, e.g. scipion:memory=4Gi",
     parsePair,
   )
-  .action(
-    async (options: { scipionVersion?: string; httpsPort?: number; config?: Record<string, string> }) => {
-      const url = await up({
-        ...(options.scipionVersion === undefined ? {} : { version: options.scipionVersion }),
-        ...(options.httpsPort === undefined ? {} : { httpsPort: options.httpsPort }),
-        ...(options.config === undefined ? {} : { config: options.config }),
-      });
-      console.log(welcome(url));
-    },
-  );
+  .action(async ({ scipionVersion, ...options }: UpOptions & { scipionVersion?: string }) => {
+    const version = scipionVersion === undefined ? {} : { version: scipionVersion };
+    console.log(welcome(await up({ ...options, ...version })));
+  });
 
 program
   .command('status')

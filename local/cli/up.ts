@@ -4,13 +4,15 @@ import { DEFAULT_VERSION } from '../../stacks/versions.ts';
 import { clusterStatus } from '../cluster/index.ts';
 import type { Report } from '../progress.ts';
 import { deployerOf, overridesFor, preferredEngine, secretsFor } from './instance.ts';
-import { CLUSTER_STATE, NAMESPACE, readInstance, writeInstance } from './machine.ts';
+import { CLUSTER_STATE, type InstanceRecord, NAMESPACE, readInstance, writeInstance } from './machine.ts';
 import { made, type Platform, platformSteps, targetOf } from './platform.ts';
 import { runSteps, type Step } from './steps.ts';
 
 export interface UpOptions {
   readonly version?: string;
   readonly httpsPort?: number;
+  /** What runs the Pulumi program; default: the Pulumi CLI where there is one, and always what created the instance. */
+  readonly engine?: InstanceRecord['engine'];
   /** `key=value` pairs of the stack's configuration. */
   readonly config?: Readonly<Record<string, string>>;
 }
@@ -40,7 +42,8 @@ export async function up(options: UpOptions): Promise<string> {
       after: ['onedata'],
       hint: '`npm run local -- status` shows the pods and what they wait for.',
       run: async (report) => {
-        url = await createInstance(platform, { ...options.config, 'scipion:version': version }, report);
+        const own = { ...options.config, 'scipion:version': version };
+        url = await createInstance(platform, own, options.engine, report);
       },
     },
     {
@@ -58,13 +61,20 @@ export async function up(options: UpOptions): Promise<string> {
 async function createInstance(
   platform: Platform,
   own: Readonly<Record<string, string>>,
+  wantedEngine: InstanceRecord['engine'] | undefined,
   report: Report,
 ): Promise<string> {
   const cluster = made(platform.cluster, 'The cluster');
   const onedata = made(platform.onedata, 'The Onedata stand-in');
   const earlier = await readInstance();
+  if (earlier && wantedEngine && earlier.engine !== wantedEngine) {
+    throw new Error(
+      `The instance was created by the ${earlier.engine} engine, which has its state; --engine says ${wantedEngine}. ` +
+        'Leave --engine out, or remove the instance first: npm run local -- remove',
+    );
+  }
   const record = {
-    engine: earlier?.engine ?? (await preferredEngine()),
+    engine: earlier?.engine ?? wantedEngine ?? (await preferredEngine()),
     context: null,
     overrides: overridesFor(onedata, cluster.httpsPort, own),
   };
