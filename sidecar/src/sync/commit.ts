@@ -41,10 +41,18 @@ export async function carryOut(
     batch = [];
     // Directories go child before parent, one after the other.
     const limit = current[0]?.do === 'rmdir' ? 1 : space.capabilities.concurrency;
+    const blocked: Step[] = [];
     await forEachLimit(current, limit, async (step) => {
       await options.assertMayWrite();
-      await mover.apply(step);
+      try {
+        await mover.apply(step);
+      } catch (error) {
+        // Somebody's file is where a parent has to be; that parent's own step puts it aside.
+        if (step.do !== 'mkdir' || !isSpaceError(error, 'exists', 'not-a-directory')) throw error;
+        blocked.push(step);
+      }
     });
+    for (const step of current) if (blocked.includes(step)) await mover.apply(step);
   };
   for await (const step of steps) {
     if (batch.length >= 256 || (batch[0] !== undefined && batch[0].do !== step.do)) await flush();

@@ -57,7 +57,10 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 /** Each content is unique, so that it can be found again wherever it went. */
 let content = 0;
-const nextContent = () => `content ${(content += 1)}`;
+function nextContent(): string {
+  content += 1;
+  return `content ${content}`;
+}
 
 /** A user's step on the volume. @returns contents that the user removed or replaced by it */
 function act(data: string, given: Step, written: Set<string>): void {
