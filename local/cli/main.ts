@@ -15,7 +15,11 @@ const program = new Command('npm run local --')
 program
   .command('up', { isDefault: true })
   .description('bring everything up; what is there already is left as it is')
-  .option('--scipion-version <version>', `one of ${knownVersions().join(', ')}`)
+  .addOption(
+    new Option('--scipion-version <version>', 'Scipion release (default: the newest)').choices(
+      knownVersions(),
+    ),
+  )
   .option('--https-port <port>', 'port on 127.0.0.1 for the browser (default 8443)', parsePort)
   .addOption(
     new Option(

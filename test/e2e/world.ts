@@ -87,3 +87,8 @@ export async function eventually<T>(
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
 }
+
+export async function kubeNamespaces(): Promise<string[]> {
+  const names = await kubectl(await target(), ['get', 'namespaces', '--output', 'name']);
+  return names.replaceAll('namespace/', '').split('\n');
+}

@@ -1,8 +1,5 @@
-import { rm } from 'node:fs/promises';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ensurePackages } from '../../local/apt.ts';
-import { kubectl } from '../../local/cli/target.ts';
 import { INSTANCE_SPACES } from '../../local/onedata/configuration.ts';
 import { PORTS } from '../../sidecar/contract/paths.ts';
 import {
@@ -19,15 +16,14 @@ import { leaks, listeningPorts } from './secrets.ts';
 import { differences, spaceTree } from './spaces.ts';
 import {
   ARTIFACTS,
-  bringUpPlatform,
   eventually,
   inContainer,
   kube,
+  kubeNamespaces,
   local,
   NAMESPACE,
   POD,
   standIn,
-  target,
 } from './world.ts';
 
 /**
@@ -36,7 +32,13 @@ import {
  */
 
 const AUTOSAVE_SECONDS = 20;
-const CREATE = ['up', '--config', `scipion:autosaveInterval=${AUTOSAVE_SECONDS} seconds`];
+const CREATE = [
+  'up',
+  '--engine',
+  'embedded',
+  '--config',
+  `scipion:autosaveInterval=${AUTOSAVE_SECONDS} seconds`,
+];
 /** The 16 MB of sample data take half a minute then. */
 const SLOW_BYTES_PER_SECOND = 500_000;
 const PROJECT = 'apoferritin';
@@ -57,9 +59,6 @@ async function enter(secret: string): Promise<string> {
 }
 
 beforeAll(async () => {
-  await rm(ARTIFACTS, { recursive: true, force: true });
-  await ensurePackages(['chromium'], () => {});
-  await bringUpPlatform();
   browser = await launchBrowser();
   page = await openPage(browser);
 });
@@ -209,9 +208,3 @@ describe('removal', () => {
     expect((await spaceTree('project')).has(project('notes.txt'))).toBe(true);
   });
 });
-
-async function kubeNamespaces(): Promise<string[]> {
-  return (await kubectl(await target(), ['get', 'namespaces', '--output', 'name']))
-    .replaceAll('namespace/', '')
-    .split('\n');
-}
