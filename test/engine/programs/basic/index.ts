@@ -3,6 +3,7 @@ import * as pulumi from '@pulumi/pulumi';
 import * as random from '@pulumi/random';
 
 const config = new pulumi.Config();
+const createTimeout = config.get('createTimeout');
 const greeting: string = config.require('greeting');
 if (greeting === 'nobody') throw new pulumi.RunError('greeting: found "nobody", expected somebody');
 
@@ -69,7 +70,7 @@ new k8s.apps.v1.StatefulSet(
   {
     dependsOn: [site, settings],
     hooks: config.get('noHook') ? {} : { beforeDelete: [drain] },
-    customTimeouts: { delete: '70m' },
+    customTimeouts: { delete: '70m', ...(createTimeout ? { create: createTimeout } : {}) },
     aliases: [{ name: 'old-workload' }],
   },
 );
