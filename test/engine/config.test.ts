@@ -18,7 +18,7 @@ afterEach(() => {
   delete process.env.PULUMI_CONFIG_PASSPHRASE;
 });
 
-test('secrets that Pulumi encrypted with a passphrase are read, also inside a structure', async () => {
+test('secrets that Pulumi encrypted with a passphrase reach a program under ts-node, also inside a structure', async () => {
   process.env.PULUMI_CONFIG_PASSPHRASE = PASSPHRASE;
   const run = await runProgram({ directory: sealed.directory, stack: 'sealed' });
   expect(run.errors).toEqual([]);
