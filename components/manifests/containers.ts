@@ -95,7 +95,9 @@ function syncContainer(config: InstanceConfig) {
     restartPolicy: 'Always',
     command: [COMMANDS.sync, 'run'],
     ports: [{ name: PORT_NAMES.syncProbes, containerPort: PORTS.syncProbes }],
-    // Liveness alone: the page that tells what is wrong must be reachable while the data is not.
+    // Ready whatever the state of the data: `up` ends and the page is reachable while it is copied. What is wrong becomes
+    // an event of the pod by the answer's text.
+    readinessProbe: probe('/problems', PORT_NAMES.syncProbes, 10, 3),
     livenessProbe: probe('/livez', PORT_NAMES.syncProbes, 20, 6),
     resources: containerResources(config).sync,
     volumeMounts: [

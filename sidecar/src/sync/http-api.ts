@@ -11,6 +11,13 @@ const EVENT_GAP_MS = 10_000;
 /** A save that lasts longer goes on without the one who asked for it, unless that one wants to wait. */
 const SAVE_ANSWER_MS = 5_000;
 
+/**
+ * A probe that is sent to another host succeeds, and the kubelet records the answer's text as an event of the pod: the
+ * one way for a pod without a service account to put a sentence among its events. Nothing is ever asked there.
+ * @see https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/#http-probes
+ */
+const ELSEWHERE = 'http://problem.invalid/';
+
 const confirmSchema = z.strictObject({ what: z.enum(['deletions', 'merge', 'takeOver']) });
 
 /** HTTP on the Unix socket: whoever shares the pod's run directory may ask. */
@@ -86,6 +93,12 @@ export function probesApi(runner: Runner, metrics: SyncMetrics): FastifyInstance
       .code(ready ? 200 : 503)
       .type('text/plain')
       .send(`${lines.join('\n')}\n`);
+  });
+  app.get('/problems', async (_request, reply) => {
+    const { problems } = runner.board.status();
+    if (problems.length === 0) return 'none\n';
+    const text = problems.map(({ message }) => message).join(' ');
+    return reply.code(302).header('location', ELSEWHERE).type('text/plain').send(text);
   });
   app.get('/metrics', async (_request, reply) =>
     reply.type(metrics.registry.contentType).send(await metrics.text()),
