@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 /** One project per kind of test, so that `npm test -- --project sync` runs just that part. */
-const project = (name: string, include: string[], testTimeout = 20_000) => ({
-  test: { name, include, testTimeout, hookTimeout: testTimeout },
+const project = (name: string, include: string[], testTimeout = 20_000, globalSetup: string[] = []) => ({
+  test: { name, include, testTimeout, hookTimeout: testTimeout, globalSetup },
 });
 
 export default defineConfig({
@@ -13,7 +13,7 @@ export default defineConfig({
       project('engine', ['test/engine/**/*.test.ts'], 120_000),
       project('sidecar', ['sidecar/test/**/*.test.ts'], 60_000),
       project('local', ['local/**/test/**/*.test.ts'], 60_000),
-      project('browser', ['test/browser/**/*.test.ts'], 120_000),
+      project('browser', ['test/browser/**/*.test.ts'], 120_000, ['test/browser/packages.ts']),
     ],
   },
 });

@@ -1,3 +1,4 @@
+import prettyBytes from 'pretty-bytes';
 import { z } from 'zod';
 import { type SyncStatus, syncStatusSchema, type Transfer } from '../../sidecar/contract/status.ts';
 import { kubectl, type Target } from './target.ts';
@@ -57,12 +58,14 @@ export function describeSync(status: SyncStatus): string[] {
 }
 
 function describeTransfer(transfer: Transfer): string {
-  const of = (done: number, total: number | null) => (total === null ? `${done}` : `${done} of ${total}`);
+  const of = <T>(done: T, total: T | null) => (total === null ? `${done}` : `${done} of ${total}`);
+  const size = (bytes: number | null) => (bytes === null ? null : prettyBytes(bytes));
   const files = `${of(transfer.filesDone, transfer.filesTotal)} files`;
-  const megabytes = (bytes: number | null) => (bytes === null ? null : Math.round(bytes / 1e6));
-  const bytes = `${of(Math.round(transfer.bytesDone / 1e6), megabytes(transfer.bytesTotal))} MB`;
+  if (transfer.state === 'done') return `complete: ${transfer.filesDone} files, ${size(transfer.bytesDone)}`;
+  const bytes = of(size(transfer.bytesDone), size(transfer.bytesTotal));
+  const rate = transfer.bytesPerSecond === null ? '' : `, ${size(transfer.bytesPerSecond)}/s`;
   const rest = transfer.secondsLeft === null ? '' : `, ${Math.ceil(transfer.secondsLeft)} s left`;
-  return `${transfer.state}: ${files}, ${bytes}${rest}`;
+  return `${transfer.state}: ${files}, ${bytes}${rate}${rest}`;
 }
 
 /** Without a pod, or with one that does not start, the reason is in the namespace's warnings. */

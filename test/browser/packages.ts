@@ -1,0 +1,11 @@
+import { ensurePackages } from '../../local/apt.ts';
+
+/** What the browser tests start. Where it cannot be installed (not Debian, not root) they skip and say what is missing. */
+export async function setup(): Promise<void> {
+  const packages = ['chromium', 'tigervnc-standalone-server', 'x11-utils', 'xclip', 'xterm'];
+  try {
+    await ensurePackages(packages, () => {});
+  } catch (error) {
+    console.log(`The packages of the browser tests could not be installed: ${(error as Error).message}`);
+  }
+}
