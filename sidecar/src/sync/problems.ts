@@ -99,6 +99,15 @@ export function toProblem(error: unknown, side: Side, since: string): Problem {
   );
 }
 
+/** Pure. Removals that wait for a person; null where there are none. */
+export function heldBackProblem(heldBack: string | null, since: string): Problem | null {
+  if (heldBack === null) return null;
+  const message =
+    `Files were removed from the project volume, but not from the project space: ${heldBack}. Everything else is saved. ` +
+    'If they are meant to go: sync confirm deletions';
+  return { code: 'deletions-guarded', space: 'project', message, since };
+}
+
 /** Whether a drain or a single command should end with this error instead of trying again. */
 export function isFinal(error: unknown): boolean {
   if (error instanceof SpaceError) return error.retry !== 'soon';

@@ -13,6 +13,7 @@ import { resolveDifferences } from './resolve.ts';
 import { knownGeneration, type SaveResult, save } from './save.ts';
 import type { Space } from './space.ts';
 import { type StartOptions, type StartResult, startProject } from './start.ts';
+import { tidyTrash } from './trash.ts';
 import { assertMounted, type OpenVolume, openVolume } from './volume.ts';
 
 export interface SessionOptions {
@@ -130,7 +131,10 @@ export class ProjectSession {
   save(confirmedDeletions: boolean): Promise<SaveResult> {
     return this.#exclusive(async () => {
       await this.#assertMounted();
-      return save(this.#context, { confirmedDeletions });
+      const result = await save(this.#context, { confirmedDeletions });
+      // The save is complete, whatever becomes of old versions.
+      if (result.saved) await tidyTrash(this.#context).catch((error: unknown) => this.#warn(error));
+      return result;
     });
   }
 
@@ -171,6 +175,13 @@ export class ProjectSession {
     await assertMounted(this.#volume.root, 'project');
     // The state of a volume that was taken away is an open file without a name.
     if (!existsSync(this.#volume.scratch)) await assertMounted(this.#volume.scratch, 'project');
+  }
+
+  #warn(error: unknown): void {
+    this.#options.log.warn(
+      { error: (error as Error).message },
+      'the trash of the project space could not be tidied',
+    );
   }
 
   #exclusive<T>(work: () => Promise<T>): Promise<T> {

@@ -69,9 +69,13 @@ class Resolver {
   }
 
   async resolve(found: PlanItem): Promise<PlanItem | null> {
-    const remote = await this.#remote(found);
     const { base, local } = found;
     const { verdict, hash } = await this.#local(base, local);
+    if (verdict === 'same' && !this.#withRemote) {
+      this.#refresh(base, local);
+      return null;
+    }
+    const remote = await this.#remote(found);
     const item = { ...found, remote };
     const action = decide(
       base === null ? 'none' : 'known',

@@ -5,15 +5,15 @@ import type { Logger } from 'pino';
 import type { SyncConfig } from '../../contract/config.ts';
 import type { Clock } from './clock.ts';
 import { desktopGone } from './desktop-watch.ts';
-import { DEFAULT_LIMITS, type DeletionLimits } from './guards.ts';
+import type { DeletionLimits } from './guards.ts';
 import { LeaseHeldError, LeaseLostError, type LeaseTimes } from './lease.ts';
 import type { MetricsSink } from './metrics.ts';
 import type { SpaceFactory } from './open-space.ts';
-import { isFinal, type Side } from './problems.ts';
+import { heldBackProblem, isFinal, type Side } from './problems.ts';
 import { Progress } from './progress.ts';
-import { ProjectSession } from './project-session.ts';
+import type { ProjectSession } from './project-session.ts';
 import type { SaveResult } from './save.ts';
-import { SourceSession } from './source-session.ts';
+import { Sessions } from './sessions.ts';
 import { StatusBoard } from './status-board.ts';
 import { UnsavedWorkError } from './sync-errors.ts';
 import type { SyncPaths } from './sync-paths.ts';
@@ -48,8 +48,7 @@ export class Runner {
   /** Ends waits early: a save was asked for, something was confirmed, or the end has come. */
   #wake = new AbortController();
   readonly #confirmed = { deletions: false, merge: false, takeOver: false };
-  #project: ProjectSession | null = null;
-  #source: SourceSession | null = null;
+  readonly #sessions: Sessions;
   #draining: Promise<void> | null = null;
   /** Autosaves in a row that failed. */
   #failures = 0;
@@ -61,10 +60,18 @@ export class Runner {
     for (const side of ['source', 'project'] as const) {
       this.board.progress[side] = new Progress(options.clock, () => this.board.changed());
     }
+    this.#sessions = new Sessions(options, this.board, this.#copying.signal);
+  }
+
+  /** Opened, and with the lease. @throws LeaseHeldError, VolumeNotMountedError */
+  async #openedProject(): Promise<ProjectSession> {
+    const project = await this.#sessions.openProject(this.#confirmed.takeOver);
+    this.#confirmed.takeOver = false;
+    return project;
   }
 
   get project(): ProjectSession | null {
-    return this.#project;
+    return this.#sessions.project;
   }
 
   /** Resolves when the final save after `stop` is complete, or there is none to make. */
@@ -100,8 +107,8 @@ export class Runner {
   }
 
   async refreshSource(): Promise<void> {
-    if (this.#source === null) throw new Error('the source volume is not there yet');
-    await this.#attempt('source', async () => this.#source?.stageIn());
+    if (this.#sessions.source === null) throw new Error('the source volume is not there yet');
+    await this.#attempt('source', async () => this.#sessions.source?.stageIn());
   }
 
   confirm(what: 'deletions' | 'merge' | 'takeOver'): void {
@@ -127,10 +134,10 @@ export class Runner {
     this.board.setReady(true);
     for (const progress of Object.values(this.board.progress)) progress.done();
     await this.#untilDone('source', async () => {
-      await this.#sourceSession();
+      await this.#sessions.openSource();
     });
     await this.#untilDone('project', async () => {
-      const project = await this.#projectSession();
+      const project = await this.#openedProject();
       await project.resume();
       this.board.setSave({ generation: project.generation, lastSavedAt: project.savedAt });
     });
@@ -140,7 +147,7 @@ export class Runner {
   async #openSource(): Promise<void> {
     const { log } = this.#options;
     await this.#untilDone('source', async () => {
-      const source = await this.#sourceSession();
+      const source = await this.#sessions.openSource();
       const result = await this.#timed('stage-in', () => source.stageIn());
       for (const warning of result.warnings) log.warn(warning);
       const { files, bytes, copied } = result;
@@ -151,7 +158,7 @@ export class Runner {
   async #restoreProject(): Promise<void> {
     const { log } = this.#options;
     await this.#untilDone('project', async () => {
-      const project = await this.#projectSession();
+      const project = await this.#openedProject();
       const confirmed = {
         confirmedMerge: this.#confirmed.merge,
         confirmedDeletions: this.#confirmed.deletions,
@@ -167,49 +174,9 @@ export class Runner {
     });
   }
 
-  async #sourceSession(): Promise<SourceSession> {
-    const { paths, spaces, clock, log } = this.#options;
-    this.#source ??= await SourceSession.open({
-      root: paths.sourceVolume,
-      space: spaces.source(),
-      clock,
-      log,
-      progress: this.board.progress.source as Progress,
-      limits: this.#options.limits ?? DEFAULT_LIMITS,
-      signal: this.#copying.signal,
-    });
-    return this.#source;
-  }
-
-  /** Opened, and with the lease. @throws LeaseHeldError, VolumeNotMountedError */
-  async #projectSession(): Promise<ProjectSession> {
-    const { paths, spaces, clock, log, config, leaseTimes } = this.#options;
-    if (this.#project === null) {
-      this.#project = await ProjectSession.open({
-        root: paths.projectVolume,
-        space: spaces.project(),
-        instance: config.instance,
-        clock,
-        log,
-        progress: this.board.progress.project as Progress,
-        limits: this.#options.limits ?? DEFAULT_LIMITS,
-        ...(leaseTimes === undefined ? {} : { leaseTimes }),
-        signal: this.#copying.signal,
-      });
-      const reason = this.#project.damaged;
-      if (reason !== null)
-        log.error({ reason }, 'the state of the project volume was damaged and is rebuilt');
-    }
-    if (!this.#project.holdsLease) {
-      await this.#project.acquireLease(this.#confirmed.takeOver);
-      this.#confirmed.takeOver = false;
-    }
-    return this.#project;
-  }
-
   async #open(): Promise<void> {
     const { ready } = this.#options.paths;
-    this.#project?.setOpen(true);
+    this.#sessions.project?.setOpen(true);
     this.#isOpen = true;
     await fs.mkdir(dirname(ready), { recursive: true });
     await fs.writeFile(ready, '', { mode: 0o644 });
@@ -249,11 +216,11 @@ export class Runner {
     const began = clock.now();
     if (phase !== 'saving' || this.board.phase === 'running') this.board.setPhase(phase);
     try {
-      const project = await this.#projectSession();
+      const project = await this.#openedProject();
       const result = await this.#timed('save', () => project.save(this.#confirmed.deletions));
       if (result.heldBack === null) this.#confirmed.deletions = false;
       this.board.clear('project');
-      this.#tellHeldBack(result.heldBack);
+      this.board.warn(heldBackProblem(result.heldBack, new Date(began).toISOString()), 'deletions');
       this.board.setSave({
         lastSavedAt: result.skipped === 0 ? new Date(began).toISOString() : (project.savedAt ?? null),
         generation: result.generation,
@@ -274,17 +241,6 @@ export class Runner {
     }
   }
 
-  #tellHeldBack(heldBack: string | null): void {
-    const since = new Date(this.#options.clock.now()).toISOString();
-    const message =
-      `Files were removed from the project volume, but not from the project space: ${heldBack}. Everything else is saved. ` +
-      'If they are meant to go: sync confirm deletions';
-    this.board.warn(
-      heldBack === null ? null : { code: 'deletions-guarded', space: 'project', message, since },
-      'deletions',
-    );
-  }
-
   async #drain(): Promise<void> {
     const { paths, clock, log } = this.#options;
     const phase = this.board.phase;
@@ -297,8 +253,8 @@ export class Runner {
     try {
       await desktopGone(paths.vncSocket, this.#options.desktopWaitMs ?? 60_000, clock, this.#stop.signal);
       await this.#saveAll('draining', 5);
-      this.#project?.setOpen(false);
-      await this.#project?.releaseLease();
+      this.#sessions.project?.setOpen(false);
+      await this.#sessions.project?.releaseLease();
       this.board.setPhase('drained');
       log.info({ operation: 'drain' }, 'everything is saved; the instance stays closed');
     } catch (error) {
@@ -318,7 +274,7 @@ export class Runner {
 
   /** The desktop never opened in this run, so the volume holds what it held before. */
   async #closeUnopened(): Promise<void> {
-    if (this.#project === null || this.#project.mayHoldUnsavedWork) {
+    if (this.#sessions.project === null || this.#sessions.project.mayHoldUnsavedWork) {
       const [problem] = this.board.status().problems;
       throw new UnsavedWorkError(
         'the project volume may hold work of an earlier session that is not saved yet, because the start is not complete' +
@@ -326,7 +282,7 @@ export class Runner {
       );
     }
     this.#copying.abort(new Error('the instance is closed'));
-    await this.#project.releaseLease();
+    await this.#sessions.project.releaseLease();
     this.board.setPhase('drained');
   }
 
@@ -362,22 +318,22 @@ export class Runner {
       await fs.rm(this.#options.paths.ready, { force: true });
       this.board.setReady(false);
       await this.#saveAll('final-saving', Number.POSITIVE_INFINITY);
-      this.#project?.setOpen(false);
+      this.#sessions.project?.setOpen(false);
     }
-    await this.#project?.releaseLease().catch(() => undefined);
+    await this.#sessions.project?.releaseLease().catch(() => undefined);
     this.board.setPhase('stopped');
     this.#over.abort();
-    this.#project?.close();
-    this.#source?.close();
+    this.#sessions.project?.close();
+    this.#sessions.source?.close();
   }
 
   async #heartbeats(): Promise<void> {
     const { clock, log } = this.#options;
     const { signal } = this.#over;
     while (!signal.aborted) {
-      await clock.sleep(this.#project?.heartbeatMs ?? 1_000, signal).catch(() => undefined);
+      await clock.sleep(this.#sessions.project?.heartbeatMs ?? 1_000, signal).catch(() => undefined);
       if (signal.aborted) return;
-      await this.#project?.heartbeat().catch((error: unknown) => {
+      await this.#sessions.project?.heartbeat().catch((error: unknown) => {
         if (error instanceof LeaseLostError) this.board.raise(error, 'project');
         log.warn({ error: (error as Error).message }, 'the sign of life in the project space failed');
       });

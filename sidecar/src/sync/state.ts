@@ -1,24 +1,10 @@
-import { existsSync, renameSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { formatManifestLine, parseManifestLine } from './manifest-line.ts';
 import type { BaseEntry, ManifestEntry, RemoteEntry } from './model.ts';
 import type { NameStore } from './names.ts';
-import { type EntryKind, joinPath, nameOf, parentOf } from './space.ts';
+import { nameOf, parentOf } from './space.ts';
+import { type Row, type StagedUpload, toBase, toRemote, toStaged } from './state-rows.ts';
 import { MIGRATIONS } from './state-schema.ts';
-
-type Row = Record<string, string | bigint | Uint8Array | null>;
-
-/** A stored upload that no save has used yet; it is taken up again when the local file is still the same. */
-export interface StagedUpload {
-  readonly path: string;
-  /** Size, times and inode of the local file that was read. */
-  readonly facts: string;
-  readonly staged: string;
-  readonly size: number;
-  readonly hash: string;
-  readonly remoteId: string;
-  readonly remoteMtime: number | null;
-}
 
 /**
  * What the engine knows about one volume, in SQLite beside the data. Every public method is one transaction unless it
@@ -387,72 +373,4 @@ export class StateStore implements NameStore {
   #all(sql: string, ...values: SQLInputValue[]): Row[] {
     return this.#statement(sql).all(...values) as Row[];
   }
-}
-
-/**
- * Opens the state, or sets a damaged one aside and begins a new one, which is then rebuilt by comparing.
- * @returns the reason in `damaged` where that happened.
- */
-export function openState(file: string, nowMs: number): { state: StateStore; damaged: string | null } {
-  try {
-    return { state: new StateStore(file), damaged: null };
-  } catch (error) {
-    for (const suffix of ['', '-wal', '-shm']) {
-      if (existsSync(file + suffix)) renameSync(file + suffix, `${file}.damaged-${nowMs}${suffix}`);
-    }
-    return { state: new StateStore(file), damaged: error instanceof Error ? error.message : String(error) };
-  }
-}
-
-function number(value: Row[string] | undefined): number | null {
-  return value === null || value === undefined ? null : Number(value);
-}
-function text(value: Row[string] | undefined): string | null {
-  return value === null || value === undefined ? null : String(value);
-}
-
-function toBase(row: Row): BaseEntry {
-  return {
-    path: joinPath(String(row.parent), String(row.name)),
-    kind: String(row.kind) as EntryKind,
-    size: Number(row.size),
-    mtimeNs: row.mtime_ns as bigint,
-    ctimeNs: row.ctime_ns as bigint,
-    mode: Number(row.mode),
-    inode: row.inode as bigint,
-    target: text(row.target),
-    hash: text(row.hash),
-    linkGroup: text(row.link_group),
-    remote:
-      row.remote_id === null
-        ? null
-        : {
-            id: String(row.remote_id),
-            size: Number(row.remote_size),
-            mtimeSeconds: number(row.remote_mtime),
-          },
-    suspect: row.suspect === 1n,
-  };
-}
-
-function toRemote(row: Row): RemoteEntry {
-  return {
-    path: row.parent === '/' ? '' : joinPath(String(row.parent), String(row.name)),
-    kind: String(row.kind) as EntryKind,
-    id: String(row.id),
-    size: Number(row.size),
-    mtimeSeconds: number(row.mtime),
-  };
-}
-
-function toStaged(row: Row): StagedUpload {
-  return {
-    path: String(row.path),
-    facts: String(row.facts),
-    staged: String(row.staged),
-    size: Number(row.size),
-    hash: String(row.hash),
-    remoteId: String(row.remote_id),
-    remoteMtime: number(row.remote_mtime),
-  };
 }

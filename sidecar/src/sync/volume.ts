@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { VOLUME_FOLDERS } from '../../contract/paths.ts';
 import { LocalTree } from './local-tree.ts';
 import { NameCodec } from './names.ts';
+import { openState } from './open-state.ts';
 import type { ReadOnlySpace } from './space.ts';
-import { openState, type StateStore } from './state.ts';
+import type { StateStore } from './state.ts';
 import { VolumeNotMountedError } from './sync-errors.ts';
 
 const MARKER = 'volume.json';

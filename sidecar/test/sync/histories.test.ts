@@ -124,7 +124,8 @@ async function foreignWrite(space: Space, at: string, written: Set<string>): Pro
       const old = (await visible(space)).get(at);
       if (old !== undefined) written.delete(old);
     }
-    const text = `foreign ${nextContent()}`;
+    // Of another size than the one before: a space has whole seconds only.
+    const text = `foreign ${nextContent()} ${'.'.repeat(content % 50)}`;
     await space.write(at, contentOf(text));
     written.add(text);
   } catch (error) {

@@ -18,7 +18,9 @@ import { MemorySpace } from '../../src/sync/memory-space.ts';
 import { save } from '../../src/sync/save.ts';
 import { contentOf } from '../../src/sync/space.ts';
 import { startProject } from '../../src/sync/start.ts';
-import { dumpFolder, Folders, openProject, sorted, trashOf, visible } from './world.ts';
+import { tidyTrash } from '../../src/sync/trash.ts';
+import { FaultySpace } from './faulty-space.ts';
+import { dumpFolder, Folders, openProject, sorted, TestClock, trashOf, visible } from './world.ts';
 
 const folders = new Folders();
 afterEach(() => folders.clear());
@@ -281,5 +283,115 @@ describe('save and restore', () => {
     await context.lease.release();
     const other = await fresh(space);
     expect(sorted(dumpFolder(other.data))).toEqual(sorted(dumpFolder(data)));
+  });
+
+  test('the trash is emptied by age, replaced versions sooner than removed ones', async () => {
+    const space = new MemorySpace();
+    const clock = new TestClock();
+    const context = await openProject(folders.make(), space, { clock });
+    await startProject(context);
+    const hours = (count: number) => clock.advance(count * 3_600_000);
+    writeFileSync(join(context.data, 'removed'), 'x');
+    writeFileSync(join(context.data, 'changed'), '0');
+    await save(context);
+    rmSync(join(context.data, 'removed'));
+    for (let round = 1; round <= 15; round += 1) {
+      writeFileSync(join(context.data, 'changed'), String(round));
+      clock.advance(5_000);
+      await save(context);
+    }
+    expect(await trashOf(space)).toHaveLength(16);
+    await context.lease.heartbeat();
+    expect(await tidyTrash(context)).toBe(0);
+    hours(25);
+    await tidyTrash(context);
+    const left = await trashOf(space);
+    expect(left).toHaveLength(11); // Ten saves keep their versions; the removed file is still there.
+    expect(left.filter((path) => path.endsWith('/removed/removed'))).toHaveLength(1);
+    hours(15 * 24);
+    await tidyTrash(context);
+    expect(await trashOf(space)).toEqual([]);
+  });
+
+  test('a damaged manifest costs times and modes, never content, and is repaired', async () => {
+    const space = new MemorySpace();
+    const first = await fresh(space);
+    sampleProject(first.data);
+    await save(first.context);
+    await first.context.lease.release();
+    for await (const entry of space.list({ path: '.scipion-sync/manifest' })) {
+      await space.write(entry.path, contentOf('{"p":"../../etc/passwd","k":"f"'));
+    }
+    const second = await fresh(space);
+    expect(sorted(dumpFolder(second.data))).toEqual(sorted(dumpFolder(first.data)));
+    expect(second.started.warnings[0]).toContain('damaged');
+    writeFileSync(join(second.data, 'p/new'), 'x');
+    await save(second.context);
+    await second.context.lease.release();
+    const third = await fresh(space);
+    expect(third.started.warnings).toEqual([]);
+    expect(sorted(dumpFolder(third.data))).toEqual(sorted(dumpFolder(second.data)));
+  });
+
+  test('a damaged commit record stops everything and changes nothing', async () => {
+    const space = new MemorySpace();
+    const { context, data, root } = await fresh(space);
+    writeFileSync(join(data, 'a'), 'x');
+    await save(context);
+    context.close();
+    const before = await visible(space);
+    for (const text of [
+      '',
+      'rubbish',
+      '{"version":2}',
+      '{"version":1,"saveId":"s","fence":1,"generation":2,"decidedAt":1,"steps":5}\n',
+    ]) {
+      await space.write('.scipion-sync/commits/1.jsonl', contentOf(text));
+      const next = await openProject(root, space);
+      await expect(startProject(next)).rejects.toThrow(/commit record .* cannot be used/);
+      next.close();
+    }
+    expect(await visible(space)).toEqual(before);
+    expect(dumpFolder(data).get('a')).toBe('x');
+  });
+
+  test('a space from a newer version is left alone', async () => {
+    const space = new MemorySpace();
+    await space.makeDirectory('.scipion-sync');
+    await space.write('.scipion-sync/head.json', contentOf('{"version":2,"generation":9}'));
+    await space.write('a', contentOf('x'));
+    const context = await openProject(folders.make(), space);
+    await expect(startProject(context)).rejects.toThrow('newer version');
+    expect(dumpFolder(context.data).size).toBe(0);
+  });
+
+  test('a save with nothing changed makes no request', async () => {
+    const space = new MemorySpace();
+    const root = folders.make();
+    const { context, data } = await fresh(space, root);
+    sampleProject(data);
+    await new Promise((done) => setTimeout(done, 150)); // Else the files are too fresh for their times to be trusted.
+    await save(context);
+    context.close();
+    const faulty = new FaultySpace(space, 0, 'before');
+    const next = await openProject(root, faulty.space, { lease: false });
+    expect(await save(next)).toMatchObject({ saved: false });
+    expect(faulty.calls).toBe(0);
+  });
+
+  test('a changed mode or time alone sends no content', async () => {
+    const space = new MemorySpace();
+    const { context, data } = await fresh(space);
+    writeFileSync(join(data, 'a'), 'x');
+    await save(context);
+    const before = await space.stat({ path: 'a' });
+    chmodSync(join(data, 'a'), 0o755);
+    utimesSync(join(data, 'a'), 1_500_000_000, 1_500_000_000);
+    expect(await save(context)).toMatchObject({ saved: true, changes: 1 });
+    expect(await space.stat({ path: 'a' })).toEqual(before);
+    await context.lease.release();
+    const other = await fresh(space);
+    expect(statSync(join(other.data, 'a'))).toMatchObject({ mtimeMs: 1_500_000_000_000 });
+    expect(statSync(join(other.data, 'a')).mode & 0o777).toBe(0o755);
   });
 });

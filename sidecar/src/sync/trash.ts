@@ -1,0 +1,57 @@
+import type { ProjectContext } from './context.ts';
+import { isSpaceError } from './space.ts';
+import { LAYOUT, trashTime } from './space-layout.ts';
+
+export interface TrashRetention {
+  /** Files that a user removed. */
+  readonly removedMs: number;
+  /** Versions that a later save replaced; a database has one for each autosave. */
+  readonly replacedMs: number;
+  /** So many of the newest saves keep their replaced versions, however old they are. */
+  readonly replacedSaves: number;
+}
+
+const HOUR_MS = 3_600_000;
+export const DEFAULT_RETENTION: TrashRetention = {
+  removedMs: 14 * 24 * HOUR_MS,
+  replacedMs: 24 * HOUR_MS,
+  replacedSaves: 10,
+};
+/** The trash is looked through so often, at most. */
+const EVERY_MS = HOUR_MS;
+
+/** Removes from the trash of the space what has been there for long enough. Asked often, it works seldom. */
+export async function tidyTrash(
+  context: ProjectContext,
+  retention: TrashRetention = DEFAULT_RETENTION,
+): Promise<number> {
+  const { state, space, clock } = context;
+  const now = clock.now();
+  if (now - Number(state.meta('trash-tidied') ?? 0) < EVERY_MS) return 0;
+  const folders: { path: string; madeAt: number }[] = [];
+  try {
+    for await (const entry of space.list({ path: LAYOUT.trash })) {
+      const madeAt = trashTime(entry.name);
+      if (madeAt !== null && entry.kind === 'directory')
+        folders.push({ path: `${LAYOUT.trash}/${entry.name}`, madeAt });
+    }
+  } catch (error) {
+    if (!isSpaceError(error, 'not-found')) throw error;
+  }
+  folders.sort((a, b) => b.madeAt - a.madeAt);
+  let removed = 0;
+  for (const [index, { path, madeAt }] of folders.entries()) {
+    if (now - madeAt > Math.max(retention.removedMs, retention.replacedMs)) {
+      await space.removeTree(path);
+      removed += 1;
+    } else if (now - madeAt > retention.replacedMs && index >= retention.replacedSaves) {
+      await space.removeTree(`${path}/replaced`);
+      await space.removeEmptyDirectory(path).catch((error: unknown) => {
+        if (!isSpaceError(error, 'not-empty')) throw error;
+      });
+      removed += 1;
+    }
+  }
+  state.setMeta('trash-tidied', String(now));
+  return removed;
+}
