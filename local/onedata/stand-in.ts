@@ -17,6 +17,7 @@ import { type Context, makeCapabilities } from './context.ts';
 import { Faults } from './faults.ts';
 import { makeListener } from './http/server.ts';
 import { copyIn } from './store/archive.ts';
+import { nowSeconds } from './store/file-tree.ts';
 import { Spaces } from './store/spaces.ts';
 import { type Caveat, type MintRequest, TokenAuthority } from './tokens.ts';
 
@@ -39,6 +40,8 @@ export interface StandIn {
   readonly tokenFiles: Readonly<Record<string, string>>;
   mint(request?: MintRequest): { token: string; id: string };
   revoke(tokenId: string): void;
+  /** Ends all temporary tokens of a user. */
+  revokeTemporary(userId: string): void;
   addSpace(space: SpaceConfiguration): Promise<void>;
   close(): Promise<void>;
 }
@@ -88,6 +91,11 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     tokenFiles,
     mint: (request) => mint(context, request),
     revoke: (id) => revoke(spaces, id),
+    revokeTemporary: (userId) =>
+      spaces.tree.run(
+        'INSERT INTO generations VALUES (?,2) ON CONFLICT(user) DO UPDATE SET generation = generation + 1',
+        userId,
+      ),
     addSpace,
     close: async () => {
       await Promise.all([shut(server), shut(admin)]);
@@ -112,6 +120,9 @@ function makeContext(configuration: StandInConfiguration, spaces: Spaces, port: 
       domain: configuration.zoneHost,
       userId: configuration.userId,
       isRevoked: (id) => Boolean(spaces.tree.one('SELECT 1 FROM tokens WHERE id = ? AND revoked = 1', id)),
+      generationOf: (userId) =>
+        spaces.tree.one<{ generation: number }>('SELECT generation FROM generations WHERE user = ?', userId)
+          ?.generation ?? 1,
     }),
     faults: new Faults(),
     capabilities: makeCapabilities(configuration),
@@ -158,13 +169,27 @@ function writeTokens(context: Context): Record<string, string> {
       name,
       request,
     );
-    const made = kept ? undefined : context.tokens.mint({ caveats });
-    if (made) spaces.tree.run('INSERT INTO tokens VALUES (?,?,?,?,0)', made.id, name, made.token, request);
+    const usable = kept && isUsable(context, kept.token) ? kept.token : undefined;
+    const made = usable ? undefined : context.tokens.mint({ caveats });
+    if (made) {
+      spaces.tree.run('DELETE FROM tokens WHERE name = ? AND request = ?', name, request);
+      spaces.tree.run('INSERT INTO tokens VALUES (?,?,?,?,0)', made.id, name, made.token, request);
+    }
     const file = join(directory, name);
-    writeFileSync(file, kept?.token ?? made?.token ?? '', { mode: 0o600 });
+    writeFileSync(file, usable ?? made?.token ?? '', { mode: 0o600 });
     files[name] = file;
   }
   return files;
+}
+
+/** Not any more after the zone got another name. */
+function isUsable({ tokens }: Context, token: string): boolean {
+  try {
+    tokens.verify(token, { now: nowSeconds(), peerAddress: '127.0.0.1' });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function listen(server: Server, start: () => void): Promise<void> {

@@ -1,104 +1,93 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { BlockList, isIPv6 } from 'node:net';
-import { z } from 'zod';
+import { createHmac, randomBytes } from 'node:crypto';
 import { ApiError, badInput } from './http/api-error.ts';
+import { type Caveat, caveatText, holds, parseCaveat, type TokenUse } from './tokens/caveats.ts';
+import {
+  isGenuine,
+  type Macaroon,
+  makeMacaroon,
+  narrowed,
+  parseMacaroon,
+  serialiseMacaroon,
+} from './tokens/macaroon.ts';
 
-const caveatSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('time'), validUntil: z.int() }),
-  z.object({ type: z.literal('ip'), whitelist: z.array(z.string()) }),
-  z.object({ type: z.literal('asn'), whitelist: z.array(z.int()) }),
-  z.object({ type: z.literal('geo.country'), filter: z.string(), list: z.array(z.string()) }),
-  z.object({ type: z.literal('geo.region'), filter: z.string(), list: z.array(z.string()) }),
-  z.object({ type: z.literal('service'), whitelist: z.array(z.string()) }),
-  z.object({ type: z.literal('consumer'), whitelist: z.array(z.string()) }),
-  z.object({ type: z.literal('interface'), interface: z.enum(['rest', 'oneclient', 'graphsync']) }),
-  z.object({ type: z.literal('api'), whitelist: z.array(z.string()) }),
-  z.object({ type: z.literal('data.readonly') }),
-  z.object({ type: z.literal('data.path'), whitelist: z.array(z.base64()) }),
-  z.object({ type: z.literal('data.objectid'), whitelist: z.array(z.string()) }),
-]);
-export type Caveat = z.infer<typeof caveatSchema>;
-export const caveatsSchema = z.array(caveatSchema);
+export { type Caveat, caveatsSchema, isDataCaveat, type TokenUse } from './tokens/caveats.ts';
 
-const identitySchema = z.object({
-  id: z.string(),
-  onezoneDomain: z.string(),
-  persistence: z.enum(['named', 'temporary']),
-  type: z.record(z.string(), z.unknown()),
-  subject: z.object({ type: z.literal('user'), id: z.string() }),
-});
-export type TokenIdentity = z.infer<typeof identitySchema>;
 export type TokenKind = 'access' | 'identity' | 'invite';
+
+/** What `examine` tells of a token, without its caveats. */
+export interface TokenIdentity {
+  readonly id: string;
+  readonly onezoneDomain: string;
+  readonly persistence: 'named' | 'temporary';
+  readonly type: Readonly<Record<string, unknown>>;
+  readonly subject: { readonly type: 'user'; readonly id: string };
+}
 
 /** A token that was read, not yet verified. */
 export interface Token {
   readonly identity: TokenIdentity;
   readonly caveats: readonly Caveat[];
-  readonly identityText: string;
-  readonly caveatTexts: readonly string[];
-  readonly signature: string;
-}
-
-/** Where and by whom a token is used; what its caveats are checked against. */
-export interface TokenUse {
-  /** Seconds since 1970. */
-  readonly now: number;
-  readonly peerAddress: string;
-  /** `opw-<providerId>` or `ozw-onezone`; absent: the service is not verified (infer scope). */
-  readonly service?: string;
-  readonly interface?: 'rest';
-  readonly consumerToken?: string;
+  readonly kind: TokenKind;
+  /** Of a temporary token: which of its user's shared secrets it was made with. */
+  readonly generation: number;
+  readonly macaroon: Macaroon;
 }
 
 const MAXIMUM_TOKEN_BYTES = 1_048_576;
-const hmac = (key: Buffer | string, text: string) => createHmac('sha256', key).update(text).digest();
+const KINDS = { access: 'act', identity: 'idn', invite: 'ujs' } as const satisfies Record<TokenKind, string>;
 
-/** Signature chain of a macaroon: whoever holds a token can add a caveat, nobody can take one off. */
-function chain(start: Buffer, texts: readonly string[]): Buffer {
-  return texts.reduce((signature, text) => hmac(signature, text), start);
-}
-
-const serialise = (identityText: string, caveatTexts: readonly string[], signature: Buffer): string =>
-  Buffer.from(JSON.stringify([identityText, caveatTexts, signature.toString('hex')])).toString('base64url');
+const tokenError = (id: string, description: string, details?: Record<string, unknown>) =>
+  new ApiError(400, id, details, description);
 
 /** @throws ApiError `badToken` or `tokenTooLarge`, HTTP 400; the caller wraps it where 401 is due. */
 export function parseToken(text: string): Token {
   if (text.length > MAXIMUM_TOKEN_BYTES) throw badInput('tokenTooLarge', { limit: MAXIMUM_TOKEN_BYTES });
   try {
-    const [identityText, caveatTexts, signature] = z
-      .tuple([z.string(), z.array(z.string()), z.string().regex(/^[0-9a-f]{64}$/)])
-      .parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
+    const macaroon = parseMacaroon(text);
+    const found = /^2\/(nmd|tmp-(\d+))\/usr-([^/]+)\/([^/]+)\/([^/]+)$/.exec(macaroon.identifier);
+    const [, persistence = '', generation = '0', user = '', type = '', id = ''] = found ?? [];
+    const { kind, value } = typeOf(type);
     return {
-      identity: identitySchema.parse(JSON.parse(identityText)),
-      caveats: caveatTexts.map((caveat) => caveatSchema.parse(JSON.parse(caveat))),
-      identityText,
-      caveatTexts,
-      signature,
+      identity: {
+        id,
+        onezoneDomain: macaroon.location,
+        persistence: persistence === 'nmd' ? 'named' : 'temporary',
+        type: value,
+        subject: { type: 'user', id: user },
+      },
+      caveats: macaroon.caveats.map(parseCaveat),
+      kind,
+      generation: Number(generation),
+      macaroon,
     };
   } catch {
-    throw new ApiError(400, 'badToken', undefined, 'Provided token could not be understood by the server.');
+    throw tokenError('badToken', 'Provided token could not be understood by the server.');
   }
+}
+
+/** `act`, `idn`, `ujs:<space>:`. @throws Error for another one */
+function typeOf(text: string): { kind: TokenKind; value: Record<string, unknown> } {
+  const [code, spaceId] = text.split(':');
+  if (code === KINDS.access) return { kind: 'access', value: { accessToken: {} } };
+  if (code === KINDS.identity) return { kind: 'identity', value: { identityToken: {} } };
+  if (code !== KINDS.invite) throw new Error('unknown type');
+  const value = { inviteToken: { inviteType: 'userJoinSpace', spaceId, parameters: {} } };
+  return { kind: 'invite', value };
 }
 
 /** Narrower copy; needs no key. */
 export function confineToken(text: string, caveats: readonly Caveat[]): string {
-  const token = parseToken(text);
-  const added = caveats.map((caveat) => JSON.stringify(caveat));
-  const signature = chain(Buffer.from(token.signature, 'hex'), added);
-  return serialise(token.identityText, [...token.caveatTexts, ...added], signature);
+  return serialiseMacaroon(narrowed(parseToken(text).macaroon, caveats.map(caveatText)));
 }
 
 export interface MintRequest {
   readonly caveats?: readonly Caveat[];
   readonly kind?: TokenKind;
+  /** A temporary token needs a `time` caveat, and only all of a user's can be revoked together. */
   readonly persistence?: 'named' | 'temporary';
+  /** Default: the first user. */
+  readonly userId?: string | undefined;
 }
-
-const KINDS: Record<TokenKind, Record<string, unknown>> = {
-  access: { accessToken: {} },
-  identity: { identityToken: {} },
-  invite: { inviteToken: { inviteType: 'userJoinSpace' } },
-};
 
 /** Makes and verifies the tokens of one zone. */
 export class TokenAuthority {
@@ -106,114 +95,88 @@ export class TokenAuthority {
   readonly #domain: string;
   readonly #userId: string;
   readonly #isRevoked: (tokenId: string) => boolean;
+  readonly #generationOf: (userId: string) => number;
 
   constructor(args: {
     rootKey: Buffer;
     domain: string;
+    /** Whose the tokens are where nobody is named. */
     userId: string;
     isRevoked: (tokenId: string) => boolean;
+    /** Of the secret that a user's temporary tokens share; a new one ends all of them. */
+    generationOf: (userId: string) => number;
   }) {
     this.#rootKey = args.rootKey;
     this.#domain = args.domain;
     this.#userId = args.userId;
     this.#isRevoked = args.isRevoked;
+    this.#generationOf = args.generationOf;
   }
 
+  /** @throws Error for a temporary token that never ends */
   mint(request: MintRequest = {}): { token: string; id: string } {
-    const identity: TokenIdentity = {
-      id: randomBytes(16).toString('hex'),
-      onezoneDomain: this.#domain,
-      persistence: request.persistence ?? 'named',
-      type: KINDS[request.kind ?? 'access'],
-      subject: { type: 'user', id: this.#userId },
-    };
-    const identityText = JSON.stringify(identity);
-    const caveatTexts = (request.caveats ?? []).map((caveat) => JSON.stringify(caveat));
-    const signature = chain(hmac(this.#rootKey, identityText), caveatTexts);
-    return { token: serialise(identityText, caveatTexts, signature), id: identity.id };
+    const { caveats = [], kind = 'access', persistence = 'named', userId = this.#userId } = request;
+    if (persistence === 'temporary' && !caveats.some(({ type }) => type === 'time')) {
+      throw new Error('a temporary token needs a caveat of type "time"');
+    }
+    const id = randomBytes(16).toString('hex');
+    const lasting = persistence === 'named' ? 'nmd' : `tmp-${this.#generationOf(userId)}`;
+    const type = kind === 'invite' ? `${KINDS.invite}:any:` : KINDS[kind];
+    const identifier = `2/${lasting}/usr-${userId}/${type}/${id}`;
+    const macaroon = makeMacaroon(
+      this.#domain,
+      identifier,
+      this.#secretOf(identifier),
+      caveats.map(caveatText),
+    );
+    return { token: serialiseMacaroon(macaroon), id };
   }
 
   /** @throws ApiError with the token error itself (HTTP 400), as the zone's token calls answer it. */
   verify(text: string, use: TokenUse): Token {
     const token = parseToken(text);
-    const expected = chain(hmac(this.#rootKey, token.identityText), token.caveatTexts);
-    if (!timingSafeEqual(expected, Buffer.from(token.signature, 'hex'))) {
-      throw new ApiError(400, 'tokenInvalid', undefined, 'Provided token is not valid.');
+    if (token.identity.onezoneDomain !== this.#domain || !this.#isOwn(token)) {
+      throw tokenError('tokenInvalid', 'Provided token is not valid.');
     }
-    if (!('accessToken' in token.identity.type)) {
-      throw new ApiError(
-        400,
-        'notAnAccessToken',
-        { received: token.identity.type },
-        'Expected an access token, but received another kind.',
-      );
+    if (token.kind !== 'access') {
+      throw tokenError('notAnAccessToken', 'Expected an access token, but received another kind.', {
+        received: token.identity.type,
+      });
     }
-    if (this.#isRevoked(token.identity.id)) {
-      throw new ApiError(400, 'tokenRevoked', undefined, 'Provided token has been revoked.');
+    const { identity } = token;
+    const isTemporary = identity.persistence === 'temporary';
+    if (
+      isTemporary
+        ? token.generation !== this.#generationOf(identity.subject.id)
+        : this.#isRevoked(identity.id)
+    ) {
+      throw tokenError('tokenRevoked', 'Provided token has been revoked.');
     }
     for (const caveat of token.caveats) {
-      if (this.#holds(caveat, use)) continue;
-      throw new ApiError(
-        400,
-        'tokenCaveatUnverified',
-        { caveat },
-        `Provided token is not valid - below caveat could not be verified: ${caveat.type}.`,
-      );
+      if (holds(caveat, use, () => this.#consumerOf(use))) continue;
+      const description = `Provided token is not valid - below caveat could not be verified: ${caveat.type}.`;
+      throw tokenError('tokenCaveatUnverified', description, { caveat });
     }
     return token;
   }
 
-  #holds(caveat: Caveat, use: TokenUse): boolean {
-    switch (caveat.type) {
-      case 'time':
-        return use.now < caveat.validUntil;
-      case 'ip':
-        return isListed(use.peerAddress, caveat.whitelist);
-      case 'service':
-        return use.service === undefined || isServiceListed(use.service, caveat.whitelist);
-      case 'interface':
-        return use.interface === undefined || caveat.interface === use.interface;
-      case 'consumer':
-        return this.#isConsumerListed(caveat.whitelist, use);
-      case 'asn':
-      case 'geo.country':
-      case 'geo.region':
-        // They need the geo database of a zone, which the stand-in does not have.
-        return false;
-      case 'api':
-        return use.service === undefined;
-      case 'data.readonly':
-      case 'data.path':
-      case 'data.objectid':
-        // Checked at each file operation.
-        return true;
-    }
+  /** Of its own for each token (and each generation of temporary ones), so that knowing one says nothing of others. */
+  #secretOf(identifier: string): string {
+    return createHmac('sha256', this.#rootKey).update(identifier).digest('hex');
   }
 
-  #isConsumerListed(whitelist: readonly string[], use: TokenUse): boolean {
-    if (!use.consumerToken) return false;
-    const token = parseToken(use.consumerToken);
-    const expected = chain(hmac(this.#rootKey, token.identityText), token.caveatTexts);
-    const isGenuine = timingSafeEqual(expected, Buffer.from(token.signature, 'hex'));
-    return (
-      isGenuine &&
-      'identityToken' in token.identity.type &&
-      whitelist.includes(`usr-${token.identity.subject.id}`)
-    );
+  #isOwn({ macaroon }: Token): boolean {
+    return isGenuine(macaroon, this.#secretOf(macaroon.identifier));
   }
-}
 
-function isServiceListed(service: string, whitelist: readonly string[]): boolean {
-  const [kind] = service.split('-');
-  return whitelist.includes(service) || whitelist.includes(`${kind}-*`);
-}
-
-function isListed(address: string, masks: readonly string[]): boolean {
-  const plain = address.replace(/^::ffff:/, '');
-  const list = new BlockList();
-  for (const mask of masks) {
-    const [network = '', bits] = mask.split('/');
-    list.addSubnet(network, Number(bits ?? (isIPv6(network) ? 128 : 32)), isIPv6(network) ? 'ipv6' : 'ipv4');
+  /** null: no identity token of this zone was shown. */
+  #consumerOf({ consumerToken, now, peerAddress }: TokenUse): string | null {
+    if (!consumerToken) return null;
+    const token = parseToken(consumerToken);
+    const isGood =
+      token.kind === 'identity' &&
+      this.#isOwn(token) &&
+      token.caveats.every((caveat) => holds(caveat, { now, peerAddress }, () => null));
+    return isGood ? `usr-${token.identity.subject.id}` : null;
   }
-  return list.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
 }

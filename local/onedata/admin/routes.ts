@@ -18,6 +18,7 @@ const mintSchema = z.strictObject({
   caveats: caveatsSchema.default([]),
   kind: z.enum(['access', 'identity', 'invite']).default('access'),
   persistence: z.enum(['named', 'temporary']).default('named'),
+  userId: z.string().optional(),
 });
 
 class NotServed extends Error {}
@@ -41,6 +42,7 @@ export interface TreeEntry {
  * `GET /health`, `GET /credentials`, `GET|POST /spaces`, `GET /spaces/:id/tree[?sums=false]`,
  * `POST /spaces/:id/import` (tar), `POST /spaces/:id/imported` {"key"}, `GET /spaces/:id/export` (tar), `POST /spaces/:id/seed` {"directory"},
  * `PUT /spaces/:id/quota` {"quotaBytes"}, `DELETE /spaces/:id/content`, `POST /tokens`, `DELETE /tokens/:id`,
+ * `DELETE /temporary-tokens/:user`,
  * `GET|PUT /settings`, `GET|POST|DELETE /faults`.
  */
 export function makeAdminListener(standIn: StandIn): RequestListener {
@@ -88,6 +90,9 @@ async function answer(call: AdminCall): Promise<void> {
       return sendValue(response, describeSpaces(spaces));
     case 'POST /tokens':
       return sendValue(response, standIn.mint(await body(mintSchema)));
+    case 'DELETE /temporary-tokens/:id':
+      standIn.revokeTemporary(id);
+      return sendValue(response, {});
     case 'DELETE /tokens/:id':
       standIn.revoke(id);
       return sendValue(response, {});

@@ -40,6 +40,7 @@ CREATE INDEX IF NOT EXISTS entries_by_inode ON entries(inode);
 CREATE INDEX IF NOT EXISTS inodes_written ON inodes(writing) WHERE writing > 0;
 CREATE TABLE IF NOT EXISTS spaces(id TEXT PRIMARY KEY, name TEXT NOT NULL, quota INTEGER, supported INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS tokens(id TEXT PRIMARY KEY, name TEXT, token TEXT, request TEXT, revoked INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS generations(user TEXT PRIMARY KEY, generation INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS imports(space TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY(space, key));
 `;
 const SELECT = `SELECT e.uuid, e.space, e.parent, e.name, i.inode, i.type, i.mode, i.size, i.atime, i.mtime, i.ctime,
