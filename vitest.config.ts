@@ -13,6 +13,7 @@ export default defineConfig({
       project('engine', ['test/engine/**/*.test.ts'], 120_000),
       project('sidecar', ['sidecar/test/**/*.test.ts'], 60_000),
       project('local', ['local/**/test/**/*.test.ts'], 60_000),
+      project('bench', ['bench/test/**/*.test.ts'], 60_000),
       project('browser', ['test/browser/**/*.test.ts'], 120_000, ['test/browser/packages.ts']),
     ],
   },

@@ -1,0 +1,59 @@
+#!/usr/bin/env node
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command, Option } from 'commander';
+import { publish, readResults } from './lib/report.ts';
+import { type Scale, withCase } from './lib/results.ts';
+import { tellerTo } from './lib/teller.ts';
+import { CASES, runSync } from './sync/run.ts';
+
+const REPOSITORY = fileURLToPath(new URL('..', import.meta.url));
+const PLACES = {
+  resultsFile: join(REPOSITORY, 'bench/results.json'),
+  page: join(REPOSITORY, 'docs/benchmarks.md'),
+  plots: join(REPOSITORY, 'docs/images/bench'),
+  plotsLink: 'images/bench',
+} as const;
+
+const program = new Command('bench').description(
+  'Measures this project against what one would use without it.',
+);
+
+const sync = program
+  .command('sync')
+  .description(`the sync engine against rsync, rclone and curl: ${CASES.map(({ name }) => name).join(', ')}`)
+  .addOption(
+    new Option('--scale <scale>', 'small: a fiftieth').choices(['tiny', 'small', 'full']).default('small'),
+  )
+  .option('--only <names...>', 'these cases alone', [])
+  .option('--repeats <number>', 'timed runs of each competitor', '3')
+  .option('--directory <folder>', 'where the data is made and removed', tmpdir())
+  .option('--publish', 'write results, plots and docs/benchmarks.md')
+  .action(async () => {
+    const options = sync.opts<{
+      scale: Scale;
+      only: string[];
+      repeats: string;
+      directory: string;
+      publish?: boolean;
+    }>();
+    const { scale, only, directory } = options;
+    await runSync({
+      scale,
+      only,
+      directory,
+      repeats: Math.max(1, Number.parseInt(options.repeats, 10) || 3),
+      teller: tellerTo(process.stderr),
+      onResult: async (result) => {
+        if (options.publish) {
+          await publish(withCase(await readResults(PLACES.resultsFile), result), PLACES);
+        } else process.stdout.write(`${JSON.stringify(result)}\n`);
+      },
+    });
+  });
+
+program.parseAsync().catch((error: Error) => {
+  process.stderr.write(`bench: ${error.message}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,96 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { loadavg } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { Run } from '../lib/statistics.ts';
+
+export type SpaceSpec =
+  | { readonly kind: 'directory'; readonly directory: string }
+  | {
+      readonly kind: 'onedata';
+      readonly host: string;
+      readonly spaceId: string;
+      readonly tokenFile: string;
+      readonly authorityFile: string;
+    };
+
+export type EngineOrder =
+  | { readonly do: 'stage-in'; readonly root: string; readonly space: SpaceSpec }
+  /** `start`: with a restore, as at the start of an instance; else as after a restart of the container. */
+  | {
+      readonly do: 'open-project';
+      readonly root: string;
+      readonly space: SpaceSpec;
+      readonly start: boolean;
+    }
+  /** Notes volume and space as equal, as a save of all files would have done. */
+  | { readonly do: 'seed-project'; readonly root: string; readonly space: SpaceSpec }
+  /** `full`: looks at every file, whatever was told of changes. */
+  | { readonly do: 'save'; readonly full: boolean };
+
+export type EngineAnswer =
+  | {
+      readonly ok: true;
+      readonly result: unknown;
+      readonly seconds: number;
+      readonly cpuSeconds: number;
+      readonly requests: number;
+      readonly peakBytes: number;
+    }
+  | { readonly ok: false; readonly error: string };
+
+export interface Done extends Run {
+  readonly result: Record<string, unknown>;
+}
+
+/** One process of the engine. */
+export class Engine {
+  readonly #child: ChildProcess;
+  readonly #began = performance.now();
+  readonly #load = loadavg()[0] as number;
+
+  constructor() {
+    const profile = process.env.BENCH_CPU_PROFILE;
+    this.#child = fork(fileURLToPath(new URL('engine-process.ts', import.meta.url)), {
+      execArgv: [
+        '--disable-warning=ExperimentalWarning',
+        ...(profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]),
+      ],
+    });
+  }
+
+  /** @throws Error with what the engine said */
+  async order(order: EngineOrder): Promise<Done> {
+    const load = loadavg()[0] as number;
+    const answer = await new Promise<EngineAnswer>((resolve, reject) => {
+      const ended = (code: number | null, signal: string | null) =>
+        reject(new Error(`the engine ended with ${code ?? signal}`));
+      this.#child.once('exit', ended);
+      this.#child.once('message', (message) => {
+        this.#child.off('exit', ended);
+        resolve(message as EngineAnswer);
+      });
+      this.#child.send(order);
+    });
+    if (!answer.ok) throw new Error(`the engine failed: ${answer.error}`);
+    const { ok: _, result, ...numbers } = answer;
+    return { ...numbers, load, result: (result ?? {}) as Record<string, unknown> };
+  }
+
+  /** The only order of a process, timed with its start, as another program would be. */
+  async orderAll(order: EngineOrder): Promise<Done> {
+    const done = await this.order(order);
+    return { ...done, seconds: (performance.now() - this.#began) / 1000, load: this.#load };
+  }
+
+  async close(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.disconnect();
+    await ended;
+  }
+}
+
+/** Takes the result away, so that it can be stored among runs. */
+export function runOf({ seconds, peakBytes, requests, cpuSeconds, load }: Done): Run {
+  return { seconds, peakBytes, requests, cpuSeconds, load };
+}

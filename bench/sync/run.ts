@@ -1,0 +1,70 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ensurePackages } from '../../local/apt.ts';
+import { assertDiskRoom, machineOf } from '../lib/machine.ts';
+import { ensureRclone } from '../lib/rclone.ts';
+import { type CaseResult, isMet, type Scale } from '../lib/results.ts';
+import type { Teller } from '../lib/teller.ts';
+import { autosaveCase } from './autosave-case.ts';
+import type { Case } from './case.ts';
+import { farLargeCase, farSmallCase, stageInLargeCase } from './large-cases.ts';
+import { saveSmallCase, stageInSmallCase } from './transfer-cases.ts';
+
+export const CASES: readonly Case[] = [
+  stageInSmallCase,
+  saveSmallCase,
+  stageInLargeCase,
+  farSmallCase,
+  farLargeCase,
+  autosaveCase,
+];
+
+export interface RunOptions {
+  readonly scale: Scale;
+  /** Names of cases; empty: all. */
+  readonly only: readonly string[];
+  readonly repeats: number;
+  /** Data is made in a new folder below it, which is removed. */
+  readonly directory: string;
+  readonly teller: Teller;
+  /** Called after each case. */
+  onResult(result: CaseResult): Promise<void>;
+}
+
+/** @throws Error for an unknown case, for a disk that is too small, and where anybody's work was wrong */
+export async function runSync(options: RunOptions): Promise<void> {
+  const { scale, only, repeats, teller } = options;
+  const known = CASES.map(({ name }) => name);
+  const unknown = only.filter((name) => !known.includes(name));
+  if (unknown.length > 0)
+    throw new Error(`there is no case "${unknown.join('", "')}"; there are: ${known.join(', ')}`);
+  const cases = CASES.filter(({ name }) => only.length === 0 || only.includes(name));
+  await mkdir(options.directory, { recursive: true });
+  for (const each of cases) assertDiskRoom(options.directory, each.diskBytes(scale), each.title);
+  await ensurePackages(['rsync', 'curl'], teller.step);
+  for (const each of cases) {
+    teller.result(`${each.title} (${each.name})`);
+    const directory = await mkdtemp(join(options.directory, 'scipion-bench-'));
+    try {
+      const bench = { scale, directory, teller, repeats, rclone: () => ensureRclone(teller) };
+      const measured = await each.run(bench);
+      const result: CaseResult = {
+        name: each.name,
+        title: each.title,
+        scale,
+        measuredAt: `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+        machine: machineOf(options.directory),
+        ...measured,
+      };
+      for (const target of result.targets) {
+        const { text, measured: found, limit, sense, unit } = target;
+        teller.result(
+          `  ${isMet(target) ? 'met   ' : 'MISSED'} ${text}: ${Number(found.toPrecision(3))} ${unit} (${sense} ${limit})`,
+        );
+      }
+      await options.onResult(result);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  }
+}
