@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { CallOptions, ListOptions } from '../sync/space.ts';
 import { SpaceError } from '../sync/space-error.ts';
 import { type HttpAnswer, type HttpRequest, isSuccess, type OnedataHttp } from './http-client.ts';
 
@@ -80,6 +81,8 @@ export type ProviderConfiguration = z.output<typeof configurationSchema>;
 
 const createdSchema = z.object({ fileId: z.string() });
 
+const callOptions = ({ signal }: CallContext): CallOptions => (signal === undefined ? {} : { signal });
+
 /** Each component by itself; slashes stay. */
 export const encodePath = (path: string) => path.split('/').map(encodeURIComponent).join('/');
 
@@ -136,10 +139,10 @@ export class ProviderClient {
   /** Children page by page. ⚠ Asked of a file it answers with that file alone. */
   async *children(
     id: string,
-    context: CallContext & { readonly limit?: number } = {},
+    context: CallContext & { readonly limit?: number; readonly repeat?: ListOptions['repeat'] } = {},
   ): AsyncGenerator<readonly FileAttributes[]> {
-    const { limit = PAGE_SIZE, ...call } = context;
-    const isNew = await this.#hasNewAttributes(call);
+    const { limit = PAGE_SIZE, repeat = (request) => request(callOptions(context)), path } = context;
+    const isNew = await repeat((inner) => this.#hasNewAttributes(inner));
     const names = isNew
       ? NEW_NAMES.map((name) => ['attributes', name] as const)
       : OLD_NAMES.map((name) => ['attribute', name] as const);
@@ -150,7 +153,9 @@ export class ProviderClient {
         ...names,
       ]);
       const url = `${OP}/data/${encodeURIComponent(id)}/children${query}`;
-      const page = await this.http.json({ method: 'GET', url, ...call }, pageSchema);
+      const page = await repeat((inner) =>
+        this.http.json({ method: 'GET', url, path, signal: inner.signal }, pageSchema),
+      );
       yield page.children;
       // ⚠ A page may hold fewer than asked and not be the last.
       const next = page.nextPageToken ?? undefined;
@@ -242,7 +247,7 @@ export class ProviderClient {
   /** CDMI is the only way to rename. The trailing slash tells directories from files. */
   async move(
     spaceName: string,
-    from: string,
+    from: { readonly path: string; readonly id?: string | undefined },
     to: string,
     isDirectory: boolean,
     context: CallContext = {},
@@ -255,7 +260,10 @@ export class ProviderClient {
         'x-cdmi-specification-version': '1.1.1',
         'content-type': isDirectory ? 'application/cdmi-container' : 'application/cdmi-object',
       },
-      body: JSON.stringify({ move: `${space}/${from}` }),
+      // By id it is this very file, whatever its path is by now.
+      body: JSON.stringify({
+        move: from.id === undefined ? `${space}/${from.path}` : `/cdmi_objectid/${from.id}`,
+      }),
       ...context,
     });
   }

@@ -45,7 +45,8 @@ export function withRetry(space: Space | ReadOnlySpace, given: Partial<RetryPoli
     check: (options) => call('check', options, (o) => space.check(o)),
     stat: (entry, options) => call('stat', options, (o) => space.stat(entry, o)),
     readSymlink: (link, options) => call('readSymlink', options, (o) => space.readSymlink(link, o)),
-    list: (directory, options) => space.list(directory, options),
+    list: (directory, options) =>
+      space.list(directory, { ...options, repeat: (request) => call('list', options, request) }),
     read: (file, options) => readOn(space, policy, file, options ?? {}),
     write: (path, content, options) =>
       attempt(policy, 'write', options, (inner) => writeWatched(writable, policy, path, content, inner)),

@@ -58,6 +58,14 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface ListOptions extends CallOptions {
+  /**
+   * Runs each request of the listing. Whoever repeats failed calls gives one that repeats the page that failed, so that
+   * the listing goes on where it stood; absent: each request runs once.
+   */
+  readonly repeat?: <T>(request: (options: CallOptions) => Promise<T>) => Promise<T>;
+}
+
 export interface ReadOptions extends CallOptions {
   /** First byte, default 0. */
   readonly offset?: number;
@@ -91,7 +99,7 @@ export interface ReadOnlySpace {
    * proves nothing, `stat` does. Ending without an error means that the listing came to its end.
    * @throws not-found, not-a-directory; listing-incomplete where the rest is cut off or not visible.
    */
-  list(directory: Locator, options?: CallOptions): AsyncIterable<SpaceEntry>;
+  list(directory: Locator, options?: ListOptions): AsyncIterable<SpaceEntry>;
 
   /**
    * One entry, links not followed; null where nothing has this path or id. Null is an answer of the space itself:

@@ -1,5 +1,8 @@
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Entry } from '../../../local/onedata/store/file-tree.ts';
+import { rootUuid } from '../../../local/onedata/store/file-tree.ts';
+import { withRetry } from '../../src/sync/retry.ts';
 import { contentOf, isSpaceError, readAll, type Space } from '../../src/sync/space.ts';
 import { type GivenStandIn, givenStandIn } from './given-stand-in.ts';
 
@@ -312,4 +315,40 @@ test('a space whose name cannot be addressed is refused with the reason', async 
     message: expect.stringContaining('Rename'),
   });
   await at.close();
+});
+
+describe('a page of a listing that fails', () => {
+  const names = Array.from({ length: 2100 }, (_, index) => `file-${String(index).padStart(4, '0')}`);
+  const fill = () => {
+    const { tree } = given.standIn.context.spaces;
+    tree.atomically(() => {
+      const root = tree.byUuid(rootUuid(spaceId)) as Entry;
+      for (const name of names) tree.create(root, name, { type: 'REG', mode: 0o664 });
+    });
+  };
+  const unavailable = { kind: 'error', status: 503, id: 'serviceUnavailable' } as const;
+
+  test('is asked again by itself, and the others are not', async () => {
+    fill();
+    faults().add({ path: 'children.*token=', skip: 1, times: 2, action: unavailable });
+    // The first page must never be asked a second time.
+    faults().add({ path: 'children\\?limit=1000&attributes', skip: 1, action: { kind: 'cut' } });
+    const retries: string[] = [];
+    const patient = withRetry(space, {
+      firstWaitMs: 1,
+      maxWaitMs: 2,
+      onRetry: (error, operation) => retries.push(`${operation} ${error.code}`),
+    });
+    const listed = await all(patient.list({ path: '' }));
+    expect(listed.map(({ name }) => name)).toEqual(names);
+    expect(retries).toEqual(['list unavailable', 'list unavailable']);
+  });
+
+  test('fails the listing where nobody repeats, and after the last attempt', async () => {
+    fill();
+    faults().add({ path: 'children.*token=', action: unavailable });
+    expect(await codeOf(all(space.list({ path: '' })))).toBe('unavailable');
+    const patient = withRetry(space, { retries: 2, firstWaitMs: 1, maxWaitMs: 2 });
+    expect(await codeOf(all(patient.list({ path: '' })))).toBe('unavailable');
+  });
 });
