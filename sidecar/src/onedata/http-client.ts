@@ -1,9 +1,7 @@
-import { lookup } from 'node:dns';
-import type { LookupFunction } from 'node:net';
-import { rootCertificates } from 'node:tls';
-import { type Dispatcher, Pool } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { z } from 'zod';
 import { SpaceError } from '../sync/space-error.ts';
+import { makeDispatcher, type ProxySettings } from './dispatcher.ts';
 import { classify, connectionError, type ErrorContext } from './errors.ts';
 import { originOf } from './host.ts';
 
@@ -17,6 +15,8 @@ export interface HttpOptions {
   readonly concurrency: number;
   /** Longest time without a byte, in milliseconds. */
   readonly stallTimeoutMs: number;
+  /** Default: what HTTPS_PROXY and NO_PROXY say. */
+  readonly proxy?: ProxySettings | undefined;
 }
 
 export interface HttpRequest {
@@ -38,22 +38,12 @@ export interface HttpAnswer {
   readonly body: Dispatcher.ResponseData['body'];
 }
 
-const CONNECT_TIMEOUT_MS = 15_000;
 const MAXIMUM_ERROR_BYTES = 65_536;
-
-/** RFC 6761 section 6.3: names under `localhost` are this machine, which the resolver of the C library does not know. */
-const lookupWithLocalhost: LookupFunction = (hostname, options, callback) => {
-  const isLocal = hostname === 'localhost' || hostname.endsWith('.localhost');
-  if (!isLocal)
-    lookup(hostname, options, (error, address, family) => callback(error, address as string, family));
-  else if (options.all) callback(null, [{ address: '127.0.0.1', family: 4 }]);
-  else callback(null, '127.0.0.1', 4);
-};
 
 /** One host with one token. Knows connections, headers and errors, not what the calls mean. Never repeats a request. */
 export class OnedataHttp {
   readonly #options: HttpOptions;
-  #pool: Pool | undefined;
+  #dispatcher: Dispatcher | undefined;
 
   constructor(options: HttpOptions) {
     this.#options = options;
@@ -68,7 +58,9 @@ export class OnedataHttp {
         ...(request.isPublic ? {} : { 'x-auth-token': await this.#token() }),
         ...request.headers,
       };
-      const answer = await this.#open().request({
+      const origin = originOf(this.#options.host);
+      const answer = await this.#open(origin).request({
+        origin,
         method: request.method,
         path: request.url,
         headers,
@@ -133,29 +125,25 @@ export class OnedataHttp {
   }
 
   async close(): Promise<void> {
-    const pool = this.#pool;
-    this.#pool = undefined;
-    await pool?.destroy();
+    const dispatcher = this.#dispatcher;
+    this.#dispatcher = undefined;
+    await dispatcher?.destroy();
   }
 
   #context({ path }: HttpRequest): ErrorContext {
     return { host: this.#options.host, spaceId: this.#options.spaceId, path };
   }
 
-  #open(): Pool {
-    const { host, certificateAuthorities, concurrency, stallTimeoutMs } = this.#options;
-    this.#pool ??= new Pool(originOf(host), {
+  #open(origin: string): Dispatcher {
+    const { certificateAuthorities, concurrency, stallTimeoutMs, proxy } = this.#options;
+    this.#dispatcher ??= makeDispatcher({
+      origin,
+      certificateAuthorities,
       connections: concurrency,
-      pipelining: 1,
-      bodyTimeout: stallTimeoutMs,
-      headersTimeout: stallTimeoutMs,
-      connect: {
-        timeout: Math.min(CONNECT_TIMEOUT_MS, stallTimeoutMs),
-        lookup: lookupWithLocalhost,
-        ...(certificateAuthorities ? { ca: [...rootCertificates, certificateAuthorities] } : {}),
-      },
+      stallTimeoutMs,
+      proxy,
     });
-    return this.#pool;
+    return this.#dispatcher;
   }
 
   /** @throws SpaceError `token-invalid` when there is none to send */

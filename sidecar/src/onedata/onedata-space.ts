@@ -12,6 +12,7 @@ import {
   SpaceError,
 } from '../sync/space.ts';
 import { isSpaceError } from '../sync/space-error.ts';
+import type { ProxySettings } from './dispatcher.ts';
 import { download } from './download.ts';
 import { OnedataHttp } from './http-client.ts';
 import { type FileAttributes, ProviderClient, type SpaceDetails } from './provider-client.ts';
@@ -41,6 +42,8 @@ export interface OnedataSpaceOptions {
   readonly concurrency?: number;
   /** Longest time without a byte, in milliseconds. @default 120000: data may come from another provider first */
   readonly stallTimeoutMs?: number;
+  /** Default: what HTTPS_PROXY and NO_PROXY say. */
+  readonly proxy?: ProxySettings;
 }
 
 const DEFAULT_STALL_TIMEOUT_MS = 120_000;
@@ -70,6 +73,7 @@ class OnedataSpace implements Space {
       certificateAuthorities: options.certificateAuthorities,
       concurrency,
       stallTimeoutMs: options.stallTimeoutMs ?? DEFAULT_STALL_TIMEOUT_MS,
+      proxy: options.proxy,
     });
     this.#provider = new ProviderClient(this.#http, options.spaceId);
   }

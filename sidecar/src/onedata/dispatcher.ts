@@ -1,0 +1,60 @@
+import { lookup } from 'node:dns';
+import type { LookupFunction } from 'node:net';
+import { rootCertificates } from 'node:tls';
+import { type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
+
+export interface DispatcherOptions {
+  /** `https://host[:port]`. */
+  readonly origin: string;
+  /** PEM bundle, trusted besides the well-known authorities. */
+  readonly certificateAuthorities?: string | undefined;
+  readonly connections: number;
+  /** Longest time without a byte, in milliseconds. */
+  readonly stallTimeoutMs: number;
+  /** Default: what HTTPS_PROXY and NO_PROXY say. */
+  readonly proxy?: ProxySettings | undefined;
+}
+
+export interface ProxySettings {
+  /** Absent or empty: none. */
+  readonly httpsProxy?: string | undefined;
+  /** Names that are reached directly, as in NO_PROXY. */
+  readonly noProxy?: string | undefined;
+}
+
+const CONNECT_TIMEOUT_MS = 15_000;
+
+/** RFC 6761 section 6.3: names under `localhost` are this machine, which the resolver of the C library does not know. */
+const lookupWithLocalhost: LookupFunction = (hostname, options, callback) => {
+  const isLocal = hostname === 'localhost' || hostname.endsWith('.localhost');
+  if (!isLocal)
+    lookup(hostname, options, (error, address, family) => callback(error, address as string, family));
+  else if (options.all) callback(null, [{ address: '127.0.0.1', family: 4 }]);
+  else callback(null, '127.0.0.1', 4);
+};
+
+const proxyOfEnvironment = (): ProxySettings => ({
+  httpsProxy: process.env.https_proxy ?? process.env.HTTPS_PROXY,
+  noProxy: process.env.no_proxy ?? process.env.NO_PROXY,
+});
+
+/** Connections to one host, through a proxy where one is set. TLS goes to the host itself in either case. */
+export function makeDispatcher(options: DispatcherOptions): Dispatcher {
+  const { certificateAuthorities, stallTimeoutMs } = options;
+  const tls = {
+    timeout: Math.min(CONNECT_TIMEOUT_MS, stallTimeoutMs),
+    ...(certificateAuthorities ? { ca: [...rootCertificates, certificateAuthorities] } : {}),
+  };
+  const common = {
+    connections: options.connections,
+    pipelining: 1,
+    bodyTimeout: stallTimeoutMs,
+    headersTimeout: stallTimeoutMs,
+    connect: { ...tls, lookup: lookupWithLocalhost },
+  };
+  const { httpsProxy, noProxy } = options.proxy ?? proxyOfEnvironment();
+  if (!httpsProxy) return new Pool(options.origin, common);
+  // `requestTls` is not in the types of this class, which hands it on to the one that has it.
+  const viaProxy = { ...common, httpsProxy, noProxy: noProxy ?? '', requestTls: tls };
+  return new EnvHttpProxyAgent(viaProxy);
+}
