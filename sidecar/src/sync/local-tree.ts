@@ -122,8 +122,7 @@ export class LocalTree {
   }
 
   async setTimes(path: string, mtimeNs: bigint): Promise<void> {
-    // Seconds as a double hold about 0.2 µs: a date string would only hold milliseconds.
-    const seconds = Number(mtimeNs / 1_000n) / 1e6;
+    const seconds = utimesSeconds(mtimeNs);
     await fs.lutimes(this.at(path), seconds, seconds);
   }
 
@@ -140,6 +139,17 @@ export class LocalTree {
       if (found?.kind !== 'directory') throw new Error(`${each} is no directory of the volume`);
     }
   }
+}
+
+/**
+ * Pure. A time as `utimes` takes it, right to the microsecond. Seconds as a double hold about 0.2 µs, and the digits
+ * behind are cut off, so that one that lies a little below its microsecond would become the one before.
+ */
+export function utimesSeconds(mtimeNs: bigint): number {
+  const microseconds = mtimeNs / 1_000n;
+  const seconds = Number(microseconds) / 1e6;
+  const kept = Math.trunc((seconds - Math.trunc(seconds)) * 1e6);
+  return kept < Number(microseconds % 1_000_000n) ? seconds + seconds * Number.EPSILON : seconds;
 }
 
 export function toEntry(path: string, found: BigIntStats, target: () => string | null): LocalEntry | null {

@@ -5,7 +5,7 @@ import { systemClock } from './clock.ts';
 import * as commands from './commands.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { onedataSpaces } from './open-space.ts';
-import { startService } from './service.ts';
+import { type ServiceOptions, startService } from './service.ts';
 import { CONTAINER_PATHS, type SyncPaths } from './sync-paths.ts';
 import { prepareVolume } from './volume.ts';
 
@@ -15,7 +15,7 @@ const log = pino({
   formatters: { level: (level) => ({ level }) },
 });
 
-async function run(paths: SyncPaths): Promise<number> {
+async function run(paths: SyncPaths, probes: ServiceOptions['probes']): Promise<number> {
   const config = await readConfig(paths.config);
   const { runner, done } = await startService({
     config,
@@ -25,6 +25,7 @@ async function run(paths: SyncPaths): Promise<number> {
     }),
     clock: systemClock,
     log,
+    ...(probes === undefined ? {} : { probes }),
   });
   // A kubelet that restarts sends it twice; it never means "quit now".
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -43,7 +44,12 @@ async function prepare(paths: SyncPaths): Promise<number> {
   return EXIT_CODES.done;
 }
 
-export function program(paths: SyncPaths, finish: (code: number) => void): Command {
+/** @param probes where probes are answered, if not at the port of the container; null: nowhere */
+export function program(
+  paths: SyncPaths,
+  finish: (code: number) => void,
+  probes?: ServiceOptions['probes'],
+): Command {
   const context: commands.CommandContext = {
     socket: paths.syncSocket,
     out: (line) => void process.stdout.write(`${line}\n`),
@@ -57,7 +63,7 @@ export function program(paths: SyncPaths, finish: (code: number) => void): Comma
   root
     .command('run')
     .description('the container: copy, open the desktop, save')
-    .action(act(() => run(paths)));
+    .action(act(() => run(paths, probes)));
   root
     .command('prepare')
     .description('make the folders of both volumes')

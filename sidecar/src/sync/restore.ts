@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { RemoteLook } from './compare.ts';
 import type { VolumeContext } from './context.ts';
 import { fetchFile } from './file-copy.ts';
+import { utimesSeconds } from './local-tree.ts';
 import { type BaseEntry, type LocalEntry, type ManifestEntry, manifestMatches, VIRTUAL_ID } from './model.ts';
 import { decodeItem, type PlanItem } from './plan.ts';
 import { forEachLimit } from './pool.ts';
@@ -222,7 +223,7 @@ class Restorer {
     await fs.chmod(file, manifest?.mode ?? 0o664);
     const mtimeNs = manifest?.mtimeNs ?? secondsToNs(remote.mtimeSeconds);
     if (mtimeNs !== null) {
-      const seconds = Number(mtimeNs / 1_000n) / 1e6;
+      const seconds = utimesSeconds(mtimeNs);
       await fs.utimes(file, seconds, seconds);
     }
     await this.#makeWay(item);
