@@ -139,9 +139,9 @@ export class Steps {
   }
 
   /**
-   * Deletes, each resource as soon as nothing that depends on it is left. A failure stops what it depends on; what is
-   * independent of it and already runs is finished. Failures are in `failures`. What makes room for a replacement is shown
-   * as part of it.
+   * Deletes, each resource as soon as nothing that depends on it is left. Those with a `beforeDelete` hook and no
+   * dependents go before all others without one, so that a hook that refuses leaves everything. After a failure nothing
+   * new starts; failures are in `failures`. What makes room for a replacement is shown as part of it.
    */
   async deleteAll(
     resources: readonly ResourceState[],
@@ -150,17 +150,25 @@ export class Steps {
     this.#refuseProtected(resources);
     if (this.failures.length > 0) return;
     const dependents = dependentsWithin(resources);
+    const hooksOf = (resource: ResourceState) =>
+      (!resource.replaced && options.currentHooks?.get(resource.urn)) || resource.options.hooks;
+    const mayRefuse = (resource: ResourceState) => (hooksOf(resource).beforeDelete ?? []).length > 0;
+    const first = resources.filter(
+      (resource) => mayRefuse(resource) && dependents.get(resource)?.length === 0,
+    );
     const limiter = new Limiter(this.#settings.parallel);
     const deletions = new Map<ResourceState, Promise<boolean>>();
     const deleted = (resource: ResourceState): Promise<boolean> => {
       const known = deletions.get(resource);
       if (known) return known;
       const deletion = (async () => {
-        const gone = await Promise.all((dependents.get(resource) ?? []).map(deleted));
-        if (gone.includes(false) || this.#settings.signal?.aborted) return false;
-        const hooks =
-          (!resource.replaced && options.currentHooks?.get(resource.urn)) || resource.options.hooks;
-        return limiter.run(() => this.#deleteOne(resource, hooks, options.makesRoom ?? false));
+        const before = new Set([...(dependents.get(resource) ?? []), ...(mayRefuse(resource) ? [] : first)]);
+        const gone = await Promise.all([...before].map(deleted));
+        if (gone.includes(false)) return false;
+        return limiter.run(async () => {
+          if (this.failures.length > 0 || this.#settings.signal?.aborted) return false;
+          return this.#deleteOne(resource, hooksOf(resource), options.makesRoom ?? false);
+        });
       })();
       deletions.set(resource, deletion);
       return deletion;

@@ -78,7 +78,8 @@ if (kind !== undefined) {
   const key = `${object.kind}/${object.metadata.namespace ?? flags.namespace ?? ''}/${object.metadata.name}`;
   if (command === 'get') {
     const found = await locked((cluster) => cluster[key]);
-    if (found) process.stdout.write(JSON.stringify(found));
+    // kubectl 1.34 answers a list to `get -f`, with `--ignore-not-found` perhaps an empty one.
+    process.stdout.write(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: found ? [found] : [] }));
   } else if (command === 'apply') {
     const refusal = faults.apply?.[label];
     if (refusal) fail(refusal);

@@ -149,19 +149,38 @@ export class KubernetesProvider implements Provider {
       ['get', '-f', '-', '-o', 'json', '--ignore-not-found', '--show-managed-fields'],
       identity(inputs),
     );
-    if (result.code === 0) return result.stdout.trim() === '' ? undefined : JSON.parse(result.stdout);
+    if (result.code === 0) return onlyItem(result.stdout);
     // Its kind or its namespace does not exist yet; the apply says so where that is a mistake.
     if (isNotFound(result.stderr)) return undefined;
     throw new EngineError(`${describe(inputs)} could not be looked up: ${oneLine(result.stderr)}`);
   }
 
+  /**
+   * With a mark of the stack. An object without any field beside its name would else have no owner of fields, and
+   * an interrupted creation of it could not be told from someone else's.
+   */
+  #owned(object: LiveObject): LiveObject {
+    const metadata = (object.metadata ?? {}) as LiveObject;
+    const annotations = {
+      ...(metadata.annotations as LiveObject | undefined),
+      [OWNER]: this.#settings.fieldManager,
+    };
+    return { ...object, metadata: { ...metadata, annotations } };
+  }
+
   async #apply(inputs: Properties): Promise<LiveObject> {
     const force = annotation(inputs, 'pulumi.com/patchForce') === 'true' ? ['--force-conflicts'] : [];
     const args = ['apply', '--server-side', `--field-manager=${this.#settings.fieldManager}`, ...force];
-    const object = reveal(inputs) as LiveObject;
+    const object = this.#owned(reveal(inputs) as LiveObject);
     for (let attempt = 1; ; attempt++) {
       const result = await this.#run([...args, '-f', '-', '-o', 'json'], object);
       if (result.code === 0) return JSON.parse(result.stdout);
+      if (/conflict/i.test(result.stderr)) {
+        const fields = [...result.stderr.matchAll(/conflicts? with .*|^- .*/gm)].map(([line]) => line.trim());
+        throw new EngineError(
+          `${describe(inputs)} could not be applied: others have changed it (${fields.join(' ')}). Take their change back, or let this one win by the annotation pulumi.com/patchForce: "true".`,
+        );
+      }
       if (!isNotFound(result.stderr) || attempt >= NOT_FOUND_RETRIES) {
         throw new EngineError(
           `${describe(inputs)} could not be applied: ${withoutSecrets(inputs, oneLine(result.stderr))}`,
@@ -231,6 +250,7 @@ export class KubernetesProvider implements Provider {
 
 /** Kinds on whose deletion `skipAwait` skips the wait as well, in pulumi-kubernetes. */
 const SKIPS_DELETE_WAIT = new Set(['Namespace', 'Pod', 'Deployment', 'StatefulSet', 'Job', 'DaemonSet']);
+const OWNER = 'embedded-engine/owner';
 const DRAWN_NAME = 'pulumi.com/autonamed';
 
 function withDrawnName(object: Properties): Properties {
@@ -255,6 +275,13 @@ function skipsAwait(object: Properties): boolean {
 function annotatedTimeout(object: Properties): number | undefined {
   const seconds = Number(annotation(object, 'pulumi.com/timeoutSeconds') ?? Number.NaN);
   return Number.isFinite(seconds) ? seconds : undefined;
+}
+
+/** What `kubectl get -f` prints for one object: the object, a list of it, an empty list, or nothing. */
+function onlyItem(output: string): LiveObject | undefined {
+  if (output.trim() === '') return undefined;
+  const object = JSON.parse(output) as LiveObject;
+  return object.kind === 'List' ? (object.items as LiveObject[])[0] : object;
 }
 
 /** What kubectl needs to find the object. */
