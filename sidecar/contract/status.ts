@@ -53,6 +53,17 @@ const problemSchema = z.object({
 });
 export type Problem = z.infer<typeof problemSchema>;
 
+const sideSchema = z.enum(['source', 'project']);
+
+/** What works but is better changed. Nothing waits for it. */
+const warningSchema = z.object({
+  code: z.enum(['token-advice', 'token-expires-soon']),
+  space: sideSchema,
+  /** One or two sentences a scientist understands: what was found, what to do. */
+  message: z.string(),
+});
+export type Warning = z.infer<typeof warningSchema>;
+
 /** Progress of one copy. Totals are null until the listing is complete, as are rate and time left. */
 const transferSchema = z.object({
   state: z.enum(['pending', 'listing', 'copying', 'done', 'waiting']),
@@ -83,6 +94,10 @@ export const syncStatusSchema = z.object({
     lastError: z.string().nullable(),
   }),
   problems: z.array(problemSchema),
+  /** Absent: nothing was looked at yet. */
+  warnings: z.array(warningSchema).optional(),
+  /** ISO 8601, UTC, for each space whose token was checked; null: it never ends, or the zone could not be asked. */
+  tokenExpiresAt: z.partialRecord(sideSchema, z.iso.datetime().nullable()).optional(),
 });
 export type SyncStatus = z.infer<typeof syncStatusSchema>;
 

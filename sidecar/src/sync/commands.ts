@@ -150,7 +150,11 @@ function describe(status: SyncStatus): string[] {
     `project    ${transferText(status.project)}`,
     `last save  ${save.lastSavedAt === null ? 'never' : `${save.lastSavedAt}, save ${save.generation}`}`,
     ...(save.nextSaveAt === null ? [] : [`next save  ${save.nextSaveAt}`]),
+    ...Object.entries(status.tokenExpiresAt ?? {}).map(
+      ([space, at]) => `${space} token ends ${at ?? 'never, as far as known'}`,
+    ),
     ...status.problems.map((problem) => `problem    ${problem.message}`),
+    ...(status.warnings ?? []).map((warning) => `warning    ${warning.message}`),
   ];
 }
 

@@ -1,8 +1,14 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type Phase, phaseSchema } from '../../contract/status.ts';
+import type { Clock } from './clock.ts';
 import type { SaveResult } from './save.ts';
 import { SpaceError } from './space.ts';
 import type { StatusBoard } from './status-board.ts';
+
+/** What undici, the only client of this process, tells of its requests. @see undici docs/docs/api/DiagnosticsChannel.md */
+const ANSWERED = 'undici:request:headers';
+const FAILED = 'undici:request:error';
 
 type Operation = 'stage-in' | 'restore' | 'save';
 
@@ -10,6 +16,25 @@ type Operation = 'stage-in' | 'restore' | 'save';
 export interface MetricsSink {
   ran(operation: Operation, result: 'success' | 'error', seconds: number, error?: unknown): void;
   saved(result: SaveResult): void;
+  /** Turns of the autosave that passed while one save took so long. */
+  missed(count: number): void;
+}
+
+/** Does the work and reports how it went. */
+export async function timed<T>(
+  { clock, metrics }: { readonly clock: Clock; readonly metrics?: MetricsSink },
+  operation: Operation,
+  work: () => Promise<T>,
+): Promise<T> {
+  const began = clock.now();
+  try {
+    const result = await work();
+    metrics?.ran(operation, 'success', (clock.now() - began) / 1000);
+    return result;
+  } catch (error) {
+    metrics?.ran(operation, 'error', (clock.now() - began) / 1000, error);
+    throw error;
+  }
 }
 
 /** Numbers for Prometheus. No label holds a name of a file, a space or a user. */
@@ -34,12 +59,40 @@ export class SyncMetrics implements MetricsSink {
   ]);
   readonly #outOfSync = this.#gauge('scipion_sync_out_of_sync', '1: some changes are in no save', []);
 
-  constructor(board: StatusBoard) {
+  readonly #missed = this.#counter(
+    'scipion_sync_missed_intervals_total',
+    'Autosaves that were left out because the one before took longer than the interval',
+    [],
+  );
+  readonly #requests = this.#counter(
+    'scipion_onedata_requests_total',
+    'Requests to Onedata by HTTP status; "none": no answer came',
+    ['code'],
+  );
+
+  /** Call `close` when done. */
+  constructor(board: StatusBoard, holdsLease: () => boolean) {
     collectDefaultMetrics({ register: this.registry });
+    subscribe(ANSWERED, this.#onAnswer);
+    subscribe(FAILED, this.#onFailure);
     const phases = this.#gauge('scipion_sync_phase', '1 for the current phase', ['phase']);
     const bytes = this.#gauge('scipion_sync_bytes_total', 'Bytes moved since the start of the container', []);
     const held = this.#gauge('scipion_sync_problems', 'Problems that somebody outside has to solve', []);
+    const lease = this.#gauge('scipion_lease_held', '1: this instance may write the project space', []);
+    const pending = this.#pendingGauges();
+    const expiry = this.#gauge(
+      'scipion_onedata_token_expiry_timestamp_seconds',
+      'When the token of a space ends; absent where it does not or that is not known',
+      ['space'],
+    );
     const collect = (): void => {
+      const { tokenExpiresAt = {}, project } = board.status();
+      lease.set(holdsLease() ? 1 : 0);
+      pending.files.set(project.filesTotal === null ? 0 : project.filesTotal - project.filesDone);
+      pending.bytes.set(project.bytesTotal === null ? 0 : project.bytesTotal - project.bytesDone);
+      expiry.reset();
+      for (const [space, at] of Object.entries(tokenExpiresAt))
+        if (at) expiry.set({ space }, Date.parse(at) / 1000);
       for (const phase of phaseSchema.options)
         phases.set({ phase }, phase === (board.phase satisfies Phase) ? 1 : 0);
       bytes.set((board.progress.source?.totalBytes ?? 0) + (board.progress.project?.totalBytes ?? 0));
@@ -65,6 +118,36 @@ export class SyncMetrics implements MetricsSink {
     this.#changes.inc({ action: 'saved' }, result.changes);
     this.#changes.inc({ action: 'skipped' }, result.skipped);
     this.#outOfSync.set(result.skipped > 0 ? 1 : 0);
+  }
+
+  missed(count: number): void {
+    if (count > 0) this.#missed.inc(count);
+  }
+
+  close(): void {
+    unsubscribe(ANSWERED, this.#onAnswer);
+    unsubscribe(FAILED, this.#onFailure);
+  }
+
+  /** Requests that an answer came to, so that a body that breaks off is not counted again. */
+  readonly #answered = new WeakSet<object>();
+  readonly #onAnswer = (message: unknown): void => {
+    const { request, response } = message as { request: object; response: { statusCode: number } };
+    this.#answered.add(request);
+    this.#requests.inc({ code: String(response.statusCode) });
+  };
+  readonly #onFailure = (message: unknown): void => {
+    const { request } = message as { request: object };
+    if (!this.#answered.has(request)) this.#requests.inc({ code: 'none' });
+  };
+
+  #pendingGauges() {
+    const help = (what: string) =>
+      `${what} that the copy or save of the project under way has still before it`;
+    return {
+      files: this.#gauge('scipion_sync_pending_files', help('Files'), []),
+      bytes: this.#gauge('scipion_sync_pending_bytes', help('Bytes'), []),
+    };
   }
 
   #gauge(name: string, help: string, labelNames: string[]): Gauge {

@@ -3,7 +3,8 @@ import { DamagedRecordError } from './commit.ts';
 import { LeaseHeldError, LeaseLostError } from './lease.ts';
 import { NewerFormatError } from './manifest.ts';
 import { VolumeFullError } from './restore.ts';
-import { SpaceError, type SpaceErrorCode } from './space.ts';
+import { isSpaceError, SpaceError, type SpaceErrorCode } from './space.ts';
+import { sqliteCode } from './sqlite-copy.ts';
 import { DesktopStillRunningError, UnsavedWorkError, VolumeNotMountedError } from './sync-errors.ts';
 
 export type Side = 'source' | 'project';
@@ -12,7 +13,7 @@ const SPACE_PROBLEMS: Partial<Record<SpaceErrorCode, { code: ProblemCode; text: 
   unreachable: {
     code: 'onedata-unreachable',
     text: (side) =>
-      `Onedata does not answer for the ${side} space. This may pass; otherwise ask whether its host name is right.`,
+      `Onedata does not answer for the ${side} space. This may pass; otherwise check its host name (scipion:onedataHost).`,
   },
   stalled: {
     code: 'onedata-unreachable',
@@ -33,19 +34,19 @@ const SPACE_PROBLEMS: Partial<Record<SpaceErrorCode, { code: ProblemCode; text: 
   'token-invalid': {
     code: 'token-invalid',
     text: (side) =>
-      `Onedata does not accept the token of the ${side} space. Set a valid one: it is used without a restart.`,
+      `Onedata does not accept the token of the ${side} space. Set a valid one (scipion:${side}Token): it is used without a restart.`,
   },
   'token-expired': {
     code: 'token-expired',
     text: (side) =>
-      `The token of the ${side} space has expired. Set a new one: it is used without a restart.`,
+      `The token of the ${side} space has expired. Set a new one (scipion:${side}Token): it is used without a restart.`,
   },
   'token-not-permitted': {
     code: 'token-not-permitted',
     text: (side) =>
       side === 'source'
-        ? 'The token of the source space may not read it.'
-        : 'The token of the project space may not write to it. It needs read and write access.',
+        ? 'The token of the source space may not read it. Set one that may (scipion:sourceToken).'
+        : 'The token of the project space may not write to it. Set one that may read and write (scipion:projectToken).',
   },
   'read-only': {
     code: 'token-not-permitted',
@@ -54,12 +55,12 @@ const SPACE_PROBLEMS: Partial<Record<SpaceErrorCode, { code: ProblemCode; text: 
   'space-unknown': {
     code: 'space-unknown',
     text: (side) =>
-      `Onedata knows no space with the id of the ${side} space, or the token's owner is no member of it.`,
+      `Onedata knows no space with the id of the ${side} space, or the token's owner is no member of it. Check scipion:${side}SpaceId and scipion:${side}Token.`,
   },
   'space-not-supported': {
     code: 'space-not-supported',
     text: (side) =>
-      `The Onedata host does not support the ${side} space. Set the host of a provider that does.`,
+      `The Onedata host does not support the ${side} space. Set the host of a provider that does (scipion:onedataHost).`,
   },
   'space-full': {
     code: 'space-full',
@@ -67,6 +68,7 @@ const SPACE_PROBLEMS: Partial<Record<SpaceErrorCode, { code: ProblemCode; text: 
   },
 };
 
+const SQLITE_FULL = 13;
 const SAFE = 'Nothing was deleted; work goes on by itself once this has changed.';
 
 /** Pure. The problem that a scientist is told about, from any error of the engine. */
@@ -87,7 +89,7 @@ export function toProblem(error: unknown, side: Side, since: string): Problem {
   if (error instanceof DamagedRecordError || error instanceof NewerFormatError)
     return make('state-damaged', `${sentence(detail)}`);
   const errno = (error as NodeJS.ErrnoException | null)?.code;
-  if (errno === 'ENOSPC' || errno === 'EDQUOT') {
+  if (errno === 'ENOSPC' || errno === 'EDQUOT' || sqliteCode(error) === SQLITE_FULL) {
     return make(
       'volume-full',
       `The ${side} volume is full, so copying has stopped. Free room on it or make it larger. ${SAFE}`,
@@ -106,6 +108,11 @@ export function heldBackProblem(heldBack: string | null, since: string): Problem
     `Files were removed from the project volume, but not from the project space: ${heldBack}. Everything else is saved. ` +
     'If they are meant to go: sync confirm deletions';
   return { code: 'deletions-guarded', space: 'project', message, since };
+}
+
+/** Whether a new token may be all it takes. */
+export function awaitsToken(error: unknown): boolean {
+  return isSpaceError(error, 'token-expired', 'token-invalid', 'token-not-permitted');
 }
 
 /** Whether a drain or a single command should end with this error instead of trying again. */

@@ -6,10 +6,11 @@ import type { SyncConfig } from '../../contract/config.ts';
 import type { Clock } from './clock.ts';
 import { desktopGone } from './desktop-watch.ts';
 import type { DeletionLimits } from './guards.ts';
-import { LeaseHeldError, LeaseLostError, type LeaseTimes } from './lease.ts';
-import type { MetricsSink } from './metrics.ts';
+import { keepLease } from './heartbeats.ts';
+import { LeaseHeldError, type LeaseTimes } from './lease.ts';
+import { type MetricsSink, timed } from './metrics.ts';
 import type { SpaceFactory } from './open-space.ts';
-import { heldBackProblem, isFinal, type Side } from './problems.ts';
+import { awaitsToken, heldBackProblem, isFinal, type Side } from './problems.ts';
 import { Progress } from './progress.ts';
 import type { ProjectSession } from './project-session.ts';
 import type { SaveResult } from './save.ts';
@@ -17,6 +18,7 @@ import { Sessions } from './sessions.ts';
 import { StatusBoard } from './status-board.ts';
 import { UnsavedWorkError } from './sync-errors.ts';
 import type { SyncPaths } from './sync-paths.ts';
+import { TokenWatch } from './token-watch.ts';
 
 export interface RunnerOptions {
   readonly config: SyncConfig;
@@ -29,12 +31,15 @@ export interface RunnerOptions {
   readonly leaseTimes?: Partial<LeaseTimes>;
   /** Longest wait for the desktop to end in a drain. */
   readonly desktopWaitMs?: number;
+  /** How long a drain waits for a token in place of one that ended; a changed Secret takes up to 2 minutes to arrive. */
+  readonly tokenWaitMs?: number;
 }
 
 const FIRST_RETRY_MS = 2_000;
 const LAST_RETRY_MS = 60_000;
 /** Files that do not stand still although the desktop is gone get so many more rounds. */
 const SETTLE_ROUNDS = 5;
+const TOKEN_WAIT_MS = 150_000;
 
 /** The life of the container: copy, open the desktop, save on the interval, save at the end. */
 export class Runner {
@@ -49,6 +54,7 @@ export class Runner {
   #wake = new AbortController();
   readonly #confirmed = { deletions: false, merge: false, takeOver: false };
   readonly #sessions: Sessions;
+  readonly #tokens: TokenWatch;
   #draining: Promise<void> | null = null;
   /** Autosaves in a row that failed. */
   #failures = 0;
@@ -61,6 +67,12 @@ export class Runner {
       this.board.progress[side] = new Progress(options.clock, () => this.board.changed());
     }
     this.#sessions = new Sessions(options, this.board, this.#copying.signal);
+    this.#tokens = new TokenWatch({
+      ...options,
+      sources: options.spaces.tokens ?? {},
+      board: this.board,
+      onRenewed: () => this.#wakeUp(),
+    });
   }
 
   /** Opened, and with the lease. @throws LeaseHeldError, VolumeNotMountedError */
@@ -77,7 +89,10 @@ export class Runner {
   /** Resolves when the final save after `stop` is complete, or there is none to make. */
   async run(): Promise<void> {
     const { signal } = this.#stop;
-    const beats = this.#heartbeats();
+    const background = Promise.all([
+      keepLease({ ...this.#options, sessions: this.#sessions, board: this.board }, this.#over.signal),
+      this.#tokens.run(this.#over.signal),
+    ]);
     try {
       this.board.setPhase('copying');
       if (existsSync(this.#options.paths.ready)) await this.#resume();
@@ -90,7 +105,7 @@ export class Runner {
       if (!signal.aborted) throw error;
     }
     await this.#finish();
-    await beats;
+    await background;
   }
 
   /** SIGTERM: the desktop is gone or going. Done again, it changes nothing. */
@@ -147,8 +162,9 @@ export class Runner {
   async #openSource(): Promise<void> {
     const { log } = this.#options;
     await this.#untilDone('source', async () => {
+      await this.#tokens.assertUsable('source', this.#copying.signal);
       const source = await this.#sessions.openSource();
-      const result = await this.#timed('stage-in', () => source.stageIn());
+      const result = await timed(this.#options, 'stage-in', () => source.stageIn());
       for (const warning of result.warnings) log.warn(warning);
       const { files, bytes, copied } = result;
       log.info({ operation: 'stage-in', files, bytes, copied }, 'source data is on its volume');
@@ -158,12 +174,13 @@ export class Runner {
   async #restoreProject(): Promise<void> {
     const { log } = this.#options;
     await this.#untilDone('project', async () => {
+      await this.#tokens.assertUsable('project', this.#copying.signal);
       const project = await this.#openedProject();
       const confirmed = {
         confirmedMerge: this.#confirmed.merge,
         confirmedDeletions: this.#confirmed.deletions,
       };
-      const result = await this.#timed('restore', () => project.start(confirmed));
+      const result = await timed(this.#options, 'restore', () => project.start(confirmed));
       for (const warning of result.warnings) log.warn(warning);
       const { generation, restored, removed, savedFirst } = result;
       log.info(
@@ -191,7 +208,7 @@ export class Runner {
 
   /** Waits for the next turn and takes it. */
   async #autosave(): Promise<void> {
-    const { config, clock, log } = this.#options;
+    const { config, clock, log, metrics } = this.#options;
     const interval = config.autosaveIntervalSeconds * 1000;
     const wait =
       this.#failures === 0
@@ -202,8 +219,10 @@ export class Runner {
     await this.#pause(wait, this.#stop.signal);
     if (this.#stop.signal.aborted || this.#isClosed || !this.#isOpen) return;
     try {
+      const began = clock.now();
       await this.#saveOnce('saving');
       this.#failures = 0;
+      metrics?.missed(Math.floor((clock.now() - began) / interval));
     } catch (error) {
       this.#failures += 1;
       log.warn({ operation: 'save', error: (error as Error).message }, 'a save failed and is tried again');
@@ -217,7 +236,7 @@ export class Runner {
     if (phase !== 'saving' || this.board.phase === 'running') this.board.setPhase(phase);
     try {
       const project = await this.#openedProject();
-      const result = await this.#timed('save', () => project.save(this.#confirmed.deletions));
+      const result = await timed(this.#options, 'save', () => project.save(this.#confirmed.deletions));
       if (result.heldBack === null) this.#confirmed.deletions = false;
       this.board.clear('project');
       this.board.warn(heldBackProblem(result.heldBack, new Date(began).toISOString()), 'deletions');
@@ -286,8 +305,13 @@ export class Runner {
     this.board.setPhase('drained');
   }
 
-  /** Saves until a round finds nothing left. @param attempts failed rounds before the error is given on */
+  /**
+   * Saves until a round finds nothing left.
+   * @param attempts failed rounds before the error is given on; one of the token is waited out for `tokenWaitMs`
+   */
   async #saveAll(phase: 'draining' | 'final-saving', attempts: number): Promise<void> {
+    const { clock, tokenWaitMs = TOKEN_WAIT_MS } = this.#options;
+    const patienceEnds = clock.now() + tokenWaitMs;
     let failures = 0;
     for (let round = 1; ; ) {
       try {
@@ -300,13 +324,15 @@ export class Runner {
         }
         round += 1;
         failures = 0;
-        await this.#options.clock.sleep(1_000);
+        await clock.sleep(1_000);
       } catch (error) {
         failures += 1;
-        if (failures >= attempts || (isFinal(error) && attempts !== Number.POSITIVE_INFINITY)) throw error;
+        const isPatient = awaitsToken(error) && clock.now() < patienceEnds;
+        const isOver = failures >= attempts || (isFinal(error) && attempts !== Number.POSITIVE_INFINITY);
+        if (isOver && !isPatient) throw error;
         const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures, 10));
-        this.board.raise(error, 'project', this.#options.clock.now() + wait);
-        await this.#options.clock.sleep(wait);
+        this.board.raise(error, 'project', clock.now() + wait);
+        await this.#pause(wait, this.#over.signal);
       }
     }
   }
@@ -325,19 +351,6 @@ export class Runner {
     this.#over.abort();
     this.#sessions.project?.close();
     this.#sessions.source?.close();
-  }
-
-  async #heartbeats(): Promise<void> {
-    const { clock, log } = this.#options;
-    const { signal } = this.#over;
-    while (!signal.aborted) {
-      await clock.sleep(this.#sessions.project?.heartbeatMs ?? 1_000, signal).catch(() => undefined);
-      if (signal.aborted) return;
-      await this.#sessions.project?.heartbeat().catch((error: unknown) => {
-        if (error instanceof LeaseLostError) this.board.raise(error, 'project');
-        log.warn({ error: (error as Error).message }, 'the sign of life in the project space failed');
-      });
-    }
   }
 
   /** Tries for ever, says what is wrong, goes on by itself. Ends with the signal. */
@@ -369,19 +382,6 @@ export class Runner {
     const result = await work();
     this.board.clear(side);
     return result;
-  }
-
-  async #timed<T>(operation: 'stage-in' | 'restore' | 'save', work: () => Promise<T>): Promise<T> {
-    const { clock, metrics } = this.#options;
-    const began = clock.now();
-    try {
-      const result = await work();
-      metrics?.ran(operation, 'success', (clock.now() - began) / 1000);
-      return result;
-    } catch (error) {
-      metrics?.ran(operation, 'error', (clock.now() - began) / 1000, error);
-      throw error;
-    }
   }
 
   async #pause(milliseconds: number, signal: AbortSignal): Promise<void> {

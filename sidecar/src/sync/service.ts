@@ -18,9 +18,13 @@ export async function startService(
   const runner: Runner = new Runner({
     ...options,
     // Made from the board, which the runner has.
-    metrics: { ran: (...args) => metrics?.ran(...args), saved: (result) => metrics?.saved(result) },
+    metrics: {
+      ran: (...args) => metrics?.ran(...args),
+      saved: (result) => metrics?.saved(result),
+      missed: (count) => metrics?.missed(count),
+    },
   });
-  metrics = new SyncMetrics(runner.board);
+  metrics = new SyncMetrics(runner.board, () => runner.project?.holdsLease ?? false);
   const api = syncApi(runner, log);
   // A socket of a container that was killed is in the way.
   await fs.rm(paths.syncSocket, { force: true });
@@ -31,6 +35,7 @@ export async function startService(
   if (at !== null) await probes.listen(at);
   const done = runner.run().finally(async () => {
     await Promise.all([api.close(), probes.close()]);
+    metrics.close();
     await fs.rm(paths.syncSocket, { force: true });
   });
   return { runner, done };

@@ -1,15 +1,29 @@
-import { EMPTY_TRANSFER, type Phase, type Problem, type SyncStatus } from '../../contract/status.ts';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  EMPTY_TRANSFER,
+  type Phase,
+  type Problem,
+  type SyncStatus,
+  type Warning,
+} from '../../contract/status.ts';
 import type { Clock } from './clock.ts';
 import { type Side, toProblem } from './problems.ts';
 import type { Progress } from './progress.ts';
 
 const LEAST_GAP_MS = 250;
 
+/** What a check of a token found. */
+export interface TokenState {
+  readonly expiresAt: Date | null;
+  readonly warnings: readonly Warning[];
+}
+
 /** The one status that everybody asks for; tells listeners of changes, at most four times a second. */
 export class StatusBoard {
   readonly #clock: Clock;
   readonly #listeners = new Set<(status: SyncStatus) => void>();
   readonly #problems = new Map<string, Problem>();
+  readonly #tokens = new Map<Side, TokenState>();
   readonly progress: { source?: Progress; project?: Progress } = {};
   #phase: Phase = 'starting';
   #ready = false;
@@ -39,8 +53,28 @@ export class StatusBoard {
       source: this.progress.source?.transfer ?? EMPTY_TRANSFER,
       project: this.progress.project?.transfer ?? EMPTY_TRANSFER,
       save: this.#save,
-      problems: [...this.#problems.values()],
+      problems: this.#distinctProblems(),
+      warnings: [...this.#tokens.values()].flatMap(({ warnings }) => warnings),
+      tokenExpiresAt: Object.fromEntries(
+        [...this.#tokens].map(([side, { expiresAt }]) => [side, expiresAt?.toISOString() ?? null]),
+      ),
     };
+  }
+
+  /** What stops the work and what a check of the token says are often the same: told once. */
+  #distinctProblems(): Problem[] {
+    const known = new Map<string, Problem>();
+    for (const problem of this.#problems.values()) {
+      const key = `${problem.space}/${problem.code}`;
+      if (!known.has(key)) known.set(key, problem);
+    }
+    return [...known.values()];
+  }
+
+  setToken(side: Side, state: TokenState): void {
+    if (isDeepStrictEqual(this.#tokens.get(side), state)) return;
+    this.#tokens.set(side, state);
+    this.changed();
   }
 
   setPhase(phase: Phase): void {

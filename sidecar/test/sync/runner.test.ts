@@ -65,6 +65,7 @@ async function start(given: { project?: Space; autosaveSeconds?: number; desktop
     probes: null,
     desktopWaitMs: given.desktopWaitMs ?? 1_000,
     leaseTimes: { heartbeatMs: 50 },
+    tokenWaitMs: 0,
   });
   const service = { runner, done, stop: () => runner.stop() };
   running.push(service);
