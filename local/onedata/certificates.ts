@@ -31,7 +31,13 @@ export async function tlsMaterial(configuration: StandInConfiguration): Promise<
       keyPem: readFileSync(given.keyFile, 'utf8'),
     };
   }
-  const names = [configuration.zoneHost, configuration.providerHost, 'localhost', '127.0.0.1'];
+  const names = [
+    configuration.zoneHost,
+    configuration.providerHost,
+    ...configuration.providers.map(({ host }) => host),
+    'localhost',
+    '127.0.0.1',
+  ];
   const key = createHash('sha256').update(names.join('\n')).digest('hex').slice(0, 16);
   const directory = join(configuration.dataDirectory, 'tls');
   const files = {

@@ -21,6 +21,27 @@ export const spaceSchema = z.strictObject({
 });
 export type SpaceConfiguration = z.infer<typeof spaceSchema>;
 
+/** A further provider of the zone. All of them show the same files at once: they share one store. */
+const providerSchema = z.strictObject({
+  id: identifier,
+  name: z.string().min(1),
+  host: hostName,
+  /** Default: that of the first provider. */
+  version: z.enum(VERSIONS).optional(),
+  /** Spaces that it supports; absent: those that the first one supports. */
+  spaces: z.array(identifier).optional(),
+  /** Spaces whose storage can only be read here. */
+  readonlySpaces: z.array(identifier).default([]),
+});
+export type ProviderConfiguration = z.infer<typeof providerSchema>;
+
+/** A further user; the first one is a member of every space. */
+const userSchema = z.strictObject({
+  id: identifier,
+  /** Spaces that the user is a member of. */
+  spaces: z.array(identifier),
+});
+
 const tokenSchema = z.strictObject({
   /** Names the file it is written to (`<dataDirectory>/tokens/<name>`, mode 0600). */
   name: identifier,
@@ -43,7 +64,12 @@ export const configurationSchema = z.strictObject({
   providerHost: hostName.default('provider.onedata.localhost'),
   providerId: identifier.default('provider-a'),
   providerName: z.string().default('Provider A'),
+  /** Spaces whose storage can only be read at the first provider. */
+  readonlySpaces: z.array(identifier).default([]),
+  providers: z.array(providerSchema).default([]),
   userId: identifier.default('user-a'),
+  users: z.array(userSchema).default([]),
+  /** Of the first provider and of the zone. */
   version: z.enum(VERSIONS).default('21.02.8'),
   spaces: z.array(spaceSchema).default([]),
   tokens: z.array(tokenSchema).default([]),

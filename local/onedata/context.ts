@@ -3,10 +3,10 @@ import type { StandInConfiguration } from './configuration.ts';
 import type { Faults } from './faults.ts';
 import { ApiError, badInput, forbidden, posix, spaceNotSupported, unauthorized } from './http/api-error.ts';
 import type { Call } from './http/call.ts';
+import type { Provider } from './provider/provider.ts';
 import { type Entry, nowSeconds, rootUuid } from './store/file-tree.ts';
 import { decodeFileId, fileId, guid, type SpaceRecord, type Spaces } from './store/spaces.ts';
 import type { TokenAuthority } from './tokens.ts';
-import { type Capabilities, supports } from './version.ts';
 
 /** Everything that the endpoints share. */
 export interface Context {
@@ -14,16 +14,22 @@ export interface Context {
   readonly spaces: Spaces;
   readonly tokens: TokenAuthority;
   readonly faults: Faults;
-  readonly capabilities: Capabilities;
+  /** The provider that is asked; at the zone the first one. */
+  readonly provider: Provider;
+  readonly providers: readonly [Provider, ...Provider[]];
   /** Codes of archive downloads → uuid of the directory. */
-  readonly downloads: Map<string, { readonly uuid: string; readonly scope: DataScope }>;
+  readonly downloads: Map<
+    string,
+    { readonly uuid: string; readonly scope: DataScope; readonly userId: string }
+  >;
   /** Host name with the port where it is not 443, as clients see it. */
-  readonly providerDomain: string;
   readonly zoneDomain: string;
 }
 
-export function makeCapabilities(configuration: StandInConfiguration): Capabilities {
-  return supports(configuration.version);
+/** The first user is a member of every space. */
+export function isMember({ configuration }: Context, userId: string, spaceId: string): boolean {
+  if (userId === configuration.userId) return true;
+  return configuration.users.find(({ id }) => id === userId)?.spaces.includes(spaceId) ?? false;
 }
 
 /** The header that is looked at first wins: X-Auth-Token, Authorization: Bearer, Macaroon. */
@@ -37,10 +43,12 @@ export function tokenOf(call: Call): string | undefined {
 export class Session {
   readonly context: Context;
   readonly scope: DataScope;
+  readonly userId: string;
 
-  constructor(context: Context, scope: DataScope) {
+  constructor(context: Context, scope: DataScope, userId: string) {
     this.context = context;
     this.scope = scope;
+    this.userId = userId;
   }
 
   /** @throws ApiError 401 with the token error inside */
@@ -52,18 +60,28 @@ export class Session {
       const token = context.tokens.verify(text, {
         now: nowSeconds(),
         peerAddress: call.request.socket.remoteAddress ?? '',
-        service: `opw-${context.configuration.providerId}`,
+        service: `opw-${context.provider.id}`,
         interface: 'rest',
         ...(typeof consumerToken === 'string' ? { consumerToken } : {}),
       });
-      return new Session(context, new DataScope(token.caveats, (id) => context.spaces.placeOfId(id)));
+      const userId = token.identity.subject.id;
+      const isServed = context.spaces
+        .list()
+        .some((space) => context.provider.supports(space) && isMember(context, userId, space.id));
+      if (!isServed) throw new ApiError(400, 'userNotSupported');
+      const scope = new DataScope(token.caveats, (id) => context.spaces.placeOfId(id));
+      return new Session(context, scope, userId);
     } catch (error) {
       throw error instanceof ApiError ? unauthorized(error) : error;
     }
   }
 
   visibleSpaces(): SpaceRecord[] {
-    return this.context.spaces.list().filter((space) => space.supported && this.sees(space));
+    return this.context.spaces
+      .list()
+      .filter(
+        (space) => this.context.provider.supports(space) && this.#isMember(space.id) && this.sees(space),
+      );
   }
 
   sees(space: SpaceRecord): boolean {
@@ -73,25 +91,37 @@ export class Session {
   /** @throws ApiError `spaceNotSupportedBy`, `forbidden` */
   space(spaceId: string): SpaceRecord {
     const space = this.context.spaces.space(spaceId);
-    if (!space) throw forbidden();
-    if (!space.supported) throw spaceNotSupported(spaceId, this.context.configuration.providerId);
+    if (!space || !this.#isMember(spaceId)) throw forbidden();
+    this.#assertSupported(space);
     if (!this.sees(space)) throw posix('eacces');
     return space;
   }
 
   /** A file id or a bare space id. @throws ApiError as the table of errors says for each kind of wrong id */
   entry(id: string): Entry {
-    const { spaces, configuration } = this.context;
+    const { spaces, provider } = this.context;
     const space = spaces.space(id);
-    if (space?.supported) return spaces.root(id);
+    if (space && provider.supports(space)) {
+      if (!this.#isMember(id)) throw forbidden();
+      return spaces.root(id);
+    }
     const decoded = decodeFileId(id);
-    if (!decoded) throw spaceNotSupported(id, configuration.providerId);
+    if (!decoded) throw spaceNotSupported(id, provider.id);
     const owner = spaces.space(decoded.spaceId);
-    if (!owner) throw forbidden();
-    if (!owner.supported) throw spaceNotSupported(decoded.spaceId, configuration.providerId);
+    if (!owner || !this.#isMember(owner.id)) throw forbidden();
+    this.#assertSupported(owner);
     const entry = spaces.tree.byUuid(decoded.uuid);
     if (!entry || !this.#isAlive(entry)) throw posix('enoent');
     return entry;
+  }
+
+  #isMember(spaceId: string): boolean {
+    return isMember(this.context, this.userId, spaceId);
+  }
+
+  #assertSupported(space: SpaceRecord): void {
+    const { provider } = this.context;
+    if (!provider.supports(space)) throw spaceNotSupported(space.id, provider.id);
   }
 
   #isAlive(entry: Entry): boolean {
@@ -123,9 +153,10 @@ export class Session {
     if (this.access(entry) !== 'full') throw posix('eacces');
   }
 
-  /** @throws ApiError `eacces`, also for tokens with `data.readonly` */
+  /** @throws ApiError `eacces`, also for tokens with `data.readonly`; `erofs` where the storage can only be read */
   assertWritable(entry: Entry): void {
     if (this.scope.isReadonly || this.access(entry) !== 'full') throw posix('eacces');
+    if (this.context.provider.isReadonly(entry.space)) throw posix('erofs');
   }
 
   visibleChild(parentPlace: Place, child: Entry): boolean {
@@ -178,9 +209,10 @@ export class Session {
     const id = at < 0 ? undefined : text.slice(at + 1);
     const found = this.context.spaces
       .list()
-      .find((space) => space.name === name && (id === undefined || space.id === id) && this.sees(space));
+      .filter((space) => this.#isMember(space.id) && this.sees(space))
+      .find((space) => space.name === name && (id === undefined || space.id === id));
     if (!found) throw posix('enoent');
-    if (!found.supported) throw spaceNotSupported(found.id, this.context.configuration.providerId);
+    this.#assertSupported(found);
     return found;
   }
 }

@@ -9,6 +9,8 @@ const actionSchema = z.discriminatedUnion('kind', [
     id: z.string(),
     details: z.record(z.string(), z.unknown()).optional(),
   }),
+  /** Answered by the HTTP layer, with no body at all, e.g. 416 or 502. */
+  z.strictObject({ kind: z.literal('status'), status: z.int() }),
   z.strictObject({ kind: z.literal('latency'), milliseconds: z.int().min(0) }),
   /** Listings leave out entries whose name or path matches. */
   z.strictObject({ kind: z.literal('drop-entries'), names: z.string() }),
@@ -17,6 +19,12 @@ const actionSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('truncate-body'), afterBytes: z.int().min(0) }),
   /** The body stops, the connection stays open. */
   z.strictObject({ kind: z.literal('stall-body'), afterBytes: z.int().min(0) }),
+  /** An upload is refused with this errno when so many bytes of it have come; what came stays. */
+  z.strictObject({
+    kind: z.literal('refuse-body'),
+    afterBytes: z.int().min(0),
+    errno: z.enum(['enospc', 'eagain', 'etimedout', 'ecanceled']).default('enospc'),
+  }),
   /** The work is done, the answer never arrives. */
   z.strictObject({ kind: z.literal('lose-answer') }),
   /** The connection is cut before anything is done. */
@@ -29,6 +37,8 @@ export const faultRuleSchema = z.strictObject({
   method: z.string().optional(),
   /** Regular expression on the decoded path with query. */
   path: z.string().default('.'),
+  /** Id of a space: requests about it and its files, by id or by name. */
+  space: z.string().optional(),
   /** Matching requests that pass before the first one is hit. */
   skip: z.int().min(0).default(0),
   /** How many are hit; absent: all until the rule is removed. */
@@ -45,8 +55,10 @@ export const settingsSchema = z.strictObject({
   bytesPerSecond: z.int().min(0).optional(),
   /** Starts the generator anew, so that a run with the same requests meets the same faults. */
   seed: z.int().optional(),
-  /** What infer scope says of the provider. */
+  /** What infer scope says of the first provider; it goes on answering. */
   online: z.boolean().optional(),
+  /** Ids of providers that are gone: infer scope says so, and connections to them break. */
+  offline: z.array(z.string()).optional(),
 });
 export type Settings = z.infer<typeof settingsSchema>;
 
@@ -54,8 +66,47 @@ interface ActiveRule {
   readonly id: number;
   readonly rule: z.output<typeof faultRuleSchema>;
   readonly path: RegExp;
+  readonly space: RegExp | undefined;
   skipLeft: number;
   timesLeft: number;
+}
+
+/** One request that a rule hit. */
+export interface Struck {
+  readonly rule: number;
+  readonly method: string;
+  readonly path: string;
+  readonly kind: FaultAction['kind'];
+}
+
+const LOG_LENGTH = 1000;
+
+/** By its id in the path, behind its name, or within a file id. */
+function aboutSpace(spaceId: string): RegExp {
+  const inFileId = Buffer.from(`#${spaceId}`).toString('hex');
+  return new RegExp(`(/(data|spaces)/${spaceId}|(@|%40)${spaceId}|${inFileId})(?![A-Za-z0-9_-])`);
+}
+
+/** A share of all requests fails, in each of the ways that real ones do; nothing of it is final. */
+export function randomFaults(probability: number): FaultRule[] {
+  const posix = (errno: string) => ({ kind: 'error', status: 400, id: 'posix', details: { errno } }) as const;
+  const unreachableZone = { authError: { id: 'noConnectionToOnezone', description: 'no connection' } };
+  const actions: FaultRule['action'][] = [
+    { kind: 'cut' },
+    { kind: 'lose-answer' },
+    { kind: 'error', status: 503, id: 'serviceUnavailable' },
+    { kind: 'error', status: 500, id: 'internalServerError', details: { reference: 'random' } },
+    { kind: 'error', status: 401, id: 'unauthorized', details: unreachableZone },
+    { kind: 'status', status: 502 },
+    posix('eagain'),
+    posix('ebusy'),
+    { kind: 'truncate-body', afterBytes: 1000 },
+  ];
+  return actions.map((action) => ({
+    action,
+    path: '/(data|cdmi|lookup-file-id|spaces)',
+    probability: probability / actions.length,
+  }));
 }
 
 /** Mulberry32: small, seeded, good enough to choose which requests fail. */
@@ -74,7 +125,9 @@ export class Faults {
   latencyMilliseconds = 0;
   bytesPerSecond = 0;
   online = true;
+  #offline: readonly string[] = [];
   #rules: ActiveRule[] = [];
+  #log: Struck[] = [];
   #nextId = 1;
   #random = generator(1);
   #bandwidthFreeAt = 0;
@@ -87,6 +140,7 @@ export class Faults {
     }
     if (settings.seed !== undefined) this.#random = generator(settings.seed);
     if (settings.online !== undefined) this.online = settings.online;
+    if (settings.offline !== undefined) this.#offline = settings.offline;
   }
 
   get settings(): Settings {
@@ -94,7 +148,16 @@ export class Faults {
       latencyMilliseconds: this.latencyMilliseconds,
       bytesPerSecond: this.bytesPerSecond,
       online: this.online,
+      offline: [...this.#offline],
     };
+  }
+
+  isOnline(providerId: string, isFirst: boolean): boolean {
+    return !this.#offline.includes(providerId) && (this.online || !isFirst);
+  }
+
+  isGone(providerId: string): boolean {
+    return this.#offline.includes(providerId);
   }
 
   add(rule: FaultRule): number {
@@ -104,6 +167,7 @@ export class Faults {
       id,
       rule: parsed,
       path: new RegExp(parsed.path),
+      space: parsed.space === undefined ? undefined : aboutSpace(parsed.space),
       skipLeft: parsed.skip,
       timesLeft: parsed.times ?? Number.POSITIVE_INFINITY,
     });
@@ -118,8 +182,19 @@ export class Faults {
     }));
   }
 
+  /** The last faults that struck, oldest first: what a failing run met. */
+  get log(): readonly Struck[] {
+    return this.#log;
+  }
+
+  #note(struck: Struck): void {
+    this.#log.push(struck);
+    if (this.#log.length > LOG_LENGTH) this.#log.shift();
+  }
+
   clear(): void {
     this.#rules = [];
+    this.#log = [];
   }
 
   /** What befalls this request; counts the rules down. */
@@ -127,7 +202,7 @@ export class Faults {
     const hit: FaultAction[] = [];
     for (const active of this.#rules) {
       if (active.rule.method && active.rule.method !== method) continue;
-      if (!active.path.test(path)) continue;
+      if (!active.path.test(path) || active.space?.test(path) === false) continue;
       if (active.skipLeft > 0) {
         active.skipLeft -= 1;
         continue;
@@ -135,6 +210,7 @@ export class Faults {
       if (active.rule.probability < 1 && this.#random() >= active.rule.probability) continue;
       active.timesLeft -= 1;
       hit.push(active.rule.action);
+      this.#note({ rule: active.id, method, path, kind: active.rule.action.kind });
     }
     this.#rules = this.#rules.filter(({ timesLeft }) => timesLeft > 0);
     return hit;

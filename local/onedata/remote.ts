@@ -100,6 +100,11 @@ export class RemoteStandIn {
     await this.#call('POST', '/faults', rule);
   }
 
+  /** Replaces all rules; the same seed and order of requests meet the same faults. */
+  async setFaults(seed: number, rules: readonly FaultRule[]): Promise<void> {
+    await this.#call('PUT', '/faults', { seed, rules });
+  }
+
   async clearFaults(): Promise<void> {
     await this.#call('DELETE', '/faults');
   }

@@ -13,9 +13,10 @@ import {
   type StandInConfiguration,
   type StandInOptions,
 } from './configuration.ts';
-import { type Context, makeCapabilities } from './context.ts';
+import type { Context } from './context.ts';
 import { Faults } from './faults.ts';
 import { makeListener } from './http/server.ts';
+import { providersOf } from './provider/provider.ts';
 import { copyIn } from './store/archive.ts';
 import { nowSeconds } from './store/file-tree.ts';
 import { Spaces } from './store/spaces.ts';
@@ -83,7 +84,7 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
   const standIn: StandIn = {
     context,
     port,
-    providerHost: context.providerDomain,
+    providerHost: context.provider.domain,
     zoneHost: context.zoneDomain,
     authorityPem: tls.authorityPem,
     authorityFile: tls.authorityFile,
@@ -112,8 +113,11 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
 function makeContext(configuration: StandInConfiguration, spaces: Spaces, port: number): Context {
   const publicPort = configuration.publicPort ?? port;
   const withPort = (host: string) => (publicPort === 443 ? host : `${host}:${publicPort}`);
+  const providers = providersOf(configuration, withPort);
   return {
     configuration,
+    provider: providers[0],
+    providers,
     spaces,
     tokens: new TokenAuthority({
       rootKey: rootKey(configuration.dataDirectory),
@@ -125,9 +129,7 @@ function makeContext(configuration: StandInConfiguration, spaces: Spaces, port: 
           ?.generation ?? 1,
     }),
     faults: new Faults(),
-    capabilities: makeCapabilities(configuration),
     downloads: new Map(),
-    providerDomain: withPort(configuration.providerHost),
     zoneDomain: withPort(configuration.zoneHost),
   };
 }
@@ -140,6 +142,11 @@ function rootKey(dataDirectory: string): Buffer {
 }
 
 function mint(context: Context, request: MintRequest = {}): { token: string; id: string } {
+  const { userId, users } = context.configuration;
+  const known = [userId, ...users.map(({ id }) => id)];
+  if (request.userId !== undefined && !known.includes(request.userId)) {
+    throw new Error(`no user ${JSON.stringify(request.userId)}; there are: ${known.join(', ')}`);
+  }
   const made = context.tokens.mint(request);
   context.spaces.tree.run('INSERT INTO tokens VALUES (?,?,?,?,0)', made.id, null, null, null);
   return made;

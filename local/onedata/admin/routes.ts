@@ -21,6 +21,8 @@ const mintSchema = z.strictObject({
   userId: z.string().optional(),
 });
 
+const scriptSchema = z.strictObject({ seed: z.int().default(1), rules: z.array(faultRuleSchema) });
+
 class NotServed extends Error {}
 
 /** One line of a tree dump; what end-to-end tests compare byte for byte. */
@@ -43,7 +45,7 @@ export interface TreeEntry {
  * `POST /spaces/:id/import` (tar), `POST /spaces/:id/imported` {"key"}, `GET /spaces/:id/export` (tar), `POST /spaces/:id/seed` {"directory"},
  * `PUT /spaces/:id/quota` {"quotaBytes"}, `DELETE /spaces/:id/content`, `POST /tokens`, `DELETE /tokens/:id`,
  * `DELETE /temporary-tokens/:user`,
- * `GET|PUT /settings`, `GET|POST|DELETE /faults`.
+ * `GET|PUT /settings`, `GET|POST|DELETE /faults`, `PUT /faults` {"seed","rules"} for a whole script, `GET /struck`: the last faults that struck.
  */
 export function makeAdminListener(standIn: StandIn): RequestListener {
   return (request, response) => {
@@ -103,6 +105,15 @@ async function answer(call: AdminCall): Promise<void> {
       return sendValue(response, faults.settings);
     case 'POST /faults':
       return sendValue(response, { id: faults.add(await body(faultRuleSchema)) });
+    case 'PUT /faults': {
+      // A whole script at once, from a known start.
+      const { seed, rules } = await body(scriptSchema);
+      faults.clear();
+      faults.apply({ seed });
+      return sendValue(response, { ids: rules.map((rule) => faults.add(rule)) });
+    }
+    case 'GET /struck':
+      return sendValue(response, faults.log);
     case 'GET /faults':
       return sendValue(response, faults.list());
     case 'DELETE /faults':

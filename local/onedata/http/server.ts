@@ -19,6 +19,12 @@ export function makeListener(context: () => Context, report: (error: unknown) =>
 }
 
 async function serve(context: Context, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const host = (request.headers.host ?? '').replace(/:\d+$/, '');
+  const provider = context.providers.find((each) => each.host === host);
+  if (provider && context.faults.isGone(provider.id)) {
+    request.socket.destroy();
+    return;
+  }
   const [path = '/', search = ''] = split(request.url ?? '/');
   const method = request.method ?? 'GET';
   const faults = context.faults.take(method, request.url ?? '/');
@@ -38,9 +44,8 @@ async function serve(context: Context, request: IncomingMessage, response: Serve
     throwFault(faults);
     const segments = path.split('/').slice(1).map(decode);
     call = { ...call, segments, query: parseQuery(search) };
-    const host = (request.headers.host ?? '').replace(/:\d+$/, '');
     if (host === context.configuration.zoneHost) await serveZone(context, call);
-    else if (host === context.configuration.providerHost) await serveProvider(context, call);
+    else if (provider) await serveProvider({ ...context, provider }, call);
     else throw new BareStatus(421);
   } catch (error) {
     answerError(call, error);
@@ -54,6 +59,7 @@ function split(url: string): [string, string] {
 
 function throwFault(faults: readonly FaultAction[]): void {
   for (const action of faults) {
+    if (action.kind === 'status') throw new BareStatus(action.status);
     if (action.kind === 'error')
       throw new ApiError(
         action.status,

@@ -38,7 +38,7 @@ const ATTRIBUTES: readonly (readonly [string, string | null, Getter])[] = [
   ['ownerUserId', 'owner_id', ({ entry, session }) => ownerOf(entry, session)],
   ['displayUid', 'storage_user_id', () => 1000],
   ['displayGid', 'storage_group_id', () => 1000],
-  ['originProviderId', 'provider_id', ({ session }) => session.context.configuration.providerId],
+  ['originProviderId', 'provider_id', ({ session }) => session.context.provider.id],
   ['isFullyReplicatedLocally', 'is_fully_replicated', () => true],
   ['hardlinkCount', 'hardlinks_count', ({ entry }) => entry.links],
   ['directShareIds', 'shares', () => []],
@@ -77,7 +77,7 @@ export function selectAttributes(
   byDefault: 'identity' | 'everything',
   extra: readonly string[] = [],
 ): Selection {
-  const { newAttributes, creationTime } = session.context.capabilities;
+  const { newAttributes, creationTime } = session.context.provider.capabilities;
   const asked = newAttributes ? listParameter(values, 'attributes') : undefined;
   const askedOld = listParameter(values, 'attribute');
   const usable = new Map([...NEW].filter(([name]) => creationTime || name !== 'creationTime'));

@@ -18,7 +18,7 @@ export async function cdmi(session: Session, call: Call, segments: readonly stri
   const hasSlash = call.path.endsWith('/');
   if (isContainer !== hasSlash) {
     const other = hasSlash ? call.path.slice(0, -1) : `${call.path}/`;
-    sendNothing(call, 302, { location: `https://${session.context.providerDomain}${other}` });
+    sendNothing(call, 302, { location: `https://${session.context.provider.domain}${other}` });
     return;
   }
   const destination = target(session, segments);

@@ -39,8 +39,8 @@ export async function download(session: Session, call: Call, asked: Entry): Prom
   session.assertReadable(entry);
   if (entry.type === 'DIR') {
     const code = randomBytes(16).toString('hex');
-    session.context.downloads.set(code, { uuid: entry.uuid, scope: session.scope });
-    sendNothing(call, 302, { location: `https://${session.context.providerDomain}/download/${code}` });
+    session.context.downloads.set(code, { uuid: entry.uuid, scope: session.scope, userId: session.userId });
+    sendNothing(call, 302, { location: `https://${session.context.provider.domain}/download/${code}` });
     return;
   }
   if (entry.type === 'SYMLNK') {
@@ -130,6 +130,7 @@ export async function receiveContent(
   const { spaces, faults } = session.context;
   const isEmpty = request.headers['content-length'] === '0' || !hasBody(request);
   if (isEmpty) return;
+  const refusal = call.faults.find((action) => action.kind === 'refuse-body');
   spaces.tree.set(entry.inode, { writing: 1 });
   const file = await spaces.contents.write(entry.inode, offset);
   let end = offset;
@@ -143,6 +144,7 @@ export async function receiveContent(
   try {
     for await (const chunk of uploadOf(call, faults) as AsyncIterable<Buffer>) {
       spaces.assertRoom(entry.space);
+      if (refusal && end - offset >= refusal.afterBytes) throw posix(refusal.errno);
       if (!file.write(chunk)) await once(file, 'drain');
       end += chunk.length;
       if (end > currentSize(session, entry)) spaces.setSize(entry, end);

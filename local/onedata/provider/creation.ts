@@ -44,7 +44,7 @@ export async function create(
   session.assertWritable(parent);
   const entry = await createOrUpdate(session, call, { parent, name, type, mode });
   const id = fileId(entry);
-  const location = `https://${session.context.providerDomain}/api/v3/oneprovider/data/${id}`;
+  const location = `https://${session.context.provider.domain}/api/v3/oneprovider/data/${id}`;
   sendJson(call, 201, { fileId: id }, { location });
 }
 

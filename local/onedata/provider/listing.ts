@@ -24,7 +24,7 @@ function decodeToken(text: string, directory: Entry): string {
 }
 
 function limitOf(session: Session, values: Parameters): number {
-  const most = session.context.capabilities.largePages ? 10_000 : 1000;
+  const most = session.context.provider.capabilities.largePages ? 10_000 : 1000;
   return rangedInteger(values, 'limit', 1, most) ?? 1000;
 }
 

@@ -52,12 +52,12 @@ export function assertMethod(call: Call, ...allowed: string[]): void {
   if (!allowed.includes(call.method)) throw new BareStatus(405, { allow: allowed.join(', ') });
 }
 
-function configurationOf({ configuration, providerDomain, zoneDomain }: Context): unknown {
-  const { version } = configuration;
+function configurationOf({ provider, zoneDomain }: Context): unknown {
+  const { version } = provider;
   return {
-    providerId: configuration.providerId,
-    name: configuration.providerName,
-    domain: providerDomain,
+    providerId: provider.id,
+    name: provider.name,
+    domain: provider.domain,
     onezoneDomain: zoneDomain,
     version,
     build: 'stand-in',
@@ -80,9 +80,9 @@ function serveSpaces(session: Session, call: Call, below: readonly string[]): vo
   sendJson(call, 200, value);
 }
 
-function describeSpace({ context }: Session, { id, name }: SpaceRecord): unknown {
+function describeSpace({ context }: Session, space: SpaceRecord): unknown {
+  const { id, name } = space;
   const dirId = guid(rootUuid(id), id);
-  const { providerId, providerName } = context.configuration;
   return {
     spaceId: id,
     name,
@@ -90,7 +90,9 @@ function describeSpace({ context }: Session, { id, name }: SpaceRecord): unknown
     dirId,
     trashDirId: guid(trashUuid(id), id),
     archivesDirId: guid(`archives_${id}`, id),
-    providers: [{ providerId, providerName }],
+    providers: context.providers
+      .filter((provider) => provider.supports(space))
+      .map((provider) => ({ providerId: provider.id, providerName: provider.name })),
   };
 }
 
@@ -198,7 +200,7 @@ async function sendArchive(context: Context, call: Call, code: string): Promise<
   const known = context.downloads.get(code);
   const entry = known && context.spaces.tree.byUuid(known.uuid);
   if (!known || !entry) throw new BareStatus(404);
-  const session = new Session(context, known.scope);
+  const session = new Session(context, known.scope, known.userId);
   const archive = pack();
   call.response.writeHead(200, { 'content-type': 'application/x-tar' });
   const isVisible = (names: readonly string[]) => session.access(session.descend(entry, names)) === 'full';

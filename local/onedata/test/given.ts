@@ -111,6 +111,11 @@ export class Given {
     return this.#send(method, `https://${this.standIn.providerHost}/api/v3/oneprovider/${path}`, options);
   }
 
+  /** The provider's REST API at another host of the stand-in. */
+  at(host: string, method: string, path: string, options: CallOptions = {}): Promise<RawAnswer> {
+    return this.#send(method, `https://${host}/api/v3/oneprovider/${path}`, options);
+  }
+
   zone(method: string, path: string, options: CallOptions = {}): Promise<RawAnswer> {
     return this.#send(method, `https://${this.standIn.zoneHost}/api/v3/onezone/${path}`, options);
   }

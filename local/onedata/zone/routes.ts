@@ -1,5 +1,6 @@
 import { DataScope } from '../access.ts';
-import { type Context, tokenOf } from '../context.ts';
+import { VERSIONS } from '../configuration.ts';
+import { type Context, isMember, tokenOf } from '../context.ts';
 import { ApiError, BareStatus, badInput, forbidden, unauthorized } from '../http/api-error.ts';
 import {
   booleanParameter,
@@ -10,10 +11,19 @@ import {
   sendJson,
   stringParameter,
 } from '../http/call.ts';
+import type { Provider } from '../provider/provider.ts';
 import { assertMethod } from '../provider/routes.ts';
 import { nowSeconds, rootUuid } from '../store/file-tree.ts';
 import { guid } from '../store/spaces.ts';
-import { caveatsSchema, confineToken, parseToken, type Token, type TokenUse } from '../tokens.ts';
+import {
+  caveatsSchema,
+  confineToken,
+  isDataCaveat,
+  parseToken,
+  type Token,
+  type TokenUse,
+} from '../tokens.ts';
+import { supports } from '../version.ts';
 
 /** Every path of the zone: what a client may ask about a token without being anyone, and little more. */
 export async function serveZone(context: Context, call: Call): Promise<void> {
@@ -34,7 +44,7 @@ function configurationOf({ configuration, zoneDomain }: Context): unknown {
     domain: zoneDomain,
     version: configuration.version,
     build: 'stand-in',
-    compatibleOneproviderVersions: [configuration.version],
+    compatibleOneproviderVersions: VERSIONS,
     subdomainDelegationSupported: true,
     supportedIdPs: [],
   };
@@ -44,7 +54,8 @@ async function serveTokens(context: Context, call: Call, action: string): Promis
   if (!['infer_access_token_scope', 'examine', 'verify_access_token', 'confine'].includes(action)) {
     throw new BareStatus(404);
   }
-  if (action === 'infer_access_token_scope' && !context.capabilities.inferScope) throw new BareStatus(404);
+  if (action === 'infer_access_token_scope' && !supports(context.configuration.version).inferScope)
+    throw new BareStatus(404);
   assertMethod(call, 'POST');
   const values = await parameters(call);
   const text = requiredString(values, 'token');
@@ -96,31 +107,39 @@ function inferScope(context: Context, call: Call, values: Parameters, text: stri
   parsed(text);
   const token = context.tokens.verify(text, useOf(call, values));
   const scope = new DataScope(token.caveats, (id) => context.spaces.placeOfId(id));
-  const { providerId, providerName, version } = context.configuration;
-  const service = token.caveats.every(
-    (caveat) =>
-      caveat.type !== 'service' ||
-      caveat.whitelist.some((item) => item === `opw-${providerId}` || item === 'opw-*'),
-  );
+  const userId = token.identity.subject.id;
+  const isLetThrough = ({ id }: Provider) =>
+    token.caveats.every(
+      (caveat) =>
+        caveat.type !== 'service' ||
+        caveat.whitelist.some((item) => item === `opw-${id}` || item === 'opw-*'),
+    );
+  const providers = context.providers.filter(isLetThrough);
   const spaces = context.spaces
     .list()
-    .filter((space) => scope.seesSpace(space.id, guid(rootUuid(space.id), space.id)))
-    .map(({ id, name, supported }) => [
-      id,
-      { name, supports: supported && service ? { [providerId]: { readonly: false } } : {} },
+    .filter(({ id }) => isMember(context, userId, id) && scope.seesSpace(id, guid(rootUuid(id), id)))
+    .map((space) => [
+      space.id,
+      {
+        name: space.name,
+        supports: Object.fromEntries(
+          providers
+            .filter((provider) => provider.supports(space))
+            .map((provider) => [provider.id, { readonly: provider.isReadonly(space.id) }]),
+        ),
+      },
     ]);
-  const provider = {
-    name: providerName,
-    domain: context.providerDomain,
-    version,
-    online: context.faults.online,
-  };
   return {
     validUntil: validUntil(token),
     dataAccessScope: {
       readonly: scope.isReadonly,
       spaces: Object.fromEntries(spaces),
-      providers: service ? { [providerId]: provider } : {},
+      providers: Object.fromEntries(
+        providers.map(({ id, name, domain, version }) => [
+          id,
+          { name, domain, version, online: context.faults.isOnline(id, context.provider.id === id) },
+        ]),
+      ),
     },
   };
 }
@@ -133,7 +152,7 @@ function verify(context: Context, call: Call, values: Parameters, text: string):
     ...useOf(call, values),
     ...(isRest ? { interface: 'rest' as const } : {}),
   });
-  const limiting = token.caveats.find(({ type }) => type.startsWith('data.'));
+  const limiting = token.caveats.find(isDataCaveat);
   if (limiting && !booleanParameter(values, 'allowDataAccessCaveats', false)) {
     throw new ApiError(400, 'tokenCaveatUnverified', { caveat: limiting });
   }
@@ -153,10 +172,12 @@ function serveUser(context: Context, call: Call, below: readonly string[]): void
     throw error instanceof ApiError ? unauthorized(error) : error;
   }
   if (below.length === 0) {
-    sendJson(call, 200, { userId: context.configuration.userId, fullName: 'Stand-in User' });
+    sendJson(call, 200, { userId: token.identity.subject.id, fullName: 'Stand-in User' });
     return;
   }
-  if (token.caveats.some(({ type }) => type.startsWith('data.'))) throw forbidden();
+  if (token.caveats.some(isDataCaveat)) throw forbidden();
   if (below.join('/') !== 'effective_spaces') throw new BareStatus(404);
-  sendJson(call, 200, { spaces: context.spaces.list().map(({ id }) => id) });
+  const userId = token.identity.subject.id;
+  const ids = context.spaces.list().map(({ id }) => id);
+  sendJson(call, 200, { spaces: ids.filter((id) => isMember(context, userId, id)) });
 }

@@ -1,0 +1,170 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { randomFaults } from '../faults.ts';
+import { errorOf, Given } from './given.ts';
+
+const BETA = { id: 'provider-b', name: 'Provider B', host: 'beta.onedata.localhost' };
+let given: Given;
+let port: string;
+beforeAll(async () => {
+  given = await Given.start({
+    providers: [{ ...BETA, version: '21.02.4', spaces: ['sp1', 'sp3'], readonlySpaces: ['sp1'] }],
+    users: [
+      { id: 'guest', spaces: ['sp2'] },
+      { id: 'nobody', spaces: [] },
+    ],
+  });
+  port = given.standIn.providerHost.split(':')[1] ?? '';
+});
+afterAll(() => given.dispose());
+
+const infer = async (token: string) =>
+  (await given.zone('POST', 'tokens/infer_access_token_scope', { token: null, body: { token } })).json;
+const atBeta = (method: string, path: string, token = given.token) =>
+  given.at(`${BETA.host}:${port}`, method, path, { token });
+
+describe('several providers', () => {
+  test('the zone says who supports what, in which way and version', async () => {
+    const { spaces, providers } = (await infer(given.token)).dataAccessScope;
+    expect(spaces.sp1.supports).toEqual({
+      'provider-a': { readonly: false },
+      'provider-b': { readonly: true },
+    });
+    expect(Object.keys(spaces.sp2.supports)).toEqual(['provider-a']);
+    expect(Object.keys(spaces.sp3.supports)).toEqual(['provider-b']);
+    expect(providers['provider-b']).toEqual({
+      name: 'Provider B',
+      domain: `${BETA.host}:${port}`,
+      version: '21.02.4',
+      online: true,
+    });
+    const space = await given.op('GET', 'spaces/sp1');
+    expect(space.json.providers.map(({ providerId }: { providerId: string }) => providerId)).toEqual([
+      'provider-a',
+      'provider-b',
+    ]);
+  });
+
+  test('each serves its own spaces in its own version', async () => {
+    const id = await given.put('shared', 'hello');
+    expect((await atBeta('GET', `data/${id}/content`)).text).toBe('hello');
+    expect((await atBeta('GET', 'configuration')).json).toMatchObject({
+      providerId: 'provider-b',
+      version: '21.02.4',
+    });
+    expect((await atBeta('GET', `data/${id}`)).json.fileId).toBeUndefined();
+    expect(errorOf(await atBeta('GET', 'data/sp2'))).toBe('400 spaceNotSupportedBy');
+    expect((await atBeta('GET', 'data/sp3')).status).toBe(200);
+    expect(errorOf(await atBeta('PUT', 'data/sp1/path/new'))).toBe('400 erofs');
+  });
+
+  test('a token for one provider is refused at the other, and the zone leaves that out', async () => {
+    const token = given.mint({ type: 'service', whitelist: ['opw-provider-b'] });
+    expect((await atBeta('GET', 'spaces', token)).status).toBe(200);
+    expect((await given.op('GET', 'spaces', { token })).json.error.details.authError.id).toBe(
+      'tokenCaveatUnverified',
+    );
+    expect(Object.keys((await infer(token)).dataAccessScope.providers)).toEqual(['provider-b']);
+  });
+
+  test('one that is gone breaks connections, the others go on', async () => {
+    given.standIn.context.faults.apply({ offline: ['provider-b'] });
+    await expect(atBeta('GET', 'configuration')).rejects.toThrow();
+    expect((await infer(given.token)).dataAccessScope.providers['provider-b'].online).toBe(false);
+    expect((await given.op('GET', 'configuration')).status).toBe(200);
+    given.standIn.context.faults.apply({ offline: [] });
+    expect((await atBeta('GET', 'configuration')).status).toBe(200);
+  });
+});
+
+describe('several users', () => {
+  test('a user sees the spaces that it is a member of', async () => {
+    const { token } = given.standIn.mint({ userId: 'guest' });
+    const { json } = await given.op('GET', 'spaces', { token });
+    expect(json.map(({ spaceId }: { spaceId: string }) => spaceId)).toEqual(['sp2']);
+    expect(Object.keys((await infer(token)).dataAccessScope.spaces)).toEqual(['sp2']);
+    const id = await given.put('private', 'x');
+    for (const path of ['spaces/sp1', 'data/sp1', `data/${id}`])
+      expect(errorOf(await given.op('GET', path, { token }))).toBe('403 forbidden');
+    expect(errorOf(await given.op('POST', 'lookup-file-id/lab', { token }))).toBe('400 enoent');
+  });
+
+  test('who has no space here is refused as such', async () => {
+    const { token } = given.standIn.mint({ userId: 'nobody' });
+    const answer = await given.op('GET', 'spaces', { token });
+    expect(answer.status).toBe(401);
+    expect(answer.json.error.details.authError.id).toBe('userNotSupported');
+    expect(() => given.standIn.mint({ userId: 'stranger' })).toThrow('there are: user-a, guest, nobody');
+  });
+
+  test('a consumer caveat asks for the one who is named', async () => {
+    const token = given.mint({ type: 'consumer', whitelist: ['usr-guest'] });
+    const use = async (userId: string) => {
+      const identity = given.standIn.mint({ kind: 'identity', userId }).token;
+      const headers = { 'x-onedata-consumer-token': identity };
+      return (await given.op('GET', 'spaces', { token, headers })).status;
+    };
+    expect(await use('guest')).toBe(200);
+    expect(await use('user-a')).toBe(401);
+  });
+});
+
+describe('fault rules', () => {
+  const faults = () => given.standIn.context.faults;
+
+  test('a sick space fails by every way to it, others do not', async () => {
+    const id = await given.put('sick', 'x');
+    faults().add({
+      space: 'sp1',
+      action: { kind: 'error', status: 400, id: 'posix', details: { errno: 'eagain' } },
+    });
+    const calls: [string, string][] = [
+      ['GET', 'data/sp1'],
+      ['GET', `data/${id}`],
+      ['GET', 'data/sp1/path/sick'],
+      ['POST', 'lookup-file-id/lab@sp1/sick'],
+      ['GET', 'spaces/sp1'],
+    ];
+    for (const [method, path] of calls) expect(errorOf(await given.op(method, path))).toBe('400 eagain');
+    expect((await given.op('GET', 'data/sp2')).status).toBe(200);
+    faults().clear();
+  });
+
+  test('an upload is refused after some bytes, which stay', async () => {
+    const id = await given.put('partial');
+    faults().add({ method: 'PUT', times: 1, action: { kind: 'refuse-body', afterBytes: 100_000 } });
+    const body = Buffer.alloc(4_000_000, 7);
+    expect(errorOf(await given.op('PUT', `data/${id}/content`, { body }))).toBe('400 enospc');
+    const { size } = (await given.op('GET', `data/${id}?attributes=size`)).json;
+    expect(size).toBeGreaterThanOrEqual(100_000);
+    expect(size).toBeLessThan(body.length);
+  });
+
+  test('an answer without a body', async () => {
+    faults().add({ times: 1, action: { kind: 'status', status: 502 } });
+    expect(await given.op('GET', 'health')).toMatchObject({ status: 502, text: '' });
+  });
+
+  test('the same seed and requests meet the same faults, and the log tells them', async () => {
+    const run = async (seed: number) => {
+      faults().clear();
+      faults().apply({ seed });
+      for (const rule of randomFaults(0.4)) faults().add(rule);
+      const seen: string[] = [];
+      for (let count = 0; count < 40; count++) {
+        seen.push(
+          await given.op('GET', 'data/sp2').then(
+            ({ status }) => String(status),
+            () => 'broken',
+          ),
+        );
+      }
+      const struck = faults().log.map(({ kind }) => kind);
+      faults().clear();
+      return { seen, struck };
+    };
+    const first = await run(7);
+    expect(await run(7)).toEqual(first);
+    expect(await run(8)).not.toEqual(first);
+    expect(first.struck.length).toBeGreaterThan(5);
+  });
+});
