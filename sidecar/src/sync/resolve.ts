@@ -147,8 +147,7 @@ class Resolver {
     const equal = local.kind === remote.kind && (await this.#equalContent(local, remote, hash));
     if (!equal) return { ...item, action: 'upload', keepBoth: true };
     // An interrupted restore made it, and did not come to set its times.
-    const isOurs =
-      item.base === null && local.kind !== 'file' && this.#context.state.manifest(item.path) !== null;
+    const isOurs = local.kind !== 'file' && this.#context.state.manifest(item.path) !== null;
     if (isOurs && this.#occasion === 'start') return { ...item, action: 'download' };
     // Remembered as equal by the next save, which also writes mode and time of the local side to the manifest.
     const known = this.#context.state.manifest(item.path);

@@ -3,8 +3,8 @@ import * as fs from 'node:fs/promises';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { pipeline } from 'node:stream/promises';
 import type { Clock } from './clock.ts';
+import { SQLITE_HEADER } from './sqlite-names.ts';
 
-const HEADER = Buffer.from('SQLite format 3\0', 'latin1');
 const SQLITE_NAME = /\.(sqlite3?|db)$/i;
 
 /** The copy could not be taken now: the database is busy, or went away. Another round will find it. */
@@ -14,8 +14,8 @@ export class DatabaseBusyError extends Error {
 
 /** Whether a file is to be copied as a database: by its first bytes; by name only where it is too short to have any. */
 export async function isDatabase(handle: fs.FileHandle, path: string): Promise<boolean> {
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEADER.length), 0, HEADER.length, 0);
-  return bytesRead === HEADER.length ? buffer.equals(HEADER) : bytesRead > 0 && SQLITE_NAME.test(path);
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(SQLITE_HEADER.length), 0, SQLITE_HEADER.length, 0);
+  return bytesRead === SQLITE_HEADER.length ? buffer.equals(SQLITE_HEADER) : bytesRead > 0 && SQLITE_NAME.test(path);
 }
 
 /**
@@ -23,7 +23,8 @@ export async function isDatabase(handle: fs.FileHandle, path: string): Promise<b
  *
  * In rollback-journal mode the file is copied under SQLite's own shared lock, which no writer can pass, so the copy is
  * the database byte for byte. In WAL mode, where the newest pages are in another file, SQLite's backup API makes it.
- * A hot journal, left by a process that died, is rolled back in the copy; the original stays untouched.
+ * A hot journal, left by a process that died, is rolled back in the copy; the original stays untouched. What SQLite
+ * cannot read (damaged, or no database at all) is copied byte for byte while it stands still.
  *
  * @param source absolute path of the database as bytes; no link, no other open handle of this process on it (closing one would drop
  *   SQLite's locks)
@@ -42,7 +43,9 @@ export async function copyDatabase(
       await fs.rm(`${target}-journal`, { force: true });
       if (await copyOnce(source, target)) return;
     } catch (error) {
-      if (!isBusy(error)) throw error;
+      if (isUnreadable(error)) {
+        if (await copyAsFile(source, target)) return;
+      } else if (!isBusy(error)) throw error;
     }
     if (options.clock.now() >= until) {
       throw new DatabaseBusyError(
@@ -86,6 +89,19 @@ async function copyOnce(source: Buffer, target: string): Promise<boolean> {
   } finally {
     await handle.close();
   }
+}
+
+/** @returns false where the file changed meanwhile. */
+async function copyAsFile(source: Buffer, target: string): Promise<boolean> {
+  const before = await facts(source);
+  await fs.rm(`${target}-journal`, { force: true });
+  const handle = await fs.open(source, 'r');
+  try {
+    await copyBytes(handle, target);
+  } finally {
+    await handle.close();
+  }
+  return (await facts(source)) === before;
 }
 
 /** Copies database and journal while both stand still, then lets SQLite roll the copy back. */
@@ -137,14 +153,20 @@ async function copyBytes(from: fs.FileHandle, target: string): Promise<void> {
   await pipeline(bytes, createWriteStream(target));
 }
 
-function sqliteCode(error: unknown): number {
-  return Number((error as { errcode?: number }).errcode ?? 0);
+/** SQLite's primary result code; null for what is no error of SQLite. */
+export function sqliteCode(error: unknown): number | null {
+  const { errcode } = (error ?? {}) as { errcode?: unknown };
+  return typeof errcode === 'number' ? errcode & 0xff : null;
 }
 /** SQLITE_BUSY and SQLITE_LOCKED with all their extended codes. */
 function isBusy(error: unknown): boolean {
-  return [5, 6].includes(sqliteCode(error) & 0xff);
+  return [5, 6].includes(sqliteCode(error) ?? 0);
+}
+/** SQLITE_ERROR (unknown format), SQLITE_CORRUPT and SQLITE_NOTADB: no attempt will read it. */
+function isUnreadable(error: unknown): boolean {
+  return [1, 11, 26].includes(sqliteCode(error) & 0xff);
 }
 /** SQLITE_READONLY (rollback, recovery, directory) and SQLITE_CANTOPEN. */
 function isReadOnlyRollback(error: unknown): boolean {
-  return [8, 14].includes(sqliteCode(error) & 0xff);
+  return [8, 14].includes(sqliteCode(error) ?? 0);
 }
