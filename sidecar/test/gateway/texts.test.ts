@@ -11,6 +11,7 @@ import {
   saveText,
   titleOf,
   transferText,
+  warningTexts,
 } from '../../web/src/texts.ts';
 import { DONE_TRANSFER, IDLE_STATUS, READY_STATUS } from './helpers/fake-sync.ts';
 
@@ -188,6 +189,23 @@ describe('the bar', () => {
       'Saving failed and is tried again: No answer.',
     ]);
     expect(bannerTexts(running({}))).toEqual([]);
+  });
+
+  test('says what is better changed after what is wrong', () => {
+    const status = {
+      ...READY_STATUS,
+      save: { ...READY_STATUS.save, lastError: 'No answer.' },
+      warnings: [
+        { code: 'token-expires-soon', space: 'project', message: 'The token ends tomorrow.' } as const,
+      ],
+    };
+    const view = viewWith({ screen: 'desktop' }, status);
+    expect(warningTexts(view)).toEqual(['Your projects: The token ends tomorrow.']);
+    expect(bannerTexts(view)).toEqual([
+      'Saving failed and is tried again: No answer.',
+      'Your projects: The token ends tomorrow.',
+    ]);
+    expect(warningTexts(viewWith({ status: null }))).toEqual([]);
   });
 });
 

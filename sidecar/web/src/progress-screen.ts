@@ -1,7 +1,7 @@
 import type { Transfer } from '../../contract/status.ts';
 import type { GatewayView } from '../../src/gateway/view.ts';
 import { element, setText, textElement } from './dom.ts';
-import { headlineOf, problemText, transferText } from './texts.ts';
+import { headlineOf, problemText, transferText, warningTexts } from './texts.ts';
 
 /** Draws everything that is not the desktop: copying, problems, removal. */
 export function renderProgress(view: GatewayView, now: number): void {
@@ -19,6 +19,7 @@ export function renderProgress(view: GatewayView, now: number): void {
     renderTransfer('project', view.status.project);
   }
   renderProblems(view, now);
+  renderWarnings(view);
 }
 
 function renderTransfer(id: 'source' | 'project', transfer: Transfer): void {
@@ -51,6 +52,22 @@ function renderProblems(view: GatewayView, now: number): void {
     if (text) setText(text, message);
     if (next) setText(next, retry);
   });
+}
+
+function renderWarnings(view: GatewayView): void {
+  const list = element('warnings');
+  const texts = warningTexts(view);
+  const key = texts.join('\n');
+  // A live region, too: built anew only when it says something else.
+  if (list.dataset.texts === key) return;
+  list.dataset.texts = key;
+  list.replaceChildren(
+    ...texts.map((text) => {
+      const notice = textElement('p', 'notice', text);
+      notice.dataset.kind = 'warning';
+      return notice;
+    }),
+  );
 }
 
 function problemElement(): HTMLElement {

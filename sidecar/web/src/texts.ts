@@ -219,7 +219,12 @@ export function bannerTexts(view: GatewayView): string[] {
   const { lastError } = status.save;
   const isTold = status.problems.some(({ message }) => message === lastError);
   if (lastError !== null && !isTold) sentences.push(`Saving failed and is tried again: ${lastError}`);
-  return sentences;
+  return [...sentences, ...warningTexts(view)];
+}
+
+/** What works but is better changed. */
+export function warningTexts({ status }: GatewayView): string[] {
+  return (status?.warnings ?? []).map(({ space, message }) => `${WHERE[space]}: ${message}`);
 }
 
 /** For the browser's tab: the share of both copies together. */
