@@ -21,7 +21,9 @@ export interface Cluster {
   /** `undefined` also where the user may not read volumes of the cluster. */
   volume(name: string): Promise<k8s.V1PersistentVolume | undefined>;
   namespace(name: string): Promise<k8s.V1Namespace | undefined>;
-  scaleToOne(namespace: string, statefulSet: string): Promise<void>;
+  scale(namespace: string, statefulSet: string, replicas: number): Promise<void>;
+  /** Shortens the time that a pod has to end; nothing happens where there is no such pod. */
+  endPod(namespace: string, name: string, graceSeconds: number): Promise<void>;
   annotateClaim(namespace: string, name: string, annotations: Record<string, string>): Promise<void>;
   /** Runs a command in a container; each line of its standard output goes to `onLine` as it comes. */
   exec(target: ExecTarget, onLine: (line: string) => void): Promise<ExecResult>;
@@ -138,8 +140,12 @@ export function connect(): Cluster {
     claim: (namespace, name) => unless([404], core.readNamespacedPersistentVolumeClaim({ namespace, name })),
     volume: (name) => unless([403, 404], core.readPersistentVolume({ name })),
     namespace: (name) => unless([403, 404], core.readNamespace({ name })),
-    scaleToOne: async (namespace, name) => {
-      await apps.patchNamespacedStatefulSet({ namespace, name, body: { spec: { replicas: 1 } } }, mergePatch);
+    scale: async (namespace, name, replicas) => {
+      const body = { spec: { replicas } };
+      await unless([404], apps.patchNamespacedStatefulSet({ namespace, name, body }, mergePatch));
+    },
+    endPod: async (namespace, name, gracePeriodSeconds) => {
+      await unless([404], core.deleteNamespacedPod({ namespace, name, gracePeriodSeconds }));
     },
     annotateClaim: async (namespace, name, annotations) => {
       const body = { metadata: { annotations } };

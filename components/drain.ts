@@ -22,6 +22,9 @@ export interface DrainOptions {
 /** How often a broken connection to the running save is taken up again; a drain that runs already is joined. */
 const MOST_RECONNECTS = 10;
 
+/** What can still be saved in this time is saved, also where the user gave it up. */
+const DISCARD_GRACE_SECONDS = 30;
+
 const ADVICE = [
   'Nothing was removed. What to do: put the cause right (a new token: pulumi config set --secret scipion:projectToken,',
   'then pulumi up), then remove again. To remove it and lose what is not saved:',
@@ -62,11 +65,14 @@ function failure(result: { code: number; stderr: string }): string {
  */
 export async function drain(namespace: string, options: DrainOptions): Promise<void> {
   const log = options.log ?? ((line: string) => void pulumi.log.info(line));
+  const cluster = (options.connect ?? connect)();
   if (options.discardUnsavedChanges) {
     log(`Instance ${namespace}: no final save, as scipion:discardUnsavedChanges is true.`);
+    // Else the pod would go on trying to save for all of its grace, an hour by default.
+    await cluster.scale(namespace, NAMES.statefulSet, 0);
+    await cluster.endPod(namespace, NAMES.pod, DISCARD_GRACE_SECONDS);
     return;
   }
-  const cluster = (options.connect ?? connect)();
   const pollSeconds = options.pollSeconds ?? 5;
   let patience = Math.ceil((options.startTimeoutSeconds ?? 180) / pollSeconds);
   let reconnects = MOST_RECONNECTS;
@@ -87,7 +93,7 @@ export async function drain(namespace: string, options: DrainOptions): Promise<v
     }
     if (decision.kind === 'start') {
       log(`Instance ${namespace} is paused: starting it, so that it can say what is not saved.`);
-      await cluster.scaleToOne(namespace, NAMES.statefulSet);
+      await cluster.scale(namespace, NAMES.statefulSet, 1);
     }
     if (decision.kind === 'wait') {
       patience -= 1;

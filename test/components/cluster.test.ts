@@ -91,7 +91,7 @@ test('changes go as merge patches of nothing else', async () => {
   const { api, cluster } = await connected({ objects: { [claim]: {}, [set]: {} } });
   await using _server = api;
   await cluster.annotateClaim('jane', 'scipion-project', { a: 'b' });
-  await cluster.scaleToOne('jane', 'scipion');
+  await cluster.scale('jane', 'scipion', 1);
   expect(api.requests).toEqual([
     `PATCH ${claim} application/merge-patch+json {"metadata":{"annotations":{"a":"b"}}}`,
     `PATCH ${set} application/merge-patch+json {"spec":{"replicas":1}}`,

@@ -109,7 +109,8 @@ function cluster(states: Partial<InstanceState>[], results: ExecResult[] = []) {
     claim: async () => now().claim,
     volume: async () => now().volume,
     namespace: async () => undefined,
-    scaleToOne: async () => void calls.push('scale'),
+    scale: async (_namespace, _name, count) => void calls.push(`scale to ${count}`),
+    endPod: async (_namespace, name, seconds) => void calls.push(`end ${name} within ${seconds} s`),
     annotateClaim: async (_namespace, name, annotations) =>
       void calls.push(`annotate ${name} ${Object.keys(annotations).join()}`),
     exec: async ({ namespace, pod: name, container, command }, onLine) => {
@@ -182,7 +183,7 @@ describe('the drain hook', () => {
 
   test('starts a paused instance to save it', async () => {
     const { calls, error } = await runDrain([{ statefulSet: replicas(0) }, { pod: started }], [done]);
-    expect({ calls, error }).toEqual({ calls: ['scale', EXEC, ANNOTATE], error: undefined });
+    expect({ calls, error }).toEqual({ calls: ['scale to 1', EXEC, ANNOTATE], error: undefined });
   });
 
   test('refuses when sync does not run on a volume that may hold work', async () => {
@@ -196,9 +197,10 @@ describe('the drain hook', () => {
     expect({ calls, error }).toEqual({ calls: [], error: undefined });
   });
 
-  test('asks nobody where the loss is accepted', async () => {
+  test('asks nobody where the loss is accepted, and does not wait for a save that cannot end', async () => {
     const { calls, lines, error } = await runDrain([{ pod: started }], [], true);
-    expect({ calls, error }).toEqual({ calls: [], error: undefined });
+    const ended = ['scale to 0', 'end scipion-0 within 30 s'];
+    expect({ calls, error }).toEqual({ calls: ended, error: undefined });
     expect(lines).toEqual(['Instance jane: no final save, as scipion:discardUnsavedChanges is true.']);
   });
 });
