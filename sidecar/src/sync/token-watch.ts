@@ -4,7 +4,7 @@ import type { Warning } from '../../contract/status.ts';
 import type { TokenCheck } from '../onedata/index.ts';
 import type { Clock } from './clock.ts';
 import { type Side, toProblem } from './problems.ts';
-import type { SpaceError } from './space-error.ts';
+import { SpaceError } from './space-error.ts';
 import type { StatusBoard } from './status-board.ts';
 
 /** The token of one space. */
@@ -38,6 +38,7 @@ const CHECK_EVERY_MS = 3_600_000;
 const CHECK_AGAIN_MS = 300_000;
 /** Time to make a new token on a working day, and for the final save to end. */
 const WARN_BEFORE_MS = 48 * 3_600_000;
+const UNREADABLE = 'unreadable';
 
 /**
  * Checks the tokens: before they are needed, hourly, when they end, and whenever the Secret changes. Says on the status
@@ -98,7 +99,7 @@ export class TokenWatch {
     signal: AbortSignal,
   ): Promise<TokenCheck> {
     const { clock, board, log } = this.#options;
-    const check = await source.check(signal);
+    const check = fingerprint === UNREADABLE ? unreadable(side) : await source.check(signal);
     const now = clock.now();
     const isAnswered = check.problem === null || check.problem.retry === 'late';
     const endsAt = check.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY;
@@ -145,8 +146,13 @@ export function tokenWarnings(
   return [{ code: 'token-expires-soon', space: side, message }, ...warnings];
 }
 
+function unreadable(side: Side): TokenCheck {
+  const message = `There is no token of the ${side} space in the mounted Secret, or it cannot be read.`;
+  return { problem: new SpaceError('token-invalid', message), expiresAt: null, warnings: [] };
+}
+
 /** Tells tokens apart without keeping one. A Secret that cannot be read has a mark of its own. */
 async function fingerprintOf(source: TokenSource): Promise<string> {
   const text = await source.read().catch(() => null);
-  return text === null ? 'unreadable' : createHash('sha256').update(text).digest('hex');
+  return text === null ? UNREADABLE : createHash('sha256').update(text).digest('hex');
 }

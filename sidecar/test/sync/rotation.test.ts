@@ -1,0 +1,183 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type SyncStatus, syncStatusSchema } from '../../contract/status.ts';
+import { ask } from '../../src/sync/api-client.ts';
+import { systemClock } from '../../src/sync/clock.ts';
+import { onedataSpaces } from '../../src/sync/open-space.ts';
+import { startService } from '../../src/sync/service.ts';
+import { contentOf } from '../../src/sync/space.ts';
+import type { SyncPaths } from '../../src/sync/sync-paths.ts';
+import { prepareVolume } from '../../src/sync/volume.ts';
+import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
+import { dumpFolder, Folders, quiet, visible } from './world.ts';
+
+/** The container against a Onedata server whose tokens end in the middle of the work; a new one comes as a file. */
+
+const FILES = 24;
+const folders = new Folders();
+let given: GivenStandIn;
+let paths: SyncPaths;
+let spaces: { source: string; project: string };
+const running: { stop(): void; done: Promise<void> }[] = [];
+
+beforeAll(async () => {
+  given = await givenStandIn();
+});
+afterAll(() => given.dispose());
+
+beforeEach(async () => {
+  const root = folders.make();
+  paths = {
+    sourceVolume: join(root, 'source'),
+    projectVolume: join(root, 'project'),
+    syncSocket: join(root, 'sync.sock'),
+    vncSocket: join(root, 'vnc.sock'),
+    ready: join(root, 'run/ready'),
+    config: join(root, 'sync.json'),
+    sourceToken: join(root, 'source-token'),
+    projectToken: join(root, 'project-token'),
+  };
+  for (const volume of [paths.sourceVolume, paths.projectVolume]) {
+    mkdirSync(volume);
+    await prepareVolume(volume);
+  }
+  spaces = { source: await given.addSpace(), project: await given.addSpace() };
+  const source = given.open(spaces.source);
+  for (let index = 0; index < FILES; index += 1)
+    await source.write(`mic ${index}.mrc`, contentOf(`micrograph ${index}`));
+  setToken('source', null);
+  setToken('project', null);
+});
+afterEach(async () => {
+  given.standIn.context.faults.apply({ latencyMilliseconds: 0 });
+  for (const which of ['source', 'project'] as const) setToken(which, null);
+  for (const each of running.splice(0)) {
+    each.stop();
+    await each.done;
+  }
+  folders.clear();
+});
+
+/** As the kubelet does it: another content under the same name. @param seconds until it ends; null: never */
+function setToken(which: 'source' | 'project', seconds: number | null): void {
+  const validUntil = Math.floor(Date.now() / 1000) + (seconds ?? 0);
+  const caveats = seconds === null ? [] : [{ type: 'time', validUntil } as const];
+  writeFileSync(
+    which === 'source' ? paths.sourceToken : paths.projectToken,
+    given.standIn.mint({ caveats }).token,
+  );
+}
+
+const slowDown = () => given.standIn.context.faults.apply({ latencyMilliseconds: 300 });
+const speedUp = () => given.standIn.context.faults.apply({ latencyMilliseconds: 0 });
+
+async function start() {
+  const host = given.standIn.providerHost;
+  const config = {
+    instance: 'lab/alice',
+    source: { host, spaceId: spaces.source },
+    project: { host, spaceId: spaces.project },
+    autosaveIntervalSeconds: 3600,
+    graceSeconds: 60,
+    certificateAuthorities: given.standIn.authorityPem,
+  };
+  const { runner, done } = await startService({
+    config,
+    paths,
+    spaces: onedataSpaces(config, paths, { firstWaitMs: 20 }),
+    clock: systemClock,
+    log: quiet,
+    probes: null,
+    desktopWaitMs: 1_000,
+  });
+  const service = { runner, done, stop: () => runner.stop() };
+  running.push(service);
+  return service;
+}
+
+async function until(what: string, check: (status: SyncStatus) => boolean): Promise<SyncStatus> {
+  for (let attempt = 0; attempt < 1200; attempt += 1) {
+    const status = await ask(paths.syncSocket, 'GET', '/v1/status').then(
+      (json) => syncStatusSchema.parse(json),
+      () => null,
+    );
+    if (status !== null && check(status)) return status;
+    await new Promise((done) => setTimeout(done, 25));
+  }
+  throw new Error(`${what} did not come`);
+}
+
+const work = () => {
+  for (let index = 0; index < FILES; index += 1)
+    writeFileSync(join(paths.projectVolume, 'data', `run ${index}`), `work ${index}`);
+};
+const isExpired = (side: 'source' | 'project') => (status: SyncStatus) =>
+  status.problems.some(({ code, space }) => code === 'token-expired' && space === side);
+
+describe('a token that ends', () => {
+  test('in the middle of the stage-in: waits, says why, goes on with a new one', async () => {
+    setToken('source', 3);
+    slowDown();
+    await start();
+    const status = await until('the problem', isExpired('source'));
+    expect(status.ready).toBe(false);
+    expect(status.problems[0]?.message).toMatch(/source space has expired.*scipion:sourceToken/);
+    const some = dumpFolder(join(paths.sourceVolume, 'data')).size;
+    expect(some).toBeLessThan(FILES);
+    speedUp();
+    setToken('source', null);
+    const healed = await until('the desktop', ({ ready }) => ready);
+    expect(healed.problems).toEqual([]);
+    expect(dumpFolder(join(paths.sourceVolume, 'data')).size).toBe(FILES);
+  });
+
+  test('in the middle of the save at the end: waits, says why, goes on with a new one', async () => {
+    const service = await start();
+    await until('the desktop', ({ ready }) => ready);
+    work();
+    setToken('project', 2);
+    slowDown();
+    service.stop();
+    const status = await until('the problem', isExpired('project'));
+    expect(status.phase).toBe('final-saving');
+    expect((await visible(given.open(spaces.project))).size).toBeLessThan(FILES);
+    speedUp();
+    setToken('project', null);
+    await service.done;
+    expect((await visible(given.open(spaces.project))).size).toBe(FILES);
+  });
+
+  test('in the middle of a drain: the drain waits for a new one', async () => {
+    await start();
+    await until('the desktop', ({ ready }) => ready);
+    work();
+    setToken('project', 2);
+    slowDown();
+    const drained = ask(paths.syncSocket, 'POST', '/v1/drain');
+    const status = await until('the problem', isExpired('project'));
+    expect(status.phase).toBe('draining');
+    speedUp();
+    setToken('project', null);
+    await drained;
+    expect((await visible(given.open(spaces.project))).size).toBe(FILES);
+  });
+});
+
+test('what a token may do is told before anything is copied', async () => {
+  const caveats = [{ type: 'data.readonly' } as const];
+  writeFileSync(paths.projectToken, given.standIn.mint({ caveats }).token);
+  rmSync(paths.sourceToken);
+  await start();
+  const status = await until('both problems', ({ problems }) => problems.length === 2);
+  const found = Object.fromEntries(status.problems.map(({ space, code }) => [space, code]));
+  expect(found).toEqual({ source: 'token-invalid', project: 'token-not-permitted' });
+  setToken('source', null);
+  setToken('project', 3600);
+  const healed = await until('the desktop', ({ ready }) => ready);
+  expect(healed.warnings?.map(({ code, space }) => `${space} ${code}`).sort()).toEqual([
+    'project token-expires-soon',
+    'source token-advice',
+  ]);
+  expect(healed.tokenExpiresAt).toMatchObject({ source: null, project: expect.any(String) });
+});
