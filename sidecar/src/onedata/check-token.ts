@@ -1,8 +1,8 @@
-import { z } from 'zod';
-import { isSpaceError, SpaceError } from '../sync/space-error.ts';
-import { tokenError } from './errors.ts';
-import { type HttpOptions, type HttpRequest, isSuccess, OnedataHttp } from './http-client.ts';
+import { isSpaceError, SpaceError, type SpaceErrorCode } from '../sync/space-error.ts';
+import { type HttpOptions, OnedataHttp } from './http-client.ts';
 import { ProviderClient } from './provider-client.ts';
+import { type TokenFacts, tokenFacts } from './token-facts.ts';
+import { inferScope, type TokenScope } from './zone.ts';
 
 export interface TokenCheckOptions {
   readonly host: string;
@@ -25,39 +25,24 @@ export interface TokenCheck {
   readonly warnings: readonly string[];
 }
 
-const support = z.record(z.string(), z.object({ readonly: z.boolean().default(false) }));
-const scopeSchema = z.object({
-  validUntil: z.number().nullish(),
-  dataAccessScope: z
-    .object({
-      readonly: z.boolean(),
-      spaces: z.record(z.string(), z.object({ name: z.string(), supports: support.default({}) })),
-      providers: z.record(
-        z.string(),
-        z.object({ name: z.string(), domain: z.string(), online: z.boolean().default(true) }),
-      ),
-    })
-    .nullish(),
-});
-type Scope = z.output<typeof scopeSchema>;
-const refusalSchema = z.object({
-  error: z.object({
-    id: z.string(),
-    details: z
-      .looseObject({
-        tokenError: z
-          .object({ id: z.string(), details: z.record(z.string(), z.unknown()).optional() })
-          .optional(),
-      })
-      .optional(),
-  }),
-});
+/** Settings of a stack that each use has; sentences end with the one to change. */
+const KEYS = {
+  read: { space: 'scipion:sourceSpaceId', token: 'scipion:sourceToken', inSecret: 'source-token' },
+  write: { space: 'scipion:projectSpaceId', token: 'scipion:projectToken', inSecret: 'project-token' },
+} as const;
+const HOST_KEY = 'scipion:onedataHost';
 
 /**
  * Is the token valid, for this space at this host, and good for writing where that is asked? Asks the provider and its
- * zone; changes nothing. A zone that cannot be asked (older, out of reach) leaves the provider's own answer.
+ * zone; changes nothing. A zone that cannot be asked (older, out of reach) leaves the provider's own answer. Every
+ * problem is a sentence that ends with the setting to change.
  */
 export async function checkToken(options: TokenCheckOptions): Promise<TokenCheck> {
+  const result = await examine(options);
+  return result.problem === null ? result : { ...result, problem: withKey(result.problem, options) };
+}
+
+async function examine(options: TokenCheckOptions): Promise<TokenCheck> {
   const common: Omit<HttpOptions, 'host'> = {
     spaceId: options.spaceId,
     token: options.token,
@@ -66,60 +51,138 @@ export async function checkToken(options: TokenCheckOptions): Promise<TokenCheck
     stallTimeoutMs: options.timeoutMs ?? 30_000,
   };
   const http = new OnedataHttp({ ...common, host: options.host });
+  const { signal } = options;
+  let expiresAt: Date | null = null;
   try {
+    const facts = tokenFacts(await options.token().catch(() => ''));
+    expiresAt = facts?.expiresAt ?? null;
+    if (facts) assertAccess(facts, options);
     const provider = new ProviderClient(http, options.spaceId);
-    const { onezoneDomain, providerId } = await provider.configuration({ signal: options.signal });
-    const scope = onezoneDomain ? await askZone({ ...common, host: onezoneDomain }, options) : undefined;
-    if (scope) {
-      const judged = judgeScope(scope, options, providerId ?? undefined);
-      if (judged.problem) return judged;
-      await provider.space({ signal: options.signal });
-      return judged;
-    }
-    await provider.space({ signal: options.signal });
-    return { problem: null, expiresAt: null, warnings: [] };
+    const { onezoneDomain, providerId } = await provider.configuration({ signal });
+    if (facts && onezoneDomain) assertSameZone(facts, onezoneDomain, options);
+    await provider.assertVersion({ signal });
+    const zone = { toldHost: options.host, signal };
+    const scope = onezoneDomain ? await inferScope({ ...common, host: onezoneDomain }, zone) : undefined;
+    const judged = scope ? judgeScope(scope, options, providerId ?? undefined) : { expiresAt, warnings: [] };
+    if (scope && 'problem' in judged && judged.problem) return judged;
+    await assertAnswers(provider, options);
+    return { problem: null, ...judged };
   } catch (error) {
     if (!isSpaceError(error)) throw error;
-    return { problem: error, expiresAt: null, warnings: [] };
+    return { problem: error, expiresAt, warnings: [] };
   } finally {
     await http.close();
   }
 }
 
-/** undefined: the zone gave no usable answer. @throws SpaceError where it says what is wrong with the token */
-async function askZone(http: HttpOptions, options: TokenCheckOptions): Promise<Scope | undefined> {
-  const zone = new OnedataHttp(http);
-  try {
-    const request: HttpRequest = {
-      method: 'POST',
-      url: '/api/v3/onezone/tokens/infer_access_token_scope',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ token: (await options.token()).trim() }),
-      isPublic: true,
-      signal: options.signal,
-    };
-    const answer = await zone.send(request);
-    const body = parseJson(await zone.text(request, answer));
-    if (isSuccess(answer)) return scopeSchema.safeParse(body).data;
-    // ⚠ Here a bad token is HTTP 400 with the token error itself, not 401.
-    const refusal = answer.status === 400 ? refusalSchema.safeParse(body).data : undefined;
-    if (refusal)
-      throw tokenError(refusal.error.details?.tokenError ?? refusal.error, {
-        host: options.host,
-        spaceId: options.spaceId,
-      });
-    return undefined;
-  } catch (error) {
-    if (isSpaceError(error, 'unreachable', 'stalled', 'unavailable', 'transfer-broken')) return undefined;
-    throw error;
-  } finally {
-    await zone.close();
+/** What the token is can be read from it, whoever can be asked. */
+function assertAccess({ kind, expiresAt }: TokenFacts, { spaceId }: TokenCheckOptions): void {
+  if (kind !== 'access') {
+    const what = kind === 'invite' ? 'an invite token' : 'an identity token';
+    throw new SpaceError(
+      'token-invalid',
+      `The Onedata token for space ${spaceId} is ${what}, which opens no data: an access token is needed.`,
+    );
   }
+  if (expiresAt && expiresAt.getTime() <= Date.now()) {
+    throw new SpaceError(
+      'token-expired',
+      `The Onedata token for space ${spaceId} expired at ${expiresAt.toISOString()}. Make a new access token in the web page of your Onedata zone.`,
+    );
+  }
+}
+
+/** Zones know nothing of each other. */
+function assertSameZone({ zone }: TokenFacts, domain: string, { host, spaceId }: TokenCheckOptions): void {
+  const bare = (name: string) => name.toLowerCase().replace(/:\d+$/, '');
+  if (bare(zone) === bare(domain)) return;
+  throw new SpaceError(
+    'token-invalid',
+    `The Onedata token for space ${spaceId} comes from the zone ${zone}, but the provider ${host} belongs to the zone ${domain}. Make a token in the zone of the provider, or name a provider of the token's zone.`,
+  );
+}
+
+/** The provider's own word. A name instead of an id is the usual mistake, so names are looked through too. */
+async function assertAnswers(provider: ProviderClient, options: TokenCheckOptions): Promise<void> {
+  const { signal, spaceId } = options;
+  try {
+    await provider.space({ signal });
+  } catch (error) {
+    if (!isSpaceError(error, 'space-unknown', 'space-not-supported')) throw error;
+    const spaces = await provider.spaces({ signal }).catch(() => []);
+    const named = Object.fromEntries(spaces.map((space) => [space.spaceId, space]));
+    throw nameForId(spaceId, named) ?? error;
+  }
+}
+
+const KEY_KINDS: Partial<Record<SpaceErrorCode, 'host' | 'space' | 'token'>> = {
+  unreachable: 'host',
+  unavailable: 'host',
+  unsupported: 'host',
+  'space-not-supported': 'host',
+  'space-unknown': 'space',
+  'read-only': 'space',
+  'token-invalid': 'token',
+  'token-expired': 'token',
+  'token-not-permitted': 'token',
+};
+
+/** The same problem with the setting that is to be changed. */
+function withKey(problem: SpaceError, { host, use }: Pick<TokenCheckOptions, 'host' | 'use'>): SpaceError {
+  const kind = KEY_KINDS[problem.code];
+  const { space, token, inSecret } = KEYS[use];
+  const port = /:(\d+)$/.exec(host.trim())?.[1];
+  const hint =
+    problem.code === 'unreachable' && port !== undefined && port !== '443'
+      ? ` Providers listen on port 443; leave ":${port}" away unless yours says otherwise.`
+      : '';
+  const change =
+    kind === 'host'
+      ? ` Change ${HOST_KEY}.`
+      : kind === 'space'
+        ? ` Change ${space}.`
+        : kind === 'token'
+          ? ` Change ${token} (in a Secret of your own: ${inSecret}).`
+          : '';
+  return new SpaceError(problem.code, `${problem.message}${hint}${change}`, {
+    cause: problem.cause,
+    ...(problem.retryAfterMs === undefined ? {} : { retryAfterMs: problem.retryAfterMs }),
+  });
+}
+
+/** Both tokens of an instance. Where each would do for the other's space, that is the problem. */
+export async function checkTokens(
+  source: Omit<TokenCheckOptions, 'use'>,
+  project: Omit<TokenCheckOptions, 'use'>,
+): Promise<{ readonly source: TokenCheck; readonly project: TokenCheck }> {
+  const asSource = { ...source, use: 'read' } as const;
+  const asProject = { ...project, use: 'write' } as const;
+  const [first, second] = await Promise.all([checkToken(asSource), checkToken(asProject)]);
+  const isAboutToken = [first, second].some(
+    ({ problem }) => problem && ['token-not-permitted', 'space-unknown'].includes(problem.code),
+  );
+  if (!isAboutToken) return { source: first, project: second };
+  const crossed = await Promise.all([
+    checkToken({ ...asSource, token: project.token }),
+    checkToken({ ...asProject, token: source.token }),
+  ]);
+  if (crossed.some(({ problem }) => problem)) return { source: first, project: second };
+  const swapped = (use: 'read' | 'write') => {
+    const spaceId = use === 'read' ? source.spaceId : project.spaceId;
+    return new SpaceError(
+      'token-not-permitted',
+      `The two Onedata tokens are swapped: the one that is set for space ${spaceId} is for the other space. Exchange ${KEYS.read.token} and ${KEYS.write.token} (in a Secret of your own: ${KEYS.read.inSecret} and ${KEYS.write.inSecret}).`,
+    );
+  };
+  return {
+    source: { ...first, problem: swapped('read') },
+    project: { ...second, problem: swapped('write') },
+  };
 }
 
 /** Pure: what the zone's answer means for this use. */
 export function judgeScope(
-  scope: Scope,
+  scope: TokenScope,
   { spaceId, host, use }: Pick<TokenCheckOptions, 'spaceId' | 'host' | 'use'>,
   providerId: string | undefined,
 ): TokenCheck {
@@ -139,7 +202,7 @@ export function judgeScope(
     );
   }
   const space = data.spaces[spaceId];
-  if (!space) return result(unknownSpace(spaceId, data.spaces));
+  if (!space) return result(unknownSpace(spaceId, data.spaces, KEYS[use].token));
   const own = providerId === undefined ? undefined : space.supports[providerId];
   if (providerId !== undefined && !own) {
     const others = Object.keys(space.supports).map((id) => data.providers[id]?.domain ?? id);
@@ -159,7 +222,7 @@ export function judgeScope(
     return result(
       new SpaceError(
         data.readonly ? 'token-not-permitted' : 'read-only',
-        `${what}, so nothing could be saved. Set a token without the restriction "data.readonly".`,
+        `${what}, so nothing could be saved.`,
       ),
     );
   }
@@ -178,26 +241,28 @@ export function judgeScope(
 function unknownSpace(
   spaceId: string,
   spaces: Readonly<Record<string, { readonly name: string }>>,
+  tokenKey: string,
 ): SpaceError {
-  const named = Object.entries(spaces).find(([, { name }]) => name === spaceId)?.[0];
-  if (named !== undefined) {
-    return new SpaceError(
-      'space-unknown',
-      `${JSON.stringify(spaceId)} is the name of a space, its id is ${named}. Set the id.`,
-    );
-  }
   const known = Object.entries(spaces).map(([id, { name }]) => `${name} (${id})`);
   const shown = known.slice(0, 5).join(', ') + (known.length > 5 ? ', …' : '');
-  return new SpaceError(
-    'space-unknown',
-    `The token does not allow space ${spaceId}. It allows: ${shown || 'none'}.`,
+  return (
+    nameForId(spaceId, spaces) ??
+    new SpaceError(
+      'space-unknown',
+      `The token does not allow space ${spaceId}. It allows: ${shown || 'none'}. Where the id is right, change ${tokenKey}.`,
+    )
   );
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+function nameForId(
+  text: string,
+  spaces: Readonly<Record<string, { readonly name: string }>>,
+): SpaceError | undefined {
+  const ids = Object.entries(spaces).flatMap(([id, { name }]) => (name === text ? [id] : []));
+  if (ids.length === 0) return undefined;
+  const found =
+    ids.length === 1
+      ? `its id is ${ids[0]}. Set the id`
+      : `which ${ids.length} have. Set one of ${ids.join(', ')}`;
+  return new SpaceError('space-unknown', `${JSON.stringify(text)} is the name of a space, ${found}.`);
 }

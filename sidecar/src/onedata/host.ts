@@ -10,15 +10,22 @@ export function originOf(host: string): string {
   const rest = scheme === undefined ? text : text.slice(scheme.length);
   const name = rest.split(/[/?#]/, 1)[0] ?? '';
   const isPlain = scheme === undefined && name === rest;
-  if (!isPlain || !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i.test(name)) {
+  if (
+    !isPlain ||
+    !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i.test(name) ||
+    Number(name.split(':')[1] ?? 1) > 65_535
+  ) {
     const found =
       scheme !== undefined
         ? 'an address with a scheme'
         : name !== rest
           ? 'a host with a path'
-          : 'no host name';
-    const advice = /^[a-z0-9.:-]+$/i.test(name)
-      ? `write only ${JSON.stringify(name)}`
+          : /^[^:]+:[^:]*$/.test(name)
+            ? 'a host with something else than a port behind it'
+            : 'no host name';
+    const bare = name.replace(/:(443|\D.*|)$/, '');
+    const advice = /^[a-z0-9.-]+(:\d{1,5})?$/i.test(bare)
+      ? `write only ${JSON.stringify(bare)}`
       : 'write a name like provider.example.org';
     throw new SpaceError('unreachable', `The Onedata host ${JSON.stringify(host)} is ${found}: ${advice}.`);
   }

@@ -49,13 +49,17 @@ export class OnedataHttp {
     this.#options = options;
   }
 
+  get host(): string {
+    return this.#options.host;
+  }
+
   /** The answer with its body still unread, whatever its status. */
   async send(request: HttpRequest): Promise<HttpAnswer> {
     const context = this.#context(request);
     const body = typeof request.body === 'object' ? watched(request.body) : undefined;
     try {
       const headers = {
-        ...(request.isPublic ? {} : { 'x-auth-token': await this.#token() }),
+        ...(request.isPublic ? {} : { 'x-auth-token': await this.token() }),
         ...request.headers,
       };
       const origin = originOf(this.#options.host);
@@ -147,7 +151,7 @@ export class OnedataHttp {
   }
 
   /** @throws SpaceError `token-invalid` when there is none to send */
-  async #token(): Promise<string> {
+  async token(): Promise<string> {
     const { spaceId, token } = this.#options;
     let text: string;
     try {

@@ -1,3 +1,12 @@
-export { checkToken, type TokenCheck, type TokenCheckOptions } from './check-token.ts';
+export { checkToken, checkTokens, type TokenCheck, type TokenCheckOptions } from './check-token.ts';
 export { type OnedataSpaceOptions, openOnedataSpace } from './onedata-space.ts';
+export {
+  type ChoiceOptions,
+  chooseProvider,
+  type DiscoveryOptions,
+  findProviders,
+  openDiscoveredSpace,
+  type SupportingProvider,
+} from './providers.ts';
+export { type TokenFacts, tokenFacts } from './token-facts.ts';
 export { fileToken } from './token-file.ts';

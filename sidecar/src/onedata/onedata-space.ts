@@ -79,6 +79,7 @@ class OnedataSpace implements Space {
   }
 
   async check(options: CallOptions = {}): Promise<void> {
+    await this.#provider.assertVersion(options);
     this.#details = await this.#provider.space(options);
     assertAddressable(this.#details);
   }

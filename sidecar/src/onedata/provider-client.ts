@@ -79,6 +79,9 @@ const configurationSchema = z.object({
 });
 export type ProviderConfiguration = z.output<typeof configurationSchema>;
 
+/** The calls by path came with it; one that is older is refused with a sentence. */
+export const OLDEST_VERSION = [21, 2, 1] as const;
+
 const createdSchema = z.object({ fileId: z.string() });
 
 const callOptions = ({ signal }: CallContext): CallOptions => (signal === undefined ? {} : { signal });
@@ -116,9 +119,24 @@ export class ProviderClient {
     return this.#configuration;
   }
 
+  /** @throws unsupported for a release that lacks calls */
+  async assertVersion(context: CallContext = {}): Promise<void> {
+    const { version } = await this.configuration(context);
+    if (isVersionAtLeast(version, OLDEST_VERSION)) return;
+    throw new SpaceError(
+      'unsupported',
+      `The provider ${this.http.host} runs Onedata ${version}: 21.02.1 or later is needed. Ask its administrators, or use another provider of the space.`,
+    );
+  }
+
   async space(context: CallContext = {}): Promise<SpaceDetails> {
     const url = `${OP}/spaces/${encodeURIComponent(this.#spaceId)}`;
     return this.http.json({ method: 'GET', url, ...context }, spaceSchema);
+  }
+
+  /** All that this token's owner has here. */
+  async spaces(context: CallContext = {}): Promise<SpaceDetails[]> {
+    return this.http.json({ method: 'GET', url: `${OP}/spaces`, ...context }, z.array(spaceSchema));
   }
 
   /** ⚠ The space goes by name here: `Name@SpaceId`. @throws not-found, not-a-directory */

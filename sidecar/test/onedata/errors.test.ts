@@ -34,11 +34,25 @@ const TABLE: Row[] = [
   posix('enoattr', 'not-found'),
   [400, 'missingRequiredValue', { key: 'name' }, 'bad-request'],
   [400, 'malformedData', undefined, 'bad-request'],
+  [400, 'badData', { key: 'caveats' }, 'bad-request'],
+  [400, 'badValueInteger', { key: 'mode' }, 'bad-request'],
+  [400, 'badValueBoolean', { key: 'create_parents' }, 'bad-request'],
+  [400, 'badValueString', { key: 'token' }, 'bad-request'],
+  [400, 'badValueEmpty', { key: 'token' }, 'bad-request'],
+  [400, 'badValueIdentifier', { key: 'id' }, 'bad-request'],
+  [400, 'badValueJSON', { key: 'metadata' }, 'bad-request'],
+  [400, 'badValueNotAllowed', { key: 'type', allowed: ['REG'] }, 'bad-request'],
   [400, 'badValueNotInRange', { key: 'limit', low: 1, high: 1000 }, 'bad-request'],
+  [400, 'badValueTooLow', { key: 'offset', limit: 0 }, 'bad-request'],
+  [400, 'badValueIdNotFound', { key: 'target_file_id' }, 'bad-request'],
   [400, 'badValueFilePath', undefined, 'invalid-name'],
   [400, 'spaceNotSupportedBy', { spaceId: 'x', providerId: 'p' }, 'space-not-supported'],
   [400, 'notSupported', undefined, 'unsupported'],
+  [400, 'limitReached', { limit: 100 }, 'bad-request'],
   [400, 'tokenInvalid', undefined, 'token-invalid'],
+  [400, 'badToken', undefined, 'token-invalid'],
+  [400, 'tokenRevoked', undefined, 'token-invalid'],
+  [400, 'tokenCaveatUnverified', { caveat: { type: 'ip', whitelist: [] } }, 'token-invalid'],
   [400, 'badValueToken', { key: 'token' }, 'token-invalid'],
   [400, 'notAnAccessToken', undefined, 'token-invalid'],
   [401, 'unauthorized', undefined, 'token-invalid'],
@@ -64,7 +78,49 @@ const TABLE: Row[] = [
   [500, 'internalServerError', { reference: 'abc' }, 'unavailable'],
   [501, 'notImplemented', undefined, 'unsupported'],
   [503, 'serviceUnavailable', undefined, 'unavailable'],
-  [503, 'noConnectionToPeerOneprovider', undefined, 'unavailable'],
+  ...[
+    'timeout',
+    'temporaryFailure',
+    'noConnectionToOnezone',
+    'noConnectionToPeerOneprovider',
+    'noConnectionToClusterNode',
+    'unregisteredOneprovider',
+    'externalServiceOperationFailed',
+  ].map((id): Row => [503, id, undefined, 'unavailable']),
+];
+
+/** Answers of the HTTP layer, without a body. */
+const BARE: [status: number, code: SpaceErrorCode][] = [
+  [404, 'bad-request'],
+  [405, 'bad-request'],
+  [406, 'bad-request'],
+  [415, 'bad-request'],
+  [416, 'bad-range'],
+  [429, 'unavailable'],
+  [502, 'unavailable'],
+  [503, 'unavailable'],
+];
+
+/** The whole table, written out from the reference by itself, so that no row of it is forgotten above. */
+const REFERENCE: string[] = [
+  ...'enoent eexist eacces eperm enotdir eisdir einval enospc erofs eagain ebusy etimedout ecanceled enodata enoattr'
+    .split(' ')
+    .map((errno) => `400 posix ${errno}`),
+  ...'quotaExceeded missingRequiredValue malformedData badData badValueInteger badValueBoolean badValueString badValueEmpty badValueIdentifier badValueJSON badValueFilePath badValueNotAllowed badValueNotInRange badValueTooLow badValueIdNotFound spaceNotSupportedBy notSupported limitReached'
+    .split(' ')
+    .map((id) => `400 ${id}`),
+  '401 unauthorized',
+  ...'tokenInvalid badToken tokenRevoked tokenCaveatUnverified tokenServiceForbidden notAnAccessToken tokenSubjectInvalid userBlocked userNotSupported tokenTooLarge noConnectionToOnezone internalServerError timeout serviceUnavailable temporaryFailure'
+    .split(' ')
+    .map((id) => `401 unauthorized ${id}`),
+  '403 forbidden',
+  '404 notFound',
+  '409 alreadyExists',
+  '500 internalServerError',
+  '501 notImplemented',
+  ...'serviceUnavailable timeout temporaryFailure noConnectionToOnezone noConnectionToPeerOneprovider noConnectionToClusterNode unregisteredOneprovider externalServiceOperationFailed'
+    .split(' ')
+    .map((id) => `503 ${id}`),
 ];
 
 const context = { host: 'provider.example.org', spaceId: 'sp1', path: 'dir/file' };
@@ -97,6 +153,22 @@ describe('the table of errors', () => {
     if (status === 401) expect(error?.retryAfterMs).toBeGreaterThanOrEqual(10_000);
     await space.check();
   });
+
+  test.each(BARE)('%d without a body is %s', async (status, code) => {
+    given.standIn.context.faults.add({ path: '/spaces/', times: 1, action: { kind: 'status', status } });
+    await expect(space.check()).rejects.toMatchObject({ code, retry: SPACE_ERROR_RETRY[code] });
+  });
+});
+
+test('every id and errno of the table of errors has its row', () => {
+  const rows = new Set(
+    TABLE.flatMap(([status, id, details]) => {
+      const inner = (details?.authError as { id: string } | undefined)?.id;
+      return [`${status} ${id}${inner ? ` ${inner}` : ''}${details?.errno ? ` ${details.errno}` : ''}`];
+    }),
+  );
+  const missing = REFERENCE.filter((row) => !rows.has(row));
+  expect(missing).toEqual([]);
 });
 
 describe('sentences', () => {
