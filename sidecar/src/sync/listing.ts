@@ -1,7 +1,7 @@
 import type { VolumeContext } from './context.ts';
 import { isIgnoredAtRoot, type RemoteEntry, VIRTUAL_ID } from './model.ts';
 import { forEachLimit } from './pool.ts';
-import { isSpaceError, type SpaceEntry, SpaceError } from './space.ts';
+import { isSpaceError, parentOf, type SpaceEntry, SpaceError } from './space.ts';
 
 /** Directories whose listing broke are asked again so often before the whole listing counts as broken. */
 const LISTING_ATTEMPTS = 4;
@@ -14,14 +14,37 @@ export async function listSpace(context: VolumeContext): Promise<{ files: number
   const { state, space } = context;
   context.progress.list();
   state.startListing();
-  for (;;) {
-    const directories = state.unlistedDirectories(64);
-    if (directories.length === 0) break;
-    await forEachLimit(directories, space.capabilities.concurrency, (directory) =>
-      listOne(context, directory),
-    );
-  }
+  do {
+    for (;;) {
+      const directories = state.unlistedDirectories(64);
+      if (directories.length === 0) break;
+      await forEachLimit(directories, space.capabilities.concurrency, (directory) =>
+        listOne(context, directory),
+      );
+    }
+  } while ((await addDropped(context)) > 0);
   return state.remoteTotals();
+}
+
+/**
+ * A listing may drop entries without a word, so the space is asked for each one that only the manifest knows.
+ * @returns number of directories among those that it has after all; they are to be listed too
+ */
+async function addDropped(context: VolumeContext): Promise<number> {
+  const { state, space } = context;
+  let directories = 0;
+  /** What is below them need not be asked for. */
+  const absent = new Set<string>();
+  await forEachLimit(state.unlistedManifest(), space.capabilities.concurrency, async ({ path, kind }) => {
+    const found = absent.has(parentOf(path)) ? null : await space.stat({ path });
+    if (found === null) {
+      if (kind === 'directory') absent.add(path);
+      return;
+    }
+    state.putRemote([found], null);
+    if (found.kind === 'directory') directories += 1;
+  });
+  return directories;
 }
 
 async function listOne(context: VolumeContext, directory: RemoteEntry): Promise<void> {

@@ -277,6 +277,26 @@ export class StateStore implements NameStore {
     }
   }
 
+  /** Entries of the manifest that the space holds by itself and its listing has not. */
+  *unlistedManifest(): Iterable<ManifestEntry> {
+    let [parent, name] = ['', ''];
+    for (;;) {
+      const rows = this.#all(
+        `SELECT parent, name, line FROM manifest AS m WHERE (parent, name) > (?, ?) AND NOT EXISTS
+         (SELECT 1 FROM remote AS r WHERE r.parent = m.parent AND r.name = m.name)
+         ORDER BY parent, name LIMIT 500`,
+        parent,
+        name,
+      );
+      for (const row of rows) {
+        [parent, name] = [String(row.parent), String(row.name)];
+        const entry = parseManifestLine(String(row.line))?.entry;
+        if (entry != null && entry.remote !== null) yield entry;
+      }
+      if (rows.length === 0) return;
+    }
+  }
+
   // pending: the plan that is being carried out
 
   clearPending(): void {

@@ -26,8 +26,9 @@ export async function tidyTrash(
   retention: TrashRetention = DEFAULT_RETENTION,
 ): Promise<number> {
   const { state, space, clock } = context;
-  const now = clock.now();
-  if (now - Number(state.meta('trash-tidied') ?? 0) < EVERY_MS) return 0;
+  if (Math.abs(clock.now() - Number(state.meta('trash-tidied') ?? 0)) < EVERY_MS) return 0;
+  const now = await carefulNow(context);
+  if (now === null) return 0;
   const folders: { path: string; madeAt: number }[] = [];
   try {
     for await (const entry of space.list({ path: LAYOUT.trash })) {
@@ -52,6 +53,16 @@ export async function tidyTrash(
       removed += 1;
     }
   }
-  state.setMeta('trash-tidied', String(now));
+  state.setMeta('trash-tidied', String(clock.now()));
   return removed;
+}
+
+/**
+ * The earlier one of two clocks: here, and of the space, which stamps each sign of life. A clock that is years ahead
+ * would make everything old. null: the space does not know.
+ */
+async function carefulNow(context: ProjectContext): Promise<number | null> {
+  const lease = await context.space.stat({ path: LAYOUT.lease });
+  if (lease === null || lease.mtimeSeconds === null) return null;
+  return Math.min(context.clock.now(), lease.mtimeSeconds * 1000);
 }

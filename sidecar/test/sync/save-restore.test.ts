@@ -286,11 +286,14 @@ describe('save and restore', () => {
   });
 
   test('the trash is emptied by age, replaced versions sooner than removed ones', async () => {
-    const space = new MemorySpace();
     const clock = new TestClock();
+    const space = new MemorySpace({ nowSeconds: () => Math.floor(clock.now() / 1000) });
     const context = await openProject(folders.make(), space, { clock });
     await startProject(context);
-    const hours = (count: number) => clock.advance(count * 3_600_000);
+    const hours = async (count: number) => {
+      clock.advance(count * 3_600_000);
+      await context.lease.heartbeat();
+    };
     writeFileSync(join(context.data, 'removed'), 'x');
     writeFileSync(join(context.data, 'changed'), '0');
     await save(context);
@@ -303,12 +306,12 @@ describe('save and restore', () => {
     expect(await trashOf(space)).toHaveLength(16);
     await context.lease.heartbeat();
     expect(await tidyTrash(context)).toBe(0);
-    hours(25);
+    await hours(25);
     await tidyTrash(context);
     const left = await trashOf(space);
     expect(left).toHaveLength(11); // Ten saves keep their versions; the removed file is still there.
     expect(left.filter((path) => path.endsWith('/removed/removed'))).toHaveLength(1);
-    hours(15 * 24);
+    await hours(15 * 24);
     await tidyTrash(context);
     expect(await trashOf(space)).toEqual([]);
   });
