@@ -8,26 +8,26 @@ import { joinPath } from './space.ts';
  * Walks the volume (and the last listing of the space, where `withRemote`) against the base, directory by directory,
  * and notes every path where something is not as it was. Memory holds one directory at a time.
  * Parents come before their children.
- * @returns number of noted paths
+ * @returns directories that may not be read: nothing is known of what is in them, so nothing is done about it
  */
-export async function collectDifferences(context: ProjectContext, withRemote: boolean): Promise<number> {
+export async function collectDifferences(context: ProjectContext, withRemote: boolean): Promise<string[]> {
   const { state } = context;
+  const closed: string[] = [];
   state.clearPending();
   const stack: string[] = [''];
-  let found = 0;
   for (let directory = stack.pop(); directory !== undefined; directory = stack.pop()) {
     context.signal?.throwIfAborted();
     const items = compareDirectory(context, directory, withRemote, stack);
-    if (items.length > 0) {
+    if (items === null) closed.push(directory);
+    if (items !== null && items.length > 0) {
       state.transaction(() => {
         for (const item of items) state.addPending('found', encodeItem(item));
       });
     }
-    found += items.length;
     // Heartbeats, the socket and probes go on during a long walk.
     await new Promise((next) => setImmediate(next));
   }
-  return found;
+  return closed;
 }
 
 function compareDirectory(
@@ -35,8 +35,9 @@ function compareDirectory(
   directory: string,
   withRemote: boolean,
   stack: string[],
-): PlanItem[] {
-  const local = context.tree.children(directory) ?? new Map<string, LocalEntry>();
+): PlanItem[] | null {
+  const local = readable(context, directory);
+  if (local === null) return null;
   const base = context.state.baseChildren(directory);
   const remote: Map<string, RemoteLook> = withRemote ? context.state.remoteChildren(directory) : new Map();
   const items: PlanItem[] = [];
@@ -52,6 +53,17 @@ function compareDirectory(
     if (kinds.includes('directory')) stack.push(joinPath(directory, name));
   }
   return items;
+}
+
+/** null where the directory may not be read, by the wish of its owner: the rest of the volume is saved all the same. */
+function readable(context: ProjectContext, directory: string): Map<string, LocalEntry> | null {
+  try {
+    return context.tree.children(directory) ?? new Map();
+  } catch (error) {
+    const isClosed = ['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '');
+    if (!isClosed || directory === '' || context.tree.look(directory)?.kind !== 'directory') throw error;
+    return null;
+  }
 }
 
 interface Sides {

@@ -153,7 +153,7 @@ class Mover {
       case 'symlink':
         return this.#symlink(step.path, step.target, step.expect);
       case 'head':
-        return this.#moveIfThere(step.staged, LAYOUT.head);
+        return this.#moveIfThere(step.staged, LAYOUT.head, true);
     }
   }
 
@@ -188,11 +188,14 @@ class Mover {
   async #place(path: string, staged: string, expect: Expected): Promise<void> {
     const found = await this.#space.stat({ path });
     if (found !== null) {
-      // Without the upload this step was done before, and what is here is its result or newer.
-      if ((await this.#space.stat({ path: staged })) === null) return;
+      if ((await this.#space.stat({ path: staged })) === null) {
+        // Either this step was done before, and what is here is its result or newer, or the upload is gone.
+        if (this.#matches(expect, found)) this.#missing(staged, path);
+        return;
+      }
       await this.#clear(found, expect);
     }
-    await this.#moveIfThere(staged, path);
+    await this.#moveIfThere(staged, path, found === null);
   }
 
   async #symlink(path: string, target: string, expect: Expected): Promise<void> {
@@ -233,7 +236,8 @@ class Mover {
     }
   }
 
-  async #moveIfThere(from: string, to: string): Promise<void> {
+  /** @param mayLack what is gone is reported and left out, where somebody takes the report */
+  async #moveIfThere(from: string, to: string, mayLack: boolean): Promise<void> {
     try {
       await this.#space.move({ path: from, kind: 'file' }, to);
     } catch (error) {
@@ -243,15 +247,16 @@ class Mover {
         (await this.#space.stat({ path: from })) === null
       )
         return;
-      throw new SpaceError(
-        'not-found',
-        `${from} is gone from the staging folder before it was moved to ${to}`,
-        {
-          path: to,
-          cause: error,
-        },
-      );
+      if (!mayLack) throw error;
+      this.#missing(from, to);
     }
+  }
+
+  #missing(staged: string, path: string): void {
+    if (this.#options.onMissing === undefined) {
+      throw new SpaceError('not-found', `${staged} is gone before it was moved to ${path}`, { path });
+    }
+    this.#options.onMissing(path);
   }
 
   #matches(expect: Expected, found: SpaceEntry): boolean {

@@ -4,7 +4,7 @@ import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Clock } from './clock.ts';
-import { type LocalTree, toEntry } from './local-tree.ts';
+import { type LocalTree, toEntry, withLog } from './local-tree.ts';
 import type { LocalEntry, RemoteEntry } from './model.ts';
 import { type Content, type ReadOnlySpace, SpaceError } from './space.ts';
 import { copyDatabase, isDatabase } from './sqlite-copy.ts';
@@ -53,6 +53,7 @@ export async function openStable(
     entry = toEntry(path, await handle.stat({ bigint: true }), () => null);
     if (entry?.kind !== 'file') throw new FileChangedError(`${path} is no file any more`);
     database = await isDatabase(handle, path);
+    if (database) entry = withLog(entry, tree.at(path));
   } catch (error) {
     await handle.close();
     throw error;

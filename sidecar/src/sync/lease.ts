@@ -41,6 +41,7 @@ export interface LeaseTimes {
   readonly expiryMs: number;
   readonly heartbeatMs: number;
 }
+const MISSED_HEARTBEATS = 3;
 export const DEFAULT_LEASE_TIMES: LeaseTimes = { expiryMs: 180_000, heartbeatMs: 30_000 };
 
 /**
@@ -115,7 +116,7 @@ export class Lease {
   /** One request: tells others that this holder lives. Looks who owns the highest number after a long silence. */
   async heartbeat(): Promise<void> {
     if (this.#record === null) return;
-    if (this.#clock.now() - this.#lastBeat > this.#times.expiryMs) await this.assertHeld();
+    if (this.#isSilentFor(this.#times.expiryMs)) await this.assertHeld();
     this.#record = { ...this.#record, heartbeatAt: this.#now() };
     await this.#writeRecord();
   }
@@ -133,8 +134,13 @@ export class Lease {
 
   /** Like `assertHeld`, but asks only where the last sign of life is so old that somebody may have taken over. */
   async assertFresh(): Promise<void> {
-    if (this.#record === null || this.#clock.now() - this.#lastBeat > this.#times.expiryMs / 2)
-      await this.assertHeld();
+    if (this.#record === null || this.#isSilentFor(this.#times.expiryMs / 2)) await this.assertHeld();
+  }
+
+  /** A clock that was set back says nothing of how long it was. */
+  #isSilentFor(milliseconds: number): boolean {
+    const silence = this.#clock.now() - this.#lastBeat;
+    return silence < 0 || silence > milliseconds;
   }
 
   async release(): Promise<void> {
@@ -155,7 +161,8 @@ export class Lease {
     // Clocks differ: an old time stamp counts only once no heartbeat came while this instance was watching.
     const looksOld = record === null || now - Date.parse(record.heartbeatAt) > this.#times.expiryMs;
     if (unchangedMs >= this.#times.expiryMs) return;
-    if (looksOld && unchangedMs > this.#times.heartbeatMs) return;
+    // A sign of life can come late, so one that is missing is none that will not come.
+    if (looksOld && unchangedMs > MISSED_HEARTBEATS * this.#times.heartbeatMs) return;
     throw new LeaseHeldError(
       record?.holder ?? 'an instance whose lease file cannot be read',
       record?.since ?? 'an unknown time',

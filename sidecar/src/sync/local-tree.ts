@@ -3,8 +3,7 @@ import * as fs from 'node:fs/promises';
 import type { LocalEntry } from './model.ts';
 import { type NameCodec, targetBytes, targetText } from './names.ts';
 import { joinPath, parentOf } from './space.ts';
-
-const SQLITE_SIDE_FILE = /-(journal|wal|shm)$/;
+import { databaseOf, isSideFile, logChange } from './sqlite-names.ts';
 
 /**
  * The data folder of a volume. Paths are those of the space; bytes of names are the codec's business. Symbolic links
@@ -29,6 +28,7 @@ export class LocalTree {
   /**
    * The entries of a directory by name; null where there is no directory. Sockets, pipes and devices are left out, and
    * `-journal`, `-wal` and `-shm` files beside their database, which only mean something together with it.
+   * @throws EACCES or EPERM where the directory may not be read
    */
   children(directory: string): Map<string, LocalEntry> | null {
     // `readdir` would follow a link.
@@ -44,10 +44,10 @@ export class LocalTree {
     const result = new Map<string, LocalEntry>();
     for (const raw of names) {
       const latin1 = raw.toString('latin1');
-      if (SQLITE_SIDE_FILE.test(latin1) && present.has(latin1.replace(SQLITE_SIDE_FILE, ''))) continue;
-      if (directory === '' && latin1 === 'lost+found') continue;
+      const database = databaseOf(latin1);
+      if (database !== null && present.has(database) && isSideFile(this.#child(directory, raw))) continue;
       const name = this.#codec.encode(raw, directory);
-      const entry = this.look(joinPath(directory, name));
+      const entry = this.#entry(joinPath(directory, name), present.has(`${latin1}-wal`));
       if (entry !== null) result.set(name, entry);
     }
     return result;
@@ -55,15 +55,25 @@ export class LocalTree {
 
   /** One entry; null where nothing is, or nothing that can be saved. */
   look(path: string): LocalEntry | null {
+    return this.#entry(path, true);
+  }
+
+  /** @param hasLog a write-ahead log may lie beside it: what it holds is a change of the database. */
+  #entry(path: string, hasLog: boolean): LocalEntry | null {
     const at = this.at(path);
     try {
       const found = lstatSync(at, { bigint: true, throwIfNoEntry: false });
       if (found === undefined) return null;
-      return toEntry(path, found, () => targetText(readlinkSync(at, { encoding: 'buffer' })));
+      const entry = toEntry(path, found, () => targetText(readlinkSync(at, { encoding: 'buffer' })));
+      return entry?.kind === 'file' && hasLog ? withLog(entry, at) : entry;
     } catch (error) {
       if (isAbsent(error)) return null;
       throw error;
     }
+  }
+
+  #child(directory: string, raw: Buffer): Buffer {
+    return Buffer.concat([this.at(directory), Buffer.from('/'), raw]);
   }
 
   open(path: string): Promise<fs.FileHandle> {
@@ -150,6 +160,12 @@ export function utimesSeconds(mtimeNs: bigint): number {
   const seconds = Number(microseconds) / 1e6;
   const kept = Math.trunc((seconds - Math.trunc(seconds)) * 1e6);
   return kept < Number(microseconds % 1_000_000n) ? seconds + seconds * Number.EPSILON : seconds;
+}
+
+/** The entry of a database that has a write-ahead log: whatever changes the log changes the entry. */
+export function withLog(entry: LocalEntry, at: Buffer): LocalEntry {
+  const changed = logChange(at);
+  return changed === null || changed <= entry.ctimeNs ? entry : { ...entry, ctimeNs: changed };
 }
 
 export function toEntry(path: string, found: BigIntStats, target: () => string | null): LocalEntry | null {

@@ -16,7 +16,7 @@ export async function recover(context: ProjectContext): Promise<void> {
   await lease.assertHeld();
   const links = new Map<string, RemoteFacts>();
   const missing = new Set<string>();
-  const finished = await finishInterruptedCommits(space, {
+  await finishInterruptedCommits(space, {
     log: context.log,
     assertMayWrite: () => lease.assertFresh(),
     onMade: (path, facts) => links.set(path, facts),
@@ -25,9 +25,8 @@ export async function recover(context: ProjectContext): Promise<void> {
   const deciding = decidingSave(context);
   if (deciding !== null) {
     const head = await readHead(space);
-    const completed =
-      finished.includes(deciding.saveId) ||
-      (head !== null && head !== 'damaged' && head.recent.includes(deciding.saveId));
+    // The head is moved last, so it alone proves that a save is complete.
+    const completed = head !== null && head !== 'damaged' && head.recent.includes(deciding.saveId);
     if (completed) applyDecided(context, links, missing);
     else forgetDecided(context);
   }

@@ -22,6 +22,11 @@ import { uploadPending } from './upload.ts';
 export interface SaveOptions {
   /** A person agreed to as many removals as there are. */
   readonly confirmedDeletions?: boolean;
+  /**
+   * The volume goes after this save, so the space is asked whether it still has the one before, also where nothing has
+   * changed.
+   */
+  readonly last?: boolean;
 }
 
 export interface SaveResult {
@@ -29,7 +34,7 @@ export interface SaveResult {
   readonly saved: boolean;
   readonly generation: number;
   readonly changes: number;
-  /** Files that did not stand still or could not be read; their last saved version stays in the space. */
+  /** Files and directories that did not stand still or could not be read; their last saved version stays in the space. */
   readonly skipped: number;
   /** Why removals were held back, null where they were not. The rest is saved. */
   readonly heldBack: string | null;
@@ -42,10 +47,37 @@ export interface SaveResult {
  */
 export async function save(context: ProjectContext, options: SaveOptions = {}): Promise<SaveResult> {
   if (decidingSave(context) !== null) await recover(context);
-  await collectDifferences(context, false);
-  if (context.state.countPending() === 0) return unchanged(context, 0);
+  let unread = await findChanges(context);
+  const asks = options.last === true || context.state.countPending() > 0;
+  if (asks && forgetLostSaves(context, await readHead(context.space))) unread = await findChanges(context);
+  return commitPending(context, options, unread);
+}
+
+/** @returns number of files and directories that could not be read */
+async function findChanges(context: ProjectContext): Promise<number> {
+  const closed = await collectDifferences(context, false);
+  if (context.state.countPending() === 0) return closed.length;
   const { skipped } = await resolveDifferences(context, 'running', false);
-  return commitPending(context, options, skipped);
+  return closed.length + skipped;
+}
+
+/**
+ * A space that knows of fewer saves than this volume was emptied, or set back to a backup: what both had in common is
+ * void. Everything is compared anew, so that the volume gives back what the space lost and loses nothing itself.
+ * @returns whether it was so
+ */
+export function forgetLostSaves(context: ProjectContext, head: Head | 'damaged' | null): boolean {
+  const known = knownGeneration(context);
+  if (head === 'damaged' || known <= (head?.generation ?? 0)) return false;
+  context.state.transaction(() => {
+    context.state.clearBase();
+    context.state.setMeta('manifest-segments', null);
+  });
+  context.log.error(
+    { known, found: head?.generation ?? 0 },
+    'the project space has lost saves that were in it; what the volume holds is compared and sent again',
+  );
+  return true;
 }
 
 /** Carries out what stands in the stage `transfer`: guard, uploads, commit. */

@@ -14,8 +14,15 @@ export class DatabaseBusyError extends Error {
 
 /** Whether a file is to be copied as a database: by its first bytes; by name only where it is too short to have any. */
 export async function isDatabase(handle: fs.FileHandle, path: string): Promise<boolean> {
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(SQLITE_HEADER.length), 0, SQLITE_HEADER.length, 0);
-  return bytesRead === SQLITE_HEADER.length ? buffer.equals(SQLITE_HEADER) : bytesRead > 0 && SQLITE_NAME.test(path);
+  const { buffer, bytesRead } = await handle.read(
+    Buffer.alloc(SQLITE_HEADER.length),
+    0,
+    SQLITE_HEADER.length,
+    0,
+  );
+  return bytesRead === SQLITE_HEADER.length
+    ? buffer.equals(SQLITE_HEADER)
+    : bytesRead > 0 && SQLITE_NAME.test(path);
 }
 
 /**
@@ -164,7 +171,7 @@ function isBusy(error: unknown): boolean {
 }
 /** SQLITE_ERROR (unknown format), SQLITE_CORRUPT and SQLITE_NOTADB: no attempt will read it. */
 function isUnreadable(error: unknown): boolean {
-  return [1, 11, 26].includes(sqliteCode(error) & 0xff);
+  return [1, 11, 26].includes(sqliteCode(error) ?? 0);
 }
 /** SQLITE_READONLY (rollback, recovery, directory) and SQLITE_CANTOPEN. */
 function isReadOnlyRollback(error: unknown): boolean {

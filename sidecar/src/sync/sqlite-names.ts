@@ -28,8 +28,14 @@ export function isSideFile(at: Buffer): boolean {
 /** ctime in ns of the write-ahead log of a database; null where there is none, or nothing in it. */
 export function logChange(database: Buffer): bigint | null {
   const log = Buffer.concat([database, Buffer.from('-wal')]);
-  const found = lstatSync(log, { bigint: true, throwIfNoEntry: false });
-  return found?.isFile() === true && found.size > 0n && isSideFile(log) ? found.ctimeNs : null;
+  try {
+    const found = lstatSync(log, { bigint: true, throwIfNoEntry: false });
+    return found?.isFile() === true && found.size > 0n && isSideFile(log) ? found.ctimeNs : null;
+  } catch (error) {
+    // A name too long to have one.
+    if ((error as NodeJS.ErrnoException).code === 'ENAMETOOLONG') return null;
+    throw error;
+  }
 }
 
 /** The first bytes of a file; null where there is no file, `closed` where it may not be read. */

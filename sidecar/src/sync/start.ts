@@ -9,7 +9,7 @@ import { addPredecessorLinks } from './predecessor.ts';
 import { recover } from './recover.ts';
 import { resolveDifferences } from './resolve.ts';
 import { finishDirectories, restorePending } from './restore.ts';
-import { commitPending, knownGeneration, type SaveOptions } from './save.ts';
+import { commitPending, forgetLostSaves, knownGeneration, type SaveOptions } from './save.ts';
 import { UnsavedWorkError } from './sync-errors.ts';
 
 export interface StartOptions extends SaveOptions {
@@ -24,6 +24,8 @@ export interface StartResult {
   readonly removed: number;
   /** Unsaved work that was found on the volume and saved first. */
   readonly savedFirst: number;
+  /** Files and directories of the volume that could not be read, so they may hold work that is in no save. */
+  readonly unsaved: number;
   readonly warnings: readonly string[];
 }
 
@@ -47,22 +49,31 @@ export async function startProject(
   let [savedFirst, restored, removed] = [0, 0, 0];
   for (let round = 1; ; round += 1) {
     const head = await readHead(context.space);
+    const isLost = forgetLostSaves(context, head);
+    if (isLost) warnings.push('the project space has lost saves that were in it: its files are sent again');
     const manifestWhole = await prepareManifest(context, head, warnings);
+    // The next save writes all of it: parts that the space lost may be known here.
+    if (isLost) state.setMeta('manifest-segments', null);
     await listSpace(context);
     addVirtualEntries(context);
     if (head === null) await addPredecessorLinks(context);
-    await collectDifferences(context, true);
+    const closed = await collectDifferences(context, true);
     const { skipped } = await resolveDifferences(context, 'start', true);
-    if (skipped > 0)
-      warnings.push(`${skipped} files of the volume could not be read and were left as they are`);
+    let unsaved = closed.length + skipped;
+    if (unsaved > 0)
+      warnings.push(
+        `${unsaved} files or directories of the volume could not be read and were left as they are`,
+      );
     keepWhereSpaceLooksWrong(context, manifestWhole, warnings);
     if (head !== null && head !== 'damaged') assertNoFork(context, head, options);
     if (state.countPending('transfer') > 0 && round < ROUNDS) {
       const result = await commitPending(context, options, 0);
       savedFirst += result.changes;
+      unsaved += result.skipped;
       if (result.heldBack !== null) warnings.push(`removals were held back: ${result.heldBack}`);
       if (result.saved) continue;
     }
+    unsaved += state.countPending('transfer');
     const outcome = await restorePending(context, 'the project does not fit on the project volume');
     restored += outcome.restored;
     removed += outcome.removed;
@@ -70,7 +81,7 @@ export async function startProject(
     const generation = head === null || head === 'damaged' ? knownGeneration(context) : head.generation;
     state.setMeta('generation', String(generation));
     if (head !== null && head !== 'damaged') state.setMeta('saved-at', head.savedAt);
-    return { generation, restored, removed, savedFirst, warnings };
+    return { generation, restored, removed, savedFirst, unsaved, warnings };
   }
 }
 
@@ -146,7 +157,11 @@ function keepWhereSpaceLooksWrong(context: ProjectContext, manifestWhole: boolea
   for (const row of state.pending('remove-local')) {
     if (decodeItem(row.data).base?.kind !== 'directory') removals += 1;
   }
-  const refusal = deletionRefusal(removals, state.countBase(), context.limits);
+  const known = state.countBase();
+  const refusal =
+    removals === known && known > 1
+      ? `all ${known} files would be removed`
+      : deletionRefusal(removals, known, context.limits);
   for (const row of state.pending('remove-local')) {
     const item = decodeItem(row.data);
     const onlyInManifest = item.base?.remote === null && !manifestWhole;

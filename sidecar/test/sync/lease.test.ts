@@ -46,7 +46,7 @@ describe('the lease', () => {
     clock.advance(200_000);
     const third = lease('lab/carol');
     await expect(third.acquire([])).rejects.toThrow(LeaseHeldError); // It looks old, but was not watched yet.
-    clock.advance(31_000);
+    clock.advance(91_000);
     await third.acquire([]);
     await expect(first.assertHeld()).rejects.toThrow(LeaseLostError);
     expect(first.held).toBe(false);
@@ -73,7 +73,7 @@ describe('the lease', () => {
     await space.write(LAYOUT.lease, contentOf('{"version":1,'));
     const second = lease('lab/bob');
     await expect(second.acquire([])).rejects.toThrow('cannot be read');
-    clock.advance(40_000);
+    clock.advance(91_000);
     await second.acquire([]);
     expect((await readLease(space))?.record?.holder).toBe('lab/bob');
   });
