@@ -210,8 +210,8 @@ test(
 
     for (let round = 1; round <= KILLS; round += 1) {
       // A container that was killed leaves `ready`; a new pod has none.
-      const isNewPod = random.chance(0.5);
-      if (isNewPod) rmSync(paths.ready, { force: true });
+      if (random.chance(0.5)) rmSync(paths.ready, { force: true });
+      const isNewPod = !existsSync(paths.ready);
       const process = launch(paths, 'run');
       if (round > 1 && random.chance(0.3)) {
         await sleep(startMs * (0.3 + random.next()));
