@@ -113,6 +113,58 @@ async function attempt<T>(
   });
 }
 
+/** Gives up what does not move. Waiting is watched, the time between two waits is not: the consumer may be slow. */
+class StallWatch {
+  readonly #abort = new AbortController();
+  readonly #error: () => SpaceError;
+  readonly #timer: NodeJS.Timeout;
+  #giveUp: ((reason: SpaceError) => void) | null = null;
+  readonly signal: AbortSignal;
+
+  constructor(policy: RetryPolicy, operation: string, outer: AbortSignal | undefined) {
+    this.#error = () =>
+      new SpaceError('stalled', `${operation}: nothing moved for ${policy.stallMs / 1000} s`);
+    this.signal = outer === undefined ? this.#abort.signal : AbortSignal.any([outer, this.#abort.signal]);
+    this.#timer = setTimeout(() => this.#stalled(), policy.stallMs);
+  }
+
+  #stalled(): void {
+    if (this.#giveUp === null) return;
+    const error = this.#error();
+    this.#abort.abort(error);
+    this.#giveUp(error);
+  }
+
+  alive(): void {
+    this.#timer.refresh();
+  }
+
+  /** One at a time. */
+  wait<T>(action: () => Promise<T>): Promise<T> {
+    this.alive();
+    // No `Promise.race`: with a promise that lives as long as the transfer it would keep every chunk's outcome.
+    return new Promise<T>((resolve, reject) => {
+      this.#giveUp = reject;
+      action().then(
+        (value) => {
+          this.#giveUp = null;
+          resolve(value);
+        },
+        (error: unknown) => {
+          this.#giveUp = null;
+          reject(error);
+        },
+      );
+    });
+  }
+
+  /** Also ends what is still under way, where `abort` says so. */
+  end(abort: boolean): void {
+    clearTimeout(this.#timer);
+    if (abort) this.#abort.abort();
+  }
+}
+
 /** Aborts what is under way when nobody calls `alive` for the stall time. */
 async function guardStall<T>(
   policy: RetryPolicy,
@@ -120,27 +172,11 @@ async function guardStall<T>(
   options: CallOptions,
   action: (options: CallOptions, alive: () => void) => Promise<T>,
 ): Promise<T> {
-  const stall = new AbortController();
-  const error = new SpaceError('stalled', `${operation}: nothing moved for ${policy.stallMs / 1000} s`);
-  let timer: NodeJS.Timeout | undefined;
-  let giveUp: (reason: SpaceError) => void = () => undefined;
-  const stalled = new Promise<never>((_, reject) => {
-    giveUp = reject;
-  });
-  const alive = (): void => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      stall.abort(error);
-      giveUp(error);
-    }, policy.stallMs);
-  };
-  alive();
+  const watch = new StallWatch(policy, operation, options.signal);
   try {
-    const signal =
-      options.signal === undefined ? stall.signal : AbortSignal.any([options.signal, stall.signal]);
-    return await Promise.race([action({ signal }, alive), stalled]);
+    return await watch.wait(() => action({ signal: watch.signal }, () => watch.alive()));
   } finally {
-    clearTimeout(timer);
+    watch.end(false);
   }
 }
 
@@ -177,14 +213,14 @@ async function* readOn(
   let failures = 0;
   for (;;) {
     const rest = options.length === undefined ? {} : { length: options.length - got };
-    const abort = new AbortController();
-    const signal =
-      options.signal === undefined ? abort.signal : AbortSignal.any([options.signal, abort.signal]);
-    const iterator = space.read(file, { ...rest, offset: start + got, signal })[Symbol.asyncIterator]();
+    const watch = new StallWatch(policy, `read ${file.path}`, options.signal);
+    const iterator = space
+      .read(file, { ...rest, offset: start + got, signal: watch.signal })
+      [Symbol.asyncIterator]();
     let finished = false;
     try {
       for (;;) {
-        const step = await guardStall(policy, `read ${file.path}`, { signal }, () => iterator.next());
+        const step = await watch.wait(() => iterator.next());
         if (step.done === true) {
           finished = true;
           return;
@@ -203,8 +239,8 @@ async function* readOn(
       await new Promise((done) => setTimeout(done, Math.max(wait, error.retryAfterMs ?? 0)));
       options.signal?.throwIfAborted();
     } finally {
+      watch.end(!finished);
       if (!finished) {
-        abort.abort();
         void Promise.resolve(iterator.return?.()).catch(() => undefined);
       }
     }
