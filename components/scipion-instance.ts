@@ -8,6 +8,7 @@ import { InstanceNamespace } from './instance-namespace.ts';
 import { nextSteps } from './manifests/commands.ts';
 import { NetworkIsolation } from './network-isolation.ts';
 import { OnedataCredentials } from './onedata-credentials.ts';
+import { checkTokens } from './token-check.ts';
 import { Volumes } from './volumes.ts';
 import { Workload } from './workload.ts';
 
@@ -35,6 +36,7 @@ export class ScipionInstance extends pulumi.ComponentResource {
   constructor(name: string, config: InstanceConfig, opts?: pulumi.ComponentResourceOptions) {
     super('scipion:instance:ScipionInstance', name, {}, opts);
     const parent = { parent: this };
+    checkTokens(config);
     const inUse = inUseHook();
     const namespace = new InstanceNamespace(
       `${name}-namespace`,

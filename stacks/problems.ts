@@ -3,7 +3,8 @@ import { SECRET_KEYS, SETTING_FIELDS, type SecretKey, type Settings } from './sc
 
 /** Sentences for what is wrong with a configuration: key, what was found, what is allowed, what to type. */
 
-const ALL_KEYS: readonly string[] = [...Object.keys(SETTING_FIELDS), ...Object.keys(SECRET_KEYS)];
+/** Those that everybody types come first: of equals the first is named. */
+const ALL_KEYS: readonly string[] = [...Object.keys(SECRET_KEYS), ...Object.keys(SETTING_FIELDS)];
 
 /** Edits (insert, delete, replace, swap of neighbours) that turn `a` into `b`. */
 function editDistance(a: string, b: string): number {

@@ -256,6 +256,13 @@ const siteFields = {
       group: 'site',
     },
   ),
+  checkTokens: field(yesOrNo().default(true), {
+    description:
+      'Whether `pulumi preview` and `up` ask Onedata about the tokens and warn of what is wrong with them; nothing is said where it cannot be reached from there.',
+    allowed: 'true or false',
+    example: 'false',
+    group: 'site',
+  }),
   onedataPorts: field(json(z.array(z.int().min(1).max(65_535)).min(1)).default([443]), {
     description: 'TCP ports the instance may reach outside, beside DNS and the port of `onedataHost`.',
     allowed: 'a list of ports',

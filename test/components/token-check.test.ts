@@ -1,0 +1,140 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findings } from '../../components/token-check.ts';
+import { judgeRefusal } from '../../components/token-findings.ts';
+import { pathCaveat } from '../../local/onedata/access.ts';
+import { type StandIn, startStandIn } from '../../local/onedata/stand-in.ts';
+import type { MintRequest } from '../../local/onedata/tokens.ts';
+import { runInstance } from '../helpers/program.ts';
+
+let directory: string;
+let standIn: StandIn;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'token-check-'));
+  standIn = await startStandIn({
+    dataDirectory: directory,
+    listen: { port: 0 },
+    spaces: [
+      { id: 'sp1', name: 'raw' },
+      { id: 'sp2', name: 'lab' },
+      { id: 'sp3', name: 'elsewhere', supported: false },
+    ],
+  });
+});
+afterAll(async () => {
+  await standIn.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const READ_ONLY = { type: 'data.readonly' } as const;
+const soon = () => Math.floor(Date.now() / 1000) + 3600;
+
+const look = (use: 'source' | 'project', request: MintRequest, spaceId = use === 'source' ? 'sp1' : 'sp2') =>
+  findings({
+    use,
+    host: standIn.providerHost,
+    spaceId,
+    token: standIn.mint(request).token,
+    certificateAuthorities: standIn.authorityPem,
+  });
+
+describe('a token that', () => {
+  test.each<[string, 'source' | 'project', () => MintRequest, string, string]>([
+    ['could write the source', 'source', () => ({}), 'sourceToken', 'could also write'],
+    [
+      'may only read the project',
+      'project',
+      () => ({ caveats: [READ_ONLY] }),
+      'projectToken',
+      'may only read',
+    ],
+    [
+      'ends soon',
+      'project',
+      () => ({ caveats: [{ type: 'time', validUntil: soon() }] }),
+      'projectToken',
+      'within two days',
+    ],
+    [
+      'has ended',
+      'project',
+      () => ({ caveats: [{ type: 'time', validUntil: 1_700_000_000 }] }),
+      'projectToken',
+      'has expired at 2023-11-14 22:13 UTC',
+    ],
+    [
+      'is for another space',
+      'project',
+      () => ({ caveats: [pathCaveat(['sp1'])] }),
+      'projectToken',
+      'it allows raw (sp1)',
+    ],
+    ['invites', 'project', () => ({ kind: 'invite' }), 'projectToken', 'of another kind'],
+  ])('%s', async (_name, use, request, key, text) => {
+    const found = await look(use, request());
+    expect(found).toEqual([{ key, message: expect.stringContaining(text) }]);
+  });
+
+  test('is right gives nothing to say', async () => {
+    expect(await look('source', { caveats: [READ_ONLY] })).toEqual([]);
+    expect(await look('project', { caveats: [pathCaveat(['sp2'])] })).toEqual([]);
+  });
+});
+
+describe('a space that', () => {
+  test('is named and not given by its id', async () => {
+    const [found] = await look('project', {}, 'lab');
+    expect(found).toMatchObject({ key: 'projectSpaceId', message: expect.stringContaining('its id is sp2') });
+  });
+  test('the provider does not support', async () => {
+    const [found] = await look('project', {}, 'sp3');
+    expect(found).toMatchObject({ key: 'onedataHost', message: expect.stringContaining('no provider does') });
+  });
+});
+
+test('nothing is said where nobody answers, or something else than Onedata', async () => {
+  const given = { use: 'project', spaceId: 'sp2', token: 'x'.repeat(100) } as const;
+  expect(await findings({ ...given, host: 'absent.invalid' })).toEqual([]);
+  // Its certificate is of nobody known.
+  expect(await findings({ ...given, host: standIn.providerHost })).toEqual([]);
+  const ask = async () => ({ status: 200, body: 'a page' });
+  expect(await findings({ ...given, host: 'www.example.org' }, ask)).toEqual([]);
+  expect(judgeRefusal({ error: { id: 'somethingNew' } }, { ...given, host: 'h' })).toEqual([]);
+});
+
+describe('the program', () => {
+  const run = (config: Record<string, string>) => {
+    const token = (request: MintRequest) => standIn.mint(request).token;
+    const secretConfig = { sourceToken: token({}), projectToken: token({ caveats: [READ_ONLY] }) };
+    const result = runInstance({
+      dryRun: true,
+      config: {
+        onedataHost: standIn.providerHost,
+        sourceSpaceId: 'sp1',
+        projectSpaceId: 'sp2',
+        onedataCertificateAuthorities: standIn.authorityPem,
+        ...config,
+      },
+      secretConfig,
+    });
+    return result.then((ended) => ({ ...ended, tokens: Object.values(secretConfig) }));
+  };
+
+  test('warns with the key to change, without the token, and goes on', async () => {
+    const { logs, errors, tokens } = await run({});
+    const warnings = logs.filter(({ severity }) => severity === 'warning').map(({ message }) => message);
+    expect(errors).toEqual([]);
+    expect(warnings).toHaveLength(2);
+    expect(warnings.join('\n')).toMatch(/scipion:sourceToken/);
+    expect(warnings.join('\n')).toMatch(/may only read.*scipion:projectToken/);
+    for (const token of tokens) expect(JSON.stringify(logs)).not.toContain(token);
+  });
+
+  test('asks nobody where it is told so', async () => {
+    const { logs } = await run({ checkTokens: 'false' });
+    expect(logs.filter(({ severity }) => severity !== 'info')).toEqual([]);
+  });
+});
