@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { fileToken, openOnedataSpace } from '../../src/onedata/index.ts';
+import { withRetry } from '../../src/sync/retry.ts';
+import type { Space } from '../../src/sync/space.ts';
+
+const caseSchema = z.strictObject({
+  host: z.string(),
+  spaceId: z.string(),
+  /** Mode 0600; the token itself is nowhere else. */
+  tokenFile: z.string(),
+  certificateAuthorities: z.string().optional(),
+  /** In the root of the space, made and removed by the run. */
+  folder: z.string(),
+});
+/** What the command hands to the tests, in the file that `ONEDATA_CHECK` names. */
+export type CheckCase = z.infer<typeof caseSchema>;
+
+export const readCase = (file: string): CheckCase => caseSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+
+export function openCase({ host, spaceId, tokenFile, certificateAuthorities }: CheckCase): Space {
+  const space = openOnedataSpace({
+    host,
+    spaceId,
+    token: fileToken(tokenFile),
+    ...(certificateAuthorities === undefined ? {} : { certificateAuthorities }),
+  });
+  return withRetry(space);
+}
