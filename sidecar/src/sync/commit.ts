@@ -179,8 +179,9 @@ class Mover {
     } catch (error) {
       if (!isSpaceError(error, 'exists', 'not-a-directory')) throw error;
       const found = await this.#space.stat({ path });
-      if (found === null || found.kind === 'directory') throw error;
-      await this.#aside(found);
+      if (found?.kind === 'directory') throw error;
+      if (found !== null) await this.#aside(found);
+      else if (!(await this.#repairParents(path))) throw error;
       await this.#space.makeDirectory(path);
     }
   }
@@ -205,7 +206,31 @@ class Mover {
       return;
     }
     if (found !== null) await this.#clear(found, expect);
-    this.#options.onMade?.(path, await this.#space.makeSymlink(path, target));
+    try {
+      this.#options.onMade?.(path, await this.#space.makeSymlink(path, target));
+    } catch (error) {
+      if (!isSpaceError(error, 'not-found', 'not-a-directory') || !(await this.#repairParents(path)))
+        throw error;
+      this.#options.onMade?.(path, await this.#space.makeSymlink(path, target));
+    }
+  }
+
+  /**
+   * Somebody may have removed a directory of the save, or put a file in its place. What was saved in it keeps its path.
+   * @returns whether there was something to repair
+   */
+  async #repairParents(path: string): Promise<boolean> {
+    let repaired = false;
+    const names = path.split('/').slice(0, -1);
+    for (let depth = 1; depth <= names.length; depth += 1) {
+      const parent = names.slice(0, depth).join('/');
+      const found = await this.#space.stat({ path: parent });
+      if (found?.kind === 'directory') continue;
+      if (found !== null) await this.#aside(found);
+      await this.#space.makeDirectory(parent);
+      repaired = true;
+    }
+    return repaired;
   }
 
   /** Makes a name free: the expected version goes to the trash, anything else is somebody's change and stays beside. */
@@ -241,6 +266,8 @@ class Mover {
     try {
       await this.#space.move({ path: from, kind: 'file' }, to);
     } catch (error) {
+      if (!isSpaceError(error, 'not-found', 'not-a-directory')) throw error;
+      if (await this.#repairParents(to)) return this.#moveIfThere(from, to, mayLack);
       if (!isSpaceError(error, 'not-found')) throw error;
       if (
         (await this.#space.stat({ path: to })) !== null &&

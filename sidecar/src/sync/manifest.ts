@@ -47,7 +47,7 @@ export async function readHead(space: Space): Promise<Head | 'damaged' | null> {
     json = JSON.parse((await readAll(space, { path: LAYOUT.head }, 16 << 20)).toString('utf8'));
   } catch (error) {
     if (isSpaceError(error, 'not-found')) return null;
-    if (error instanceof SyntaxError || isSpaceError(error, 'is-a-directory')) return 'damaged';
+    if (error instanceof SyntaxError) return 'damaged';
     throw error;
   }
   const version = (json as { version?: unknown } | null)?.version;

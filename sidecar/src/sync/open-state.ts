@@ -2,8 +2,8 @@ import { existsSync, renameSync } from 'node:fs';
 import { sqliteCode } from './sqlite-copy.ts';
 import { StateStore } from './state.ts';
 
-/** SQLITE_CORRUPT and SQLITE_NOTADB. */
-const DAMAGE_CODES = [11, 26];
+/** SQLITE_ERROR (a table is not as it should be), SQLITE_CORRUPT and SQLITE_NOTADB. */
+const DAMAGE_CODES = [1, 11, 26];
 
 /**
  * Opens the state, or sets a damaged one aside and begins a new one, which is then rebuilt by comparing.

@@ -24,3 +24,6 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE names (encoded TEXT PRIMARY KEY, raw BLOB NOT NULL) WITHOUT ROWID;
   `,
 ];
+
+/** What a state of the newest version has. */
+export const TABLES = ['meta', 'base', 'remote', 'manifest', 'pending', 'staged', 'names'] as const;
