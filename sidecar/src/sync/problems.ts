@@ -2,6 +2,7 @@ import type { Problem, ProblemCode } from '../../contract/status.ts';
 import { DamagedRecordError } from './commit.ts';
 import { LeaseHeldError, LeaseLostError } from './lease.ts';
 import { NewerFormatError } from './manifest.ts';
+import { ENGINE_FOLDER } from './model.ts';
 import { VolumeFullError } from './restore.ts';
 import { isSpaceError, SpaceError, type SpaceErrorCode } from './space.ts';
 import { sqliteCode } from './sqlite-copy.ts';
@@ -77,6 +78,13 @@ export function toProblem(error: unknown, side: Side, since: string): Problem {
   const make = (code: ProblemCode, message: string): Problem => ({ code, space: side, message, since });
   if (error instanceof SpaceError) {
     const known = SPACE_PROBLEMS[error.code];
+    if (isMisplaced(error)) {
+      return make(
+        'state-damaged',
+        `${sentence(detail)} This folder of the ${side} space belongs to this program, which expected something else ` +
+          'there. Nothing was changed. Move what is in the way out of that folder',
+      );
+    }
     if (known !== undefined) return make(known.code, `${known.text(side)} (${detail}) ${SAFE}`);
   }
   if (error instanceof LeaseHeldError || error instanceof LeaseLostError)
@@ -127,6 +135,12 @@ export function isFinal(error: unknown): boolean {
     NewerFormatError,
     DesktopStillRunningError,
   ].some((kind) => error instanceof kind);
+}
+
+/** Somebody put a directory where a file of the engine belongs, or a file where its directory does. */
+function isMisplaced(error: SpaceError): boolean {
+  const isOurs = error.path?.startsWith(`${ENGINE_FOLDER}/`) === true || error.path === ENGINE_FOLDER;
+  return isOurs && ['is-a-directory', 'not-a-directory', 'exists'].includes(error.code);
 }
 
 function sentence(text: string): string {
