@@ -96,15 +96,6 @@ export class StateStore implements NameStore {
     return new Map(rows.map((row) => [String(row.name), toBase(row)]));
   }
 
-  /**
-   * What a walk compares, of all children of a directory, in the order of `BaseFacts`: a fraction of the cost of whole
-   * entries, as most files of a project have not changed.
-   */
-  baseFacts(parent: string): Map<string, BaseFacts> {
-    const rows = this.#facts.all(parent) as unknown as [string, ...BaseFacts][];
-    return new Map(rows.map(([name, ...facts]) => [name, facts]));
-  }
-
   base(path: string): BaseEntry | null {
     const row = this.#get('SELECT * FROM base WHERE parent = ? AND name = ?', parentOf(path), nameOf(path));
     return row === undefined ? null : toBase(row);
