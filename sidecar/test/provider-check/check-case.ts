@@ -25,5 +25,6 @@ export function openCase({ host, spaceId, tokenFile, certificateAuthorities }: C
     token: fileToken(tokenFile),
     ...(certificateAuthorities === undefined ? {} : { certificateAuthorities }),
   });
-  return withRetry(space);
+  // Passing faults of a real network are repeated; what the contract expects to fail does not wait long.
+  return withRetry(space, { retries: 3, firstWaitMs: 100, maxWaitMs: 2000 });
 }
