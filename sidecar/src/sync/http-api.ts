@@ -3,8 +3,10 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { SyncStatus } from '../../contract/status.ts';
 import type { SyncMetrics } from './metrics.ts';
+import { isPlain } from './aside.ts';
 import { toProblem } from './problems.ts';
 import type { Runner } from './runner.ts';
+import { RequestError } from './sync-errors.ts';
 
 /** An event stream that says nothing for so long looks dead to its reader. */
 const EVENT_GAP_MS = 10_000;
@@ -18,13 +20,17 @@ const SAVE_ANSWER_MS = 5_000;
  */
 const ELSEWHERE = 'http://problem.invalid/';
 
+const TRASH_ITEMS = 10_000;
+const plainPath = z.string().refine(isPlain, 'a path in the project, without ".." and not beginning with "/"');
+const fromTrashSchema = z.strictObject({ path: plainPath, of: z.string().optional() });
+const asideSchema = z.strictObject({ path: plainPath.or(z.literal('')), to: plainPath.optional() });
 const confirmSchema = z.strictObject({ what: z.enum(['deletions', 'merge', 'takeOver']) });
 
 /** HTTP on the Unix socket: whoever shares the pod's run directory may ask. */
 export function syncApi(runner: Runner, log: Logger): FastifyInstance {
   const app = fastify({ logger: false, forceCloseConnections: true });
   app.setErrorHandler((error, _request, reply) => {
-    const status = error instanceof z.ZodError ? 400 : ((error as { statusCode?: number }).statusCode ?? 503);
+    const status = error instanceof z.ZodError || error instanceof RequestError ? 400 : ((error as { statusCode?: number }).statusCode ?? 503);
     const problem = toProblem(error, 'project', new Date().toISOString());
     log.warn({ error: (error as Error).message }, 'a request failed');
     const message = problem.code === 'internal' ? (error as Error).message : problem.message;
@@ -54,8 +60,24 @@ export function syncApi(runner: Runner, log: Logger): FastifyInstance {
     return { confirmed: true };
   });
   app.get('/v1/plan', () => requireProject(runner).plan());
+  app.get('/v1/trash', () => requireProject(runner).trash(TRASH_ITEMS));
+  app.post('/v1/trash', async (request) => {
+    const { path, of } = fromTrashSchema.parse(request.body);
+    return requireOpen(runner).restoreFromTrash(path, of ?? null);
+  });
+  app.post('/v1/restore', async (request) => {
+    const { path, to } = asideSchema.parse(request.body);
+    return requireOpen(runner).restoreAside(path, to ?? null);
+  });
   app.get('/v1/lease', async () => (await requireProject(runner).lease()) ?? {});
   return app;
+}
+
+/** Files that are put on the volume are saved with the next save; that needs a project that is open. */
+function requireOpen(runner: Runner) {
+  if (!runner.board.status().ready)
+    throw new RequestError('the project is not open: it is still being restored, or closed');
+  return requireProject(runner);
 }
 
 function requireProject(runner: Runner) {

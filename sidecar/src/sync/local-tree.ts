@@ -99,6 +99,13 @@ export class LocalTree {
     await fs.rename(temporary, this.at(path));
   }
 
+  /** Like `place`, but only where nothing is. @throws EEXIST */
+  async placeNew(temporary: string, path: string): Promise<void> {
+    await this.#assertParent(path);
+    await fs.link(temporary, this.at(path));
+    await fs.unlink(temporary);
+  }
+
   async makeSymlink(path: string, target: string): Promise<void> {
     await this.#assertParent(path);
     await unlinkIfThere(this.at(path));

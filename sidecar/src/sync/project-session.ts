@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Logger } from 'pino';
+import { type AsideResult, copyAside, planAside } from './aside.ts';
 import type { Clock } from './clock.ts';
 import { collectDifferences } from './collect.ts';
 import type { ProjectContext } from './context.ts';
@@ -14,6 +15,7 @@ import { knownGeneration, type SaveResult, save } from './save.ts';
 import type { Space } from './space.ts';
 import { type StartOptions, type StartResult, startProject } from './start.ts';
 import { tidyTrash } from './trash.ts';
+import { listTrash, restoreFromTrash, type TrashItem } from './trash-content.ts';
 import { assertMounted, type OpenVolume, openVolume } from './volume.ts';
 
 export interface SessionOptions {
@@ -153,6 +155,25 @@ export class ProjectSession {
       state.clearPending();
       return plan;
     });
+  }
+
+  /** Copies what the last complete save has at `path` into a new folder of the project. @throws RequestError */
+  async restoreAside(path: string, to: string | null): Promise<AsideResult> {
+    const plan = await this.#exclusive(async () => {
+      await this.#assertMounted();
+      return planAside(this.#context, path, to, this.generation);
+    });
+    return copyAside(this.#context, plan);
+  }
+
+  trash(most: number): Promise<{ items: TrashItem[]; more: boolean }> {
+    return listTrash(this.#context, most);
+  }
+
+  /** @throws RequestError */
+  async restoreFromTrash(path: string, of: string | null): Promise<{ restored: string[] }> {
+    await this.#assertMounted();
+    return restoreFromTrash(this.#context, path, of);
   }
 
   /** Noted on the volume before the desktop may write, taken back after a complete final save. */

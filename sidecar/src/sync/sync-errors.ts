@@ -3,6 +3,11 @@ export class UnsavedWorkError extends Error {
   override readonly name = 'UnsavedWorkError';
 }
 
+/** Somebody asked for something that cannot be done; nothing was changed. */
+export class RequestError extends Error {
+  override readonly name = 'RequestError';
+}
+
 /** The directory where a volume should be is not the volume that was prepared. Nothing is read into it or from it. */
 export class VolumeNotMountedError extends Error {
   override readonly name = 'VolumeNotMountedError';
