@@ -1,11 +1,22 @@
 import { z } from 'zod';
 
-/** One Onedata space as `sync` needs it. The token is not here: it is in the Secret's directory. */
-const spaceConfig = z.strictObject({
+/** A space over REST. The token is not here: it is in the Secret's directory. */
+const remoteSpace = z.strictObject({
   /** Host name of the Oneprovider, no scheme, no path; a port only where it is not 443. */
   host: z.string().min(1),
   spaceId: z.string().min(1),
 });
+
+/** A space that a volume of the cluster shows as a directory. */
+const mountedSpace = z.strictObject({
+  /** Where the volume is mounted in `sync`. */
+  directory: z.string().min(1),
+  spaceId: z.string().min(1),
+  /** Nothing but a mount of a FUSE client counts as the space. */
+  fileSystem: z.literal('fuse').optional(),
+});
+
+const spaceConfig = z.union([remoteSpace, mountedSpace]);
 
 /** Content of `CONFIG_FILES.sync`. */
 export const syncConfigSchema = z.strictObject({

@@ -29,8 +29,9 @@ const ERRNO_CODES: Record<string, SpaceErrorCode> = {
   ENOSPC: 'space-full',
   EDQUOT: 'space-full',
   ELOOP: 'bad-request',
-  ENOTCONN: 'unreachable',
-  ESTALE: 'unreachable',
+  // "Transport endpoint is not connected": the client behind a FUSE mount has ended.
+  ENOTCONN: 'not-mounted',
+  ESTALE: 'not-mounted',
   EIO: 'unavailable',
   EBUSY: 'unavailable',
   EAGAIN: 'unavailable',
@@ -69,11 +70,14 @@ export class DirectorySpace implements Space {
 
   async *list(directory: Locator, options: { signal?: AbortSignal } = {}): AsyncIterable<SpaceEntry> {
     await this.#assertKind(directory.path, 'directory');
-    const handle = await this.#call(directory.path, () => fs.opendir(this.#at(directory.path)));
-    for await (const child of handle) {
+    const folder = await this.#call(directory.path, () => fs.opendir(this.#at(directory.path)));
+    const handle = folder[Symbol.asyncIterator]();
+    for (;;) {
+      const child = await this.#call(directory.path, () => handle.next());
+      if (child.done === true) return;
       options.signal?.throwIfAborted();
-      if (child.name.includes('\uFFFD')) continue;
-      const entry = await this.stat({ path: joinPath(directory.path, child.name) });
+      if (child.value.name.includes('\uFFFD')) continue;
+      const entry = await this.stat({ path: joinPath(directory.path, child.value.name) });
       if (entry !== null) yield entry;
     }
   }

@@ -1,5 +1,8 @@
+import { join } from 'node:path';
 import type { SyncConfig } from '../../contract/config.ts';
+import { VOLUME_FOLDERS } from '../../contract/paths.ts';
 import { checkToken, fileToken, openOnedataSpace } from '../onedata/index.ts';
+import { MountedSpace } from './mounted-space.ts';
 import type { Side } from './problems.ts';
 import type { RetryPolicy } from './retry.ts';
 import { withRetry } from './retry.ts';
@@ -15,7 +18,7 @@ export interface SpaceFactory {
   readonly tokens?: Partial<Record<Side, TokenSource>>;
 }
 
-/** Onedata over REST. Tokens are read from their files for each request, so a changed Secret is used at once. */
+/** Onedata over REST, or as a volume shows it. Tokens are read from their files for each request, so a changed Secret is used at once. */
 export function onedataSpaces(
   config: SyncConfig,
   paths: SyncPaths,
@@ -26,21 +29,24 @@ export function onedataSpaces(
       ? {}
       : { certificateAuthorities: config.certificateAuthorities };
   const tokenOf = (which: Side) => fileToken(which === 'source' ? paths.sourceToken : paths.projectToken);
-  const open = (which: Side): Space =>
-    openOnedataSpace({ ...config[which], ...authorities, token: tokenOf(which) });
-  const tokenSource = (which: Side): TokenSource => ({
-    read: tokenOf(which),
-    check: (signal) =>
-      checkToken({
-        ...config[which],
-        ...authorities,
-        token: tokenOf(which),
-        use: which === 'source' ? 'read' : 'write',
-        signal,
-      }),
-  });
+  const volumeOf = (which: Side) => (which === 'source' ? paths.sourceVolume : paths.projectVolume);
+  const open = (which: Side): Space => {
+    const space = config[which];
+    if (!('directory' in space)) return openOnedataSpace({ ...space, ...authorities, token: tokenOf(which) });
+    const identityFile = join(volumeOf(which), VOLUME_FOLDERS.state, 'mounted-space.json');
+    return new MountedSpace({ ...space, side: which, identityFile });
+  };
+  /** A mounted space needs no token here; its driver has one. */
+  const tokenSource = (which: Side): { [key in Side]?: TokenSource } => {
+    const space = config[which];
+    if ('directory' in space) return {};
+    const token = tokenOf(which);
+    const use = which === 'source' ? 'read' : 'write';
+    const check = (signal: AbortSignal) => checkToken({ ...space, ...authorities, token, use, signal });
+    return { [which]: { read: token, check } };
+  };
   return {
-    tokens: { source: tokenSource('source'), project: tokenSource('project') },
+    tokens: { ...tokenSource('source'), ...tokenSource('project') },
     source: () => withRetry(open('source') as ReadOnlySpace, policy),
     project: () => withRetry(open('project'), policy),
   };

@@ -30,6 +30,8 @@ export const SPACE_ERROR_RETRY = {
   unavailable: 'soon',
   /** The server does not answer: name, route, TLS or connection. */
   unreachable: 'soon',
+  /** What should be mounted is not, or the mount is stale. What is missing in it is unknown, not gone. */
+  'not-mounted': 'soon',
   'token-invalid': 'late',
   'token-expired': 'late',
   /** The token is good, but not for this: read-only, another path, another interface. */
