@@ -18,6 +18,9 @@ export const SYNC_PATHS = {
   projectVolume: '/volumes/project',
 } as const;
 
+/** Where `sync` finds a space that a volume of the cluster shows. */
+export const SPACE_DIRECTORIES = { source: '/spaces/source', project: '/spaces/project' } as const;
+
 /** Folders inside each volume. */
 export const VOLUME_FOLDERS = { data: 'data', state: 'state' } as const;
 
@@ -30,6 +33,8 @@ export const RUN_FILES = {
   vncSocket: '/run/scipion/vnc.sock',
   /** Exists once source and project are on the volumes; the desktop starts Scipion then. Removed by a drain. */
   ready: '/run/scipion/ready',
+  /** Exists after a complete drain: this pod stays closed, whichever of its containers starts again. */
+  drained: '/run/scipion/drained',
 } as const;
 
 /** Mounted configuration (a ConfigMap, no secrets). */

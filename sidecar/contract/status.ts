@@ -34,6 +34,7 @@ export const problemCodeSchema = z.enum([
   'lease-held',
   'unsaved-work',
   'deletions-guarded',
+  'files-unreadable',
   'volume-not-mounted',
   'state-damaged',
   'internal',

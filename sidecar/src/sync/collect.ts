@@ -3,23 +3,26 @@ import type { ProjectContext } from './context.ts';
 import type { BaseEntry, LocalEntry } from './model.ts';
 import { encodeItem, type PlanItem } from './plan.ts';
 import { joinPath } from './space.ts';
+import { isClosed, type Unread } from './unread.ts';
 
 /**
  * Walks the volume (and the last listing of the space, where `withRemote`) against the base, directory by directory,
  * and notes every path where something is not as it was. Memory holds one directory at a time.
  * Parents come before their children.
- * @returns directories that may not be read: nothing is known of what is in them, so nothing is done about it
+ * Directories that may not be read go to `unread`: nothing is known of what is in them, so nothing is done about it.
  */
-export async function collectDifferences(context: ProjectContext, withRemote: boolean): Promise<string[]> {
+export async function collectDifferences(
+  context: ProjectContext,
+  withRemote: boolean,
+  unread: Unread,
+): Promise<void> {
   const { state } = context;
-  const closed: string[] = [];
   state.clearPending();
   const stack: string[] = [''];
   for (let directory = stack.pop(); directory !== undefined; directory = stack.pop()) {
     context.signal?.throwIfAborted();
-    const items = compareDirectory(context, directory, withRemote, stack);
-    if (items === null) closed.push(directory);
-    if (items !== null && items.length > 0) {
+    const items = compareDirectory(context, directory, withRemote, stack, unread);
+    if (items.length > 0) {
       state.transaction(() => {
         for (const item of items) state.addPending('found', encodeItem(item));
       });
@@ -27,7 +30,6 @@ export async function collectDifferences(context: ProjectContext, withRemote: bo
     // Heartbeats, the socket and probes go on during a long walk.
     await new Promise((next) => setImmediate(next));
   }
-  return closed;
 }
 
 function compareDirectory(
@@ -35,9 +37,10 @@ function compareDirectory(
   directory: string,
   withRemote: boolean,
   stack: string[],
-): PlanItem[] | null {
-  const local = readable(context, directory);
-  if (local === null) return null;
+  unread: Unread,
+): PlanItem[] {
+  const local = readable(context, directory, unread);
+  if (local === null) return [];
   const base = context.state.baseChildren(directory);
   const remote: Map<string, RemoteLook> = withRemote ? context.state.remoteChildren(directory) : new Map();
   const items: PlanItem[] = [];
@@ -56,12 +59,17 @@ function compareDirectory(
 }
 
 /** null where the directory may not be read, by the wish of its owner: the rest of the volume is saved all the same. */
-function readable(context: ProjectContext, directory: string): Map<string, LocalEntry> | null {
+function readable(
+  context: ProjectContext,
+  directory: string,
+  unread: Unread,
+): Map<string, LocalEntry> | null {
   try {
     return context.tree.children(directory) ?? new Map();
   } catch (error) {
-    const isClosed = ['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '');
-    if (!isClosed || directory === '' || context.tree.look(directory)?.kind !== 'directory') throw error;
+    if (!isClosed(error) || directory === '' || context.tree.look(directory)?.kind !== 'directory')
+      throw error;
+    unread.note(directory, error);
     return null;
   }
 }

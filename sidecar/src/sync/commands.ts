@@ -2,11 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
 import { type SyncStatus, syncStatusSchema, type Transfer } from '../../contract/status.ts';
 import { ask, RefusedError, UnreachableError } from './api-client.ts';
+import type { AsideResult } from './aside.ts';
+import type { LeaseRecord } from './lease.ts';
 import { bytesText } from './restore.ts';
+import type { TrashItem } from './trash-content.ts';
 
 /** The commands that talk to the running `sync`. Each prints to `out` and returns the exit code of the process. */
 export interface CommandContext {
   readonly socket: string;
+  /** The outcome, and nothing else, goes to `out` as one line of JSON. */
+  readonly json?: boolean;
   readonly out: (line: string) => void;
   readonly err: (line: string) => void;
 }
@@ -20,6 +25,7 @@ const PROBLEM_EXIT_CODES: Record<string, number> = {
   'token-not-permitted': EXIT_CODES.notPermitted,
   'deletions-guarded': EXIT_CODES.guarded,
   'unsaved-work': EXIT_CODES.guarded,
+  'files-unreadable': EXIT_CODES.partial,
 };
 
 /** Runs a command; expected errors become one line and an exit code. */
@@ -34,10 +40,14 @@ export async function guarded(context: CommandContext, command: () => Promise<nu
   }
 }
 
-export async function status(context: CommandContext, json: boolean): Promise<number> {
+/** Prints the outcome for a program, or the lines for a person. */
+function tell(context: CommandContext, outcome: unknown, lines: readonly string[]): void {
+  for (const line of context.json === true ? [JSON.stringify(outcome)] : lines) context.out(line);
+}
+
+export async function status(context: CommandContext): Promise<number> {
   const found = await readStatus(context.socket);
-  if (json) context.out(JSON.stringify(found));
-  else for (const line of describe(found)) context.out(line);
+  tell(context, found, describe(found));
   return EXIT_CODES.done;
 }
 
@@ -49,11 +59,11 @@ export async function saveNow(context: CommandContext): Promise<number> {
     skipped: number;
     heldBack: string | null;
   };
-  context.out(
+  tell(context, result, [
     result.saved
       ? `saved ${result.changes} changes as save ${result.generation}`
       : `nothing to save since save ${result.generation}`,
-  );
+  ]);
   if (result.heldBack !== null) {
     context.err(`removals were held back: ${result.heldBack}. To let them happen: sync confirm deletions`);
     return EXIT_CODES.guarded;
@@ -84,57 +94,106 @@ export async function drain(context: CommandContext, timeoutSeconds: number): Pr
       return EXIT_CODES.failed;
     }
     const line = await readStatus(context.socket).then(progressLine, () => last);
-    if (line !== last || Date.now() - lastAt > 5_000) {
+    if (context.json !== true && (line !== last || Date.now() - lastAt > 5_000)) {
       context.out(line);
       [last, lastAt] = [line, Date.now()];
     }
     await Promise.race([answer.catch(() => undefined), sleep(500)]);
   }
-  const { save } = syncStatusSchema.parse(await answer);
+  const { save, problems } = syncStatusSchema.parse(await answer);
+  if (problems.some(({ code }) => code === 'deletions-guarded')) {
+    context.out(
+      'files that were removed here stay in the project space, as nobody confirmed so many removals',
+    );
+  }
   context.out(`everything is saved (save ${save.generation}); the instance stays closed`);
   return EXIT_CODES.done;
 }
 
-export async function plan(context: CommandContext, json: boolean): Promise<number> {
+export async function plan(context: CommandContext): Promise<number> {
   const found = (await ask(context.socket, 'GET', '/v1/plan')) as {
     summary: { actions: Record<string, { count: number; bytes: number }> };
     items: { path: string; action: string }[];
     more: boolean;
   };
-  if (json) {
-    context.out(JSON.stringify(found));
-    return EXIT_CODES.done;
-  }
-  for (const item of found.items) context.out(`${item.action.padEnd(14)} ${item.path}`);
-  if (found.more) context.out('…');
   const parts = Object.entries(found.summary.actions).map(
     ([action, { count, bytes }]) => `${action}: ${count} (${bytesText(bytes)})`,
   );
-  context.out(parts.length === 0 ? 'nothing to do' : parts.join(', '));
+  tell(context, found, [
+    ...found.items.map((item) => `${item.action.padEnd(14)} ${item.path}`),
+    ...(found.more ? ['…'] : []),
+    parts.length === 0 ? 'nothing to do' : parts.join(', '),
+  ]);
   return EXIT_CODES.done;
 }
 
 export async function refreshSource(context: CommandContext): Promise<number> {
   const found = (await ask(context.socket, 'POST', '/v1/refresh-source')) as Transfer;
-  context.out(
+  tell(context, found, [
     `the source volume is up to date: ${found.filesDone} files, ${bytesText(found.bytesDone)} copied`,
-  );
+  ]);
   return EXIT_CODES.done;
 }
 
 export async function lease(context: CommandContext, takeOver: boolean): Promise<number> {
   if (takeOver) {
     await ask(context.socket, 'POST', '/v1/confirm', { what: 'takeOver' });
-    context.out('the lease is taken over at the next attempt');
+    tell(context, { takeOver: true }, ['the lease is taken over at the next attempt']);
     return EXIT_CODES.done;
   }
-  context.out(JSON.stringify(await ask(context.socket, 'GET', '/v1/lease')));
+  const found = (await ask(context.socket, 'GET', '/v1/lease')) as Partial<LeaseRecord>;
+  const { holder, since, heartbeatAt, released } = found;
+  const held = `${holder} since ${since}, last sign of life ${heartbeatAt}`;
+  tell(context, found, [
+    holder === undefined || released === true ? 'nobody writes the project space' : held,
+  ]);
+  return EXIT_CODES.done;
+}
+
+export async function restore(
+  context: CommandContext,
+  { path, to }: { path?: string; to?: string },
+): Promise<number> {
+  const body = { path: path ?? '', ...(to === undefined ? {} : { to }) };
+  const found = (await ask(context.socket, 'POST', '/v1/restore', body)) as AsideResult;
+  tell(context, found, [
+    `copied ${found.files} files, ${bytesText(found.bytes)}, of save ${found.generation} to ${found.to}`,
+  ]);
+  if (found.skipped === 0) return EXIT_CODES.done;
+  context.err(`${found.skipped} files went away in the space while the copy was made`);
+  return EXIT_CODES.partial;
+}
+
+export async function trash(
+  context: CommandContext,
+  { restore: path, of }: { restore?: string; of?: string },
+): Promise<number> {
+  if (path === undefined) {
+    const found = (await ask(context.socket, 'GET', '/v1/trash')) as { items: TrashItem[]; more: boolean };
+    const lines = found.items.map(
+      (item) =>
+        `${item.at}  ${item.why.padEnd(8)}  ${bytesText(item.bytes).padStart(10)}  ${item.path}  ${item.of}`,
+    );
+    tell(context, found, [
+      ...lines,
+      ...(found.more ? ['…'] : []),
+      ...(lines.length === 0 ? ['the trash is empty'] : []),
+    ]);
+    return EXIT_CODES.done;
+  }
+  const body = { path, ...(of === undefined ? {} : { of }) };
+  const found = (await ask(context.socket, 'POST', '/v1/trash', body)) as { restored: string[] };
+  tell(
+    context,
+    found,
+    found.restored.map((each) => `brought back ${each}`),
+  );
   return EXIT_CODES.done;
 }
 
 export async function confirm(context: CommandContext, what: string): Promise<number> {
   await ask(context.socket, 'POST', '/v1/confirm', { what });
-  context.out(`confirmed: ${what}`);
+  tell(context, { confirmed: what }, [`confirmed: ${what}`]);
   return EXIT_CODES.done;
 }
 

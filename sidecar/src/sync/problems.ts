@@ -6,7 +6,12 @@ import { ENGINE_FOLDER } from './model.ts';
 import { VolumeFullError } from './restore.ts';
 import { isSpaceError, SpaceError, type SpaceErrorCode } from './space.ts';
 import { sqliteCode } from './sqlite-copy.ts';
-import { DesktopStillRunningError, UnsavedWorkError, VolumeNotMountedError } from './sync-errors.ts';
+import {
+  DesktopStillRunningError,
+  PartialSaveError,
+  UnsavedWorkError,
+  VolumeNotMountedError,
+} from './sync-errors.ts';
 
 export type Side = 'source' | 'project';
 
@@ -27,6 +32,11 @@ const SPACE_PROBLEMS: Partial<Record<SpaceErrorCode, { code: ProblemCode; text: 
   'transfer-broken': {
     code: 'onedata-unreachable',
     text: (side) => `Transfers with the ${side} space break off.`,
+  },
+  'not-mounted': {
+    code: 'volume-not-mounted',
+    text: (side) =>
+      `The volume that shows the ${side} space is not there at the moment. Its driver may mount it again; else the pod has to be restarted.`,
   },
   'listing-incomplete': {
     code: 'onedata-unreachable',
@@ -89,6 +99,7 @@ export function toProblem(error: unknown, side: Side, since: string): Problem {
   }
   if (error instanceof LeaseHeldError || error instanceof LeaseLostError)
     return make('lease-held', `${sentence(detail)} ${SAFE}`);
+  if (error instanceof PartialSaveError) return make('files-unreadable', `${sentence(detail)}`);
   if (error instanceof UnsavedWorkError) return make('unsaved-work', `${sentence(detail)}`);
   if (error instanceof VolumeNotMountedError) return make('volume-not-mounted', `${sentence(detail)}`);
   if (error instanceof VolumeFullError) {
@@ -128,12 +139,12 @@ export function isFinal(error: unknown): boolean {
   if (error instanceof SpaceError) return error.retry !== 'soon';
   return [
     LeaseHeldError,
-    LeaseLostError,
     UnsavedWorkError,
     VolumeNotMountedError,
     DamagedRecordError,
     NewerFormatError,
     DesktopStillRunningError,
+    PartialSaveError,
   ].some((kind) => error instanceof kind);
 }
 

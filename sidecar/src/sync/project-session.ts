@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { type AsideResult, copyAside, planAside } from './aside.ts';
 import type { Clock } from './clock.ts';
@@ -11,11 +12,13 @@ import { decodeItem, type PlanSummary, printableItem, summarise } from './plan.t
 import type { Progress } from './progress.ts';
 import { recover } from './recover.ts';
 import { resolveDifferences } from './resolve.ts';
-import { knownGeneration, type SaveResult, save } from './save.ts';
+import { knownGeneration, type SaveOptions, type SaveResult, save } from './save.ts';
 import type { Space } from './space.ts';
 import { type StartOptions, type StartResult, startProject } from './start.ts';
+import { UnsavedWorkError } from './sync-errors.ts';
 import { tidyTrash } from './trash.ts';
 import { listTrash, restoreFromTrash, type TrashItem } from './trash-content.ts';
+import { Unread } from './unread.ts';
 import { assertMounted, type OpenVolume, openVolume } from './volume.ts';
 
 export interface SessionOptions {
@@ -60,7 +63,10 @@ export class ProjectSession {
   /** @throws VolumeNotMountedError */
   static async open(options: SessionOptions): Promise<ProjectSession> {
     const volume = await openVolume(options.root, 'project', options.space, options.clock.now());
-    return new ProjectSession(options, volume);
+    const session = new ProjectSession(options, volume);
+    // Files that no state knows of: whatever they are, nobody can say that they are saved.
+    if (isUnknown(volume) && (await readdir(volume.tree.root)).length > 0) session.setOpen(true);
+    return session;
   }
 
   /** Why the state of the volume was begun anew, null where it was whole. */
@@ -110,9 +116,15 @@ export class ProjectSession {
   start(options: StartOptions): Promise<StartResult> {
     return this.#exclusive(async () => {
       await this.#assertMounted();
-      const result = await startProject(this.#context, options);
-      this.setOpen(false);
-      return result;
+      try {
+        const result = await startProject(this.#context, options);
+        if (result.unsaved === 0) this.setOpen(false);
+        return result;
+      } catch (error) {
+        // A removal of the instance has to wait for its owner's choice.
+        if (error instanceof UnsavedWorkError) this.setOpen(true);
+        throw error;
+      }
     });
   }
 
@@ -120,6 +132,8 @@ export class ProjectSession {
   resume(): Promise<void> {
     return this.#exclusive(async () => {
       await this.#assertMounted();
+      // Noted before Scipion was opened, but perhaps in a state that is lost.
+      this.setOpen(true);
       await recover(this.#context);
       const { state, space } = this.#context;
       const head = await readHead(space);
@@ -130,10 +144,10 @@ export class ProjectSession {
     });
   }
 
-  save(confirmedDeletions: boolean): Promise<SaveResult> {
+  save(options: SaveOptions): Promise<SaveResult> {
     return this.#exclusive(async () => {
       await this.#assertMounted();
-      const result = await save(this.#context, { confirmedDeletions });
+      const result = await save(this.#context, options);
       // The save is complete, whatever becomes of old versions.
       if (result.saved) await tidyTrash(this.#context).catch((error: unknown) => this.#warn(error));
       return result;
@@ -144,8 +158,8 @@ export class ProjectSession {
   plan(): Promise<PrintablePlan> {
     return this.#exclusive(async () => {
       const { state } = this.#context;
-      await collectDifferences(this.#context, false);
-      await resolveDifferences(this.#context, 'running', false);
+      await collectDifferences(this.#context, false, new Unread());
+      await resolveDifferences(this.#context, 'running', false, new Unread());
       const items: Record<string, unknown>[] = [];
       const all = function* () {
         for (const row of state.pending(null)) yield decodeItem(row.data);
@@ -210,4 +224,9 @@ export class ProjectSession {
     this.#turn = result.catch(() => undefined);
     return result;
   }
+}
+
+/** A state that was just begun: no run has restored or saved with it. */
+function isUnknown({ state }: OpenVolume): boolean {
+  return state.meta('sessions') === null && state.meta('generation') === null;
 }

@@ -8,11 +8,7 @@ import { forEachLimit } from './pool.ts';
 import { isSpaceError, parentOf } from './space.ts';
 import { DatabaseBusyError } from './sqlite-copy.ts';
 import { type Action, decide, type LocalState, type Occasion } from './table.ts';
-
-export interface ResolveResult {
-  /** Files that could not be read now: changing, busy, or not readable. They keep their last saved version. */
-  skipped: number;
-}
+import { isClosed, type Unread } from './unread.ts';
 
 /**
  * Decides every noted path: asks the content where times are not enough, and the space where it was not listed.
@@ -22,25 +18,25 @@ export async function resolveDifferences(
   context: ProjectContext,
   occasion: Occasion,
   withRemote: boolean,
-): Promise<ResolveResult> {
-  const result: ResolveResult = { skipped: 0 };
+  unread: Unread,
+): Promise<void> {
   /** Directories that the space does not have: what is below them need not be asked for. */
   const absent = new Set<string>();
   const resolver = new Resolver(context, occasion, withRemote, absent);
   await forEachLimit(context.state.pending('found'), context.space.capabilities.concurrency, async (row) => {
     context.signal?.throwIfAborted();
+    const found = decodeItem(row.data);
     let item: PlanItem | null;
     try {
-      item = await resolver.resolve(decodeItem(row.data));
+      item = await resolver.resolve(found);
     } catch (error) {
       if (!isPassing(error)) throw error;
-      result.skipped += 1;
+      unread.note(found.path, error);
       item = null;
     }
     if (item === null) context.state.deletePending(row.seq);
     else context.state.updatePending(row.seq, stageOf(item.action as Action), encodeItem(item));
   });
-  return result;
 }
 
 function stageOf(action: Action): string {
@@ -52,7 +48,7 @@ function stageOf(action: Action): string {
 /** An error of one local file that the next round meets again or not; the others go on. */
 export function isPassing(error: unknown): boolean {
   if (error instanceof FileChangedError || error instanceof DatabaseBusyError) return true;
-  return ['EACCES', 'EPERM', 'ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+  return isClosed(error) || ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
 class Resolver {

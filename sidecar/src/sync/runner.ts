@@ -4,21 +4,25 @@ import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import type { SyncConfig } from '../../contract/config.ts';
 import type { Clock } from './clock.ts';
+import { readClosedMark, writeClosedMark } from './closed-mark.ts';
 import { desktopGone } from './desktop-watch.ts';
 import type { DeletionLimits } from './guards.ts';
 import { keepLease } from './heartbeats.ts';
-import { LeaseHeldError, type LeaseTimes } from './lease.ts';
+import type { LeaseTimes } from './lease.ts';
 import { type MetricsSink, timed } from './metrics.ts';
 import type { SpaceFactory } from './open-space.ts';
-import { awaitsToken, heldBackProblem, isFinal, type Side } from './problems.ts';
+import type { Side } from './problems.ts';
 import { Progress } from './progress.ts';
 import type { ProjectSession } from './project-session.ts';
 import type { SaveResult } from './save.ts';
+import { saveAll } from './save-all.ts';
+import { tellSaved } from './save-report.ts';
 import { Sessions } from './sessions.ts';
 import { StatusBoard } from './status-board.ts';
-import { UnsavedWorkError } from './sync-errors.ts';
+import { PartialSaveError, UnsavedWorkError } from './sync-errors.ts';
 import type { SyncPaths } from './sync-paths.ts';
 import { TokenWatch } from './token-watch.ts';
+import { untilDone } from './until-done.ts';
 
 export interface RunnerOptions {
   readonly config: SyncConfig;
@@ -37,9 +41,8 @@ export interface RunnerOptions {
 
 const FIRST_RETRY_MS = 2_000;
 const LAST_RETRY_MS = 60_000;
-/** Files that do not stand still although the desktop is gone get so many more rounds. */
-const SETTLE_ROUNDS = 5;
 const TOKEN_WAIT_MS = 150_000;
+const DESKTOP_WAIT_MS = 60_000;
 
 /** The life of the container: copy, open the desktop, save on the interval, save at the end. */
 export class Runner {
@@ -59,6 +62,8 @@ export class Runner {
   /** Autosaves in a row that failed. */
   #failures = 0;
   #isOpen = false;
+  /** What the final save after SIGTERM had to leave out. */
+  #leftOut: PartialSaveError | null = null;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -67,6 +72,8 @@ export class Runner {
       this.board.progress[side] = new Progress(options.clock, () => this.board.changed());
     }
     this.#sessions = new Sessions(options, this.board, this.#copying.signal);
+    const closed = readClosedMark(options.paths);
+    if (closed !== null) this.board.stayClosed(closed);
     this.#tokens = new TokenWatch({
       ...options,
       sources: options.spaces.tokens ?? {},
@@ -88,14 +95,16 @@ export class Runner {
 
   /** Resolves when the final save after `stop` is complete, or there is none to make. */
   async run(): Promise<void> {
+    const { paths, log } = this.#options;
     const { signal } = this.#stop;
     const background = Promise.all([
       keepLease({ ...this.#options, sessions: this.#sessions, board: this.board }, this.#over.signal),
       this.#tokens.run(this.#over.signal),
     ]);
     try {
-      this.board.setPhase('copying');
-      if (existsSync(this.#options.paths.ready)) await this.#resume();
+      if (this.board.phase !== 'drained') this.board.setPhase('copying');
+      if (this.board.phase === 'drained') log.info('a drain was completed in this pod: it stays closed');
+      else if (existsSync(paths.ready)) await this.#resume();
       else {
         await Promise.all([this.#openSource(), this.#restoreProject()]);
         if (!signal.aborted && !this.#isClosed) await this.#open();
@@ -118,15 +127,23 @@ export class Runner {
   /** One save as soon as the one under way has ended. @throws what stopped it */
   async saveNow(): Promise<SaveResult> {
     if (!this.#isOpen) throw new Error('there is nothing to save yet: the project is still being restored');
+    if (this.board.phase === 'drained') throw new Error('everything is saved, and the instance is closed');
     return this.#saveOnce('saving');
   }
 
   async refreshSource(): Promise<void> {
     if (this.#sessions.source === null) throw new Error('the source volume is not there yet');
-    await this.#attempt('source', async () => this.#sessions.source?.stageIn());
+    await this.#sessions.source.stageIn();
+    this.board.clear('source');
   }
 
   confirm(what: 'deletions' | 'merge' | 'takeOver'): void {
+    if (
+      what === 'deletions' &&
+      !this.board.status().problems.some(({ code }) => code === 'deletions-guarded')
+    ) {
+      throw new Error('no removals are held back, so there is nothing to confirm');
+    }
     this.#confirmed[what] = true;
     this.#wakeUp();
   }
@@ -175,6 +192,8 @@ export class Runner {
     const { log } = this.#options;
     await this.#untilDone('project', async () => {
       await this.#tokens.assertUsable('project', this.#copying.signal);
+      // A desktop whose `ready` went in a run before this one may still be ending.
+      await this.#desktopGone(this.#copying.signal);
       const project = await this.#openedProject();
       const confirmed = {
         confirmedMerge: this.#confirmed.merge,
@@ -236,17 +255,11 @@ export class Runner {
     if (phase !== 'saving' || this.board.phase === 'running') this.board.setPhase(phase);
     try {
       const project = await this.#openedProject();
-      const result = await timed(this.#options, 'save', () => project.save(this.#confirmed.deletions));
+      const result = await timed(this.#options, 'save', () =>
+        project.save({ confirmedDeletions: this.#confirmed.deletions, last: phase === 'draining' }),
+      );
       if (result.heldBack === null) this.#confirmed.deletions = false;
-      this.board.clear('project');
-      this.board.warn(heldBackProblem(result.heldBack, new Date(began).toISOString()), 'deletions');
-      this.board.setSave({
-        lastSavedAt: result.skipped === 0 ? new Date(began).toISOString() : (project.savedAt ?? null),
-        generation: result.generation,
-        unsavedChanges: result.skipped > 0,
-        lastError: null,
-        ...(result.saved ? { lastSaveDurationSeconds: (clock.now() - began) / 1000 } : {}),
-      });
+      tellSaved(this.board, result, { began, ended: clock.now(), savedAt: project.savedAt });
       metrics?.saved(result);
       if (result.saved) log.info({ operation: 'save', ...result }, 'saved');
       return result;
@@ -261,8 +274,9 @@ export class Runner {
   }
 
   async #drain(): Promise<void> {
-    const { paths, clock, log } = this.#options;
+    const { paths, log } = this.#options;
     const phase = this.board.phase;
+    if (this.#leftOut !== null) throw this.#leftOut;
     if (phase === 'drained' || phase === 'stopped') return;
     if (!this.#isOpen) return this.#closeUnopened();
     this.board.setPhase('draining');
@@ -270,11 +284,9 @@ export class Runner {
     await fs.rm(paths.ready, { force: true });
     this.board.setReady(false);
     try {
-      await desktopGone(paths.vncSocket, this.#options.desktopWaitMs ?? 60_000, clock, this.#stop.signal);
+      await this.#desktopGone(this.#stop.signal);
       await this.#saveAll('draining', 5);
-      this.#sessions.project?.setOpen(false);
-      await this.#sessions.project?.releaseLease();
-      this.board.setPhase('drained');
+      await this.#closed();
       log.info({ operation: 'drain' }, 'everything is saved; the instance stays closed');
     } catch (error) {
       log.error(
@@ -282,6 +294,7 @@ export class Runner {
         'the final save failed; the desktop opens again',
       );
       this.board.raise(error, 'project');
+      this.#sessions.project?.setOpen(true);
       if (!this.#stop.signal.aborted) {
         await fs.writeFile(paths.ready, '', { mode: 0o644 });
         this.board.setReady(true);
@@ -301,50 +314,52 @@ export class Runner {
       );
     }
     this.#copying.abort(new Error('the instance is closed'));
-    await this.#sessions.project.releaseLease();
+    await this.#closed();
+  }
+
+  /** From here on nothing writes to the volume in this pod. */
+  async #closed(): Promise<void> {
+    const { project } = this.#sessions;
+    await writeClosedMark(this.#options.paths, {
+      generation: project?.generation ?? 0,
+      savedAt: project?.savedAt ?? null,
+    });
+    project?.setOpen(false);
     this.board.setPhase('drained');
+    await project?.releaseLease().catch((error: unknown) => {
+      // It ends by itself when its time is over.
+      this.#options.log.warn({ error: (error as Error).message }, 'the lease could not be given back');
+    });
   }
 
-  /**
-   * Saves until a round finds nothing left.
-   * @param attempts failed rounds before the error is given on; one of the token is waited out for `tokenWaitMs`
-   */
-  async #saveAll(phase: 'draining' | 'final-saving', attempts: number): Promise<void> {
+  /** @throws DesktopStillRunningError */
+  #desktopGone(signal?: AbortSignal): Promise<void> {
+    const { paths, clock, desktopWaitMs = DESKTOP_WAIT_MS } = this.#options;
+    return desktopGone(paths.vncSocket, desktopWaitMs, clock, signal);
+  }
+
+  #saveAll(phase: 'draining' | 'final-saving', attempts: number): Promise<void> {
     const { clock, tokenWaitMs = TOKEN_WAIT_MS } = this.#options;
-    const patienceEnds = clock.now() + tokenWaitMs;
-    let failures = 0;
-    for (let round = 1; ; ) {
-      try {
-        const result = await this.#saveOnce(phase);
-        if (result.skipped === 0) return;
-        if (round >= SETTLE_ROUNDS) {
-          throw new Error(
-            `${result.skipped} files could not be read or did not stand still, so they are not saved`,
-          );
-        }
-        round += 1;
-        failures = 0;
-        await clock.sleep(1_000);
-      } catch (error) {
-        failures += 1;
-        const isPatient = awaitsToken(error) && clock.now() < patienceEnds;
-        const isOver = failures >= attempts || (isFinal(error) && attempts !== Number.POSITIVE_INFINITY);
-        if (isOver && !isPatient) throw error;
-        const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures, 10));
-        this.board.raise(error, 'project', clock.now() + wait);
-        await this.#pause(wait, this.#over.signal);
-      }
-    }
+    return saveAll(() => this.#saveOnce(phase), {
+      clock,
+      attempts,
+      tokenWaitMs,
+      pause: (milliseconds, error) => {
+        this.board.raise(error, 'project', clock.now() + milliseconds);
+        return this.#pause(milliseconds, this.#over.signal);
+      },
+    });
   }
 
-  /** After SIGTERM. Goes on until everything is saved; only the end of the grace stops it. */
+  /** After SIGTERM. Goes on until all that can be read is saved; only the end of the grace stops it. */
   async #finish(): Promise<void> {
     if (this.#draining !== null) await this.#draining.catch(() => undefined);
     if (this.#isOpen && this.board.phase !== 'drained') {
       await fs.rm(this.#options.paths.ready, { force: true });
       this.board.setReady(false);
-      await this.#saveAll('final-saving', Number.POSITIVE_INFINITY);
-      this.#sessions.project?.setOpen(false);
+      const stillRuns = await this.#desktopGone().catch(() => true);
+      await this.#finalSave();
+      if (stillRuns !== true && this.#leftOut === null) this.#sessions.project?.setOpen(false);
     }
     await this.#sessions.project?.releaseLease().catch(() => undefined);
     this.board.setPhase('stopped');
@@ -353,35 +368,22 @@ export class Runner {
     this.#sessions.source?.close();
   }
 
-  /** Tries for ever, says what is wrong, goes on by itself. Ends with the signal. */
-  async #untilDone(side: Side, work: () => Promise<void>): Promise<void> {
-    const { clock } = this.#options;
-    const { signal } = this.#copying;
-    for (let failures = 1; !signal.aborted; failures += 1) {
-      try {
-        await this.#attempt(side, work);
-        return;
-      } catch (error) {
-        if (signal.aborted) return;
-        const heldBy = error instanceof LeaseHeldError || error instanceof UnsavedWorkError;
-        const wait = heldBy
-          ? 10_000
-          : Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 10));
-        this.board.progress[side]?.wait();
-        this.board.raise(error, side, clock.now() + wait);
-        this.#options.log.warn(
-          { side, error: (error as Error).message },
-          'copying failed and is tried again',
-        );
-        await this.#pause(wait, signal);
-      }
+  async #finalSave(): Promise<void> {
+    try {
+      await this.#saveAll('final-saving', Number.POSITIVE_INFINITY);
+    } catch (error) {
+      if (!(error instanceof PartialSaveError)) throw error;
+      // More rounds would not read it. It stays on the volume, and the next start tells of it.
+      this.#leftOut = error;
+      this.board.raise(error, 'project');
+      this.#options.log.error({ operation: 'save', error: error.message }, 'the final save is not complete');
     }
   }
 
-  async #attempt<T>(side: Side, work: () => Promise<T>): Promise<T> {
-    const result = await work();
-    this.board.clear(side);
-    return result;
+  #untilDone(side: Side, work: () => Promise<void>): Promise<void> {
+    const { signal } = this.#copying;
+    const pause = (milliseconds: number) => this.#pause(milliseconds, signal);
+    return untilDone(side, work, { ...this.#options, board: this.board, signal, pause });
   }
 
   async #pause(milliseconds: number, signal: AbortSignal): Promise<void> {

@@ -17,6 +17,7 @@ import { countSteps, saveSteps } from './save-steps.ts';
 import { contentOf } from './space.ts';
 import { commitPath, LAYOUT } from './space-layout.ts';
 import { UnsavedWorkError } from './sync-errors.ts';
+import { Unread } from './unread.ts';
 import { uploadPending } from './upload.ts';
 
 export interface SaveOptions {
@@ -36,6 +37,8 @@ export interface SaveResult {
   readonly changes: number;
   /** Files and directories that did not stand still or could not be read; their last saved version stays in the space. */
   readonly skipped: number;
+  /** Paths of some of those that this program may not read. */
+  readonly unreadable: readonly string[];
   /** Why removals were held back, null where they were not. The rest is saved. */
   readonly heldBack: string | null;
 }
@@ -53,12 +56,11 @@ export async function save(context: ProjectContext, options: SaveOptions = {}): 
   return commitPending(context, options, unread);
 }
 
-/** @returns number of files and directories that could not be read */
-async function findChanges(context: ProjectContext): Promise<number> {
-  const closed = await collectDifferences(context, false);
-  if (context.state.countPending() === 0) return closed.length;
-  const { skipped } = await resolveDifferences(context, 'running', false);
-  return closed.length + skipped;
+async function findChanges(context: ProjectContext): Promise<Unread> {
+  const unread = new Unread();
+  await collectDifferences(context, false, unread);
+  if (context.state.countPending() > 0) await resolveDifferences(context, 'running', false, unread);
+  return unread;
 }
 
 /**
@@ -84,21 +86,27 @@ export function forgetLostSaves(context: ProjectContext, head: Head | 'damaged' 
 export async function commitPending(
   context: ProjectContext,
   options: SaveOptions,
-  alreadySkipped: number,
+  unread: Unread,
 ): Promise<SaveResult> {
   const heldBack = options.confirmedDeletions === true ? null : holdBackDeletions(context);
-  if (context.state.countPending('transfer') === 0)
-    return { ...unchanged(context, alreadySkipped), heldBack };
-  const skipped = alreadySkipped + (await uploadPending(context));
+  if (context.state.countPending('transfer') === 0) return { ...unchanged(context, unread), heldBack };
+  await uploadPending(context, unread);
   const changes = context.state.countPending('ready');
-  if (changes === 0) return { ...unchanged(context, skipped), heldBack };
+  if (changes === 0) return { ...unchanged(context, unread), heldBack };
   const generation = await commit(context);
   context.progress.done();
-  return { saved: true, generation, changes, skipped, heldBack };
+  return { saved: true, generation, changes, skipped: unread.count, unreadable: unread.closed, heldBack };
 }
 
-function unchanged(context: ProjectContext, skipped: number): SaveResult {
-  return { saved: false, generation: knownGeneration(context), changes: 0, skipped, heldBack: null };
+function unchanged(context: ProjectContext, unread: Unread): SaveResult {
+  return {
+    saved: false,
+    generation: knownGeneration(context),
+    changes: 0,
+    skipped: unread.count,
+    unreadable: unread.closed,
+    heldBack: null,
+  };
 }
 
 export function knownGeneration(context: ProjectContext): number {

@@ -11,6 +11,7 @@ import { resolveDifferences } from './resolve.ts';
 import { finishDirectories, restorePending } from './restore.ts';
 import { commitPending, forgetLostSaves, knownGeneration, type SaveOptions } from './save.ts';
 import { UnsavedWorkError } from './sync-errors.ts';
+import { Unread } from './unread.ts';
 
 export interface StartOptions extends SaveOptions {
   /** A person agreed that unsaved work joins a newer save, file by file. */
@@ -57,23 +58,22 @@ export async function startProject(
     await listSpace(context);
     addVirtualEntries(context);
     if (head === null) await addPredecessorLinks(context);
-    const closed = await collectDifferences(context, true);
-    const { skipped } = await resolveDifferences(context, 'start', true);
-    let unsaved = closed.length + skipped;
-    if (unsaved > 0)
+    const unread = new Unread();
+    await collectDifferences(context, true, unread);
+    await resolveDifferences(context, 'start', true, unread);
+    if (unread.count > 0)
       warnings.push(
-        `${unsaved} files or directories of the volume could not be read and were left as they are`,
+        `${unread.count} files or directories of the volume could not be read and were left as they are`,
       );
     keepWhereSpaceLooksWrong(context, manifestWhole, warnings);
     if (head !== null && head !== 'damaged') assertNoFork(context, head, options);
     if (state.countPending('transfer') > 0 && round < ROUNDS) {
-      const result = await commitPending(context, options, 0);
+      const result = await commitPending(context, options, unread);
       savedFirst += result.changes;
-      unsaved += result.skipped;
       if (result.heldBack !== null) warnings.push(`removals were held back: ${result.heldBack}`);
       if (result.saved) continue;
     }
-    unsaved += state.countPending('transfer');
+    const unsaved = unread.count + state.countPending('transfer');
     const outcome = await restorePending(context, 'the project does not fit on the project volume');
     restored += outcome.restored;
     removed += outcome.removed;

@@ -83,6 +83,12 @@ export class StatusBoard {
     this.changed();
   }
 
+  /** What a drain left: the save that it ended with. */
+  stayClosed({ generation, savedAt }: { generation: number; savedAt: string | null }): void {
+    this.setSave({ generation, lastSavedAt: savedAt });
+    this.setPhase('drained');
+  }
+
   setReady(ready: boolean): void {
     this.#ready = ready;
     this.changed();

@@ -3,6 +3,21 @@ export class UnsavedWorkError extends Error {
   override readonly name = 'UnsavedWorkError';
 }
 
+/** Everything is saved but files that could not be read or did not stand still. */
+export class PartialSaveError extends Error {
+  override readonly name = 'PartialSaveError';
+
+  /** @param unreadable paths of some that this program may not read */
+  constructor(count: number, unreadable: readonly string[]) {
+    super(
+      `${count} files or folders of the project could not be read or did not stand still, so they are not saved` +
+        (unreadable.length === 0
+          ? ''
+          : `, e.g. ${unreadable.map((path) => JSON.stringify(path)).join(', ')}. Make them readable (chmod u+rwX) or remove them`),
+    );
+  }
+}
+
 /** Somebody asked for something that cannot be done; nothing was changed. */
 export class RequestError extends Error {
   override readonly name = 'RequestError';

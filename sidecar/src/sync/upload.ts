@@ -7,16 +7,17 @@ import { forEachLimit } from './pool.ts';
 import { isPassing, linkGroup } from './resolve.ts';
 import { SpaceError } from './space.ts';
 import { LAYOUT } from './space-layout.ts';
+import type { Unread } from './unread.ts';
 
 const READ_ATTEMPTS = 3;
 
 /**
  * Sends what is to be sent to the staging folder and says for every path what will be remembered.
- * @returns number of files that did not stand still
+ * Files that did not stand still go to `unread`.
  */
-export async function uploadPending(context: ProjectContext): Promise<number> {
+export async function uploadPending(context: ProjectContext, unread: Unread): Promise<void> {
   const { state, space } = context;
-  let [files, bytes, skipped] = [0, 0, 0];
+  let [files, bytes] = [0, 0];
   for (const row of state.pending('transfer')) {
     const item = decodeItem(row.data);
     if (item.action !== 'upload' || item.local?.kind !== 'file') continue;
@@ -27,16 +28,16 @@ export async function uploadPending(context: ProjectContext): Promise<number> {
   if (files > 0) await space.makeDirectory(`${LAYOUT.staging}/${context.volumeId}`);
   await forEachLimit(state.pending('transfer'), space.capabilities.concurrency, async (row) => {
     context.signal?.throwIfAborted();
+    const item = decodeItem(row.data);
     try {
-      const done = await prepare(context, decodeItem(row.data));
+      const done = await prepare(context, item);
       state.updatePending(row.seq, 'ready', encodeItem(done));
     } catch (error) {
       if (!isPassing(error)) throw error;
-      skipped += 1;
+      unread.note(item.path, error);
       state.deletePending(row.seq);
     }
   });
-  return skipped;
 }
 
 async function prepare(context: ProjectContext, item: PlanItem): Promise<PlanItem> {
