@@ -6,6 +6,7 @@ import {
   type ReadOnlySpace,
   type ReadOptions,
   type Space,
+  type SpaceEntry,
   SpaceError,
 } from './space.ts';
 
@@ -51,8 +52,7 @@ export function withRetry(space: Space | ReadOnlySpace, given: Partial<RetryPoli
     write: (path, content, options) =>
       attempt(policy, 'write', options, (inner) => writeWatched(writable, policy, path, content, inner)),
     makeDirectory: (path, options) => call('makeDirectory', options, (o) => writable.makeDirectory(path, o)),
-    makeSymlink: (path, target, options) =>
-      call('makeSymlink', options, (o) => writable.makeSymlink(path, target, o)),
+    makeSymlink: (path, target, options) => makeSymlinkOnce(writable, call, path, target, options),
     move: (from, to, options) => moveOnce(writable, call, from, to, options),
     removeFile: (path, options) => call('removeFile', options, (o) => writable.removeFile(path, o)),
     removeEmptyDirectory: (path, options) =>
@@ -67,6 +67,28 @@ type Call = <T>(
   options: CallOptions | undefined,
   action: (options: CallOptions) => Promise<T>,
 ) => Promise<T>;
+
+/** A repeated making that finds the same link there may have been done by the attempt whose answer was lost. */
+async function makeSymlinkOnce(
+  space: Space,
+  call: Call,
+  path: string,
+  target: string,
+  options: CallOptions | undefined,
+): Promise<SpaceEntry> {
+  let attempts = 0;
+  return call('makeSymlink', options, async (inner) => {
+    attempts += 1;
+    try {
+      return await space.makeSymlink(path, target, inner);
+    } catch (error) {
+      const lost = attempts > 1 && error instanceof SpaceError && error.code === 'exists';
+      const there = lost ? await space.stat({ path }, inner) : null;
+      if (there?.kind !== 'symlink' || (await space.readSymlink(there, inner)) !== target) throw error;
+      return there;
+    }
+  });
+}
 
 /** A repeated move that finds its source gone may have been done by the attempt whose answer was lost. */
 async function moveOnce(

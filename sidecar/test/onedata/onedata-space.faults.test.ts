@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { type FaultRule, randomFaults } from '../../../local/onedata/faults.ts';
+import { withRetry } from '../../src/sync/retry.ts';
+import { spaceContract } from '../sync/space-contract.ts';
+import { type GivenStandIn, givenStandIn } from './given-stand-in.ts';
+
+const PATH = '/(data|cdmi|lookup-file-id|spaces)';
+const often = (action: FaultRule['action'], probability = 0.2): FaultRule[] => [
+  { action, path: PATH, probability },
+];
+const posix = (errno: string) => often({ kind: 'error', status: 400, id: 'posix', details: { errno } });
+
+/** Passing faults, each by itself: with repeats a space keeps its contract under all of them. */
+const FAULTS: Record<string, FaultRule[]> = {
+  'cut connections': often({ kind: 'cut' }),
+  'lost answers': often({ kind: 'lose-answer' }),
+  overload: often({ kind: 'error', status: 503, id: 'serviceUnavailable' }),
+  'internal errors': often({ kind: 'error', status: 500, id: 'internalServerError' }),
+  'a gateway in between': often({ kind: 'status', status: 502 }),
+  'a sick storage': posix('eagain'),
+  'short bodies': often({ kind: 'truncate-body', afterBytes: 5 }),
+  'refused uploads': often({ kind: 'refuse-body', afterBytes: 2, errno: 'etimedout' }),
+  latency: often({ kind: 'latency', milliseconds: 20 }),
+  'times that are not known': [{ action: { kind: 'zero-times' }, path: PATH }],
+  // Without the zone out of reach: each of those waits ten seconds.
+  'all of them': randomFaults(0.2).filter(({ action }) => action.kind !== 'error' || action.status !== 401),
+};
+
+describe.each(Object.entries(FAULTS))('under %s', (name, rules) => {
+  let given: GivenStandIn;
+  let struck = 0;
+  beforeAll(async () => {
+    given = await givenStandIn();
+  });
+  afterAll(async () => {
+    await given.dispose();
+    expect(struck).toBeGreaterThan(20);
+  });
+
+  spaceContract(name, async () => {
+    const { faults } = given.standIn.context;
+    struck += faults.log.length;
+    const space = given.open(await given.addSpace());
+    faults.clear();
+    faults.apply({ seed: 3 });
+    for (const rule of rules) faults.add(rule);
+    return { space: withRetry(space, { retries: 15, firstWaitMs: 1, maxWaitMs: 5 }) };
+  });
+});
