@@ -15,6 +15,9 @@ export const NAMES = {
   gatewaySecret: 'scipion-gateway',
   sourceVolume: 'scipion-source',
   projectVolume: 'scipion-project',
+  /** Claim and Secret of a space that csi-onedata mounts. */
+  sourceSpace: 'scipion-source-space',
+  projectSpace: 'scipion-project-space',
   quota: 'scipion',
   limits: 'scipion',
   networkPolicy: 'scipion',

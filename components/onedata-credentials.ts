@@ -3,12 +3,18 @@ import * as pulumi from '@pulumi/pulumi';
 import { ONEDATA_SECRET_KEYS } from '../sidecar/contract/paths.ts';
 import type { InstanceConfig } from '../stacks/load.ts';
 import { metadata } from './manifests/metadata.ts';
+import { isInOwnSecret, SIDES, type Side } from './manifests/onedata-access.ts';
 import { NAMES } from './names.ts';
 
 /**
- * The Secret with both Onedata tokens, for `sync` alone. Mounted as a directory: a new token arrives without a restart.
- * Nothing is created where the stack names a Secret that exists.
+ * The Secret with the Onedata tokens that the stack holds, for `sync` alone. Mounted as a directory: a new token arrives without a restart.
+ * Nothing is created where the stack names Secrets that exist, or volumes that show the spaces.
  */
+
+const SECRET_KEY = {
+  source: ONEDATA_SECRET_KEYS.sourceToken,
+  project: ONEDATA_SECRET_KEYS.projectToken,
+} as const;
 
 export interface OnedataCredentialsArgs {
   readonly config: InstanceConfig;
@@ -20,21 +26,26 @@ export class OnedataCredentials extends pulumi.ComponentResource {
 
   constructor(name: string, args: OnedataCredentialsArgs, opts?: pulumi.ComponentResourceOptions) {
     super('scipion:instance:OnedataCredentials', name, {}, opts);
-    this.resources = args.config.onedataSecret === undefined ? [this.createSecret(name, args)] : [];
+    const sides = SIDES.filter((side) => isInOwnSecret(args.config, side));
+    this.resources = sides.length > 0 ? [this.createSecret(name, args, sides)] : [];
     this.registerOutputs();
   }
 
-  private createSecret(name: string, { config, dependsOn }: OnedataCredentialsArgs): pulumi.Resource {
-    const { sourceToken, projectToken } = config;
-    if (!sourceToken || !projectToken)
-      throw new Error('Both tokens are needed: stacks/load.ts lets no other stack pass.');
+  private createSecret(
+    name: string,
+    { config, dependsOn }: OnedataCredentialsArgs,
+    sides: readonly Side[],
+  ): pulumi.Resource {
+    const tokens = { source: config.sourceToken, project: config.projectToken };
+    const entries = sides.map((side) => {
+      const token = tokens[side];
+      if (!token) throw new Error(`The ${side} token is needed: stacks/load.ts lets no other stack pass.`);
+      return [SECRET_KEY[side], token] as const;
+    });
     const manifest = {
       metadata: metadata(config, NAMES.onedataSecret, 'sync'),
       type: 'Opaque',
-      stringData: {
-        [ONEDATA_SECRET_KEYS.sourceToken]: sourceToken,
-        [ONEDATA_SECRET_KEYS.projectToken]: projectToken,
-      },
+      stringData: Object.fromEntries(entries),
     };
     return new k8s.core.v1.Secret(name, manifest, { parent: this, dependsOn: [...dependsOn] });
   }

@@ -6,6 +6,7 @@ import { Endpoint } from './endpoint.ts';
 import { GatewayCredentials } from './gateway-credentials.ts';
 import { InstanceNamespace } from './instance-namespace.ts';
 import { nextSteps } from './manifests/commands.ts';
+import { MountedSpaces } from './mounted-spaces.ts';
 import { NetworkIsolation } from './network-isolation.ts';
 import { OnedataCredentials } from './onedata-credentials.ts';
 import { checkTokens } from './token-check.ts';
@@ -27,7 +28,7 @@ export interface InstanceOutputs {
 /**
  * One scientist's Scipion desktop with both Onedata spaces beside it.
  *
- * Children: namespace, onedata and gateway credentials, volumes, network isolation, endpoint, workload.
+ * Children: namespace, onedata and gateway credentials, mounted spaces, volumes, network isolation, endpoint, workload.
  * A removal saves the project to its space, then deletes all of them; the spaces stay.
  */
 export class ScipionInstance extends pulumi.ComponentResource {
@@ -49,7 +50,10 @@ export class ScipionInstance extends pulumi.ComponentResource {
     const volumes = new Volumes(`${name}-volume`, { ...inside, inUseHook: inUse }, parent);
     const network = new NetworkIsolation(`${name}-network`, inside, parent);
     const endpoint = new Endpoint(`${name}-endpoint`, inside, parent);
-    const others = [onedata, gateway, volumes, network, endpoint].flatMap(({ resources }) => resources);
+    const spaces = new MountedSpaces(`${name}-space`, inside, parent);
+    const others = [onedata, spaces, gateway, volumes, network, endpoint].flatMap(
+      ({ resources }) => resources,
+    );
     new Workload(
       `${name}-workload`,
       { config, namespace: namespace.resources, dependsOn: others, drainHook: drainHook(config) },

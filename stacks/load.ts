@@ -19,7 +19,7 @@ export const REMOVING_VARIABLE = 'SCIPION_REMOVING';
 /** One instance as the components take it: no defaults left to find, secrets only as Outputs. */
 export interface InstanceConfig extends Settings {
   readonly stack: string;
-  /** Both tokens, or none where `onedataSecret` names the Secret that has them. */
+  /** Absent where a Secret that exists has it, or a claim shows the space. */
   readonly sourceToken?: pulumi.Output<string>;
   readonly projectToken?: pulumi.Output<string>;
   /** Absent: one is drawn. */
@@ -80,12 +80,23 @@ function settingProblems(raw: RawStack, values: Readonly<Record<string, string>>
   ];
 }
 
+/** Elsewhere it may be in a Secret of the user's, or with whoever made the claim. */
+function isTokenNeeded({ values }: RawStack, key: 'sourceToken' | 'projectToken'): boolean {
+  const isSource = key === 'sourceToken';
+  const mount = isSource ? values.sourceMount : values.projectMount;
+  const ownSecret = isSource ? values.sourceSecret : values.projectSecret;
+  if (mount?.startsWith('claim/') || ownSecret) return false;
+  // The driver does not know the keys of our Secret.
+  return mount === 'csi-onedata' || !values.onedataSecret;
+}
+
 function secretFormProblem(raw: RawStack, key: SecretKey): string | undefined {
   const value = raw.values[key];
   const isToken = key !== 'desktopPassword';
   if (value === undefined) {
-    const isNeeded = isToken && raw.values.onedataSecret === undefined;
-    return isNeeded ? secretProblem(key, 'nothing', 'a token of Onedata, stored encrypted') : undefined;
+    return isToken && isTokenNeeded(raw, key)
+      ? secretProblem(key, 'nothing', 'a token of Onedata, stored encrypted')
+      : undefined;
   }
   if (!raw.secretKeys.has(key))
     return secretProblem(key, 'a value stored in clear', 'a value stored encrypted');

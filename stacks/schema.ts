@@ -15,6 +15,7 @@ const HOST = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*(:
 const NAMESPACED_NAME = /^[a-z0-9][-a-z0-9]*\/[a-z0-9][-a-z0-9.]*$/;
 const IMAGE = /^[a-z0-9][a-zA-Z0-9._:/@-]*[a-zA-Z0-9]$/;
 const SPACE_ID = /^[A-Za-z0-9_-]+$/;
+const SPACE_MOUNT = /^(csi-onedata|claim\/[a-z0-9]([-a-z0-9.]*[a-z0-9])?)$/;
 
 const GIBIBYTE = 2 ** 30;
 const HOUR = 3600;
@@ -73,6 +74,34 @@ const userFields = {
     allowed: 'the name of a Secret',
     example: 'my-onedata-tokens',
     group: 'user',
+  }),
+  sourceSecret: field(pattern(DNS_NAME).optional(), {
+    description:
+      'Name of a Secret in the namespace in the form of csi-onedata, whose key `onedata_token` holds the token of the source space, in place of sourceToken. Its `host` and `space_id` are for the driver; the two settings above count here. For an existing namespace.',
+    allowed: 'the name of a Secret',
+    example: 'secret-onedata-source',
+    group: 'user',
+  }),
+  projectSecret: field(pattern(DNS_NAME).optional(), {
+    description: 'The same for the project space, in place of projectToken.',
+    allowed: 'the name of a Secret',
+    example: 'secret-onedata-project',
+    group: 'user',
+  }),
+  sourceMount: field(pattern(SPACE_MOUNT).optional(), {
+    description:
+      'The source space is read from a volume in place of REST: `claim/NAME`, an existing claim that shows the whole space (needs no token here), or `csi-onedata`, for which volume, claim and Secret are made.',
+    allowed: 'csi-onedata, or "claim/" and the name of a PersistentVolumeClaim',
+    example: 'csi-onedata',
+    group: 'user',
+    defaultNote: 'REST',
+  }),
+  projectMount: field(pattern(SPACE_MOUNT).optional(), {
+    description: 'The same for the project space, which is then also written there.',
+    allowed: 'csi-onedata, or "claim/" and the name of a PersistentVolumeClaim',
+    example: 'csi-onedata',
+    group: 'user',
+    defaultNote: 'REST',
   }),
   cpuGuaranteed: field(cpuMillis(200, MOST_CPU_MILLIS.guaranteed).default(2000), {
     description: 'CPUs that are always there for the instance, its helpers included.',
@@ -289,12 +318,12 @@ const siteFields = {
 export const SECRET_KEYS = {
   sourceToken: {
     description: 'Onedata token that may read the source space.',
-    required: 'unless onedataSecret is set',
+    required: 'unless onedataSecret or sourceSecret is set, or sourceMount names a claim',
   },
   projectToken: {
     description:
       'Onedata token that may read and write the project space; another one than the source token.',
-    required: 'unless onedataSecret is set',
+    required: 'unless onedataSecret or projectSecret is set, or projectMount names a claim',
   },
   desktopPassword: {
     description: 'Password of the desktop, of any length.',
@@ -319,7 +348,7 @@ const isLess = (a: number | undefined, b: number | undefined) => a !== undefined
 /** The rules between keys that are broken, as far as the keys concerned were readable by themselves. */
 export function brokenRules(settings: Partial<Settings>): readonly Refusal[] {
   const { cpuGuaranteed, cpuLimit, quotaCpuGuaranteed, quotaCpuLimit, createNamespace = true } = settings;
-  const { sourceSpaceId, projectSpaceId, onedataSecret } = settings;
+  const { sourceSpaceId, projectSpaceId } = settings;
   const rules: readonly Rule[] = [
     {
       key: 'cpuLimit',
@@ -341,11 +370,16 @@ export function brokenRules(settings: Partial<Settings>): readonly Refusal[] {
       isBroken: sourceSpaceId !== undefined && sourceSpaceId === projectSpaceId,
       allowed: 'another space than sourceSpaceId: work must not go among the raw data',
     },
-    {
-      key: 'onedataSecret',
-      isBroken: createNamespace && onedataSecret !== undefined,
+    ...(['onedataSecret', 'sourceSecret', 'projectSecret'] as const).map((key) => ({
+      key,
+      isBroken: createNamespace && settings[key] !== undefined,
       allowed: 'only with createNamespace false: a new namespace has no Secret yet',
-    },
+    })),
+    ...(['sourceMount', 'projectMount'] as const).map((key) => ({
+      key,
+      isBroken: createNamespace && settings[key]?.startsWith('claim/') === true,
+      allowed: 'csi-onedata, or a claim with createNamespace false: a new namespace has no claim yet',
+    })),
   ];
   return rules.filter((rule) => rule.isBroken);
 }

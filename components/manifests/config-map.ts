@@ -3,6 +3,7 @@ import { CONFIG_FILES } from '../../sidecar/contract/paths.ts';
 import type { InstanceConfig } from '../../stacks/load.ts';
 import { NAMES, publicOrigin } from '../names.ts';
 import { metadata } from './metadata.ts';
+import { spaceConfig } from './onedata-access.ts';
 
 /** Configuration of `sync` and `gateway`, checked against the schemas that they read it with. */
 
@@ -12,11 +13,10 @@ const fileName = (path: string) => path.slice(path.lastIndexOf('/') + 1);
 const document = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
 export function syncConfig(config: InstanceConfig) {
-  const host = config.onedataHost;
   return syncConfigSchema.parse({
     instance: `${config.namespace}/${config.stack}`,
-    source: { host, spaceId: config.sourceSpaceId },
-    project: { host, spaceId: config.projectSpaceId },
+    source: spaceConfig(config, 'source'),
+    project: spaceConfig(config, 'project'),
     autosaveIntervalSeconds: config.autosaveInterval,
     graceSeconds: config.finalSaveGrace,
     ...(config.onedataCertificateAuthorities === undefined

@@ -2,7 +2,6 @@ import {
   CONFIG_FILES,
   DESKTOP_PATHS,
   GATEWAY_SECRET_DIRECTORY,
-  ONEDATA_SECRET_DIRECTORY,
   PORTS,
   RUN_DIRECTORY,
   SYNC_PATHS,
@@ -11,6 +10,7 @@ import {
 import type { InstanceConfig } from '../../stacks/load.ts';
 import { SCIPION_VERSIONS, SIDECAR_IMAGE_TAG } from '../../stacks/versions.ts';
 import { COMMANDS, CONTAINERS, PORT_NAMES } from '../names.ts';
+import { onedataMounts } from './onedata-access.ts';
 import { containerResources } from './resources.ts';
 
 /** The containers of the pod, in the order in which they start. Every one fits Pod Security `restricted`. */
@@ -20,7 +20,6 @@ export const POD_VOLUMES = {
   source: 'source',
   project: 'project',
   config: 'config',
-  onedata: 'onedata-tokens',
   gateway: 'gateway-credentials',
   run: 'run',
   home: 'home',
@@ -103,7 +102,7 @@ function syncContainer(config: InstanceConfig) {
     volumeMounts: [
       ...wholeVolumeMounts,
       configMount,
-      readOnlyMount(POD_VOLUMES.onedata, ONEDATA_SECRET_DIRECTORY),
+      ...onedataMounts(config),
       mount(POD_VOLUMES.run, RUN_DIRECTORY),
       mount(POD_VOLUMES.syncTemporary, '/tmp'),
     ],

@@ -2,6 +2,7 @@ import type { InstanceConfig } from '../../stacks/load.ts';
 import { CONTAINERS, NAMES } from '../names.ts';
 import { initContainers, mainContainers, POD_VOLUMES } from './containers.ts';
 import { labels, metadata, selectorLabels } from './metadata.ts';
+import { onedataVolumes } from './onedata-access.ts';
 
 /**
  * The StatefulSet. Not a Deployment: that starts a second pod while the first still saves, and both write the project.
@@ -36,11 +37,13 @@ function podVolumes(config: InstanceConfig) {
     POD_VOLUMES.syncTemporary,
     POD_VOLUMES.gatewayTemporary,
   ];
+  const onedata = onedataVolumes(config, SECRET_MODE);
   return [
     claim(POD_VOLUMES.source, NAMES.sourceVolume),
     claim(POD_VOLUMES.project, NAMES.projectVolume),
     { name: POD_VOLUMES.config, configMap: { name: NAMES.configMap } },
-    secret(POD_VOLUMES.onedata, config.onedataSecret ?? NAMES.onedataSecret),
+    ...onedata.tokens,
+    ...onedata.spaces,
     secret(POD_VOLUMES.gateway, NAMES.gatewaySecret),
     ...empty.map((name) => ({ name, emptyDir: {} })),
   ];

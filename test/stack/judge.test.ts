@@ -49,6 +49,31 @@ describe('a right stack', () => {
     const changes = { sourceToken: undefined, projectToken: undefined, onedataSecret: 'tokens' };
     expect(problemsOf({ ...changes, createNamespace: 'false' })).toEqual([]);
   });
+
+  test.each([
+    ['Secrets of csi-onedata', { sourceSecret: 'raw', projectSecret: 'work' }],
+    ['claims that show the spaces', { sourceMount: 'claim/raw', projectMount: 'claim/work' }],
+    ['one of each', { sourceMount: 'claim/raw', projectSecret: 'work' }],
+    ['csi-onedata with its Secrets', { sourceMount: 'csi-onedata', sourceSecret: 'raw', projectSecret: 'w' }],
+  ])('needs no token with %s', (_name, changes) => {
+    const none = { sourceToken: undefined, projectToken: undefined, createNamespace: 'false' };
+    expect(problemsOf({ ...none, ...changes })).toEqual([]);
+  });
+
+  test('needs tokens for csi-onedata, whose Secrets are made from them', () => {
+    const changes = { sourceMount: 'csi-onedata', projectMount: 'csi-onedata' };
+    expect(problemsOf(changes)).toEqual([]);
+    const both = { ...changes, onedataSecret: 'mine', createNamespace: 'false' };
+    expect(problemsOf({ ...both, sourceToken: undefined, projectToken: undefined })).toHaveLength(2);
+  });
+
+  test('refuses a claim or a Secret in a namespace that is only made', () => {
+    const [claim] = problemsOf({ projectMount: 'claim/work' });
+    expect(claim).toContain('a new namespace has no claim yet');
+    const [secret] = problemsOf({ projectSecret: 'work' });
+    expect(secret).toContain('a new namespace has no Secret yet');
+    expect(problemsOf({ sourceMount: 'work' })).toHaveLength(1);
+  });
 });
 
 describe('refusals', () => {
