@@ -24,7 +24,9 @@ const sync = program
   .command('sync')
   .description(`the sync engine against rsync, rclone and curl: ${CASES.map(({ name }) => name).join(', ')}`)
   .addOption(
-    new Option('--scale <scale>', 'small: a fiftieth').choices(['tiny', 'small', 'full']).default('small'),
+    new Option('--scale <scale>', 'medium: a tenth of the data; small: a fiftieth')
+      .choices(['tiny', 'small', 'medium', 'full'])
+      .default('small'),
   )
   .option('--only <names...>', 'these cases alone', [])
   .option('--repeats <number>', 'timed runs of each competitor', '3')

@@ -26,7 +26,7 @@ export interface Case {
   run(bench: Workbench): Promise<Omit<CaseResult, 'name' | 'title' | 'scale' | 'measuredAt' | 'machine'>>;
 }
 
-const DIVISORS = { tiny: 5_000, small: 50, full: 1 } as const satisfies Record<Scale, number>;
+const DIVISORS = { tiny: 5_000, small: 50, medium: 10, full: 1 } as const satisfies Record<Scale, number>;
 
 /** A number of the full scale at this scale, at least `least`. */
 export const scaled = (full: number, scale: Scale, least = 1): number =>

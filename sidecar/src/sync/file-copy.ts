@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, statSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -134,6 +134,11 @@ export function localFacts(entry: LocalEntry): string {
   return `${entry.size}:${entry.mtimeNs}:${entry.ctimeNs}:${entry.inode}`;
 }
 
+export interface FetchOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onBytes?: (bytes: number) => void;
+}
+
 /**
  * Copies a file of the space into `partials` and returns the finished temporary file with its hash. What an earlier
  * attempt left of the same version is kept and continued.
@@ -143,17 +148,15 @@ export async function fetchFile(
   space: ReadOnlySpace,
   remote: RemoteEntry,
   partials: string,
-  options: { signal?: AbortSignal | undefined; onBytes?: (bytes: number) => void },
+  options: FetchOptions,
 ): Promise<{ file: string; hash: string }> {
   const key = createHash('sha256')
     .update(JSON.stringify([space.identity, remote.path, remote.id, remote.size, remote.mtimeSeconds]))
     .digest('hex');
   const file = join(partials, key.slice(0, 40));
   const signal = options.signal === undefined ? {} : { signal: options.signal };
-  let have = await fs.stat(file).then(
-    (found) => found.size,
-    () => 0,
-  );
+  let have = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  if (have === 0 && remote.size <= SMALL_FILE_BYTES) return fetchSmall(space, remote, file, options);
   if (have > remote.size) {
     await fs.rm(file, { force: true });
     have = 0;
@@ -173,15 +176,7 @@ export async function fetchFile(
       options.onBytes?.(chunk.byteLength);
       yield chunk;
     }
-    if (got !== remote.size) {
-      throw new SpaceError(
-        'transfer-broken',
-        `${remote.path}: ${got} bytes came, ${remote.size} were listed`,
-        {
-          path: remote.path,
-        },
-      );
-    }
+    if (got !== remote.size) throw cutShort(remote, got);
   };
   if (have < remote.size) {
     try {
@@ -192,9 +187,48 @@ export async function fetchFile(
       }
       throw error;
     }
-  } else if (remote.size === 0) await fs.writeFile(file, '');
+  }
   await assertSameVersion(space, remote, file);
   return { file, hash: hash.digest('hex') };
+}
+
+/** Up to this size a file is held in memory and written at once: a stream costs more than its bytes. */
+const SMALL_FILE_BYTES = 1 << 18;
+
+/** As `fetchFile`, for a file of which nothing is there yet. */
+async function fetchSmall(
+  space: ReadOnlySpace,
+  remote: RemoteEntry,
+  file: string,
+  options: FetchOptions,
+): Promise<{ file: string; hash: string }> {
+  const chunks: Uint8Array[] = [];
+  let got = 0;
+  const signal = options.signal === undefined ? {} : { signal: options.signal };
+  if (remote.size > 0) {
+    for await (const chunk of space.read(remote, signal)) {
+      got += chunk.byteLength;
+      if (got > remote.size) break;
+      options.onBytes?.(chunk.byteLength);
+      chunks.push(chunk);
+    }
+  }
+  if (got !== remote.size) throw cutShort(remote, got);
+  const bytes = Buffer.concat(chunks);
+  const handle = await fs.open(file, 'w');
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  return { file, hash: createHash('sha256').update(bytes).digest('hex') };
+}
+
+function cutShort(remote: RemoteEntry, got: number): SpaceError {
+  return new SpaceError('transfer-broken', `${remote.path}: ${got} bytes came, ${remote.size} were listed`, {
+    path: remote.path,
+  });
 }
 
 /** A long transfer can straddle a change; short ones are caught by the next comparison of times. */

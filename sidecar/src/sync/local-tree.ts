@@ -18,6 +18,11 @@ export class LocalTree {
     this.#codec = codec;
   }
 
+  /** As `at`, and cheaper: text where that says the same as the bytes. */
+  #cheapAt(path: string): string | Buffer {
+    return path.includes('.scipion-name-') ? this.at(path) : path === '' ? this.root : `${this.root}/${path}`;
+  }
+
   /** Absolute, as bytes. */
   at(path: string): Buffer {
     return path === ''
@@ -60,12 +65,12 @@ export class LocalTree {
 
   /** @param hasLog a write-ahead log may lie beside it: what it holds is a change of the database. */
   #entry(path: string, hasLog: boolean): LocalEntry | null {
-    const at = this.at(path);
+    const at = this.#cheapAt(path);
     try {
       const found = lstatSync(at, { bigint: true, throwIfNoEntry: false });
       if (found === undefined) return null;
       const entry = toEntry(path, found, () => targetText(readlinkSync(at, { encoding: 'buffer' })));
-      return entry?.kind === 'file' && hasLog ? withLog(entry, at) : entry;
+      return entry?.kind === 'file' && hasLog ? withLog(entry, this.at(path)) : entry;
     } catch (error) {
       if (isAbsent(error)) return null;
       throw error;

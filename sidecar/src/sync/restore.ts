@@ -1,3 +1,4 @@
+import { chmodSync, utimesSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RemoteLook } from './compare.ts';
@@ -97,15 +98,23 @@ export async function restorePending(context: VolumeContext, noRoom: string): Pr
     });
   };
   const linked: number[] = [];
-  await forEachLimit(state.pending('download'), context.space.capabilities.concurrency, async (row) => {
+  const single = async (row: { seq: number; data: string }): Promise<void> => {
     const item = decodeItem(row.data);
     if (item.remote === null || item.remote.kind === 'directory') return;
     if (item.remote.kind === 'file' && restorer.manifest(item.remote)?.linkGroup != null)
       linked.push(row.seq);
     else await leaf(item);
-  });
+  };
+  try {
+    await forEachLimit(state.pending('download'), context.space.capabilities.concurrency, single);
+  } finally {
+    restorer.record();
+  }
   // One after the other: the second name of a file is made from the first.
-  for (const row of state.pendingRows(linked)) await leaf(decodeItem(row.data));
+  for (const row of state.pendingRows(linked)) {
+    await leaf(decodeItem(row.data));
+    restorer.record();
+  }
   await finishDirectories(context);
   if (outcome.skipped === 0) await clearPartials(context);
   state.clearPending();
@@ -144,8 +153,12 @@ async function clearPartials(context: VolumeContext): Promise<void> {
     await fs.rm(join(context.partials, name), { force: true });
 }
 
+/** Files that are in place and not in the state yet. A crash before costs as many comparisons, nothing else. */
+const UNRECORDED = 100;
+
 class Restorer {
   readonly #context: VolumeContext;
+  readonly #unrecorded: BaseEntry[] = [];
   /** Link group → the first of its names that was restored, with its hash. */
   readonly #groups = new Map<string, { path: string; hash: string }>();
 
@@ -190,8 +203,18 @@ class Restorer {
     const hash =
       remote.kind === 'symlink' ? await this.#link(item, manifest) : await this.#file(item, manifest);
     const local = this.#present(item.path);
-    this.#context.state.putBase(asBase(local, remote, hash, manifest?.linkGroup ?? null));
+    this.#unrecorded.push(asBase(local, remote, hash, manifest?.linkGroup ?? null));
+    if (this.#unrecorded.length >= UNRECORDED) this.record();
     this.#context.progress.file();
+  }
+
+  /** Notes what was restored, as one transaction: a transaction for each file costs more than the file. */
+  record(): void {
+    const { state } = this.#context;
+    if (this.#unrecorded.length === 0) return;
+    state.transaction(() => {
+      for (const base of this.#unrecorded.splice(0)) state.putBase(base);
+    });
   }
 
   async #link(item: PlanItem, manifest: ManifestEntry | null): Promise<null> {
@@ -220,11 +243,11 @@ class Restorer {
       return first.hash;
     }
     const { file, hash } = await this.#fetch(remote, manifest);
-    await fs.chmod(file, manifest?.mode ?? 0o664);
+    chmodSync(file, manifest?.mode ?? 0o664);
     const mtimeNs = manifest?.mtimeNs ?? secondsToNs(remote.mtimeSeconds);
     if (mtimeNs !== null) {
       const seconds = utimesSeconds(mtimeNs);
-      await fs.utimes(file, seconds, seconds);
+      utimesSync(file, seconds, seconds);
     }
     await this.#makeWay(item);
     await tree.place(file, item.path);
