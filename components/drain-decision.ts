@@ -73,7 +73,15 @@ function withoutPod({ statefulSet, claim }: InstanceState): DrainDecision {
 
 export function decideDrain(state: InstanceState): DrainDecision {
   const { claim, pod, volume } = state;
+  // Whatever became of the claim: what sync has mounted it can save.
+  if (pod !== undefined && isSyncRunning(pod)) return { kind: 'drain' };
   if (claim === undefined) return { kind: 'nothing-to-save', reason: 'it has no project volume' };
+  if (claim.status?.phase === 'Lost') {
+    return {
+      kind: 'refuse',
+      reason: `the volume behind claim ${NAMES.projectVolume} is lost and sync does not run, so nothing can read it`,
+    };
+  }
   if (claim.status?.phase !== 'Bound') {
     return {
       kind: 'nothing-to-save',
@@ -81,7 +89,6 @@ export function decideDrain(state: InstanceState): DrainDecision {
     };
   }
   if (pod === undefined) return withoutPod(state);
-  if (isSyncRunning(pod)) return { kind: 'drain' };
   if (!hasAnyContainerRun(pod) && isVolumeYoungerThan(pod, volume)) {
     return { kind: 'nothing-to-save', reason: 'none of its containers ever ran on this volume' };
   }

@@ -71,6 +71,13 @@ describe('what a removal must do first', () => {
       { pod: crashed, volume: { metadata: { creationTimestamp: LATER } } },
       { kind: 'wait' },
     ],
+    [
+      'a running sync is drained, also where the volume object or its claim was deleted under it',
+      { pod: started, claim: claim('Lost') },
+      { kind: 'drain' },
+    ],
+    ['a running sync without a claim', { pod: started, claim: undefined }, { kind: 'drain' }],
+    ['a claim that lost its volume once held work', { claim: claim('Lost') }, { kind: 'refuse' }],
     ['a paused instance is started', { statefulSet: replicas(0) }, { kind: 'start' }],
     [
       'a pod that is on its way',
