@@ -1,13 +1,14 @@
 import { rm } from 'node:fs/promises';
 import { execa } from 'execa';
 import { clusterStatus, destroyCluster, findLeftovers, stopCluster } from '../cluster/index.ts';
+import { STAND_IN } from '../onedata/manifests.ts';
 import type { Report } from '../progress.ts';
 import { deployerOf, secretsFor } from './instance.ts';
 import { CLUSTER_STATE, forgetInstance, NAMESPACE, readInstance, STATE } from './machine.ts';
 import { standInOf } from './stand-in.ts';
 import { instanceStatus } from './status.ts';
 import { runSteps, type Step } from './steps.ts';
-import { kubectlInteractive, type Target } from './target.ts';
+import { kubectl, kubectlInteractive, type Target } from './target.ts';
 import { runningTarget } from './up.ts';
 
 const POD = 'scipion-0';
@@ -15,41 +16,42 @@ const POD = 'scipion-0';
 /** The commands of `npm run local` but `up`; each prints for a person. */
 
 export async function status(): Promise<void> {
-  const found = await clusterStatus(CLUSTER_STATE);
-  if (found.state !== 'running') {
-    console.log(
-      found.state === 'died'
-        ? 'Cluster    died; `npm run local` takes it up again'
-        : 'Cluster    not running',
-    );
-    return;
-  }
-  const { target } = await runningTarget();
-  const down = found.down.length === 0 ? 'running' : `running, but down: ${found.down.join(', ')}`;
+  const cluster = await clusterLine();
+  console.log(cluster.line);
+  if (!cluster.isReachable) return;
+  const target = await runningTarget();
   const outputs = await instanceOutputs(target);
-  console.log(
-    [
-      `Cluster    ${down}`,
-      `Address    ${outputs.url ?? 'no instance; create one with npm run local'}`,
-      ...(outputs.url ? await instanceStatus(target, NAMESPACE) : []),
-    ].join('\n'),
-  );
+  console.log(`Address    ${outputs.url ?? 'no instance; create one with npm run local'}`);
+  if (outputs.url) console.log((await instanceStatus(target, NAMESPACE)).join('\n'));
+}
+
+async function clusterLine(): Promise<{ line: string; isReachable: boolean }> {
+  const record = await readInstance();
+  if (record?.context) return { line: `Cluster    context ${record.context}`, isReachable: true };
+  const found = await clusterStatus(CLUSTER_STATE);
+  if (found.state === 'running') {
+    const down = found.down.length === 0 ? '' : `, but down: ${found.down.join(', ')}`;
+    return { line: `Cluster    running${down}`, isReachable: true };
+  }
+  const line =
+    found.state === 'died' ? 'Cluster    died; `npm run local` takes it up again' : 'Cluster    not running';
+  return { line, isReachable: false };
 }
 
 export async function password(): Promise<void> {
-  const { target } = await runningTarget();
+  const target = await runningTarget();
   console.log(String(await requiredOutput(target, 'desktopPassword')));
 }
 
 export async function open(): Promise<void> {
-  const { target } = await runningTarget();
+  const target = await runningTarget();
   const url = String(await requiredOutput(target, 'url'));
   const { failed } = await execa('xdg-open', [url], { reject: false });
   if (failed) console.log(`Open this address in a browser on this machine: ${url}`);
 }
 
 export async function logs(container: string, follow: boolean): Promise<number> {
-  const { target } = await runningTarget();
+  const target = await runningTarget();
   const args = ['logs', '--namespace', NAMESPACE, POD, '--container', container, '--tail=200'];
   return kubectlInteractive(target, [...args, ...(follow ? ['--follow'] : [])]);
 }
@@ -62,7 +64,7 @@ const REMOVE_STEP = {
 
 /** Saves and removes the instance; cluster and spaces stay. */
 export async function remove(discardUnsavedChanges: boolean): Promise<void> {
-  const { target } = await runningTarget();
+  const target = await runningTarget();
   const run = (report: Report) => removeInstance(target, discardUnsavedChanges, report);
   await runSteps([{ ...REMOVE_STEP, run }]);
 }
@@ -76,28 +78,41 @@ export interface DownOptions {
 
 /** Saves and removes the instance, then stops the cluster; the stand-in's spaces stay for the next start. */
 export async function down(options: DownOptions): Promise<void> {
-  const found = await clusterStatus(CLUSTER_STATE);
+  const record = await readInstance();
+  const isOwnCluster = Boolean(record?.context);
+  const isReachable = isOwnCluster || (await clusterStatus(CLUSTER_STATE)).state === 'running';
   const steps: Step[] = [];
-  if (found.state === 'running') {
-    const { target } = await runningTarget();
-    steps.push({
-      ...REMOVE_STEP,
-      run: (report) => removeInstance(target, options.discardUnsavedChanges, report),
-    });
+  if (isReachable) {
+    const target = await runningTarget();
+    const run = (report: Report) => removeInstance(target, options.discardUnsavedChanges, report);
+    steps.push({ ...REMOVE_STEP, run });
+    if (isOwnCluster && options.purge) steps.push(removeStandInStep(target));
   }
-  const after = found.state === 'running' ? ['instance'] : [];
-  steps.push({
+  if (!isOwnCluster) steps.push(stopStep(options.purge, isReachable ? [REMOVE_STEP.id] : []));
+  await runSteps(steps);
+}
+
+function stopStep(purge: boolean, after: readonly string[]): Step {
+  return {
     id: 'cluster',
-    title: options.purge ? 'Stop the cluster and remove its data' : 'Stop the cluster',
+    title: purge ? 'Stop the cluster and remove its data' : 'Stop the cluster',
     after,
     run: async (report) => {
-      await (options.purge ? destroyCluster : stopCluster)(CLUSTER_STATE, report);
-      if (options.purge) await rm(STATE, { recursive: true, force: true });
+      await (purge ? destroyCluster : stopCluster)(CLUSTER_STATE, report);
+      if (purge) await rm(STATE, { recursive: true, force: true });
       const left = await findLeftovers(CLUSTER_STATE);
       if (left.length > 0) throw new Error(`Left behind: ${left.join(', ')}`);
     },
-  });
-  await runSteps(steps);
+  };
+}
+
+function removeStandInStep(target: Target): Step {
+  return {
+    id: 'onedata',
+    title: 'Remove the Onedata stand-in with its spaces',
+    after: [REMOVE_STEP.id],
+    run: async () => void (await kubectl(target, ['delete', 'namespace', STAND_IN.namespace])),
+  };
 }
 
 async function removeInstance(target: Target, discard: boolean, report: Report): Promise<void> {

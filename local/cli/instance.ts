@@ -6,14 +6,12 @@ import type { StandInCredentials } from '../onedata/remote.ts';
 import { type InstanceRecord, ROOT, STACK, STATE } from './machine.ts';
 import type { Target } from './target.ts';
 
-/** Configuration that is the same for every run against this stand-in and port. */
+/** Configuration of an instance that uses this stand-in; `own` comes last. */
 export function overridesFor(
   onedata: StandInCredentials,
-  publicPort: number,
   own: Readonly<Record<string, string>>,
 ): Record<string, string> {
   return {
-    'scipion:publicPort': String(publicPort),
     'scipion:onedataHost': onedata.providerHost,
     'scipion:onedataCertificateAuthorities': onedata.caPem,
     'scipion:sourceSpaceId': onedata.sourceSpaceId,

@@ -4,6 +4,12 @@ import { down, logs, open, password, remove, status } from './commands.ts';
 import { StepError } from './steps.ts';
 import { type UpOptions, up } from './up.ts';
 
+interface UpArguments extends Omit<UpOptions, 'ownCluster' | 'version'> {
+  readonly scipionVersion?: string;
+  readonly context?: string;
+  readonly imageRepository?: string;
+}
+
 /** `npm run local`: an instance with everything it needs, on this machine. */
 
 const program = new Command('npm run local --')
@@ -32,9 +38,16 @@ program
     "values of the stack's configuration, e.g. scipion:memory=4Gi",
     parsePair,
   )
-  .action(async ({ scipionVersion, ...options }: UpOptions & { scipionVersion?: string }) => {
+  .action(async (given: UpArguments) => {
+    const { scipionVersion, context, imageRepository, ...options } = given;
+    if ((context === undefined) !== (imageRepository === undefined)) {
+      throw new Error(
+        '--context and --image-repository go together: a cluster, and where it pulls the images from.',
+      );
+    }
     const version = scipionVersion === undefined ? {} : { version: scipionVersion };
-    console.log(welcome(await up({ ...options, ...version })));
+    const ownCluster = context && imageRepository ? { ownCluster: { context, imageRepository } } : {};
+    console.log(welcome(await up({ ...options, ...version, ...ownCluster }), context === undefined));
   });
 
 program
@@ -76,7 +89,9 @@ function isBug(error: Error): boolean {
   return error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
 }
 
-function welcome(url: string): string {
+function welcome(url: string, isEmbedded: boolean): string {
+  const certificate =
+    "The certificate is of this machine's own authority, so the browser asks once whether to trust it.";
   return [
     '',
     'Scipion is running.',
@@ -85,8 +100,7 @@ function welcome(url: string): string {
     '  Password   npm run local -- password',
     '  Status     npm run local -- status',
     '  Stop       npm run local -- down        (saves the project first)',
-    '',
-    "The certificate is of this machine's own authority, so the browser asks once whether to trust it.",
+    ...(isEmbedded ? ['', certificate] : []),
   ].join('\n');
 }
 

@@ -1,3 +1,6 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
 import { ensurePackages } from '../apt.ts';
 import { buildBinaries, type Cluster, startCluster } from '../cluster/index.ts';
 import { clusterPackages } from '../cluster/packages.ts';
@@ -6,7 +9,7 @@ import type { StandInCredentials } from '../onedata/remote.ts';
 import { CLUSTER_STATE } from './machine.ts';
 import { ensureStandIn } from './stand-in.ts';
 import type { Step } from './steps.ts';
-import type { Target } from './target.ts';
+import { kubectl, type Target } from './target.ts';
 
 export interface PlatformOptions {
   /** Scipion versions whose desktop images are built. */
@@ -19,6 +22,9 @@ export interface PlatformOptions {
 /** What the steps find out for those after them; each is there once the step that makes it has ended. */
 export interface Platform {
   cluster?: Cluster;
+  target?: Target;
+  /** What the instance's configuration must say of this platform, by full key. */
+  overrides?: Readonly<Record<string, string>>;
   images?: readonly BuiltImage[];
   onedata?: StandInCredentials;
 }
@@ -77,6 +83,8 @@ export function platformSteps(platform: Platform, options: PlatformOptions): Ste
         const ports = httpsPort === undefined ? {} : { httpsPort };
         platform.cluster = await startCluster({ stateDirectory: CLUSTER_STATE, ...ports }, report);
         await platform.cluster.ensureIngressCertificate(options.hostNames);
+        platform.target = targetOf(platform.cluster);
+        platform.overrides = { 'scipion:publicPort': String(platform.cluster.httpsPort) };
       },
     },
     {
@@ -90,15 +98,65 @@ export function platformSteps(platform: Platform, options: PlatformOptions): Ste
         }
       },
     },
+    onedataStep(platform, LOCAL_IMAGE_REPOSITORY, ['load']),
+  ];
+}
+
+export interface OwnClusterOptions {
+  /** Context of the user's kubeconfig. */
+  readonly context: string;
+  /** Where that cluster pulls the images `desktop`, `sidecar` and `onedata` from. */
+  readonly imageRepository: string;
+}
+
+/** A cluster of the user's own, with the stand-in in it; images are expected in the repository. */
+export function ownClusterSteps(platform: Platform, options: OwnClusterOptions): Step[] {
+  return [
     {
-      id: 'onedata',
-      title: 'Start the Onedata stand-in with sample data',
-      after: ['load'],
-      hint: 'See `kubectl --kubeconfig .local/cluster/kubeconfig -n onedata describe pods`.',
-      run: async (report) => {
-        const target = targetOf(made(platform.cluster, 'The cluster'));
-        platform.onedata = await ensureStandIn(target, LOCAL_IMAGE_REPOSITORY, report);
+      id: 'cluster',
+      title: `Reach the cluster of context ${options.context}`,
+      hint: 'See `kubectl config get-contexts`; the cluster must be Kubernetes ≥ 1.33.',
+      run: async () => {
+        const target = ownTarget(options.context);
+        const { serverVersion } = versionSchema.parse(
+          JSON.parse(await kubectl(target, ['version', '--output', 'json'])),
+        );
+        const minor = Number.parseInt(serverVersion.minor, 10);
+        if (Number(serverVersion.major) === 1 && minor < OLDEST_MINOR) {
+          throw new Error(`The cluster is Kubernetes 1.${minor}; expected 1.${OLDEST_MINOR} or newer.`);
+        }
+        platform.target = target;
+        platform.overrides = {
+          'scipion:imageRepository': options.imageRepository,
+          'scipion:imagePullPolicy': 'IfNotPresent',
+        };
       },
     },
+    onedataStep(platform, options.imageRepository, ['cluster']),
   ];
+}
+
+/** Native sidecars are stable from here on. */
+const OLDEST_MINOR = 33;
+const versionSchema = z.object({ serverVersion: z.object({ major: z.string(), minor: z.string() }) });
+
+/** The user's own kubectl and kubeconfig. */
+export function ownTarget(context: string): Target {
+  return {
+    kubectl: 'kubectl',
+    kubeconfig: process.env.KUBECONFIG ?? join(homedir(), '.kube', 'config'),
+    context,
+  };
+}
+
+function onedataStep(platform: Platform, imageRepository: string, after: readonly string[]): Step {
+  return {
+    id: 'onedata',
+    title: 'Start the Onedata stand-in with sample data',
+    after,
+    hint: 'See `kubectl --namespace onedata describe pods` (on the embedded cluster with --kubeconfig .local/cluster/kubeconfig).',
+    run: async (report) => {
+      platform.onedata = await ensureStandIn(made(platform.target, 'The cluster'), imageRepository, report);
+    },
+  };
 }

@@ -1,16 +1,28 @@
+import type { LookupFunction } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, fetch } from 'undici';
 import { DEFAULT_VERSION } from '../../stacks/versions.ts';
-import { clusterStatus } from '../cluster/index.ts';
+import { attachCluster } from '../cluster/index.ts';
 import type { Report } from '../progress.ts';
 import { deployerOf, overridesFor, preferredEngine, secretsFor } from './instance.ts';
 import { CLUSTER_STATE, type InstanceRecord, NAMESPACE, readInstance, writeInstance } from './machine.ts';
-import { made, type Platform, platformSteps, targetOf } from './platform.ts';
+import {
+  made,
+  type OwnClusterOptions,
+  ownClusterSteps,
+  ownTarget,
+  type Platform,
+  platformSteps,
+  targetOf,
+} from './platform.ts';
 import { runSteps, type Step } from './steps.ts';
+import type { Target } from './target.ts';
 
 export interface UpOptions {
   readonly version?: string;
   readonly httpsPort?: number;
+  /** A cluster of the user's own in place of the embedded one. */
+  readonly ownCluster?: OwnClusterOptions;
   /** What runs the Pulumi program; default: the Pulumi CLI where there is one, and always what created the instance. */
   readonly engine?: InstanceRecord['engine'];
   /** `key=value` pairs of the stack's configuration. */
@@ -30,12 +42,15 @@ export async function up(options: UpOptions): Promise<string> {
   const platform: Platform = {};
   let url = '';
   const version = options.version ?? DEFAULT_VERSION;
+  const { ownCluster } = options;
   const steps: Step[] = [
-    ...platformSteps(platform, {
-      versions: [version],
-      hostNames: [INSTANCE_HOST],
-      ...(options.httpsPort === undefined ? {} : { httpsPort: options.httpsPort }),
-    }),
+    ...(ownCluster
+      ? ownClusterSteps(platform, ownCluster)
+      : platformSteps(platform, {
+          versions: [version],
+          hostNames: [INSTANCE_HOST],
+          ...(options.httpsPort === undefined ? {} : { httpsPort: options.httpsPort }),
+        })),
     {
       id: 'instance',
       title: 'Create the instance (stack demo)',
@@ -51,7 +66,7 @@ export async function up(options: UpOptions): Promise<string> {
       title: 'Wait until the address opens',
       after: ['instance'],
       hint: '`npm run local -- status` shows what the instance waits for, `npm run local -- logs` its logs.',
-      run: (report) => waitForPage(url, report),
+      run: (report) => waitForPage(url, ownCluster === undefined, report),
     },
   ];
   await runSteps(steps);
@@ -64,7 +79,7 @@ async function createInstance(
   wantedEngine: InstanceRecord['engine'] | undefined,
   report: Report,
 ): Promise<string> {
-  const cluster = made(platform.cluster, 'The cluster');
+  const target = made(platform.target, 'The cluster');
   const onedata = made(platform.onedata, 'The Onedata stand-in');
   const earlier = await readInstance();
   if (earlier && wantedEngine && earlier.engine !== wantedEngine) {
@@ -75,24 +90,21 @@ async function createInstance(
   }
   const record = {
     engine: earlier?.engine ?? wantedEngine ?? (await preferredEngine()),
-    context: null,
-    overrides: overridesFor(onedata, cluster.httpsPort, own),
+    context: target.context ?? null,
+    overrides: overridesFor(onedata, { ...platform.overrides, ...own }),
   };
   await writeInstance(record);
-  const deployer = deployerOf(record, targetOf(cluster), secretsFor(onedata));
+  const deployer = deployerOf(record, target, secretsFor(onedata));
   await deployer.up(report);
   const { url } = await deployer.outputs();
   return String(url);
 }
 
 /** The certificate is of this machine's own authority; whether the page answers is all that is asked here. */
-async function waitForPage(url: string, report: Report): Promise<void> {
+async function waitForPage(url: string, isLocal: boolean, report: Report): Promise<void> {
   const { port } = new URL(url);
   const agent = new Agent({
-    connect: {
-      rejectUnauthorized: false,
-      lookup: (_host, _options, done) => done(null, [{ address: '127.0.0.1', family: 4 }]),
-    },
+    connect: { rejectUnauthorized: false, ...(isLocal ? { lookup: loopback } : {}) },
   });
   const deadline = Date.now() + OPEN_SECONDS * 1000;
   for (;;) {
@@ -112,11 +124,14 @@ async function waitForPage(url: string, report: Report): Promise<void> {
   }
 }
 
-/** The embedded cluster's target, or a sentence on how to get one. */
-export async function runningTarget() {
-  const status = await clusterStatus(CLUSTER_STATE);
-  if (status.state !== 'running') {
-    throw new Error('There is no running instance on this machine. Start one: npm run local');
-  }
-  return { status, target: targetOf(status.cluster) };
+/** Names under localhost are loopback in browsers, but not for every resolver. */
+const loopback: LookupFunction = (_host, _options, done) => done(null, [{ address: '127.0.0.1', family: 4 }]);
+
+/** The cluster that the instance is in, or a sentence on how to get one. */
+export async function runningTarget(): Promise<Target> {
+  const record = await readInstance();
+  if (record?.context) return ownTarget(record.context);
+  const cluster = await attachCluster(CLUSTER_STATE);
+  if (!cluster) throw new Error('There is no running instance on this machine. Start one: npm run local');
+  return targetOf(cluster);
 }

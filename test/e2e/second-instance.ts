@@ -16,7 +16,8 @@ export async function createSecondInstance(): Promise<void> {
       directory: ROOT,
       stack: 'second',
       stackFile: false,
-      config: overridesFor(credentials, httpsPort, {
+      config: overridesFor(credentials, {
+        'scipion:publicPort': String(httpsPort),
         'scipion:namespace': NAMESPACE,
         'scipion:domain': 'localhost',
       }),
