@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -44,7 +44,7 @@ afterEach(async () => {
 
 const data = (name = '') => join(paths.projectVolume, 'data', name);
 
-async function start(given: { project?: Space; source?: Space } = {}) {
+async function start(given: { project?: Space; source?: Space; desktopWaitMs?: number } = {}) {
   const { runner, done } = await startService({
     config: {
       instance: 'lab/alice',
@@ -61,7 +61,7 @@ async function start(given: { project?: Space; source?: Space } = {}) {
     clock: systemClock,
     log: quiet,
     probes: null,
-    desktopWaitMs: 500,
+    desktopWaitMs: given.desktopWaitMs ?? 500,
     leaseTimes: { heartbeatMs: 50 },
   });
   const service = { runner, done, stop: () => runner.stop() };
@@ -295,6 +295,21 @@ describe('the end of the pod', () => {
     expect(existsSync(paths.ready)).toBe(false);
     desktop.close();
     await until('the desktop', (each) => each.ready);
+  });
+
+  test('a drain waits for protocols that outlive a crashed display', async () => {
+    await start({ desktopWaitMs: 2_000 });
+    await until('the desktop', (status) => status.ready);
+    const display = await listen(`${paths.vncSocket}.display`);
+    renameSync(`${paths.vncSocket}.display`, paths.vncSocket);
+    await new Promise((done) => display.close(done));
+    expect(existsSync(paths.vncSocket)).toBe(true);
+    setTimeout(() => {
+      writeFileSync(data('a'), 'the last of a protocol');
+      rmSync(paths.vncSocket);
+    }, 400);
+    expect((await drain()).code).toBe(0);
+    expect(sorted(await visible(project))).toEqual([['a', 'the last of a protocol']]);
   });
 
   test('a confirmation of nothing is refused', async () => {
