@@ -63,9 +63,12 @@ export async function planAside(
       `${JSON.stringify(folder)} is no name of a new folder in the project: give one without "..", not beginning with "/"`,
     );
   }
-  if (path !== '' && !isPlain(path)) throw new RequestError(`${JSON.stringify(path)} is no path in the project`);
+  if (path !== '' && !isPlain(path))
+    throw new RequestError(`${JSON.stringify(path)} is no path in the project`);
   if (context.tree.look(folder) !== null) {
-    throw new RequestError(`${folder} is in the project already. Nothing was copied; give another name with --to`);
+    throw new RequestError(
+      `${folder} is in the project already. Nothing was copied; give another name with --to`,
+    );
   }
   if (decidingSave(context) !== null) await recover(context);
   const found = path === '' ? null : await context.space.stat({ path });
@@ -100,7 +103,15 @@ async function* below(context: ProjectContext, directory: string): AsyncIterable
   }
   for (const [name, entry] of context.state.manifestChildren(directory)) {
     if (entry.remote !== null || entry.target === null || names.has(name)) continue;
-    yield { path: entry.path, name, id: '', kind: 'symlink', size: 0, mtimeSeconds: null, target: entry.target };
+    yield {
+      path: entry.path,
+      name,
+      id: '',
+      kind: 'symlink',
+      size: 0,
+      mtimeSeconds: null,
+      target: entry.target,
+    };
   }
   for (const folder of folders) yield* below(context, folder);
 }
@@ -123,7 +134,8 @@ export async function copyAside(context: ProjectContext, plan: AsidePlan): Promi
     }
     await forEachLimit(listed(plan.listing), AT_ONCE, async (entry) => {
       try {
-        if (entry.kind === 'symlink') await tree.makeSymlink(place(entry.path), await targetOf(context, entry));
+        if (entry.kind === 'symlink')
+          await tree.makeSymlink(place(entry.path), await targetOf(context, entry));
         if (entry.kind === 'file') await placeCopy(context, entry, place(entry.path));
       } catch (error) {
         if (!isSpaceError(error, 'not-found')) throw error;
@@ -159,7 +171,8 @@ export async function placeCopy(context: ProjectContext, entry: SpaceEntry, path
   const known = state.manifest(entry.path);
   const manifest = known !== null && manifestMatches(known, entry) ? known : null;
   await fs.chmod(fetched.file, manifest?.mode ?? 0o664);
-  const mtimeNs = manifest?.mtimeNs ?? (entry.mtimeSeconds === null ? null : BigInt(entry.mtimeSeconds) * 10n ** 9n);
+  const mtimeNs =
+    manifest?.mtimeNs ?? (entry.mtimeSeconds === null ? null : BigInt(entry.mtimeSeconds) * 10n ** 9n);
   if (mtimeNs !== null) await fs.utimes(fetched.file, utimesSeconds(mtimeNs), utimesSeconds(mtimeNs));
   for (let attempt = 0; ; attempt += 1) {
     const to = attempt === 0 ? path : besides(path, `restored ${compactTime(clock.now())}`, attempt);
@@ -183,6 +196,7 @@ function besides(path: string, what: string, attempt: number): string {
 
 /** Pure. A relative path without anything that leads elsewhere. */
 export function isPlain(path: string): boolean {
-  return !path.includes('\0') && path.split('/').every((name) => name !== '' && name !== '.' && name !== '..');
+  return (
+    !path.includes('\0') && path.split('/').every((name) => name !== '' && name !== '.' && name !== '..')
+  );
 }
-

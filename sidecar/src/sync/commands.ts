@@ -100,13 +100,14 @@ export async function drain(context: CommandContext, timeoutSeconds: number): Pr
     }
     await Promise.race([answer.catch(() => undefined), sleep(500)]);
   }
-  const { save, problems } = syncStatusSchema.parse(await answer);
-  if (problems.some(({ code }) => code === 'deletions-guarded')) {
-    context.out(
-      'files that were removed here stay in the project space, as nobody confirmed so many removals',
-    );
-  }
-  context.out(`everything is saved (save ${save.generation}); the instance stays closed`);
+  const status = syncStatusSchema.parse(await answer);
+  const isHeldBack = status.problems.some(({ code }) => code === 'deletions-guarded');
+  tell(context, status, [
+    ...(isHeldBack
+      ? ['files that were removed here stay in the project space, as nobody confirmed so many removals']
+      : []),
+    `everything is saved (save ${status.save.generation}); the instance stays closed`,
+  ]);
   return EXIT_CODES.done;
 }
 

@@ -2,8 +2,8 @@ import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { SyncStatus } from '../../contract/status.ts';
-import type { SyncMetrics } from './metrics.ts';
 import { isPlain } from './aside.ts';
+import type { SyncMetrics } from './metrics.ts';
 import { toProblem } from './problems.ts';
 import type { Runner } from './runner.ts';
 import { RequestError } from './sync-errors.ts';
@@ -21,7 +21,9 @@ const SAVE_ANSWER_MS = 5_000;
 const ELSEWHERE = 'http://problem.invalid/';
 
 const TRASH_ITEMS = 10_000;
-const plainPath = z.string().refine(isPlain, 'a path in the project, without ".." and not beginning with "/"');
+const plainPath = z
+  .string()
+  .refine(isPlain, 'a path in the project, without ".." and not beginning with "/"');
 const fromTrashSchema = z.strictObject({ path: plainPath, of: z.string().optional() });
 const asideSchema = z.strictObject({ path: plainPath.or(z.literal('')), to: plainPath.optional() });
 const confirmSchema = z.strictObject({ what: z.enum(['deletions', 'merge', 'takeOver']) });
@@ -30,10 +32,14 @@ const confirmSchema = z.strictObject({ what: z.enum(['deletions', 'merge', 'take
 export function syncApi(runner: Runner, log: Logger): FastifyInstance {
   const app = fastify({ logger: false, forceCloseConnections: true });
   app.setErrorHandler((error, _request, reply) => {
-    const status = error instanceof z.ZodError || error instanceof RequestError ? 400 : ((error as { statusCode?: number }).statusCode ?? 503);
+    const status =
+      error instanceof z.ZodError || error instanceof RequestError
+        ? 400
+        : ((error as { statusCode?: number }).statusCode ?? 503);
     const problem = toProblem(error, 'project', new Date().toISOString());
     log.warn({ error: (error as Error).message }, 'a request failed');
-    const message = problem.code === 'internal' ? (error as Error).message : problem.message;
+    const detail = error instanceof z.ZodError ? z.prettifyError(error) : (error as Error).message;
+    const message = problem.code === 'internal' ? detail : problem.message;
     void reply.code(status).send({ code: problem.code, message });
   });
   app.get('/v1/status', () => runner.board.status());

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Argument, Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
 import { systemClock } from './clock.ts';
@@ -50,52 +50,59 @@ export function program(
   finish: (code: number) => void,
   probes?: ServiceOptions['probes'],
 ): Command {
-  const context: commands.CommandContext = {
+  const output = {
     socket: paths.syncSocket,
-    out: (line) => void process.stdout.write(`${line}\n`),
-    err: (line) => void process.stderr.write(`${line}\n`),
+    out: (line: string) => void process.stdout.write(`${line}\n`),
+    err: (line: string) => void process.stderr.write(`${line}\n`),
   };
-  const act = (command: () => Promise<number>) => async () =>
-    finish(await commands.guarded(context, command));
   const root = new Command('sync')
     .description('Copies data between Onedata spaces and the volumes of an instance.')
     .exitOverride((error) => finish(error.exitCode === 0 ? EXIT_CODES.done : EXIT_CODES.usage));
-  root
-    .command('run')
-    .description('the container: copy, open the desktop, save')
-    .action(act(() => run(paths, probes)));
-  root
-    .command('prepare')
-    .description('make the folders of both volumes')
-    .action(act(() => prepare(paths)));
-  const status = root.command('status').description('what sync does now').option('--json', 'as JSON');
-  status.action(act(() => commands.status(context, status.opts().json === true)));
-  root
-    .command('save')
-    .description('save now and wait for it')
-    .action(act(() => commands.saveNow(context)));
-  const drain = root
-    .command('drain')
-    .description('close the desktop, save everything, stay closed')
-    .option('--timeout <seconds>', 'how long to wait', '86400');
-  drain.action(act(() => commands.drain(context, Number(drain.opts().timeout))));
-  const plan = root.command('plan').description('what the next save would do').option('--json', 'as JSON');
-  plan.action(act(() => commands.plan(context, plan.opts().json === true)));
-  root
-    .command('refresh-source')
-    .description('copy what is new in the source space')
-    .action(act(() => commands.refreshSource(context)));
-  const lease = root
-    .command('lease')
-    .description('who may write the project space')
-    .option('--take-over', 'take it');
-  lease.action(act(() => commands.lease(context, lease.opts().takeOver === true)));
-  const confirm = root
-    .command('confirm')
-    .description('agree to what was held back')
-    .argument('<what>', 'deletions or merge');
-  confirm.action(act(() => commands.confirm(context, String(confirm.args[0]))));
+  const act = (command: Command, work: (context: commands.CommandContext) => Promise<number>): void => {
+    command.action(async () => {
+      const context = { ...output, json: command.opts().json === true };
+      finish(await commands.guarded(context, () => work(context)));
+    });
+  };
+  /** A command that asks the running `sync`. */
+  const asking = (name: string, description: string): Command =>
+    root.command(name).description(description).option('--json', 'print the outcome as JSON');
+  act(root.command('run').description('the container: copy, open the desktop, save'), () =>
+    run(paths, probes),
+  );
+  act(root.command('prepare').description('make the folders of both volumes'), () => prepare(paths));
+  act(asking('status', 'what sync does now'), commands.status);
+  act(asking('save', 'save now and wait for it'), commands.saveNow);
+  act(asking('plan', 'what the next save would do; changes nothing'), commands.plan);
+  const drain = asking('drain', 'close the desktop, save everything, stay closed').option(
+    '--timeout <seconds>',
+    'how long to wait',
+    positive,
+    86_400,
+  );
+  act(drain, (context) => commands.drain(context, drain.opts().timeout as number));
+  const restore = asking('restore', 'copy the last save, or a part of it, into a new folder of the project')
+    .option('--path <path>', 'a file or folder of the project; without it everything')
+    .option('--to <folder>', 'name of the new folder; without it restored-<time>');
+  act(restore, (context) => commands.restore(context, restore.opts()));
+  const trash = asking('trash', 'what was removed or replaced, with dates and sizes')
+    .option('--restore <path>', 'bring back the newest version of a file, or of all files of a folder')
+    .option('--of <save>', 'with --restore: the version that this save put into the trash');
+  act(trash, (context) => commands.trash(context, trash.opts()));
+  act(asking('refresh-source', 'copy what is new in the source space'), commands.refreshSource);
+  const lease = asking('lease', 'who may write the project space').option('--take-over', 'take it');
+  act(lease, (context) => commands.lease(context, lease.opts().takeOver === true));
+  const confirm = asking('confirm', 'agree to what was held back').addArgument(
+    new Argument('<what>', 'what to agree to').choices(['deletions', 'merge']),
+  );
+  act(confirm, (context) => commands.confirm(context, String(confirm.args[0])));
   return root;
+}
+
+function positive(text: string): number {
+  const seconds = Number(text);
+  if (!(seconds > 0)) throw new InvalidArgumentError('a number of seconds above 0 is expected');
+  return seconds;
 }
 
 if (import.meta.main) {
