@@ -45,6 +45,8 @@ export class MountedSpace extends DirectorySpace {
   readonly #options: MountedSpaceOptions;
   /** Device and inode of the root that was recognised. */
   #root: string | null = null;
+  /** The engine's own folder was seen there. */
+  #isMarked = false;
 
   constructor(options: MountedSpaceOptions) {
     super(options.directory);
@@ -76,7 +78,11 @@ export class MountedSpace extends DirectorySpace {
   }
   override async makeDirectory(path: string) {
     await this.#assertSameRoot();
-    return super.makeDirectory(path);
+    const made = await super.makeDirectory(path);
+    const isOwn = path === ENGINE_FOLDER || path.startsWith(`${ENGINE_FOLDER}/`);
+    // From now on the space is known by it.
+    if (isOwn && !this.#isMarked) await this.#recognise();
+    return made;
   }
   override async makeSymlink(path: string, target: string) {
     await this.#assertSameRoot();
@@ -117,10 +123,9 @@ export class MountedSpace extends DirectorySpace {
     const known = await readIdentity(identityFile);
     const reason = judgeRoot(side, known, names);
     if (reason !== null) throw this.#missing(reason);
-    await rememberIdentity(identityFile, known, {
-      names: names.slice(0, MOST_NAMES),
-      hasEngineFolder: known?.hasEngineFolder === true || names.includes(ENGINE_FOLDER),
-    });
+    const hasEngineFolder = known?.hasEngineFolder === true || names.includes(ENGINE_FOLDER);
+    await rememberIdentity(identityFile, known, { names: names.slice(0, MOST_NAMES), hasEngineFolder });
+    this.#isMarked = hasEngineFolder;
     this.#root = root;
   }
 

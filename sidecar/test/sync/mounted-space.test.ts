@@ -105,8 +105,7 @@ describe('another directory in place of the space', () => {
   test('takes nothing of the project', async () => {
     const space = open('project');
     await space.check();
-    await space.makeDirectory('.scipion-sync');
-    await open('project').check();
+    await space.makeDirectory('.scipion-sync/staging');
     await unmount();
     await expect(space.write('a', contentOf('work'))).rejects.toMatchObject(NOT_MOUNTED);
     await expect(space.removeTree('a')).rejects.toMatchObject(NOT_MOUNTED);

@@ -1,0 +1,124 @@
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type SyncStatus, syncStatusSchema } from '../../contract/status.ts';
+import { ask } from '../../src/sync/api-client.ts';
+import { systemClock } from '../../src/sync/clock.ts';
+import { MountedSpace } from '../../src/sync/mounted-space.ts';
+import { withRetry } from '../../src/sync/retry.ts';
+import { startService } from '../../src/sync/service.ts';
+import type { SyncPaths } from '../../src/sync/sync-paths.ts';
+import { prepareVolume } from '../../src/sync/volume.ts';
+import { dumpFolder, Folders, quiet } from './world.ts';
+
+/** The whole container with both spaces on volumes that come and go. */
+
+const folders = new Folders();
+let root: string;
+let paths: SyncPaths;
+const running: { stop(): void; done: Promise<void> }[] = [];
+const spaceOf = (side: 'source' | 'project') => join(root, `space-${side}`);
+
+beforeEach(async () => {
+  root = folders.make();
+  paths = {
+    sourceVolume: join(root, 'source'),
+    projectVolume: join(root, 'project'),
+    syncSocket: join(root, 'sync.sock'),
+    vncSocket: join(root, 'vnc.sock'),
+    ready: join(root, 'run/ready'),
+    config: join(root, 'sync.json'),
+    sourceToken: join(root, 'source-token'),
+    projectToken: join(root, 'project-token'),
+  };
+  mkdirSync(join(root, 'run'));
+  for (const volume of [paths.sourceVolume, paths.projectVolume]) {
+    mkdirSync(volume);
+    await prepareVolume(volume);
+  }
+  for (const side of ['source', 'project'] as const) mkdirSync(spaceOf(side));
+});
+afterEach(async () => {
+  for (const each of running.splice(0)) {
+    each.stop();
+    await each.done;
+  }
+  folders.clear();
+});
+
+async function start() {
+  const open = (side: 'source' | 'project') =>
+    withRetry(
+      new MountedSpace({
+        directory: spaceOf(side),
+        spaceId: side,
+        side,
+        identityFile: join(
+          side === 'source' ? paths.sourceVolume : paths.projectVolume,
+          'state/mounted.json',
+        ),
+        mounts: async () => `40 21 0:44 / ${spaceOf(side)} rw - fuse.oneclient oneclient rw\n`,
+      }),
+      { firstWaitMs: 1 },
+    );
+  const { runner, done } = await startService({
+    config: {
+      instance: 'lab/alice',
+      source: { directory: spaceOf('source'), spaceId: 'source' },
+      project: { directory: spaceOf('project'), spaceId: 'project' },
+      autosaveIntervalSeconds: 3600,
+      graceSeconds: 60,
+    },
+    paths,
+    spaces: { source: () => open('source'), project: () => open('project') },
+    clock: systemClock,
+    log: quiet,
+    probes: null,
+    desktopWaitMs: 100,
+  });
+  const service = { runner, done, stop: () => runner.stop() };
+  running.push(service);
+  return service;
+}
+
+async function until(what: string, check: (status: SyncStatus) => boolean): Promise<SyncStatus> {
+  for (let attempt = 0; attempt < 800; attempt += 1) {
+    const status = await ask(paths.syncSocket, 'GET', '/v1/status').then(
+      (json) => syncStatusSchema.parse(json),
+      () => null,
+    );
+    if (status !== null && check(status)) return status;
+    await new Promise((done) => setTimeout(done, 25));
+  }
+  throw new Error(`${what} did not come`);
+}
+
+test('an empty source waits for its data, and is never taken for gone afterwards', async () => {
+  await start();
+  const status = await until('the problem', ({ problems }) => problems.length > 0);
+  expect(status.ready).toBe(false);
+  expect(status.problems).toMatchObject([{ code: 'volume-not-mounted', space: 'source' }]);
+  writeFileSync(join(spaceOf('source'), 'mic.mrc'), 'micrograph');
+  await until('the desktop', ({ ready }) => ready);
+  renameSync(spaceOf('source'), join(root, 'away'));
+  mkdirSync(spaceOf('source'));
+  await expect(ask(paths.syncSocket, 'POST', '/v1/refresh-source')).rejects.toThrow(/not mounted/);
+  expect(dumpFolder(join(paths.sourceVolume, 'data')).get('mic.mrc')).toBe('micrograph');
+});
+
+test('work is not saved into a directory in place of the project space, but into the space once it is back', async () => {
+  writeFileSync(join(spaceOf('source'), 'mic.mrc'), 'micrograph');
+  const service = await start();
+  await until('the desktop', ({ ready }) => ready);
+  renameSync(spaceOf('project'), join(root, 'away'));
+  mkdirSync(spaceOf('project'));
+  writeFileSync(join(paths.projectVolume, 'data/a'), 'work');
+  service.stop();
+  const status = await until('the problem', ({ problems }) => problems.length > 0);
+  expect(status).toMatchObject({ phase: 'final-saving', problems: [{ code: 'volume-not-mounted' }] });
+  expect(readdirSync(spaceOf('project'))).toEqual([]);
+  rmSync(spaceOf('project'), { recursive: true });
+  renameSync(join(root, 'away'), spaceOf('project'));
+  await service.done;
+  expect(dumpFolder(spaceOf('project')).get('a')).toBe('work');
+});
