@@ -320,11 +320,12 @@ export class Runner {
   /** From here on nothing writes to the volume in this pod. */
   async #closed(): Promise<void> {
     const { project } = this.#sessions;
+    project?.setOpen(false);
+    // The last that can fail: with the mark there is no way back.
     await writeClosedMark(this.#options.paths, {
       generation: project?.generation ?? 0,
       savedAt: project?.savedAt ?? null,
     });
-    project?.setOpen(false);
     this.board.setPhase('drained');
     await project?.releaseLease().catch((error: unknown) => {
       // It ends by itself when its time is over.
