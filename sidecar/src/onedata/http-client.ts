@@ -36,6 +36,8 @@ export interface HttpAnswer {
   readonly status: number;
   readonly headers: Dispatcher.ResponseData['headers'];
   readonly body: Dispatcher.ResponseData['body'];
+  /** The token that was sent. */
+  readonly token?: string;
 }
 
 const MAXIMUM_ERROR_BYTES = 65_536;
@@ -58,10 +60,8 @@ export class OnedataHttp {
     const context = this.#context(request);
     const body = typeof request.body === 'object' ? watched(request.body) : undefined;
     try {
-      const headers = {
-        ...(request.isPublic ? {} : { 'x-auth-token': await this.token() }),
-        ...request.headers,
-      };
+      const token = request.isPublic ? undefined : await this.token();
+      const headers = { ...(token === undefined ? {} : { 'x-auth-token': token }), ...request.headers };
       const origin = originOf(this.#options.host);
       const answer = await this.#open(origin).request({
         origin,
@@ -71,7 +71,8 @@ export class OnedataHttp {
         body: (body?.bytes ?? request.body ?? null) as string | null,
         signal: request.signal ?? null,
       });
-      return { status: answer.statusCode, headers: answer.headers, body: answer.body };
+      const { statusCode: status, headers: received, body: content } = answer;
+      return { status, headers: received, body: content, ...(token === undefined ? {} : { token }) };
     } catch (error) {
       request.signal?.throwIfAborted();
       // When reading the local file failed, that is the cause, not the connection that broke because of it.
@@ -103,7 +104,15 @@ export class OnedataHttp {
   /** The error that an answer outside 2xx stands for. */
   async failure(request: HttpRequest, answer: HttpAnswer): Promise<SpaceError> {
     const text = await this.text(request, answer, MAXIMUM_ERROR_BYTES);
-    return classify(answer.status, text, this.#context(request));
+    const context = this.#context(request);
+    if (answer.status === 401 && answer.token !== undefined && answer.token !== (await this.token())) {
+      return new SpaceError(
+        'unavailable',
+        `The Onedata token for space ${context.spaceId} was replaced while ${context.host} refused the old one.`,
+        context.path === undefined ? {} : { path: context.path },
+      );
+    }
+    return classify(answer.status, text, context);
   }
 
   /** @throws SpaceError unless the answer is 2xx; its body is read away. */

@@ -45,6 +45,46 @@ describe('tokens', () => {
     await rotating.close();
   });
 
+  test('a token that is replaced while the old one is refused costs one more attempt, no wait for a person', async () => {
+    const old = given.standIn.mint();
+    const next = given.standIn.mint();
+    given.standIn.revoke(old.id);
+    let asked = 0;
+    const rotating = given.open(spaceId, { token: async () => (asked++ === 0 ? old.token : next.token) });
+    expect(await codeOf(rotating.stat({ path: '', id: spaceId }))).toBe('unavailable');
+    asked = 0;
+    const patient = withRetry(rotating, { firstWaitMs: 1, maxWaitMs: 2 });
+    expect(await patient.stat({ path: '', id: spaceId })).toMatchObject({ kind: 'directory' });
+    await rotating.close();
+  });
+
+  test('a transfer goes on with the new token from the byte where the old one ended', async () => {
+    const bytes = Buffer.alloc(3_000_000, 'token ');
+    await space.write('long', {
+      size: bytes.length,
+      open: async function* () {
+        yield bytes;
+      },
+    });
+    const old = given.standIn.mint();
+    let current = old.token;
+    const rotating = withRetry(given.open(spaceId, { token: async () => current }), {
+      firstWaitMs: 1,
+      maxWaitMs: 2,
+    });
+    faults().add({ path: '/long', times: 1, action: { kind: 'truncate-body', afterBytes: 1_000_000 } });
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of rotating.read({ path: 'long' })) {
+      if (chunks.length === 0) {
+        given.standIn.revoke(old.id);
+        current = given.standIn.mint().token;
+      }
+      chunks.push(chunk);
+    }
+    expect(Buffer.concat(chunks).equals(bytes)).toBe(true);
+    await rotating.close();
+  });
+
   test.each([
     ['is empty', async () => ' \n'],
     ['holds characters that no token has', async () => 'two words'],
