@@ -33,6 +33,8 @@ program
       'what runs the Pulumi program (default: the Pulumi CLI where there is one)',
     ).choices(['pulumi', 'embedded']),
   )
+  .option('--context <name>', 'use the cluster of this context of your kubeconfig, not the embedded one')
+  .option('--image-repository <name>', 'where that cluster pulls desktop, sidecar and onedata from')
   .option(
     '--config <key=value...>',
     "values of the stack's configuration, e.g. scipion:memory=4Gi",
