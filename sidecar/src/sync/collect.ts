@@ -1,9 +1,13 @@
+import type { ChangeWatch } from './change-watch.ts';
 import { localState, type RemoteLook, remoteState } from './compare.ts';
 import type { ProjectContext } from './context.ts';
 import type { BaseEntry, LocalEntry } from './model.ts';
 import { encodeItem, type PlanItem } from './plan.ts';
 import { joinPath } from './space.ts';
 import { isClosed, type Unread } from './unread.ts';
+
+/** What a look at the volume is about: every directory, or those where something may have happened since the last one. */
+export type Look = 'everything' | 'changed';
 
 /**
  * Walks the volume (and the last listing of the space, where `withRemote`) against the base, directory by directory,
@@ -15,47 +19,104 @@ export async function collectDifferences(
   context: ProjectContext,
   withRemote: boolean,
   unread: Unread,
+  look: Look = 'everything',
 ): Promise<void> {
-  const { state } = context;
-  state.clearPending();
-  const stack: string[] = [''];
+  context.state.clearPending();
+  const changes = withRemote ? undefined : context.changes;
+  const places = look === 'changed' ? await changes?.changed() : null;
+  if (changes === undefined || places == null) {
+    const complete = changes?.lookAtAll();
+    await walk({ context, withRemote, unread, changes, visited: null }, '');
+    complete?.();
+    return;
+  }
+  const visited = new Set<string>();
+  for (const place of places) {
+    // What is gone or new by now was found from above.
+    if (!changes.follows(place)) continue;
+    const isSure = await walk({ context, withRemote, unread, changes, visited }, place);
+    if (isSure) continue;
+    // The other name of a hard link may lie anywhere.
+    unread.count = 0;
+    unread.closed.length = 0;
+    return collectDifferences(context, withRemote, unread);
+  }
+}
+
+interface Walk {
+  readonly context: ProjectContext;
+  readonly withRemote: boolean;
+  readonly unread: Unread;
+  readonly changes: ChangeWatch | undefined;
+  /** Directories that were looked at; below them only what is new or gone is. null: all are looked at. */
+  readonly visited: Set<string> | null;
+}
+
+/** @returns false where a look at single directories does not do */
+async function walk(how: Walk, from: string): Promise<boolean> {
+  const { context, changes, visited } = how;
+  const stack: string[] = [from];
   for (let directory = stack.pop(); directory !== undefined; directory = stack.pop()) {
     context.signal?.throwIfAborted();
-    const items = compareDirectory(context, directory, withRemote, stack, unread);
-    if (items.length > 0) {
-      state.transaction(() => {
-        for (const item of items) state.addPending('found', encodeItem(item));
+    if (visited?.has(directory)) continue;
+    visited?.add(directory);
+    changes?.follow(directory);
+    const found = compareDirectory(how, directory);
+    const unknown = changes?.looked(directory, found.directories, found.isSettled) ?? [];
+    for (const each of visited === null ? found.below : [...unknown, ...found.gone]) stack.push(each);
+    if (found.items.length > 0) {
+      if (visited !== null && found.items.some(isHardLink)) return false;
+      context.state.transaction(() => {
+        for (const item of found.items) context.state.addPending('found', encodeItem(item));
       });
     }
     // Heartbeats, the socket and probes go on during a long walk.
     await new Promise((next) => setImmediate(next));
   }
+  return true;
 }
 
-function compareDirectory(
-  context: ProjectContext,
-  directory: string,
-  withRemote: boolean,
-  stack: string[],
-  unread: Unread,
-): PlanItem[] {
+function isHardLink(item: PlanItem): boolean {
+  return (item.local?.links ?? 1) > 1 || (item.base?.linkGroup ?? null) !== null;
+}
+
+interface Found {
+  readonly items: readonly PlanItem[];
+  /** Directories on any side. */
+  readonly below: readonly string[];
+  /** Those that are not on the volume any more. */
+  readonly gone: readonly string[];
+  /** Those that are, by name. */
+  readonly directories: ReadonlyMap<string, LocalEntry>;
+  /** Nothing in it differs, and all of it could be read. */
+  readonly isSettled: boolean;
+}
+
+function compareDirectory(how: Walk, directory: string): Found {
+  const { context, withRemote, unread } = how;
+  const items: PlanItem[] = [];
+  const [below, gone]: [string[], string[]] = [[], []];
+  const directories = new Map<string, LocalEntry>();
   const local = readable(context, directory, unread);
-  if (local === null) return [];
+  if (local === null) return { items, below, gone, directories, isSettled: false };
   const base = context.state.baseChildren(directory);
   const remote: Map<string, RemoteLook> = withRemote ? context.state.remoteChildren(directory) : new Map();
-  const items: PlanItem[] = [];
   for (const name of union(local, base, remote)) {
-    const item = compareName(context, joinPath(directory, name), {
-      local: local.get(name) ?? null,
+    const path = joinPath(directory, name);
+    const here = local.get(name) ?? null;
+    const item = compareName(context, path, {
+      local: here,
       base: base.get(name) ?? null,
       remote: remote.get(name) ?? null,
       withRemote,
     });
     if (item !== null) items.push(item);
-    const kinds = [local.get(name)?.kind, base.get(name)?.kind, remote.get(name)?.kind];
-    if (kinds.includes('directory')) stack.push(joinPath(directory, name));
+    if (here?.kind === 'directory') directories.set(name, here);
+    else if (base.get(name)?.kind === 'directory') gone.push(path);
+    const kinds = [here?.kind, base.get(name)?.kind, remote.get(name)?.kind];
+    if (kinds.includes('directory')) below.push(path);
   }
-  return items;
+  return { items, below, gone, directories, isSettled: items.length === 0 };
 }
 
 /** null where the directory may not be read, by the wish of its owner: the rest of the volume is saved all the same. */

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { ChangeWatch } from './change-watch.ts';
 import type { Clock } from './clock.ts';
 import type { DeletionLimits } from './guards.ts';
 import type { Lease } from './lease.ts';
@@ -32,4 +33,6 @@ export interface ProjectContext extends VolumeContext {
   readonly instance: string;
   /** Names this volume in the staging folder; drawn once, kept in the state. */
   readonly volumeId: string;
+  /** Where something happened on the volume; absent: every look is one at everything. */
+  readonly changes?: ChangeWatch;
 }

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type AsideResult, copyAside, planAside } from './aside.ts';
+import { ChangeWatch } from './change-watch.ts';
 import type { Clock } from './clock.ts';
 import { collectDifferences } from './collect.ts';
 import type { ProjectContext } from './context.ts';
@@ -57,7 +59,11 @@ export class ProjectSession {
       ...(options.leaseTimes === undefined ? {} : { times: options.leaseTimes }),
     });
     const { space, instance, clock, log, progress, limits, signal } = options;
-    this.#context = { ...volume, space, instance, clock, log, progress, limits, signal, lease };
+    const changes = new ChangeWatch(volume.tree, {
+      folder: join(volume.scratch, 'looks'),
+      onOff: (reason) => log.info({ reason }, 'each save looks at the whole volume'),
+    });
+    this.#context = { ...volume, space, instance, clock, log, progress, limits, signal, lease, changes };
   }
 
   /** @throws VolumeNotMountedError */
@@ -117,6 +123,7 @@ export class ProjectSession {
     return this.#exclusive(async () => {
       await this.#assertMounted();
       try {
+        this.#context.changes?.doubt();
         const result = await startProject(this.#context, options);
         if (result.unsaved === 0) this.setOpen(false);
         return result;
@@ -134,6 +141,7 @@ export class ProjectSession {
       await this.#assertMounted();
       // Noted before Scipion was opened, but perhaps in a state that is lost.
       this.setOpen(true);
+      this.#context.changes?.doubt();
       await recover(this.#context);
       const { state, space } = this.#context;
       const head = await readHead(space);
@@ -203,6 +211,7 @@ export class ProjectSession {
   }
 
   close(): void {
+    this.#context.changes?.close();
     this.#context.state.close();
   }
 

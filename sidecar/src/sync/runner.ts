@@ -14,8 +14,8 @@ import type { SpaceFactory } from './open-space.ts';
 import type { Side } from './problems.ts';
 import { Progress } from './progress.ts';
 import type { ProjectSession } from './project-session.ts';
-import type { SaveResult } from './save.ts';
-import { saveAll } from './save-all.ts';
+import type { SaveOptions, SaveResult } from './save.ts';
+import { type SavePhase, saveAll } from './save-all.ts';
 import { tellSaved } from './save-report.ts';
 import { Sessions } from './sessions.ts';
 import { StatusBoard } from './status-board.ts';
@@ -239,7 +239,7 @@ export class Runner {
     if (this.#stop.signal.aborted || this.#isClosed || !this.#isOpen) return;
     try {
       const began = clock.now();
-      await this.#saveOnce('saving');
+      await this.#saveOnce('saving', { look: 'changed' });
       this.#failures = 0;
       metrics?.missed(Math.floor((clock.now() - began) / interval));
     } catch (error) {
@@ -249,15 +249,15 @@ export class Runner {
   }
 
   /** One save with all that is told about it. */
-  async #saveOnce(phase: 'saving' | 'draining' | 'final-saving'): Promise<SaveResult> {
+  async #saveOnce(phase: SavePhase, options: SaveOptions = {}): Promise<SaveResult> {
     const { clock, log, metrics } = this.#options;
     const began = clock.now();
     if (phase !== 'saving' || this.board.phase === 'running') this.board.setPhase(phase);
     try {
       const project = await this.#openedProject();
-      const result = await timed(this.#options, 'save', () =>
-        project.save({ confirmedDeletions: this.#confirmed.deletions, last: phase === 'draining' }),
-      );
+      const [last, confirmedDeletions] = [phase === 'draining', this.#confirmed.deletions];
+      const request = { ...options, confirmedDeletions, last };
+      const result = await timed(this.#options, 'save', () => project.save(request));
       if (result.heldBack === null) this.#confirmed.deletions = false;
       tellSaved(this.board, result, { began, ended: clock.now(), savedAt: project.savedAt });
       metrics?.saved(result);

@@ -3,6 +3,9 @@ import { awaitsToken, isFinal } from './problems.ts';
 import type { SaveResult } from './save.ts';
 import { PartialSaveError } from './sync-errors.ts';
 
+/** What a save is for. */
+export type SavePhase = 'saving' | 'draining' | 'final-saving';
+
 const FIRST_WAIT_MS = 2_000;
 const LAST_WAIT_MS = 60_000;
 /** Files that do not stand still although the desktop is gone get so many rounds in all. */

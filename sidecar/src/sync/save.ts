@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { collectDifferences } from './collect.ts';
+import { collectDifferences, type Look } from './collect.ts';
 import { carryOut } from './commit.ts';
 import type { CommitHeader } from './commit-record.ts';
 import type { RemoteFacts } from './compare.ts';
@@ -28,6 +28,8 @@ export interface SaveOptions {
    * changed.
    */
   readonly last?: boolean;
+  /** @default everything */
+  readonly look?: Look;
 }
 
 export interface SaveResult {
@@ -49,16 +51,19 @@ export interface SaveResult {
  * @throws SpaceError, LeaseLostError; the next call goes on where this one stopped
  */
 export async function save(context: ProjectContext, options: SaveOptions = {}): Promise<SaveResult> {
-  if (decidingSave(context) !== null) await recover(context);
-  let unread = await findChanges(context);
+  if (decidingSave(context) !== null) {
+    await recover(context);
+    context.changes?.doubt();
+  }
+  let unread = await findChanges(context, options.last === true ? 'everything' : options.look);
   const asks = options.last === true || context.state.countPending() > 0;
   if (asks && forgetLostSaves(context, await readHead(context.space))) unread = await findChanges(context);
   return commitPending(context, options, unread);
 }
 
-async function findChanges(context: ProjectContext): Promise<Unread> {
+async function findChanges(context: ProjectContext, look?: Look): Promise<Unread> {
   const unread = new Unread();
-  await collectDifferences(context, false, unread);
+  await collectDifferences(context, false, unread, look);
   if (context.state.countPending() > 0) await resolveDifferences(context, 'running', false, unread);
   return unread;
 }
@@ -75,6 +80,7 @@ export function forgetLostSaves(context: ProjectContext, head: Head | 'damaged' 
     context.state.clearBase();
     context.state.setMeta('manifest-segments', null);
   });
+  context.changes?.doubt();
   context.log.error(
     { known, found: head?.generation ?? 0 },
     'the project space has lost saves that were in it; what the volume holds is compared and sent again',
