@@ -134,7 +134,13 @@ export function localFacts(entry: LocalEntry): string {
   return `${entry.size}:${entry.mtimeNs}:${entry.ctimeNs}:${entry.inode}`;
 }
 
+/** Lets so many pieces of work through at one time. */
+export type Gate = <T>(work: () => Promise<T>) => Promise<T>;
+const open: Gate = (work) => work();
+
 export interface FetchOptions {
+  /** What the network does goes through it, what is for the disk does not. @default no gate */
+  readonly network?: Gate;
   readonly signal?: AbortSignal | undefined;
   readonly onBytes?: (bytes: number) => void;
 }
@@ -154,6 +160,7 @@ export async function fetchFile(
     .update(JSON.stringify([space.identity, remote.path, remote.id, remote.size, remote.mtimeSeconds]))
     .digest('hex');
   const file = join(partials, key.slice(0, 40));
+  const { network = open } = options;
   const signal = options.signal === undefined ? {} : { signal: options.signal };
   let have = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
   if (have === 0 && remote.size <= SMALL_FILE_BYTES) return fetchSmall(space, remote, file, options);
@@ -180,7 +187,7 @@ export async function fetchFile(
   };
   if (have < remote.size) {
     try {
-      await pipeline(rest, createWriteStream(file, { flags: 'a', flush: true }), signal);
+      await network(() => pipeline(rest, createWriteStream(file, { flags: 'a', flush: true }), signal));
     } catch (error) {
       if (error instanceof SpaceError && ['transfer-broken', 'bad-range'].includes(error.code)) {
         await fs.rm(file, { force: true });
@@ -188,7 +195,7 @@ export async function fetchFile(
       throw error;
     }
   }
-  await assertSameVersion(space, remote, file);
+  await network(() => assertSameVersion(space, remote, file));
   return { file, hash: hash.digest('hex') };
 }
 
@@ -202,19 +209,8 @@ async function fetchSmall(
   file: string,
   options: FetchOptions,
 ): Promise<{ file: string; hash: string }> {
-  const chunks: Uint8Array[] = [];
-  let got = 0;
-  const signal = options.signal === undefined ? {} : { signal: options.signal };
-  if (remote.size > 0) {
-    for await (const chunk of space.read(remote, signal)) {
-      got += chunk.byteLength;
-      if (got > remote.size) break;
-      options.onBytes?.(chunk.byteLength);
-      chunks.push(chunk);
-    }
-  }
-  if (got !== remote.size) throw cutShort(remote, got);
-  const bytes = Buffer.concat(chunks);
+  const { network = open } = options;
+  const bytes = remote.size === 0 ? Buffer.alloc(0) : await network(() => readSmall(space, remote, options));
   const handle = await fs.open(file, 'w');
   try {
     await handle.writeFile(bytes);
@@ -223,6 +219,22 @@ async function fetchSmall(
     await handle.close();
   }
   return { file, hash: createHash('sha256').update(bytes).digest('hex') };
+}
+
+async function readSmall(space: ReadOnlySpace, remote: RemoteEntry, options: FetchOptions): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let got = 0;
+  for await (const chunk of space.read(
+    remote,
+    options.signal === undefined ? {} : { signal: options.signal },
+  )) {
+    got += chunk.byteLength;
+    if (got > remote.size) break;
+    options.onBytes?.(chunk.byteLength);
+    chunks.push(chunk);
+  }
+  if (got !== remote.size) throw cutShort(remote, got);
+  return Buffer.concat(chunks);
 }
 
 function cutShort(remote: RemoteEntry, got: number): SpaceError {

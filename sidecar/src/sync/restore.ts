@@ -1,9 +1,10 @@
 import { chmodSync, utimesSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
+import PQueue from 'p-queue';
 import type { RemoteLook } from './compare.ts';
 import type { VolumeContext } from './context.ts';
-import { fetchFile } from './file-copy.ts';
+import { type FetchOptions, fetchFile } from './file-copy.ts';
 import { utimesSeconds } from './local-tree.ts';
 import { type BaseEntry, type LocalEntry, type ManifestEntry, manifestMatches, VIRTUAL_ID } from './model.ts';
 import { decodeItem, type PlanItem } from './plan.ts';
@@ -106,7 +107,8 @@ export async function restorePending(context: VolumeContext, noRoom: string): Pr
     else await leaf(item);
   };
   try {
-    await forEachLimit(state.pending('download'), context.space.capabilities.concurrency, single);
+    const limit = context.space.capabilities.concurrency * FILES_PER_CONNECTION;
+    await forEachLimit(state.pending('download'), limit, single);
   } finally {
     restorer.record();
   }
@@ -153,17 +155,21 @@ async function clearPartials(context: VolumeContext): Promise<void> {
     await fs.rm(join(context.partials, name), { force: true });
 }
 
+/** While one file of a connection comes over the network, others of it go to the disk. */
+const FILES_PER_CONNECTION = 3;
 /** Files that are in place and not in the state yet. A crash before costs as many comparisons, nothing else. */
 const UNRECORDED = 100;
 
 class Restorer {
   readonly #context: VolumeContext;
   readonly #unrecorded: BaseEntry[] = [];
+  readonly #queue: PQueue;
   /** Link group → the first of its names that was restored, with its hash. */
   readonly #groups = new Map<string, { path: string; hash: string }>();
 
   constructor(context: VolumeContext) {
     this.#context = context;
+    this.#queue = new PQueue({ concurrency: context.space.capabilities.concurrency });
   }
 
   /** @returns false where the space has the entry after all. */
@@ -220,7 +226,8 @@ class Restorer {
   async #link(item: PlanItem, manifest: ManifestEntry | null): Promise<null> {
     const { space, tree, log } = this.#context;
     const remote = item.remote as RemoteLook;
-    const target = remote.target ?? manifest?.target ?? (await space.readSymlink(remote));
+    const target =
+      remote.target ?? manifest?.target ?? (await this.#queue.add(() => space.readSymlink(remote)));
     if (target === null) {
       log.warn('a link without a target in the manifest was left out');
       throw new LocalChangedError(item.path);
@@ -257,7 +264,11 @@ class Restorer {
 
   async #fetch(remote: RemoteLook, manifest: ManifestEntry | null): Promise<{ file: string; hash: string }> {
     const { space, partials, progress, signal, log } = this.#context;
-    const options = { signal, onBytes: (count: number) => progress.bytes(count) };
+    const options: FetchOptions = {
+      signal,
+      onBytes: (count) => progress.bytes(count),
+      network: (work) => this.#queue.add(work),
+    };
     const fetched = await fetchFile(space, remote, partials, options);
     if (manifest?.hash == null || manifest.hash === fetched.hash) return fetched;
     // A continued part may have been of an older version, or damaged: once more from the start.
