@@ -33,8 +33,10 @@ export async function tidyTrash(
   try {
     for await (const entry of space.list({ path: LAYOUT.trash })) {
       const madeAt = trashTime(entry.name);
-      if (madeAt !== null && entry.kind === 'directory')
-        folders.push({ path: `${LAYOUT.trash}/${entry.name}`, madeAt });
+      if (madeAt === null || entry.kind !== 'directory') continue;
+      // Its name has the time of a clock that may have been years behind.
+      const seen = (entry.mtimeSeconds ?? 0) * 1000;
+      folders.push({ path: `${LAYOUT.trash}/${entry.name}`, madeAt: Math.max(madeAt, seen) });
     }
   } catch (error) {
     if (!isSpaceError(error, 'not-found')) throw error;
