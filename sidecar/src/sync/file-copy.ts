@@ -80,7 +80,13 @@ async function stable(
   handle: fs.FileHandle,
   copy: string | null,
 ): Promise<StableFile> {
-  const size = copy === null ? entry.size : Number((await handle.stat()).size);
+  let { size } = entry;
+  try {
+    if (copy !== null) size = Number((await handle.stat()).size);
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
   let digest = '';
   return {
     entry,
