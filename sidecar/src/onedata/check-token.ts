@@ -231,7 +231,7 @@ export function judgeScope(
     null,
     isTooPowerful
       ? [
-          `The token for the source space ${space.name} could also write. Reading is enough: confine it to "data.readonly".`,
+          `The token for the source space ${space.name} could also write. Reading is enough: make one for read-only data access in the web page of your zone ("data.readonly") and set it as ${KEYS.read.token}.`,
         ]
       : [],
   );
