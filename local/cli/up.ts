@@ -66,7 +66,7 @@ export async function up(options: UpOptions): Promise<string> {
       title: 'Wait until the address opens',
       after: ['instance'],
       hint: '`npm run local -- status` shows what the instance waits for, `npm run local -- logs` its logs.',
-      run: (report) => waitForPage(url, ownCluster === undefined, report),
+      run: (report) => waitForPage(url, report),
     },
   ];
   await runSteps(steps);
@@ -101,8 +101,9 @@ async function createInstance(
 }
 
 /** The certificate is of this machine's own authority; whether the page answers is all that is asked here. */
-async function waitForPage(url: string, isLocal: boolean, report: Report): Promise<void> {
-  const { port } = new URL(url);
+async function waitForPage(url: string, report: Report): Promise<void> {
+  const { port, hostname } = new URL(url);
+  const isLocal = hostname.endsWith('.localhost');
   const agent = new Agent({
     connect: { rejectUnauthorized: false, ...(isLocal ? { lookup: loopback } : {}) },
   });
