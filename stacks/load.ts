@@ -1,13 +1,7 @@
 import * as pulumi from '@pulumi/pulumi';
 import { problemsMessage, secretProblem, settingProblem, unknownKeyProblem } from './problems.ts';
-import {
-  brokenRules,
-  SECRET_KEYS,
-  SETTING_FIELDS,
-  type SecretKey,
-  type Settings,
-  settingsSchema,
-} from './schema.ts';
+import { brokenRules } from './rules.ts';
+import { SECRET_KEYS, SETTING_FIELDS, type SecretKey, type Settings, settingsSchema } from './schema.ts';
 
 /** The only reader of the stack's configuration. */
 
