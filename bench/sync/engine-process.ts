@@ -71,7 +71,7 @@ async function carryOut(order: EngineOrder): Promise<unknown> {
       return seedProject(order.root, openSpace(order.space));
     case 'save':
       if (project === undefined) throw new Error('no project is open');
-      return project.save({});
+      return project.save({ look: order.full ? 'everything' : 'changed' });
   }
 }
 
