@@ -15,6 +15,8 @@ const HOST = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*(:
 const NAMESPACED_NAME = /^[a-z0-9][-a-z0-9]*\/[a-z0-9][-a-z0-9.]*$/;
 const IMAGE = /^[a-z0-9][a-zA-Z0-9._:/@-]*[a-zA-Z0-9]$/;
 const SPACE_ID = /^[A-Za-z0-9_-]+$/;
+/** Not only slashes. */
+const GLOB = /[^/]/;
 const SPACE_MOUNT = /^(csi-onedata|claim\/[a-z0-9]([-a-z0-9.]*[a-z0-9])?)$/;
 
 const GIBIBYTE = 2 ** 30;
@@ -102,6 +104,19 @@ const userFields = {
     example: 'csi-onedata',
     group: 'user',
     defaultNote: 'REST',
+  }),
+  sourceInclude: field(json(z.array(z.string().regex(GLOB).max(1024))).default([]), {
+    description:
+      'Glob patterns, from the root of the source space, of what is copied; a directory stands for all that is in it. None: everything.',
+    allowed: 'a list of patterns with *, **, ?, [a-z], {a,b}',
+    example: '["raw/**/*.mrc"]',
+    group: 'user',
+  }),
+  sourceExclude: field(json(z.array(z.string().regex(GLOB).max(1024))).default([]), {
+    description: 'Glob patterns of what is not copied from the source space, although it is included.',
+    allowed: 'a list of patterns with *, **, ?, [a-z], {a,b}',
+    example: '["**/thumbnails"]',
+    group: 'user',
   }),
   cpuGuaranteed: field(cpuMillis(200, MOST_CPU_MILLIS.guaranteed).default(2000), {
     description: 'CPUs that are always there for the instance, its helpers included.',

@@ -17,6 +17,8 @@ export function syncConfig(config: InstanceConfig) {
     instance: `${config.namespace}/${config.stack}`,
     source: spaceConfig(config, 'source'),
     project: spaceConfig(config, 'project'),
+    ...(config.sourceInclude.length === 0 ? {} : { sourceInclude: config.sourceInclude }),
+    ...(config.sourceExclude.length === 0 ? {} : { sourceExclude: config.sourceExclude }),
     autosaveIntervalSeconds: config.autosaveInterval,
     graceSeconds: config.finalSaveGrace,
     ...(config.onedataCertificateAuthorities === undefined

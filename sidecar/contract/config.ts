@@ -24,6 +24,10 @@ export const syncConfigSchema = z.strictObject({
   instance: z.string().min(1),
   source: spaceConfig,
   project: spaceConfig,
+  /** Glob patterns of what is copied from the source space; absent: everything. */
+  sourceInclude: z.array(z.string().min(1)).optional(),
+  /** Glob patterns of what is not, although it is included. */
+  sourceExclude: z.array(z.string().min(1)).optional(),
   autosaveIntervalSeconds: z.int().min(10),
   /** Seconds between SIGTERM and SIGKILL of the pod; the final save plans with it. */
   graceSeconds: z.int().min(30),

@@ -6,6 +6,7 @@ import type { Lease } from './lease.ts';
 import type { LocalTree } from './local-tree.ts';
 import type { NameCodec } from './names.ts';
 import type { Progress } from './progress.ts';
+import type { Selection } from './selection.ts';
 import type { ReadOnlySpace, Space } from './space.ts';
 import type { StateStore } from './state.ts';
 
@@ -23,6 +24,8 @@ export interface VolumeContext {
   readonly log: Logger;
   readonly progress: Progress;
   readonly limits: DeletionLimits;
+  /** Part of the space that is looked at; absent: all of it. */
+  readonly selection?: Selection;
   readonly signal?: AbortSignal;
 }
 

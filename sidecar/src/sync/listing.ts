@@ -48,7 +48,7 @@ async function addDropped(context: VolumeContext): Promise<number> {
 }
 
 async function listOne(context: VolumeContext, directory: RemoteEntry): Promise<void> {
-  const { state, space, clock, signal } = context;
+  const { state, space, clock, signal, selection } = context;
   for (let attempt = 1; ; attempt += 1) {
     try {
       const locator =
@@ -56,6 +56,7 @@ async function listOne(context: VolumeContext, directory: RemoteEntry): Promise<
       let page: SpaceEntry[] = [];
       for await (const entry of space.list(locator, signal === undefined ? {} : { signal })) {
         if (directory.path === '' && isIgnoredAtRoot(entry.name)) continue;
+        if (selection?.has(entry.path, entry.kind === 'directory') === false) continue;
         page.push(entry);
         if (page.length >= 500) {
           state.putRemote(page, null);

@@ -174,10 +174,11 @@ class Restorer {
 
   /** @returns false where the space has the entry after all. */
   async removeLocal(item: PlanItem): Promise<boolean> {
-    const { space, tree, state } = this.#context;
-    const virtual = item.base?.remote === null;
+    const { space, tree, state, selection } = this.#context;
+    const isLeftOut = selection?.has(item.path, item.base?.kind === 'directory') === false;
+    const isListed = item.base?.remote !== null && !isLeftOut;
     // A listing may drop entries, so the space is asked for this very path.
-    if (!virtual && (await space.stat({ path: item.path })) !== null) return false;
+    if (isListed && (await space.stat({ path: item.path })) !== null) return false;
     this.#assertAsSeen(item);
     if (item.local?.kind === 'directory') {
       if (!(await tree.removeEmptyDirectory(item.path))) throw new LocalChangedError(item.path);

@@ -2,6 +2,7 @@ import { DEFAULT_LIMITS } from './guards.ts';
 import type { Progress } from './progress.ts';
 import { ProjectSession } from './project-session.ts';
 import type { RunnerOptions } from './runner.ts';
+import { Selection } from './selection.ts';
 import { SourceSession } from './source-session.ts';
 import type { StatusBoard } from './status-board.ts';
 
@@ -26,6 +27,10 @@ export class Sessions {
       ...this.#common('source'),
       root: this.#options.paths.sourceVolume,
       space: this.#options.spaces.source(),
+      selection: new Selection({
+        include: this.#options.config.sourceInclude ?? [],
+        exclude: this.#options.config.sourceExclude ?? [],
+      }),
     });
     return this.source;
   }

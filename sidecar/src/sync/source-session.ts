@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts';
 import type { VolumeContext } from './context.ts';
 import type { DeletionLimits } from './guards.ts';
 import type { Progress } from './progress.ts';
+import type { Selection } from './selection.ts';
 import type { ReadOnlySpace } from './space.ts';
 import { type StageInResult, stageIn } from './stage-in.ts';
 import { assertMounted, type OpenVolume, openVolume } from './volume.ts';
@@ -14,6 +15,7 @@ export interface SourceSessionOptions {
   readonly log: Logger;
   readonly progress: Progress;
   readonly limits: DeletionLimits;
+  readonly selection?: Selection;
   readonly signal: AbortSignal;
 }
 
@@ -25,8 +27,17 @@ export class SourceSession {
 
   private constructor(options: SourceSessionOptions, volume: OpenVolume) {
     this.#volume = volume;
-    const { space, clock, log, progress, limits, signal } = options;
-    this.#context = { ...volume, space, clock, log, progress, limits, signal };
+    const { space, clock, log, progress, limits, signal, selection } = options;
+    this.#context = {
+      ...volume,
+      space,
+      clock,
+      log,
+      progress,
+      limits,
+      signal,
+      ...(selection && { selection }),
+    };
   }
 
   /** @throws VolumeNotMountedError */

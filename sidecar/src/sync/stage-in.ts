@@ -24,13 +24,16 @@ export interface StageInResult {
 export async function stageIn(context: VolumeContext): Promise<StageInResult> {
   const { state, space } = context;
   const known = state.meta('space');
+  const selected = context.selection?.key ?? null;
   const sameSpace = known === null || known === space.identity;
   const { files, bytes } = await listSpace(context);
   await collect(context);
   const warnings: string[] = [];
-  if (sameSpace) holdBackRemovals(context, warnings);
+  // Other patterns take away what they leave out, however much that is.
+  if (sameSpace && state.meta('selection') === selected) holdBackRemovals(context, warnings);
   const outcome = await restorePending(context, 'the source data does not fit on the source volume');
   state.setMeta('space', space.identity);
+  state.setMeta('selection', selected);
   if (outcome.skipped > 0) warnings.push(`${outcome.skipped} source files changed while they were copied`);
   return { files, bytes, copied: outcome.restored, removed: outcome.removed, warnings };
 }

@@ -1,0 +1,81 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { DEFAULT_LIMITS } from '../../src/sync/guards.ts';
+import { MemorySpace } from '../../src/sync/memory-space.ts';
+import { Progress } from '../../src/sync/progress.ts';
+import { Selection } from '../../src/sync/selection.ts';
+import { SourceSession } from '../../src/sync/source-session.ts';
+import { contentOf } from '../../src/sync/space.ts';
+import { prepareVolume } from '../../src/sync/volume.ts';
+import { dumpFolder, quiet, TestClock } from './world.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'sync-selection-'));
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+test.each([
+  [{ include: [], exclude: [] }, 'any/thing', true],
+  [{ include: ['raw'], exclude: [] }, 'raw/deep/mic.mrc', true],
+  [{ include: ['raw'], exclude: [] }, 'rawer/mic.mrc', false],
+  [{ include: ['/raw/'], exclude: [] }, 'raw/mic.mrc', true],
+  [{ include: ['**/*.mrc'], exclude: [] }, 'raw/.hidden/mic.mrc', true],
+  [{ include: ['**/*.mrc'], exclude: [] }, 'raw/mic.tif', false],
+  [{ include: ['raw/*.mrc'], exclude: ['raw/bad*'] }, 'raw/bad1.mrc', false],
+  [{ include: ['raw'], exclude: ['**/thumbnails'] }, 'raw/a/thumbnails/x.png', false],
+  [{ include: [], exclude: ['*.tmp'] }, 'deep/a.tmp', true],
+  [{ include: [], exclude: ['{a,b}[0-9]'] }, 'b7/file', false],
+  [{ include: [], exclude: ['!a'] }, 'b', true],
+])('%j: %s %s', (patterns, path, expected) => {
+  expect(new Selection(patterns).has(path, false)).toBe(expected);
+});
+
+test('directories on the way to a pattern are looked into, others are not', () => {
+  const selection = new Selection({ include: ['raw/2024/*.mrc'], exclude: [] });
+  const looked = ['raw', 'raw/2024', 'raw/2025', 'other'].map((path) => selection.has(path, true));
+  expect(looked).toEqual([true, true, false, false]);
+});
+
+test('the source is copied in part, at each refresh as well; what is not wanted any more goes', async () => {
+  const space = new MemorySpace({});
+  await space.makeDirectory('raw/thumbnails');
+  await space.makeDirectory('other');
+  for (const path of ['raw/a.mrc', 'raw/a.tif', 'raw/thumbnails/t.mrc', 'other/o.mrc'])
+    await space.write(path, contentOf(path));
+  const listed: string[] = [];
+  const list = space.list.bind(space);
+  space.list = (at) => {
+    listed.push(at.path);
+    return list(at);
+  };
+  await prepareVolume(root);
+  const clock = new TestClock();
+  const open = (include: string[], exclude: string[]) =>
+    SourceSession.open({
+      root,
+      space,
+      clock,
+      log: quiet,
+      progress: new Progress(clock),
+      limits: DEFAULT_LIMITS,
+      signal: new AbortController().signal,
+      selection: new Selection({ include, exclude }),
+    });
+  const names = () => [...dumpFolder(join(root, 'data')).keys()].filter((name) => !name.endsWith('/')).sort();
+
+  const first = await open(['raw/**/*.mrc'], ['raw/thumbnails']);
+  expect(await first.stageIn()).toMatchObject({ files: 1, copied: 1 });
+  expect(names()).toEqual(['raw/a.mrc']);
+  expect(listed).toEqual(['', 'raw']);
+  await space.write('raw/b.mrc', contentOf('b'));
+  await space.write('raw/b.tif', contentOf('b'));
+  await first.stageIn();
+  expect(names()).toEqual(['raw/a.mrc', 'raw/b.mrc']);
+  first.close();
+
+  const second = await open(['other'], []);
+  // Two files and the directory they were in.
+  expect(await second.stageIn()).toMatchObject({ copied: 1, removed: 3, warnings: [] });
+  expect(names()).toEqual(['other/o.mrc']);
+  second.close();
+});
