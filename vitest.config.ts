@@ -1,8 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
+/** `node:sqlite` says on each start that it is experimental; the engine relies on it knowingly. */
+const execArgv = ['--disable-warning=ExperimentalWarning'];
+
 /** One project per kind of test, so that `npm test -- --project sync` runs just that part. */
 const project = (name: string, include: string[], testTimeout = 20_000, globalSetup: string[] = []) => ({
-  test: { name, include, testTimeout, hookTimeout: testTimeout, globalSetup },
+  test: { name, include, testTimeout, hookTimeout: testTimeout, globalSetup, execArgv },
 });
 
 export default defineConfig({

@@ -10,7 +10,7 @@ const MEBIBYTE = 2 ** 20;
 /** Buffers of transfers and SQLite copies are bounded; the same for guarantee and limit, so that the node never evicts it first. */
 const SYNC_MEMORY = 512 * MEBIBYTE;
 /** Node.js with a scrypt hash of 16 MiB at a time. */
-const GATEWAY_MEMORY = 192 * MEBIBYTE;
+const GATEWAY_MEMORY = 256 * MEBIBYTE;
 
 const clamp = (value: number, least: number, most: number) =>
   Math.min(most, Math.max(least, Math.round(value)));
