@@ -12,15 +12,15 @@ export interface SelectionPatterns {
  * that begin with a dot are like others. A pattern that matches a directory stands for everything in it.
  */
 export class Selection {
-  /** Equal for equal patterns. */
-  readonly key: string;
+  /** Equal for equal patterns; null: there are none. */
+  readonly key: string | null;
   readonly #includes: readonly ((path: string) => boolean)[];
   /** Directories before the first wildcard of each pattern: on the way there nothing is left out. */
   readonly #bases: readonly string[];
   readonly #excludes: readonly ((path: string) => boolean)[];
 
   constructor({ include, exclude }: SelectionPatterns) {
-    this.key = JSON.stringify({ include, exclude });
+    this.key = include.length + exclude.length === 0 ? null : JSON.stringify({ include, exclude });
     const wanted = include.map(normal);
     this.#includes = wanted.map(matcher);
     this.#bases = wanted.map((pattern) => picomatch.scan(pattern).base);
