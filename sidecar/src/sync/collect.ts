@@ -55,15 +55,18 @@ interface Walk {
 /** @returns false where a look at single directories does not do */
 async function walk(how: Walk, from: string): Promise<boolean> {
   const { context, changes, visited } = how;
-  const stack: string[] = [from];
-  for (let directory = stack.pop(); directory !== undefined; directory = stack.pop()) {
+  const stack: Place[] = [{ directory: from, isGone: false }];
+  for (let place = stack.pop(); place !== undefined; place = stack.pop()) {
+    const { directory, isGone } = place;
     context.signal?.throwIfAborted();
     if (visited?.has(directory)) continue;
     visited?.add(directory);
-    changes?.follow(directory);
-    const found = compareDirectory(how, directory);
-    const unknown = changes?.looked(directory, found.directories, found.isSettled) ?? [];
-    for (const each of visited === null ? found.below : [...unknown, ...found.gone]) stack.push(each);
+    if (!isGone) changes?.follow(directory);
+    const found = compareDirectory(how, place);
+    const unknown = isGone ? [] : (changes?.looked(directory, found.directories, found.isSettled) ?? []);
+    for (const each of found.gone) stack.push({ directory: each, isGone: true });
+    for (const each of visited === null ? found.present : unknown)
+      stack.push({ directory: each, isGone: false });
     if (found.items.length > 0) {
       if (visited !== null && found.items.some(isHardLink)) return false;
       context.state.transaction(() => {
@@ -76,29 +79,38 @@ async function walk(how: Walk, from: string): Promise<boolean> {
   return true;
 }
 
+interface Place {
+  readonly directory: string;
+  /**
+   * It is no directory of the volume, so nothing below it is: the disk is not asked. Where a link has taken its place,
+   * the path would lead to the files behind the link, as if they were still here.
+   */
+  readonly isGone: boolean;
+}
+
 function isHardLink(item: PlanItem): boolean {
   return (item.local?.links ?? 1) > 1 || (item.base?.linkGroup ?? null) !== null;
 }
 
 interface Found {
   readonly items: readonly PlanItem[];
-  /** Directories on any side. */
-  readonly below: readonly string[];
-  /** Those that are not on the volume any more. */
+  /** Directories of the base or the space that are not on the volume. */
   readonly gone: readonly string[];
-  /** Those that are, by name. */
+  /** Directories on the volume. */
+  readonly present: readonly string[];
+  /** The same by name. */
   readonly directories: ReadonlyMap<string, LocalEntry>;
   /** Nothing in it differs, and all of it could be read. */
   readonly isSettled: boolean;
 }
 
-function compareDirectory(how: Walk, directory: string): Found {
+function compareDirectory(how: Walk, { directory, isGone }: Place): Found {
   const { context, withRemote, unread } = how;
   const items: PlanItem[] = [];
-  const [below, gone]: [string[], string[]] = [[], []];
+  const [present, gone]: [string[], string[]] = [[], []];
   const directories = new Map<string, LocalEntry>();
-  const local = readable(context, directory, unread);
-  if (local === null) return { items, below, gone, directories, isSettled: false };
+  const local = isGone ? new Map<string, LocalEntry>() : readable(context, directory, unread);
+  if (local === null) return { items, present, gone, directories, isSettled: false };
   const base = context.state.baseChildren(directory);
   const remote: Map<string, RemoteLook> = withRemote ? context.state.remoteChildren(directory) : new Map();
   for (const name of union(local, base, remote)) {
@@ -111,12 +123,12 @@ function compareDirectory(how: Walk, directory: string): Found {
       withRemote,
     });
     if (item !== null) items.push(item);
-    if (here?.kind === 'directory') directories.set(name, here);
-    else if (base.get(name)?.kind === 'directory') gone.push(path);
-    const kinds = [here?.kind, base.get(name)?.kind, remote.get(name)?.kind];
-    if (kinds.includes('directory')) below.push(path);
+    if (here?.kind === 'directory') {
+      directories.set(name, here);
+      present.push(path);
+    } else if ([base.get(name)?.kind, remote.get(name)?.kind].includes('directory')) gone.push(path);
   }
-  return { items, below, gone, directories, isSettled: items.length === 0 };
+  return { items, present, gone, directories, isSettled: items.length === 0 };
 }
 
 /** null where the directory may not be read, by the wish of its owner: the rest of the volume is saved all the same. */
