@@ -47,6 +47,8 @@ export interface OnedataSpaceOptions {
 }
 
 const DEFAULT_STALL_TIMEOUT_MS = 120_000;
+/** The name of the space is asked again at most this often, where a path is absent. */
+const NAME_TRUSTED_MS = 1_000;
 /** Up to this size a new file is made and filled by one request. */
 const SMALL_FILE_BYTES = 1_048_576;
 
@@ -61,6 +63,7 @@ class OnedataSpace implements Space {
   readonly #provider: ProviderClient;
   readonly #http: OnedataHttp;
   #details: SpaceDetails | undefined;
+  #detailsAt = 0;
 
   constructor(options: OnedataSpaceOptions) {
     const concurrency = options.concurrency ?? CAPABILITIES.concurrency;
@@ -80,8 +83,8 @@ class OnedataSpace implements Space {
 
   async check(options: CallOptions = {}): Promise<void> {
     await this.#provider.assertVersion(options);
-    this.#details = await this.#provider.space(options);
-    assertAddressable(this.#details);
+    this.#details = undefined;
+    await this.#space(options);
   }
 
   async *list(directory: Locator, options: ListOptions = {}): AsyncIterable<SpaceEntry> {
@@ -251,9 +254,21 @@ class OnedataSpace implements Space {
   }
 
   async #space({ signal }: CallOptions): Promise<SpaceDetails> {
-    this.#details ??= await this.#provider.space({ signal });
+    if (this.#details === undefined) {
+      this.#details = await this.#provider.space({ signal });
+      this.#detailsAt = performance.now();
+    }
     assertAddressable(this.#details);
     return this.#details;
+  }
+
+  /**
+   * Paths go by the space's name, so in a space that was renamed meanwhile every path looks absent. Says whether it was:
+   * then the look-up is worth another try.
+   */
+  async #isRenamed(name: string, options: CallOptions): Promise<boolean> {
+    if (performance.now() - this.#detailsAt > NAME_TRUSTED_MS) this.#details = undefined;
+    return (await this.#space(options)).name !== name;
   }
 
   /** null: nothing has this path. */
@@ -264,8 +279,8 @@ class OnedataSpace implements Space {
     try {
       return await this.#provider.lookUp(name, path, { path, signal: options.signal });
     } catch (error) {
-      if (isSpaceError(error, 'not-found', 'not-a-directory')) return null;
-      throw error;
+      if (!isSpaceError(error, 'not-found', 'not-a-directory')) throw error;
+      return (await this.#isRenamed(name, options)) ? this.#lookUp(path, options) : null;
     }
   }
 
