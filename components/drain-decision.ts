@@ -57,21 +57,28 @@ function waitingReason(pod: V1Pod): string {
   return condition?.message ?? `the pod is ${pod.status?.phase ?? 'in an unknown phase'}`;
 }
 
-function withoutPod({ statefulSet, claim }: InstanceState): DrainDecision {
+/** Longer than this after a drain, the instance may have been opened again and worked in. */
+const DRAIN_TRUSTED_MINUTES = 60;
+
+function isFresh(drainedAt: string, now: Date): boolean {
+  return now.getTime() - new Date(drainedAt).getTime() <= DRAIN_TRUSTED_MINUTES * 60_000;
+}
+
+function withoutPod({ statefulSet, claim }: InstanceState, now: Date): DrainDecision {
   const drainedAt = claim?.metadata?.annotations?.[DRAINED_ANNOTATION];
   if (statefulSet === undefined || statefulSet.metadata?.deletionTimestamp !== undefined) {
-    return drainedAt === undefined
-      ? {
-          kind: 'refuse',
-          reason: `StatefulSet ${NAMES.statefulSet} is gone, so nothing can read the project volume`,
-        }
-      : { kind: 'nothing-to-save', reason: `it was all saved at ${drainedAt}, before the pod ended` };
+    if (drainedAt !== undefined && isFresh(drainedAt, now)) {
+      return { kind: 'nothing-to-save', reason: `it was all saved at ${drainedAt}, before the pod ended` };
+    }
+    const gone = `StatefulSet ${NAMES.statefulSet} is gone, so nothing can read the project volume`;
+    const since = `; its last full save was at ${drainedAt}, and it may have been worked in since`;
+    return { kind: 'refuse', reason: drainedAt === undefined ? gone : `${gone}${since}` };
   }
   if ((statefulSet.spec?.replicas ?? 1) === 0) return { kind: 'start' };
   return { kind: 'wait', reason: `pod ${NAMES.pod} is not there yet` };
 }
 
-export function decideDrain(state: InstanceState): DrainDecision {
+export function decideDrain(state: InstanceState, now = new Date()): DrainDecision {
   const { claim, pod, volume } = state;
   // Whatever became of the claim: what sync has mounted it can save.
   if (pod !== undefined && isSyncRunning(pod)) return { kind: 'drain' };
@@ -88,7 +95,7 @@ export function decideDrain(state: InstanceState): DrainDecision {
       reason: 'its project volume was never given out, so nothing was ever written',
     };
   }
-  if (pod === undefined) return withoutPod(state);
+  if (pod === undefined) return withoutPod(state, now);
   if (!hasAnyContainerRun(pod) && isVolumeYoungerThan(pod, volume)) {
     return { kind: 'nothing-to-save', reason: 'none of its containers ever ran on this volume' };
   }

@@ -95,11 +95,16 @@ describe('what a removal must do first', () => {
       { kind: 'nothing-to-save', reason: 'it was all saved at 2030-01-01T00:00:00Z, before the pod ended' },
     ],
     [
+      'an old drain proves nothing without StatefulSet: it may have been opened again since',
+      { statefulSet: undefined, claim: claim('Bound', { [DRAINED_ANNOTATION]: '2029-12-31T00:00:00Z' }) },
+      { kind: 'refuse', reason: expect.stringContaining('it may have been worked in since') },
+    ],
+    [
       'a drain of another day proves nothing while the instance is there',
       { claim: claim('Bound', { [DRAINED_ANNOTATION]: '2030-01-01T00:00:00Z' }) },
       { kind: 'wait' },
     ],
-  ])('%s', (_name, changes, decision) => expect(decideDrain(state(changes))).toMatchObject(decision));
+  ])('%s', (_name, changes, decision) => expect(decideDrain(state(changes), LATER)).toMatchObject(decision));
 });
 
 /** A cluster of recorded answers; what is called in vain fails the test. */
