@@ -125,16 +125,6 @@ describe('tokens', () => {
 });
 
 describe('spaces and hosts', () => {
-  test('a space that is renamed while it is in use loses nothing of its content', async () => {
-    await space.makeDirectory('runs');
-    await space.write('runs/one.mrc', contentOf('one'));
-    await given.standIn.addSpace({ id: spaceId, name: 'Another name', supported: true });
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
-    expect(await space.stat({ path: 'runs/one.mrc' })).toMatchObject({ kind: 'file', size: 3 });
-    await space.move({ path: 'runs/one.mrc', kind: 'file' }, 'runs/two.mrc');
-    expect(await space.stat({ path: 'runs/one.mrc' })).toBeNull();
-  });
-
   test('unknown and unsupported spaces are told apart', async () => {
     await given.standIn.addSpace({ id: 'elsewhere', name: 'Elsewhere', supported: false });
     for (const [id, code] of [

@@ -2,50 +2,36 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:f
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type SyncStatus, syncStatusSchema } from '../../contract/status.ts';
+import type { SyncStatus } from '../../contract/status.ts';
 import { ask } from '../../src/sync/api-client.ts';
-import { systemClock } from '../../src/sync/clock.ts';
 import * as commands from '../../src/sync/commands.ts';
 import { LocalTree } from '../../src/sync/local-tree.ts';
 import { MemorySpace } from '../../src/sync/memory-space.ts';
-import { startService } from '../../src/sync/service.ts';
 import { type Space, SpaceError } from '../../src/sync/space.ts';
 import type { SyncPaths } from '../../src/sync/sync-paths.ts';
 import { prepareVolume } from '../../src/sync/volume.ts';
-import { dumpFolder, Folders, quiet, sorted, visible } from './world.ts';
+import { Containers, containerPaths, untilStatus } from './given-container.ts';
+import { dumpFolder, Folders, sorted, visible } from './world.ts';
 
 const folders = new Folders();
 let paths: SyncPaths;
 let project: MemorySpace;
-const running: { stop(): void; done: Promise<void> }[] = [];
+const containers = new Containers();
 
 beforeEach(async () => {
   const root = folders.make();
-  paths = {
-    sourceVolume: join(root, 'source'),
-    projectVolume: join(root, 'project'),
-    syncSocket: join(root, 'sync.sock'),
-    vncSocket: join(root, 'vnc.sock'),
-    ready: join(root, 'run/ready'),
-    config: join(root, 'sync.json'),
-    sourceToken: join(root, 'source-token'),
-    projectToken: join(root, 'project-token'),
-  };
-  for (const volume of [paths.sourceVolume, paths.projectVolume]) await prepareVolume(volume);
+  paths = await containerPaths(root);
   project = new MemorySpace({ identity: 'memory://project' });
 });
 afterEach(async () => {
-  for (const each of running.splice(0)) {
-    each.stop();
-    await each.done;
-  }
+  await containers.stopAll();
   folders.clear();
 });
 
 const data = (name = '') => join(paths.projectVolume, 'data', name);
 
 async function start(given: { project?: Space; source?: Space; desktopWaitMs?: number } = {}) {
-  const { runner, done } = await startService({
+  return containers.start({
     config: {
       instance: 'lab/alice',
       source: { host: 'localhost', spaceId: 's' },
@@ -58,35 +44,20 @@ async function start(given: { project?: Space; source?: Space; desktopWaitMs?: n
       source: () => given.source ?? new MemorySpace({ identity: 'memory://source' }),
       project: () => given.project ?? project,
     },
-    clock: systemClock,
-    log: quiet,
-    probes: null,
     desktopWaitMs: given.desktopWaitMs ?? 500,
     leaseTimes: { heartbeatMs: 50 },
   });
-  const service = { runner, done, stop: () => runner.stop() };
-  running.push(service);
-  return service;
 }
 
 /** The container is killed and starts again in the same pod; what is in the run directory and on the volumes stays. */
 async function killed(service: Awaited<ReturnType<typeof start>>) {
   service.runner.project?.close();
-  running.splice(0);
+  containers.forgetAll();
   rmSync(paths.syncSocket, { force: true });
 }
 
-async function until(what: string, check: (status: SyncStatus) => boolean): Promise<SyncStatus> {
-  for (let attempt = 0; attempt < 400; attempt += 1) {
-    const status = await ask(paths.syncSocket, 'GET', '/v1/status').then(
-      (json) => syncStatusSchema.parse(json),
-      () => null,
-    );
-    if (status !== null && check(status)) return status;
-    await new Promise((done) => setTimeout(done, 25));
-  }
-  throw new Error(`${what} did not come`);
-}
+const until = (what: string, check: (status: SyncStatus) => boolean) =>
+  untilStatus(paths.syncSocket, what, check);
 
 async function drain() {
   const [lines, errors]: [string[], string[]] = [[], []];
@@ -132,7 +103,7 @@ describe('closed', () => {
     expect((await drain()).lines.at(-1)).toContain('everything is saved (save 1)');
     second.stop();
     await second.done;
-    running.splice(0);
+    containers.forgetAll();
     expect(existsSync(paths.ready)).toBe(false);
     rmSync(join(paths.ready, '..'), { recursive: true });
     await start();
@@ -176,7 +147,7 @@ describe('a drain refuses', () => {
     expect(sorted(await visible(project))).toEqual([]);
     empty.stop();
     await empty.done;
-    running.splice(0);
+    containers.forgetAll();
 
     rmSync(paths.projectVolume, { recursive: true });
     rmSync(join(paths.ready, '..'), { recursive: true });
@@ -197,7 +168,7 @@ describe('a drain refuses', () => {
     expect((await drain()).code).toBe(0);
     first.stop();
     await first.done;
-    running.splice(0);
+    containers.forgetAll();
     rmSync(join(paths.ready, '..'), { recursive: true });
     rmSync(paths.projectVolume, { recursive: true });
     await prepareVolume(paths.projectVolume);
@@ -260,7 +231,7 @@ describe('a drain refuses', () => {
     writeFileSync(data('a'), 'work');
     first.stop();
     await first.done;
-    running.splice(0);
+    containers.forgetAll();
     project = new MemorySpace({ identity: 'memory://another' });
     await start();
     await until('the problem', (each) => each.problems.some(({ code }) => code === 'unsaved-work'));
@@ -279,7 +250,7 @@ describe('the end of the pod', () => {
     const unlock = lock('locked');
     first.stop();
     await first.done;
-    running.splice(0);
+    containers.forgetAll();
     unlock();
     expect((await visible(project)).get('other')).toBe('work');
     const { project: session } = await restarted();

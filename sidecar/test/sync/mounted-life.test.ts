@@ -1,48 +1,30 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type SyncStatus, syncStatusSchema } from '../../contract/status.ts';
+import type { SyncStatus } from '../../contract/status.ts';
 import { ask } from '../../src/sync/api-client.ts';
-import { systemClock } from '../../src/sync/clock.ts';
 import { MountedSpace } from '../../src/sync/mounted-space.ts';
 import { withRetry } from '../../src/sync/retry.ts';
-import { startService } from '../../src/sync/service.ts';
 import type { SyncPaths } from '../../src/sync/sync-paths.ts';
-import { prepareVolume } from '../../src/sync/volume.ts';
-import { dumpFolder, Folders, quiet } from './world.ts';
+import { Containers, containerPaths, untilStatus } from './given-container.ts';
+import { dumpFolder, Folders } from './world.ts';
 
 /** The whole container with both spaces on volumes that come and go. */
 
 const folders = new Folders();
 let root: string;
 let paths: SyncPaths;
-const running: { stop(): void; done: Promise<void> }[] = [];
+const containers = new Containers();
 const spaceOf = (side: 'source' | 'project') => join(root, `space-${side}`);
 
 beforeEach(async () => {
   root = folders.make();
-  paths = {
-    sourceVolume: join(root, 'source'),
-    projectVolume: join(root, 'project'),
-    syncSocket: join(root, 'sync.sock'),
-    vncSocket: join(root, 'vnc.sock'),
-    ready: join(root, 'run/ready'),
-    config: join(root, 'sync.json'),
-    sourceToken: join(root, 'source-token'),
-    projectToken: join(root, 'project-token'),
-  };
+  paths = await containerPaths(root);
   mkdirSync(join(root, 'run'));
-  for (const volume of [paths.sourceVolume, paths.projectVolume]) {
-    mkdirSync(volume);
-    await prepareVolume(volume);
-  }
   for (const side of ['source', 'project'] as const) mkdirSync(spaceOf(side));
 });
 afterEach(async () => {
-  for (const each of running.splice(0)) {
-    each.stop();
-    await each.done;
-  }
+  await containers.stopAll();
   folders.clear();
 });
 
@@ -61,7 +43,7 @@ async function start() {
       }),
       { firstWaitMs: 1 },
     );
-  const { runner, done } = await startService({
+  return containers.start({
     config: {
       instance: 'lab/alice',
       source: { directory: spaceOf('source'), spaceId: 'source' },
@@ -71,27 +53,12 @@ async function start() {
     },
     paths,
     spaces: { source: () => open('source'), project: () => open('project') },
-    clock: systemClock,
-    log: quiet,
-    probes: null,
     desktopWaitMs: 100,
   });
-  const service = { runner, done, stop: () => runner.stop() };
-  running.push(service);
-  return service;
 }
 
-async function until(what: string, check: (status: SyncStatus) => boolean): Promise<SyncStatus> {
-  for (let attempt = 0; attempt < 800; attempt += 1) {
-    const status = await ask(paths.syncSocket, 'GET', '/v1/status').then(
-      (json) => syncStatusSchema.parse(json),
-      () => null,
-    );
-    if (status !== null && check(status)) return status;
-    await new Promise((done) => setTimeout(done, 25));
-  }
-  throw new Error(`${what} did not come`);
-}
+const until = (what: string, check: (status: SyncStatus) => boolean) =>
+  untilStatus(paths.syncSocket, what, check, 20);
 
 test('an empty source waits for its data, and is never taken for gone afterwards', async () => {
   await start();

@@ -1,16 +1,14 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type SyncStatus, syncStatusSchema } from '../../contract/status.ts';
+import type { SyncStatus } from '../../contract/status.ts';
 import { ask } from '../../src/sync/api-client.ts';
-import { systemClock } from '../../src/sync/clock.ts';
 import { onedataSpaces } from '../../src/sync/open-space.ts';
-import { startService } from '../../src/sync/service.ts';
 import { contentOf } from '../../src/sync/space.ts';
 import type { SyncPaths } from '../../src/sync/sync-paths.ts';
-import { prepareVolume } from '../../src/sync/volume.ts';
 import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
-import { dumpFolder, Folders, quiet, visible } from './world.ts';
+import { Containers, containerPaths, untilStatus } from './given-container.ts';
+import { dumpFolder, Folders, visible } from './world.ts';
 
 /** The container against a Onedata server whose tokens end in the middle of the work; a new one comes as a file. */
 
@@ -19,7 +17,7 @@ const folders = new Folders();
 let given: GivenStandIn;
 let paths: SyncPaths;
 let spaces: { source: string; project: string };
-const running: { stop(): void; done: Promise<void> }[] = [];
+const containers = new Containers();
 
 beforeAll(async () => {
   given = await givenStandIn();
@@ -28,20 +26,7 @@ afterAll(() => given.dispose());
 
 beforeEach(async () => {
   const root = folders.make();
-  paths = {
-    sourceVolume: join(root, 'source'),
-    projectVolume: join(root, 'project'),
-    syncSocket: join(root, 'sync.sock'),
-    vncSocket: join(root, 'vnc.sock'),
-    ready: join(root, 'run/ready'),
-    config: join(root, 'sync.json'),
-    sourceToken: join(root, 'source-token'),
-    projectToken: join(root, 'project-token'),
-  };
-  for (const volume of [paths.sourceVolume, paths.projectVolume]) {
-    mkdirSync(volume);
-    await prepareVolume(volume);
-  }
+  paths = await containerPaths(root);
   spaces = { source: await given.addSpace(), project: await given.addSpace() };
   const source = given.open(spaces.source);
   for (let index = 0; index < FILES; index += 1)
@@ -52,10 +37,7 @@ beforeEach(async () => {
 afterEach(async () => {
   given.standIn.context.faults.apply({ latencyMilliseconds: 0 });
   for (const which of ['source', 'project'] as const) setToken(which, null);
-  for (const each of running.splice(0)) {
-    each.stop();
-    await each.done;
-  }
+  await containers.stopAll();
   folders.clear();
 });
 
@@ -82,31 +64,16 @@ async function start() {
     graceSeconds: 60,
     certificateAuthorities: given.standIn.authorityPem,
   };
-  const { runner, done } = await startService({
+  return containers.start({
     config,
     paths,
     spaces: onedataSpaces(config, paths, { firstWaitMs: 20 }),
-    clock: systemClock,
-    log: quiet,
-    probes: null,
     desktopWaitMs: 1_000,
   });
-  const service = { runner, done, stop: () => runner.stop() };
-  running.push(service);
-  return service;
 }
 
-async function until(what: string, check: (status: SyncStatus) => boolean): Promise<SyncStatus> {
-  for (let attempt = 0; attempt < 1200; attempt += 1) {
-    const status = await ask(paths.syncSocket, 'GET', '/v1/status').then(
-      (json) => syncStatusSchema.parse(json),
-      () => null,
-    );
-    if (status !== null && check(status)) return status;
-    await new Promise((done) => setTimeout(done, 25));
-  }
-  throw new Error(`${what} did not come`);
-}
+const until = (what: string, check: (status: SyncStatus) => boolean) =>
+  untilStatus(paths.syncSocket, what, check, 30);
 
 const work = () => {
   for (let index = 0; index < FILES; index += 1)

@@ -3,54 +3,36 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SyncStatus } from '../../contract/status.ts';
-import { syncStatusSchema } from '../../contract/status.ts';
 import { ask } from '../../src/sync/api-client.ts';
-import { systemClock } from '../../src/sync/clock.ts';
 import * as commands from '../../src/sync/commands.ts';
 import { MemorySpace } from '../../src/sync/memory-space.ts';
-import { startService } from '../../src/sync/service.ts';
 import { contentOf, type Space, SpaceError } from '../../src/sync/space.ts';
 import type { SyncPaths } from '../../src/sync/sync-paths.ts';
 import { prepareVolume } from '../../src/sync/volume.ts';
-import { dumpFolder, Folders, quiet, sorted, visible } from './world.ts';
+import { Containers, containerPaths, untilStatus } from './given-container.ts';
+import { dumpFolder, Folders, sorted, visible } from './world.ts';
 
 const folders = new Folders();
 let paths: SyncPaths;
 let source: MemorySpace;
 let project: MemorySpace;
-const running: { stop(): void; done: Promise<void> }[] = [];
+const containers = new Containers();
 
 beforeEach(async () => {
   const root = folders.make();
-  paths = {
-    sourceVolume: join(root, 'source'),
-    projectVolume: join(root, 'project'),
-    syncSocket: join(root, 'sync.sock'),
-    vncSocket: join(root, 'vnc.sock'),
-    ready: join(root, 'run/ready'),
-    config: join(root, 'sync.json'),
-    sourceToken: join(root, 'source-token'),
-    projectToken: join(root, 'project-token'),
-  };
-  for (const volume of [paths.sourceVolume, paths.projectVolume]) {
-    mkdirSync(volume);
-    await prepareVolume(volume);
-  }
+  paths = await containerPaths(root);
   source = new MemorySpace({ identity: 'memory://source' });
   project = new MemorySpace({ identity: 'memory://project' });
   await source.makeDirectory('raw');
   await source.write('raw/mic.mrc', contentOf('micrograph'));
 });
 afterEach(async () => {
-  for (const each of running.splice(0)) {
-    each.stop();
-    await each.done;
-  }
+  await containers.stopAll();
   folders.clear();
 });
 
 async function start(given: { project?: Space; autosaveSeconds?: number; desktopWaitMs?: number } = {}) {
-  const { runner, done } = await startService({
+  return containers.start({
     config: {
       instance: 'lab/alice',
       source: { host: 'localhost', spaceId: 's' },
@@ -60,29 +42,14 @@ async function start(given: { project?: Space; autosaveSeconds?: number; desktop
     },
     paths,
     spaces: { source: () => source, project: () => given.project ?? project },
-    clock: systemClock,
-    log: quiet,
-    probes: null,
     desktopWaitMs: given.desktopWaitMs ?? 1_000,
     leaseTimes: { heartbeatMs: 50 },
     tokenWaitMs: 0,
   });
-  const service = { runner, done, stop: () => runner.stop() };
-  running.push(service);
-  return service;
 }
 
-async function until(what: string, check: (status: SyncStatus) => boolean): Promise<SyncStatus> {
-  for (let attempt = 0; attempt < 400; attempt += 1) {
-    const status = await ask(paths.syncSocket, 'GET', '/v1/status').then(
-      (json) => syncStatusSchema.parse(json),
-      () => null,
-    );
-    if (status !== null && check(status)) return status;
-    await new Promise((done) => setTimeout(done, 25));
-  }
-  throw new Error(`${what} did not come`);
-}
+const until = (what: string, check: (status: SyncStatus) => boolean) =>
+  untilStatus(paths.syncSocket, what, check);
 
 /** A space whose calls fail while `fault` gives an error. */
 function faulty(inner: MemorySpace, fault: () => SpaceError | null): Space {
@@ -224,7 +191,7 @@ describe('the life of a container', () => {
     rmSync(join(data(), 'gone'), { force: true });
     // As a kill leaves it: `ready` is there, no final save was made.
     first.runner.project?.close();
-    running.splice(0);
+    containers.forgetAll();
     rmSync(paths.syncSocket);
     const again = await start();
     await until('the second run', (status) => status.phase === 'running' && status.ready);

@@ -44,24 +44,6 @@ function sampleProject(data: string): void {
 }
 
 describe('save and restore', () => {
-  test('a folder that was moved and left behind as a link: nothing behind the link counts as below it', async () => {
-    const space = new MemorySpace();
-    const first = await fresh(space);
-    sampleProject(first.data);
-    mkdirSync(join(first.data, 'archive'));
-    await save(first.context);
-    renameSync(join(first.data, 'p/Runs'), join(first.data, 'archive/Runs'));
-    symlinkSync('../archive/Runs', join(first.data, 'p/Runs'));
-    writeFileSync(join(first.data, 'archive/Runs/000002/new.txt'), 'after the move');
-    expect(await save(first.context)).toMatchObject({ saved: true, skipped: 0 });
-    expect(sorted(await visible(space))).toEqual(sorted(dumpFolder(first.data)));
-
-    await first.context.lease.release();
-    const second = await fresh(space);
-    expect(sorted(dumpFolder(second.data))).toEqual(sorted(dumpFolder(first.data)));
-    expect(await save(second.context)).toMatchObject({ saved: false });
-  });
-
   test('a project comes back whole on a new volume', async () => {
     const space = new MemorySpace();
     const first = await fresh(space);
