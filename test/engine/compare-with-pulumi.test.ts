@@ -53,6 +53,7 @@ function copyProgram(): void {
     'Pulumi.yaml',
     'package.json',
     'index.ts',
+    'node-version.mjs',
     'components',
     'stacks',
     'sidecar/contract',
