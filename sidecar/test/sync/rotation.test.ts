@@ -12,7 +12,8 @@ import { dumpFolder, Folders, visible } from './world.ts';
 
 /** The container against a Onedata server whose tokens end in the middle of the work; a new one comes as a file. */
 
-const FILES = 24;
+/** So many that, at the latency of `slowDown`, they cannot all be copied before the first token of a test ends. */
+const FILES = 160;
 const folders = new Folders();
 let given: GivenStandIn;
 let paths: SyncPaths;
