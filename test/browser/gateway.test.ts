@@ -37,7 +37,10 @@ const COPYING = {
   secondsLeft: 9,
 } as const;
 
-describe.skipIf(missing)('the gateway in a browser', () => {
+/** The browser's own crash says nothing of the gateway; every other failure stands. */
+const ofTheBrowser = { retry: { count: 1, condition: /Page crashed/ } };
+
+describe.skipIf(missing)('the gateway in a browser', ofTheBrowser, () => {
   let browser: Browser;
   let gateway: RunningGateway;
   let sync: FakeSync;
