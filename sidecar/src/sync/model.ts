@@ -91,3 +91,9 @@ export const IGNORED_ROOT_NAMES: readonly string[] = ['lost+found', 'symlink-dum
 export function isIgnoredAtRoot(path: string): boolean {
   return path === ENGINE_FOLDER || IGNORED_ROOT_NAMES.includes(path);
 }
+
+/** What the base keeps of an entry as the volume shows it. */
+export function lookOf(local: LocalEntry) {
+  const { path, kind, size, mtimeNs, ctimeNs, mode, inode, target } = local;
+  return { path, kind, size, mtimeNs, ctimeNs, mode, inode, target };
+}

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { localState, type RemoteLook, remoteState } from './compare.ts';
 import type { ProjectContext } from './context.ts';
 import { FileChangedError, hashStable, openStable } from './file-copy.ts';
-import { type BaseEntry, type LocalEntry, manifestMatches, VIRTUAL_ID } from './model.ts';
+import { type BaseEntry, type LocalEntry, lookOf, manifestMatches, VIRTUAL_ID } from './model.ts';
 import { decodeItem, encodeItem, type PlanItem } from './plan.ts';
 import { forEachLimit } from './pool.ts';
 import { isSpaceError, parentOf } from './space.ts';
@@ -199,14 +199,7 @@ export function linkGroup(local: LocalEntry): string | null {
 /** The base entry for content that is equal on both sides. */
 export function adopted(local: LocalEntry, remote: RemoteLook, hash: string | null): BaseEntry {
   return {
-    path: local.path,
-    kind: local.kind,
-    size: local.size,
-    mtimeNs: local.mtimeNs,
-    ctimeNs: local.ctimeNs,
-    mode: local.mode,
-    inode: local.inode,
-    target: local.target,
+    ...lookOf(local),
     hash: local.kind === 'file' ? hash : null,
     linkGroup: linkGroup(local),
     remote:

@@ -6,7 +6,14 @@ import type { RemoteLook } from './compare.ts';
 import type { VolumeContext } from './context.ts';
 import { type FetchOptions, fetchFile } from './file-copy.ts';
 import { utimesSeconds } from './local-tree.ts';
-import { type BaseEntry, type LocalEntry, type ManifestEntry, manifestMatches, VIRTUAL_ID } from './model.ts';
+import {
+  type BaseEntry,
+  type LocalEntry,
+  lookOf,
+  type ManifestEntry,
+  manifestMatches,
+  VIRTUAL_ID,
+} from './model.ts';
 import { decodeItem, type PlanItem } from './plan.ts';
 import { forEachLimit } from './pool.ts';
 import { isSpaceError } from './space.ts';
@@ -336,14 +343,7 @@ class Restorer {
 
 function asBase(local: LocalEntry, remote: RemoteLook, hash: string | null, group: string | null): BaseEntry {
   return {
-    path: local.path,
-    kind: local.kind,
-    size: local.size,
-    mtimeNs: local.mtimeNs,
-    ctimeNs: local.ctimeNs,
-    mode: local.mode,
-    inode: local.inode,
-    target: local.target,
+    ...lookOf(local),
     hash,
     linkGroup: group,
     remote:

@@ -1,6 +1,6 @@
 import type { ProjectContext } from './context.ts';
 import { FileChangedError, localFacts, openStable } from './file-copy.ts';
-import type { BaseEntry, LocalEntry } from './model.ts';
+import { type BaseEntry, type LocalEntry, lookOf } from './model.ts';
 import { isOddTarget } from './names.ts';
 import { decodeItem, encodeItem, type PlanItem } from './plan.ts';
 import { forEachLimit } from './pool.ts';
@@ -142,14 +142,7 @@ async function uploadOnce(context: ProjectContext, item: PlanItem): Promise<Plan
 
 function row(local: LocalEntry, suspect: boolean): BaseEntry {
   return {
-    path: local.path,
-    kind: local.kind,
-    size: local.size,
-    mtimeNs: local.mtimeNs,
-    ctimeNs: local.ctimeNs,
-    mode: local.mode,
-    inode: local.inode,
-    target: local.target,
+    ...lookOf(local),
     hash: null,
     linkGroup: linkGroup(local),
     remote: null,
