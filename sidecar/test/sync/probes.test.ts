@@ -1,30 +1,15 @@
 import { expect, test } from 'vitest';
-import { EMPTY_TRANSFER, type SyncStatus } from '../../contract/status.ts';
+import type { SyncStatus } from '../../contract/status.ts';
 import { probesApi } from '../../src/sync/http-api.ts';
 import type { SyncMetrics } from '../../src/sync/metrics.ts';
 import type { Runner } from '../../src/sync/runner.ts';
-
-const STATUS: SyncStatus = {
-  phase: 'copying',
-  ready: false,
-  source: EMPTY_TRANSFER,
-  project: EMPTY_TRANSFER,
-  save: {
-    lastSavedAt: null,
-    lastSaveDurationSeconds: null,
-    generation: 0,
-    unsavedChanges: null,
-    nextSaveAt: null,
-    lastError: null,
-  },
-  problems: [],
-};
+import { IDLE_STATUS } from '../gateway/helpers/fake-sync.ts';
 
 const probesOf = (status: SyncStatus) =>
   probesApi({ board: { status: () => status } } as unknown as Runner, {} as SyncMetrics);
 
 test('no problem is a plain success for the kubelet', async () => {
-  const answer = await probesOf(STATUS).inject('/problems');
+  const answer = await probesOf(IDLE_STATUS).inject('/problems');
   expect(answer.statusCode).toBe(200);
 });
 
@@ -33,7 +18,7 @@ test('a problem is a success with its sentence as text, and a redirect to anothe
   const problems: SyncStatus['problems'] = [
     { code: 'onedata-unreachable', space: 'source', message, since: '2026-01-01T00:00:00Z' },
   ];
-  const answer = await probesOf({ ...STATUS, problems }).inject('/problems');
+  const answer = await probesOf({ ...IDLE_STATUS, problems }).inject('/problems');
   expect(answer.statusCode).toBe(302);
   expect(new URL(answer.headers.location ?? '').hostname).toBe('problem.invalid');
   expect(answer.body).toBe(message);
