@@ -41,18 +41,10 @@ export async function carryOut(
     batch = [];
     // Directories go child before parent, one after the other.
     const limit = current[0]?.do === 'rmdir' ? 1 : space.capabilities.concurrency;
-    const blocked: Step[] = [];
     await forEachLimit(current, limit, async (step) => {
       await options.assertMayWrite();
-      try {
-        await mover.apply(step);
-      } catch (error) {
-        // Somebody's file is where a parent has to be; that parent's own step puts it aside.
-        if (step.do !== 'mkdir' || !isSpaceError(error, 'exists', 'not-a-directory')) throw error;
-        blocked.push(step);
-      }
+      await mover.apply(step);
     });
-    for (const step of current) if (blocked.includes(step)) await mover.apply(step);
   };
   for await (const step of steps) {
     if (batch.length >= 256 || (batch[0] !== undefined && batch[0].do !== step.do)) await flush();
@@ -132,6 +124,8 @@ class Mover {
   readonly #trash: string;
   /** Directories of the trash that were made in this run. */
   readonly #made = new Set<string>();
+  #repairs = 0;
+  #repairing: Promise<unknown> = Promise.resolve();
 
   constructor(space: Space, header: CommitHeader, options: CommitOptions) {
     this.#space = space;
@@ -178,11 +172,7 @@ class Mover {
       await this.#space.makeDirectory(path);
     } catch (error) {
       if (!isSpaceError(error, 'exists', 'not-a-directory')) throw error;
-      const found = await this.#space.stat({ path });
-      if (found?.kind === 'directory') throw error;
-      if (found !== null) await this.#aside(found);
-      else if (!(await this.#repairParents(path))) throw error;
-      await this.#space.makeDirectory(path);
+      await this.#repair(path);
     }
   }
 
@@ -206,10 +196,11 @@ class Mover {
       return;
     }
     if (found !== null) await this.#clear(found, expect);
+    const seen = this.#repairs;
     try {
       this.#options.onMade?.(path, await this.#space.makeSymlink(path, target));
     } catch (error) {
-      if (!isSpaceError(error, 'not-found', 'not-a-directory') || !(await this.#repairParents(path)))
+      if (!isSpaceError(error, 'not-found', 'not-a-directory') || !(await this.#repair(parentOf(path), seen)))
         throw error;
       this.#options.onMade?.(path, await this.#space.makeSymlink(path, target));
     }
@@ -217,19 +208,23 @@ class Mover {
 
   /**
    * Somebody may have removed a directory of the save, or put a file in its place. What was saved in it keeps its path.
-   * @returns whether there was something to repair
+   * One repair at a time: steps that run together meet the same obstacle.
+   * @returns whether something was repaired since `seen`, the value of `#repairs` before the call that failed
    */
-  async #repairParents(path: string): Promise<boolean> {
-    let repaired = false;
-    const names = path.split('/').slice(0, -1);
-    for (let depth = 1; depth <= names.length; depth += 1) {
-      const parent = names.slice(0, depth).join('/');
-      const found = await this.#space.stat({ path: parent });
-      if (found?.kind === 'directory') continue;
-      if (found !== null) await this.#aside(found);
-      await this.#space.makeDirectory(parent);
-      repaired = true;
-    }
+  #repair(directory: string, seen = this.#repairs): Promise<boolean> {
+    const repaired = this.#repairing.then(async () => {
+      const names = directory === '' ? [] : directory.split('/');
+      for (let depth = 1; depth <= names.length; depth += 1) {
+        const path = names.slice(0, depth).join('/');
+        const found = await this.#space.stat({ path });
+        if (found?.kind === 'directory') continue;
+        if (found !== null) await this.#aside(found);
+        await this.#space.makeDirectory(path);
+        this.#repairs += 1;
+      }
+      return this.#repairs > seen;
+    });
+    this.#repairing = repaired.catch(() => undefined);
     return repaired;
   }
 
@@ -263,11 +258,12 @@ class Mover {
 
   /** @param mayLack what is gone is reported and left out, where somebody takes the report */
   async #moveIfThere(from: string, to: string, mayLack: boolean): Promise<void> {
+    const seen = this.#repairs;
     try {
       await this.#space.move({ path: from, kind: 'file' }, to);
     } catch (error) {
       if (!isSpaceError(error, 'not-found', 'not-a-directory')) throw error;
-      if (await this.#repairParents(to)) return this.#moveIfThere(from, to, mayLack);
+      if (await this.#repair(parentOf(to), seen)) return this.#moveIfThere(from, to, mayLack);
       if (!isSpaceError(error, 'not-found')) throw error;
       if (
         (await this.#space.stat({ path: to })) !== null &&
