@@ -5,7 +5,15 @@ const execArgv = ['--disable-warning=ExperimentalWarning'];
 
 /** One project per kind of test, so that `npm test -- --project sync` runs just that part. */
 const project = (name: string, include: string[], testTimeout = 20_000, globalSetup: string[] = []) => ({
-  test: { name, include, testTimeout, hookTimeout: testTimeout, globalSetup, execArgv },
+  test: {
+    name,
+    include,
+    testTimeout,
+    hookTimeout: testTimeout,
+    globalSetup,
+    setupFiles: ['test/helpers/fixed-seed.ts'],
+    execArgv,
+  },
 });
 
 export default defineConfig({

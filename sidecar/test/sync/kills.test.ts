@@ -24,11 +24,11 @@ import { withRetry } from '../../src/sync/retry.ts';
 import { startProject } from '../../src/sync/start.ts';
 import type { SyncPaths } from '../../src/sync/sync-paths.ts';
 import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
-import { fromEnvironment, Random } from './random.ts';
+import { fromEnvironment, Random, SEEDS } from './random.ts';
 import { Folders, openProject } from './world.ts';
 
 const KILLS = fromEnvironment('SYNC_KILLS', 8);
-const SEED = fromEnvironment('SYNC_SEED', 20_261);
+const SEED = process.env.SYNC_SEED === undefined ? 20_261 : Number(SEEDS[0]);
 
 const folders = new Folders();
 let given: GivenStandIn;

@@ -46,3 +46,24 @@ export function fromEnvironment(name: string, usual: number): number {
   if (!Number.isInteger(given) || given < 1) throw new Error(`${name} is to be a number of at least 1`);
   return given;
 }
+
+/**
+ * Seeds of the property tests, the same in every run so that a failure of one is a failure of all. `SYNC_SEED` asks for
+ * another: a number, or `random`. fast-check prints seed and path of a failure; `SYNC_PATH` goes straight to it.
+ */
+export const SEEDS: readonly number[] = seedsFrom(process.env.SYNC_SEED);
+
+export function seedsFrom(given: string | undefined): readonly number[] {
+  if (given === undefined) return [1, 20_261_122, -777];
+  if (given === 'random') return [Math.floor(Math.random() * 2 ** 31)];
+  const seed = Number(given);
+  if (given.trim() === '' || !Number.isInteger(seed))
+    throw new Error(`SYNC_SEED is "${given}", expected a whole number or "random"`);
+  return [seed];
+}
+
+/** Parameters of one fast-check run among those of all `SEEDS`, which have `runs` together. */
+export function seeded(seed: number, runs: number): { seed: number; numRuns: number; path?: string } {
+  const { SYNC_PATH: path } = process.env;
+  return { seed, numRuns: Math.ceil(runs / SEEDS.length), ...(path === undefined ? {} : { path }) };
+}
