@@ -16,9 +16,11 @@ import { DirectorySpace } from '../../src/sync/directory-space.ts';
 import { LeaseHeldError } from '../../src/sync/lease.ts';
 import { dumpSpace, MemorySpace } from '../../src/sync/memory-space.ts';
 import { ENGINE_FOLDER } from '../../src/sync/model.ts';
+import { withRetry } from '../../src/sync/retry.ts';
 import { save } from '../../src/sync/save.ts';
 import { contentOf, isSpaceError, parentOf, type Space } from '../../src/sync/space.ts';
 import { startProject } from '../../src/sync/start.ts';
+import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
 import { FaultySpace } from './faulty-space.ts';
 import { fromEnvironment, SEEDS, seeded } from './random.ts';
 import { dumpFolder, Folders, openProject, sorted, TestClock, takeLease, trashOf, visible } from './world.ts';
@@ -28,7 +30,11 @@ const RUNS = fromEnvironment('SYNC_HISTORIES', 60);
 const IS_SOAK = process.env.SYNC_HISTORIES !== undefined;
 const TIMEOUT_MS = 60_000 + RUNS * 3_000;
 const folders = new Folders();
-afterAll(() => folders.clear());
+let given: GivenStandIn | undefined;
+afterAll(async () => {
+  await given?.dispose();
+  folders.clear();
+});
 
 const NAMES = ['a', 'b', 'c.txt', 'd'];
 const path = fc
@@ -254,6 +260,24 @@ describe('random histories with crashes end equal on both sides, and nothing is 
           folders.clear();
         }),
         { ...seeded(seed, IS_SOAK ? RUNS : RUNS / 4), examples: KNOWN.mounted },
+      );
+    },
+    TIMEOUT_MS,
+  );
+
+  test.each(SEEDS)(
+    'in a Onedata space over REST, seed %i',
+    async (seed) => {
+      given ??= await givenStandIn();
+      const standIn = given;
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 15 }), async (steps) => {
+          const space = withRetry(standIn.open(await standIn.addSpace()));
+          await play(space, new TestClock(), steps);
+          await space.close();
+          folders.clear();
+        }),
+        seeded(seed, IS_SOAK ? RUNS : RUNS / 4),
       );
     },
     TIMEOUT_MS,
