@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { ENGINE_FOLDER } from './model.ts';
 
@@ -30,7 +31,8 @@ export type Step = z.infer<typeof stepSchema>;
 export type Expected = z.infer<typeof expectSchema>;
 
 export const commitHeaderSchema = z.object({
-  version: z.literal(1),
+  /** 1 has no checksum; a save that an older version of this program decided is finished all the same. */
+  version: z.union([z.literal(1), z.literal(2)]),
   saveId: z.string().regex(/^[A-Za-z0-9-]{1,100}$/),
   fence: z.int(),
   generation: z.int(),
@@ -40,3 +42,36 @@ export const commitHeaderSchema = z.object({
   steps: z.int(),
 });
 export type CommitHeader = z.infer<typeof commitHeaderSchema>;
+
+const CHECKSUM = /^\{"sha256":"([0-9a-f]{64})"\}$/;
+
+/** The lines of a record: header, steps, and the SHA-256 of the lines before, each with its line break. */
+export function* recordLines(header: CommitHeader, steps: Iterable<Step>): Iterable<string> {
+  const sum = createHash('sha256');
+  const summed = (value: unknown): string => {
+    const line = JSON.stringify(value);
+    sum.update(`${line}\n`);
+    return line;
+  };
+  yield summed(header);
+  for (const step of steps) yield summed(step);
+  yield JSON.stringify({ sha256: sum.digest('hex') });
+}
+
+/** Sees the lines of a record go by, and says in the end whether they are those that were written. */
+export class RecordSum {
+  readonly #sum = createHash('sha256');
+  #found: string | null = null;
+
+  /** @returns whether the line is the checksum, so none of the record's own */
+  add(line: string): boolean {
+    this.#found = CHECKSUM.exec(line)?.[1] ?? null;
+    if (this.#found === null) this.#sum.update(`${line}\n`);
+    return this.#found !== null;
+  }
+
+  /** Once, after the last line. @returns whether that was the checksum of all others */
+  isRight(): boolean {
+    return this.#found === this.#sum.digest('hex');
+  }
+}

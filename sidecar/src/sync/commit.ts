@@ -3,6 +3,7 @@ import {
   type CommitHeader,
   commitHeaderSchema,
   type Expected,
+  RecordSum,
   type Step,
   stepSchema,
 } from './commit-record.ts';
@@ -68,7 +69,7 @@ export async function finishInterruptedCommits(space: Space, options: CommitOpti
   for (const record of records.sort((a, b) => Number.parseInt(a.name, 10) - Number.parseInt(b.name, 10))) {
     if (!/^\d+\.jsonl$/.test(record.name)) continue; // A temporary name: never decided.
     const header = await checkRecord(space, record);
-    await carryOut(space, header, recordSteps(space, record), options);
+    await carryOut(space, header, recordSteps(space, record, header.steps), options);
     await space.removeFile(record.path);
     finished.push(header.saveId);
     options.log.info({ saveId: header.saveId, steps: header.steps }, 'finished an interrupted save');
@@ -80,17 +81,19 @@ export async function finishInterruptedCommits(space: Space, options: CommitOpti
 async function checkRecord(space: Space, record: SpaceEntry): Promise<CommitHeader> {
   let header: CommitHeader | null = null;
   let steps = 0;
+  const sum = new RecordSum();
   const damaged = (why: string): DamagedRecordError =>
     new DamagedRecordError(
       `the commit record ${record.path} in the project space cannot be used: ${why}. Nothing was changed. ` +
         'Keep a copy of the space, then move this record away to go on with the save before it',
     );
   for await (const line of textLines(space.read(record))) {
+    const isChecksum = sum.add(line);
     if (header === null) {
       const parsed = commitHeaderSchema.safeParse(parseJson(line));
       if (!parsed.success) throw damaged('its first line is not one of a commit record');
       header = parsed.data;
-    } else {
+    } else if (header.version === 1 || !isChecksum) {
       if (!stepSchema.safeParse(parseJson(line)).success)
         throw damaged(`its line ${steps + 2} is no known step`);
       steps += 1;
@@ -98,14 +101,15 @@ async function checkRecord(space: Space, record: SpaceEntry): Promise<CommitHead
   }
   if (header === null) throw damaged('it is empty');
   if (steps !== header.steps) throw damaged(`it has ${steps} of ${header.steps} steps`);
+  if (header.version > 1 && !sum.isRight()) throw damaged('it is not what its checksum says');
   return header;
 }
 
-async function* recordSteps(space: Space, record: SpaceEntry): AsyncIterable<Step> {
-  let first = true;
+async function* recordSteps(space: Space, record: SpaceEntry, count: number): AsyncIterable<Step> {
+  let number = 0;
   for await (const line of textLines(space.read(record))) {
-    if (!first) yield stepSchema.parse(parseJson(line));
-    first = false;
+    if (number > 0 && number <= count) yield stepSchema.parse(parseJson(line));
+    number += 1;
   }
 }
 

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { collectDifferences, type Look } from './collect.ts';
 import { carryOut } from './commit.ts';
-import type { CommitHeader } from './commit-record.ts';
+import { type CommitHeader, recordLines } from './commit-record.ts';
 import type { RemoteFacts } from './compare.ts';
 import type { ProjectContext } from './context.ts';
 import { applyDecided, type Deciding, decidingSave } from './deciding.ts';
@@ -151,7 +151,7 @@ async function commit(context: ProjectContext): Promise<number> {
 
   const decidedAt = clock.now();
   const header: CommitHeader = {
-    version: 1,
+    version: 2,
     saveId,
     fence: lease.fence,
     generation,
@@ -188,12 +188,8 @@ function assertNotOvertaken(context: ProjectContext, head: Head | 'damaged' | nu
 async function decide(context: ProjectContext, header: CommitHeader, stagedHead: string): Promise<void> {
   const { space, lease, scratch } = context;
   const file = join(scratch, `commit-${header.saveId}`);
-  const lines = function* (): Iterable<string> {
-    yield JSON.stringify(header);
-    for (const step of saveSteps(context, stagedHead)) yield JSON.stringify(step);
-  };
   try {
-    await writeLines(file, lines());
+    await writeLines(file, recordLines(header, saveSteps(context, stagedHead)));
     await space.write(`${commitPath(header.fence)}.new`, await fileContent(file));
   } finally {
     await rm(file, { force: true });
