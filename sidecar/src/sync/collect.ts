@@ -106,6 +106,12 @@ interface Found {
 
 function compareDirectory(how: Walk, { directory, isGone }: Place): Found {
   const { context, withRemote, unread } = how;
+  const unchanged =
+    isGone || withRemote ? null : context.tree.unchanged(directory, context.state.baseLooks(directory));
+  if (unchanged !== null) {
+    const present = [...unchanged.values()].map((each) => each.path);
+    return { items: [], present, gone: [], directories: unchanged, isSettled: true };
+  }
   const items: PlanItem[] = [];
   const [present, gone]: [string[], string[]] = [[], []];
   const directories = new Map<string, LocalEntry>();

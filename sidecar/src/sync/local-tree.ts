@@ -4,6 +4,8 @@ import type { LocalEntry } from './model.ts';
 import { type NameCodec, targetBytes, targetText } from './names.ts';
 import { joinPath, parentOf } from './space.ts';
 import { databaseOf, isSideFile, logChange } from './sqlite-names.ts';
+import type { BaseLook } from './state-rows.ts';
+import { unchangedDirectories } from './unchanged.ts';
 
 /**
  * The data folder of a volume. Paths are those of the space; bytes of names are the codec's business. Symbolic links
@@ -18,9 +20,10 @@ export class LocalTree {
     this.#codec = codec;
   }
 
-  /** As `at`, and cheaper: text where that says the same as the bytes. */
-  #cheapAt(path: string): string | Buffer {
-    return path.includes('.scipion-name-') ? this.at(path) : path === '' ? this.root : `${this.root}/${path}`;
+  /** As `at`, and cheaper: text. null where only the bytes say it. */
+  #textAt(path: string): string | null {
+    if (path.includes('.scipion-name-')) return null;
+    return path === '' ? this.root : `${this.root}/${path}`;
   }
 
   /** Absolute, as bytes. */
@@ -58,6 +61,12 @@ export class LocalTree {
     return result;
   }
 
+  /** The directories in a directory, by name, where nothing in it differs from these looks; else null, or where unsure. */
+  unchanged(directory: string, looks: readonly BaseLook[]): Map<string, LocalEntry> | null {
+    const at = this.#textAt(directory);
+    return at === null ? null : unchangedDirectories(at, directory, looks);
+  }
+
   /** One entry; null where nothing is, or nothing that can be saved. */
   look(path: string): LocalEntry | null {
     return this.#entry(path, true);
@@ -65,7 +74,7 @@ export class LocalTree {
 
   /** @param hasLog a write-ahead log may lie beside it: what it holds is a change of the database. */
   #entry(path: string, hasLog: boolean): LocalEntry | null {
-    const at = this.#cheapAt(path);
+    const at = this.#textAt(path) ?? this.at(path);
     try {
       const found = lstatSync(at, { bigint: true, throwIfNoEntry: false });
       if (found === undefined) return null;

@@ -4,6 +4,18 @@ import { type EntryKind, joinPath } from './space.ts';
 /** A row as SQLite gives it, with exact integers. */
 export type Row = Record<string, string | bigint | Uint8Array | null>;
 
+/** name, kind, size, mtime in ns, ctime in ns, mode, inode, suspect (0 or 1) */
+export type BaseLook = [
+  name: string,
+  kind: EntryKind,
+  size: bigint,
+  mtimeNs: bigint,
+  ctimeNs: bigint,
+  mode: bigint,
+  inode: bigint,
+  suspect: bigint,
+];
+
 /** A stored upload that no save has used yet; it is taken up again when the local file is still the same. */
 export interface StagedUpload {
   readonly path: string;

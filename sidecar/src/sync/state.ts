@@ -1,10 +1,11 @@
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import { formatManifestLine, parseManifestLine } from './manifest-line.ts';
 import type { BaseEntry, ManifestEntry, RemoteEntry } from './model.ts';
 import type { NameStore } from './names.ts';
 import { nameOf, parentOf } from './space.ts';
-import { type Row, type StagedUpload, toBase, toRemote, toStaged } from './state-rows.ts';
+import { type BaseLook, type StagedUpload, toBase, toRemote, toStaged } from './state-rows.ts';
 import { MIGRATIONS, TABLES } from './state-schema.ts';
+import { Statements } from './statements.ts';
 
 /**
  * What the engine knows about one volume, in SQLite beside the data. Every public method is one transaction unless it
@@ -12,11 +13,12 @@ import { MIGRATIONS, TABLES } from './state-schema.ts';
  */
 export class StateStore implements NameStore {
   readonly #db: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #sql: Statements;
 
   /** @throws where the file is damaged or from a newer version of this program. */
   constructor(file: string) {
     this.#db = new DatabaseSync(file, { timeout: 5_000 });
+    this.#sql = new Statements(this.#db);
     try {
       this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
       this.#migrate();
@@ -42,7 +44,7 @@ export class StateStore implements NameStore {
   }
 
   close(): void {
-    this.#statements.clear();
+    this.#sql.forget();
     this.#db.close();
   }
 
@@ -70,39 +72,50 @@ export class StateStore implements NameStore {
   }
 
   meta(key: string): string | null {
-    const row = this.#get('SELECT value FROM meta WHERE key = ?', key);
+    const row = this.#sql.get('SELECT value FROM meta WHERE key = ?', key);
     return row === undefined ? null : String(row.value);
   }
 
   setMeta(key: string, value: string | null): void {
-    if (value === null) this.#run('DELETE FROM meta WHERE key = ?', key);
-    else this.#run('INSERT OR REPLACE INTO meta VALUES (?, ?)', key, value);
+    if (value === null) this.#sql.run('DELETE FROM meta WHERE key = ?', key);
+    else this.#sql.run('INSERT OR REPLACE INTO meta VALUES (?, ?)', key, value);
   }
 
   rememberName(encoded: string, raw: Uint8Array): void {
-    this.#run('INSERT OR IGNORE INTO names VALUES (?, ?)', encoded, raw);
+    this.#sql.run('INSERT OR IGNORE INTO names VALUES (?, ?)', encoded, raw);
   }
 
   rawName(encoded: string): Uint8Array | null {
     return (
-      (this.#get('SELECT raw FROM names WHERE encoded = ?', encoded)?.raw as Uint8Array | undefined) ?? null
+      (this.#sql.get('SELECT raw FROM names WHERE encoded = ?', encoded)?.raw as Uint8Array | undefined) ??
+      null
     );
   }
 
   // base: what both sides had when they were last equal
 
   baseChildren(parent: string): Map<string, BaseEntry> {
-    const rows = this.#all('SELECT * FROM base WHERE parent = ?', parent);
+    const rows = this.#sql.all('SELECT * FROM base WHERE parent = ?', parent);
     return new Map(rows.map((row) => [String(row.name), toBase(row)]));
   }
 
+  /** As much of the children as tells whether something happened to them on the volume. */
+  baseLooks(parent: string): BaseLook[] {
+    const columns = 'name, kind, size, mtime_ns, ctime_ns, mode, inode, suspect';
+    return this.#sql.arrays(`SELECT ${columns} FROM base WHERE parent = ?`, parent) as unknown as BaseLook[];
+  }
+
   base(path: string): BaseEntry | null {
-    const row = this.#get('SELECT * FROM base WHERE parent = ? AND name = ?', parentOf(path), nameOf(path));
+    const row = this.#sql.get(
+      'SELECT * FROM base WHERE parent = ? AND name = ?',
+      parentOf(path),
+      nameOf(path),
+    );
     return row === undefined ? null : toBase(row);
   }
 
   putBase(entry: BaseEntry): void {
-    this.#run(
+    this.#sql.run(
       'INSERT OR REPLACE INTO base VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
       parentOf(entry.path),
       nameOf(entry.path),
@@ -123,39 +136,27 @@ export class StateStore implements NameStore {
   }
 
   deleteBase(path: string): void {
-    this.#run('DELETE FROM base WHERE parent = ? AND name = ?', parentOf(path), nameOf(path));
+    this.#sql.run('DELETE FROM base WHERE parent = ? AND name = ?', parentOf(path), nameOf(path));
   }
 
   countBase(): number {
-    return Number(this.#get("SELECT count(*) AS n FROM base WHERE kind <> 'directory'")?.n ?? 0);
+    return Number(this.#sql.get("SELECT count(*) AS n FROM base WHERE kind <> 'directory'")?.n ?? 0);
   }
 
-  /** All entries, in no useful order, page by page. */
+  /** All entries, in no useful order. They may be changed meanwhile. */
   *allBase(): Iterable<BaseEntry> {
-    let [parent, name] = ['', ''];
-    for (;;) {
-      const rows = this.#all(
-        'SELECT * FROM base WHERE (parent, name) > (?, ?) ORDER BY parent, name LIMIT 500',
-        parent,
-        name,
-      );
-      for (const row of rows) {
-        [parent, name] = [String(row.parent), String(row.name)];
-        yield toBase(row);
-      }
-      if (rows.length === 0) return;
-    }
+    for (const row of this.#sql.byPath('SELECT * FROM base')) yield toBase(row);
   }
 
   clearBase(): void {
-    this.#run('DELETE FROM base');
+    this.#sql.run('DELETE FROM base');
   }
 
   // remote: the last listing of the space
 
   startListing(): void {
     this.transaction(() => {
-      this.#run('DELETE FROM remote');
+      this.#sql.run('DELETE FROM remote');
       this.setMeta('listing', 'begun');
       this.putRemote([{ path: '', kind: 'directory', id: '', size: 0, mtimeSeconds: null }], null);
     });
@@ -165,7 +166,7 @@ export class StateStore implements NameStore {
   putRemote(entries: readonly RemoteEntry[], listed: string | null): void {
     this.transaction(() => {
       for (const entry of entries) {
-        this.#run(
+        this.#sql.run(
           'INSERT OR REPLACE INTO remote VALUES (?, ?, ?, ?, ?, ?, ?)',
           entry.path === '' ? '/' : parentOf(entry.path),
           nameOf(entry.path),
@@ -178,7 +179,7 @@ export class StateStore implements NameStore {
       }
       if (listed !== null) {
         const parent = listed === '' ? '/' : parentOf(listed);
-        this.#run('UPDATE remote SET listed = 1 WHERE parent = ? AND name = ?', parent, nameOf(listed));
+        this.#sql.run('UPDATE remote SET listed = 1 WHERE parent = ? AND name = ?', parent, nameOf(listed));
       }
     });
   }
@@ -187,7 +188,7 @@ export class StateStore implements NameStore {
   addVirtualRemote(entries: readonly RemoteEntry[]): void {
     this.transaction(() => {
       for (const entry of entries) {
-        this.#run(
+        this.#sql.run(
           'INSERT OR IGNORE INTO remote VALUES (?, ?, ?, ?, ?, ?, 1)',
           parentOf(entry.path),
           nameOf(entry.path),
@@ -201,28 +202,32 @@ export class StateStore implements NameStore {
   }
 
   unlistedDirectories(limit: number): RemoteEntry[] {
-    return this.#all('SELECT * FROM remote WHERE listed = 0 LIMIT ?', limit).map(toRemote);
+    return this.#sql.all('SELECT * FROM remote WHERE listed = 0 LIMIT ?', limit).map(toRemote);
   }
 
   remoteChildren(parent: string): Map<string, RemoteEntry> {
-    const rows = this.#all('SELECT * FROM remote WHERE parent = ?', parent);
+    const rows = this.#sql.all('SELECT * FROM remote WHERE parent = ?', parent);
     return new Map(rows.map((row) => [String(row.name), toRemote(row)]));
   }
 
   remoteTotals(): { files: number; bytes: number } {
-    const row = this.#get("SELECT count(*) AS n, sum(size) AS s FROM remote WHERE kind <> 'directory'");
+    const row = this.#sql.get("SELECT count(*) AS n, sum(size) AS s FROM remote WHERE kind <> 'directory'");
     return { files: Number(row?.n ?? 0), bytes: Number(row?.s ?? 0) };
   }
 
   remote(path: string): RemoteEntry | null {
-    const row = this.#get('SELECT * FROM remote WHERE parent = ? AND name = ?', parentOf(path), nameOf(path));
+    const row = this.#sql.get(
+      'SELECT * FROM remote WHERE parent = ? AND name = ?',
+      parentOf(path),
+      nameOf(path),
+    );
     return row === undefined ? null : toRemote(row);
   }
 
   // manifest: the lines of the space's manifest, as far as they were read or written here
 
   manifest(path: string): ManifestEntry | null {
-    const row = this.#get(
+    const row = this.#sql.get(
       'SELECT line FROM manifest WHERE parent = ? AND name = ?',
       parentOf(path),
       nameOf(path),
@@ -232,7 +237,7 @@ export class StateStore implements NameStore {
 
   manifestChildren(parent: string): Map<string, ManifestEntry> {
     const result = new Map<string, ManifestEntry>();
-    for (const row of this.#all('SELECT name, line FROM manifest WHERE parent = ?', parent)) {
+    for (const row of this.#sql.all('SELECT name, line FROM manifest WHERE parent = ?', parent)) {
       const entry = parseManifestLine(String(row.line))?.entry;
       if (entry !== undefined && entry !== null) result.set(String(row.name), entry);
     }
@@ -241,7 +246,7 @@ export class StateStore implements NameStore {
 
   putManifest(entry: ManifestEntry): void {
     const line = formatManifestLine(entry, null);
-    this.#run(
+    this.#sql.run(
       'INSERT OR REPLACE INTO manifest VALUES (?, ?, ?)',
       parentOf(entry.path),
       nameOf(entry.path),
@@ -250,70 +255,50 @@ export class StateStore implements NameStore {
   }
 
   deleteManifest(path: string): void {
-    this.#run('DELETE FROM manifest WHERE parent = ? AND name = ?', parentOf(path), nameOf(path));
+    this.#sql.run('DELETE FROM manifest WHERE parent = ? AND name = ?', parentOf(path), nameOf(path));
   }
 
   clearManifest(): void {
-    this.#run('DELETE FROM manifest');
+    this.#sql.run('DELETE FROM manifest');
   }
 
   countManifest(): number {
-    return Number(this.#get('SELECT count(*) AS n FROM manifest')?.n ?? 0);
+    return Number(this.#sql.get('SELECT count(*) AS n FROM manifest')?.n ?? 0);
   }
 
   *allManifest(): Iterable<ManifestEntry> {
-    let [parent, name] = ['', ''];
-    for (;;) {
-      const rows = this.#all(
-        'SELECT parent, name, line FROM manifest WHERE (parent, name) > (?, ?) ORDER BY parent, name LIMIT 500',
-        parent,
-        name,
-      );
-      for (const row of rows) {
-        [parent, name] = [String(row.parent), String(row.name)];
-        const entry = parseManifestLine(String(row.line))?.entry;
-        if (entry !== undefined && entry !== null) yield entry;
-      }
-      if (rows.length === 0) return;
+    for (const row of this.#sql.byPath('SELECT parent, name, line FROM manifest')) {
+      const entry = parseManifestLine(String(row.line))?.entry;
+      if (entry != null) yield entry;
     }
   }
 
   /** Entries of the manifest that the space holds by itself and its listing has not. */
   *unlistedManifest(): Iterable<ManifestEntry> {
-    let [parent, name] = ['', ''];
-    for (;;) {
-      const rows = this.#all(
-        `SELECT parent, name, line FROM manifest AS m WHERE (parent, name) > (?, ?) AND NOT EXISTS
-         (SELECT 1 FROM remote AS r WHERE r.parent = m.parent AND r.name = m.name)
-         ORDER BY parent, name LIMIT 500`,
-        parent,
-        name,
-      );
-      for (const row of rows) {
-        [parent, name] = [String(row.parent), String(row.name)];
-        const entry = parseManifestLine(String(row.line))?.entry;
-        if (entry != null && entry.remote !== null) yield entry;
-      }
-      if (rows.length === 0) return;
+    const unlisted =
+      'NOT EXISTS (SELECT 1 FROM remote AS r WHERE r.parent = manifest.parent AND r.name = manifest.name)';
+    for (const row of this.#sql.byPath('SELECT parent, name, line FROM manifest', unlisted)) {
+      const entry = parseManifestLine(String(row.line))?.entry;
+      if (entry != null && entry.remote !== null) yield entry;
     }
   }
 
   // pending: the plan that is being carried out
 
   clearPending(): void {
-    this.#run('DELETE FROM pending');
+    this.#sql.run('DELETE FROM pending');
   }
 
   addPending(stage: string, data: string): void {
-    this.#run('INSERT INTO pending (stage, data) VALUES (?, ?)', stage, data);
+    this.#sql.run('INSERT INTO pending (stage, data) VALUES (?, ?)', stage, data);
   }
 
   updatePending(seq: number, stage: string, data: string): void {
-    this.#run('UPDATE pending SET stage = ?, data = ? WHERE seq = ?', stage, data, seq);
+    this.#sql.run('UPDATE pending SET stage = ?, data = ? WHERE seq = ?', stage, data, seq);
   }
 
   deletePending(seq: number): void {
-    this.#run('DELETE FROM pending WHERE seq = ?', seq);
+    this.#sql.run('DELETE FROM pending WHERE seq = ?', seq);
   }
 
   /** Rows of a stage in order, page by page: rows may be changed or removed while it runs. */
@@ -323,8 +308,8 @@ export class StateStore implements NameStore {
     for (;;) {
       const rows =
         stage === null
-          ? this.#all(`SELECT * FROM pending WHERE ${side} LIMIT 200`, last)
-          : this.#all(`SELECT * FROM pending WHERE stage = ? AND ${side} LIMIT 200`, stage, last);
+          ? this.#sql.all(`SELECT * FROM pending WHERE ${side} LIMIT 200`, last)
+          : this.#sql.all(`SELECT * FROM pending WHERE stage = ? AND ${side} LIMIT 200`, stage, last);
       for (const row of rows) {
         last = Number(row.seq);
         yield { seq: last, stage: String(row.stage), data: String(row.data) };
@@ -335,7 +320,7 @@ export class StateStore implements NameStore {
 
   *pendingRows(numbers: readonly number[]): Iterable<{ seq: number; data: string }> {
     for (const seq of numbers) {
-      const row = this.#get('SELECT * FROM pending WHERE seq = ?', seq);
+      const row = this.#sql.get('SELECT * FROM pending WHERE seq = ?', seq);
       if (row !== undefined) yield { seq, data: String(row.data) };
     }
   }
@@ -343,24 +328,24 @@ export class StateStore implements NameStore {
   countPending(stage?: string): number {
     const row =
       stage === undefined
-        ? this.#get('SELECT count(*) AS n FROM pending')
-        : this.#get('SELECT count(*) AS n FROM pending WHERE stage = ?', stage);
+        ? this.#sql.get('SELECT count(*) AS n FROM pending')
+        : this.#sql.get('SELECT count(*) AS n FROM pending WHERE stage = ?', stage);
     return Number(row?.n ?? 0);
   }
 
   // staged: uploads in the staging folder of the space
 
   staged(path: string): StagedUpload | null {
-    const row = this.#get('SELECT * FROM staged WHERE path = ?', path);
+    const row = this.#sql.get('SELECT * FROM staged WHERE path = ?', path);
     return row === undefined ? null : toStaged(row);
   }
 
   allStaged(): StagedUpload[] {
-    return this.#all('SELECT * FROM staged').map(toStaged);
+    return this.#sql.all('SELECT * FROM staged').map(toStaged);
   }
 
   putStaged(upload: StagedUpload): void {
-    this.#run(
+    this.#sql.run(
       'INSERT OR REPLACE INTO staged VALUES (?, ?, ?, ?, ?, ?, ?)',
       upload.path,
       upload.facts,
@@ -373,25 +358,6 @@ export class StateStore implements NameStore {
   }
 
   clearStaged(): void {
-    this.#run('DELETE FROM staged');
-  }
-
-  #statement(sql: string): StatementSync {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      statement = this.#db.prepare(sql);
-      statement.setReadBigInts(true);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
-  }
-  #run(sql: string, ...values: SQLInputValue[]): void {
-    this.#statement(sql).run(...values);
-  }
-  #get(sql: string, ...values: SQLInputValue[]): Row | undefined {
-    return this.#statement(sql).get(...values) as Row | undefined;
-  }
-  #all(sql: string, ...values: SQLInputValue[]): Row[] {
-    return this.#statement(sql).all(...values) as Row[];
+    this.#sql.run('DELETE FROM staged');
   }
 }

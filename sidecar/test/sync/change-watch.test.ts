@@ -56,9 +56,15 @@ async function world(given: Partial<ChangeWatchOptions> & { space?: MemorySpace 
     context.close();
   });
   const looks: string[] = [];
-  const children = context.tree.children.bind(context.tree);
-  context.tree.children = (directory) => {
+  const { tree } = context;
+  const [unchanged, children] = [tree.unchanged.bind(tree), tree.children.bind(tree)];
+  tree.unchanged = (directory, base) => {
     looks.push(directory);
+    return unchanged(directory, base);
+  };
+  tree.children = (directory) => {
+    // A closer look at the same directory is no other one.
+    if (looks.at(-1) !== directory) looks.push(directory);
     return children(directory);
   };
   await startProject(context);
