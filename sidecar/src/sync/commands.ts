@@ -3,6 +3,8 @@ import { EXIT_CODES } from '../../contract/exit-codes.ts';
 import { type SyncStatus, syncStatusSchema, type Transfer } from '../../contract/status.ts';
 import { ask, RefusedError, UnreachableError } from './api-client.ts';
 import type { AsideResult } from './aside.ts';
+import { type Confirmation, confirmCommand } from './confirmations.ts';
+import type { HeldBack } from './guards.ts';
 import type { LeaseRecord } from './lease.ts';
 import { bytesText } from './restore.ts';
 import type { TrashItem } from './trash-content.ts';
@@ -57,7 +59,7 @@ export async function saveNow(context: CommandContext): Promise<number> {
     generation: number;
     changes: number;
     skipped: number;
-    heldBack: string | null;
+    heldBack: HeldBack | null;
   };
   tell(context, result, [
     result.saved
@@ -65,7 +67,8 @@ export async function saveNow(context: CommandContext): Promise<number> {
       : `nothing to save since save ${result.generation}`,
   ]);
   if (result.heldBack !== null) {
-    context.err(`removals were held back: ${result.heldBack}. To let them happen: sync confirm deletions`);
+    const { removals, why } = result.heldBack;
+    context.err(`removals were held back: ${why}. To let them happen: ${confirmCommand(removals)}`);
     return EXIT_CODES.guarded;
   }
   if (result.skipped === 0) return EXIT_CODES.done;
@@ -192,9 +195,10 @@ export async function trash(
   return EXIT_CODES.done;
 }
 
-export async function confirm(context: CommandContext, what: string): Promise<number> {
-  await ask(context.socket, 'POST', '/v1/confirm', { what });
-  tell(context, { confirmed: what }, [`confirmed: ${what}`]);
+export async function confirm(context: CommandContext, given: Confirmation): Promise<number> {
+  await ask(context.socket, 'POST', '/v1/confirm', given);
+  const count = given.what === 'deletions' ? { count: given.count } : {};
+  tell(context, { confirmed: given.what, ...count }, [`confirmed: ${Object.values(given).join(' ')}`]);
   return EXIT_CODES.done;
 }
 

@@ -6,6 +6,14 @@ export interface DeletionLimits {
 
 export const DEFAULT_LIMITS: DeletionLimits = { share: 0.5, count: 20 };
 
+/** Removals that wait for a person. */
+export interface HeldBack {
+  /** Files and links; directories are not counted. */
+  readonly removals: number;
+  /** Both numbers, as a clause for people. */
+  readonly why: string;
+}
+
 /** Pure. @returns null where the removals may go on, else what is wrong with them. */
 export function deletionRefusal(removals: number, known: number, limits: DeletionLimits): string | null {
   if (removals <= limits.count || removals <= known * limits.share) return null;

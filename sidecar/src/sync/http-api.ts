@@ -26,7 +26,10 @@ const plainPath = z
   .refine(isPlain, 'a path in the project, without ".." and not beginning with "/"');
 const fromTrashSchema = z.strictObject({ path: plainPath, of: z.string().optional() });
 const asideSchema = z.strictObject({ path: plainPath.or(z.literal('')), to: plainPath.optional() });
-const confirmSchema = z.strictObject({ what: z.enum(['deletions', 'merge', 'takeOver']) });
+const confirmSchema = z.discriminatedUnion('what', [
+  z.strictObject({ what: z.literal('deletions'), count: z.int().min(1) }),
+  z.strictObject({ what: z.enum(['merge', 'takeOver']) }),
+]);
 
 /** HTTP on the Unix socket: whoever shares the pod's run directory may ask. */
 export function syncApi(runner: Runner, log: Logger): FastifyInstance {
@@ -62,7 +65,7 @@ export function syncApi(runner: Runner, log: Logger): FastifyInstance {
     return runner.board.status();
   });
   app.post('/v1/confirm', async (request) => {
-    runner.confirm(confirmSchema.parse(request.body).what);
+    runner.confirm(confirmSchema.parse(request.body));
     return { confirmed: true };
   });
   app.get('/v1/plan', () => requireProject(runner).plan());

@@ -92,10 +92,15 @@ export function program(
   act(asking('refresh-source', 'copy what is new in the source space'), commands.refreshSource);
   const lease = asking('lease', 'who may write the project space').option('--take-over', 'take it');
   act(lease, (context) => commands.lease(context, lease.opts().takeOver === true));
-  const confirm = asking('confirm', 'agree to what was held back').addArgument(
-    new Argument('<what>', 'what to agree to').choices(['deletions', 'merge']),
-  );
-  act(confirm, (context) => commands.confirm(context, String(confirm.args[0])));
+  const confirm = asking('confirm', 'agree to what was held back')
+    .addArgument(new Argument('<what>', 'what to agree to').choices(['deletions', 'merge']))
+    .addArgument(new Argument('[count]', 'of deletions: their number, as told').argParser(wholeNumber));
+  act(confirm, async (context) => {
+    const [what, count] = confirm.processedArgs as [string, number | undefined];
+    if ((what === 'deletions') === (count === undefined))
+      confirm.error(what === 'merge' ? NO_COUNT : COUNT_MISSING);
+    return commands.confirm(context, count === undefined ? { what: 'merge' } : { what: 'deletions', count });
+  });
   return root;
 }
 
@@ -103,6 +108,15 @@ function positive(text: string): number {
   const seconds = Number(text);
   if (!(seconds > 0)) throw new InvalidArgumentError('a number of seconds above 0 is expected');
   return seconds;
+}
+
+const COUNT_MISSING =
+  'confirm deletions needs the number of removals, as sync save and sync status tell it: sync confirm deletions 1234';
+const NO_COUNT = 'confirm merge takes no number';
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('a whole number above 0 is expected');
+  return Number(text);
 }
 
 if (import.meta.main) {

@@ -1,5 +1,7 @@
 import type { Problem, ProblemCode } from '../../contract/status.ts';
 import { DamagedRecordError } from './commit.ts';
+import { confirmCommand } from './confirmations.ts';
+import type { HeldBack } from './guards.ts';
 import { LeaseHeldError, LeaseLostError } from './lease.ts';
 import { NewerFormatError } from './manifest.ts';
 import { ENGINE_FOLDER } from './model.ts';
@@ -121,11 +123,11 @@ export function toProblem(error: unknown, side: Side, since: string): Problem {
 }
 
 /** Pure. Removals that wait for a person; null where there are none. */
-export function heldBackProblem(heldBack: string | null, since: string): Problem | null {
+export function heldBackProblem(heldBack: HeldBack | null, since: string): Problem | null {
   if (heldBack === null) return null;
   const message =
-    `Files were removed from the project volume, but not from the project space: ${heldBack}. Everything else is saved. ` +
-    'If they are meant to go: sync confirm deletions';
+    `Files were removed from the project volume, but not from the project space: ${heldBack.why}. Everything else is saved. ` +
+    `If they are meant to go: ${confirmCommand(heldBack.removals)}`;
   return { code: 'deletions-guarded', space: 'project', message, since };
 }
 

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { SyncConfig } from '../../contract/config.ts';
 import type { Clock } from './clock.ts';
 import { readClosedMark, writeClosedMark } from './closed-mark.ts';
+import { type Confirmation, Confirmations } from './confirmations.ts';
 import { desktopGone } from './desktop-watch.ts';
 import type { DeletionLimits } from './guards.ts';
 import { keepLease } from './heartbeats.ts';
@@ -55,7 +56,7 @@ export class Runner {
   readonly #over = new AbortController();
   /** Ends waits early: a save was asked for, something was confirmed, or the end has come. */
   #wake = new AbortController();
-  readonly #confirmed = { deletions: false, merge: false, takeOver: false };
+  readonly #confirmed = new Confirmations();
   readonly #sessions: Sessions;
   readonly #tokens: TokenWatch;
   #draining: Promise<void> | null = null;
@@ -137,14 +138,8 @@ export class Runner {
     this.board.clear('source');
   }
 
-  confirm(what: 'deletions' | 'merge' | 'takeOver'): void {
-    if (
-      what === 'deletions' &&
-      !this.board.status().problems.some(({ code }) => code === 'deletions-guarded')
-    ) {
-      throw new Error('no removals are held back, so there is nothing to confirm');
-    }
-    this.#confirmed[what] = true;
+  confirm(given: Confirmation): void {
+    this.#confirmed.add(given);
     this.#wakeUp();
   }
 
@@ -258,7 +253,7 @@ export class Runner {
       const [last, confirmedDeletions] = [phase === 'draining', this.#confirmed.deletions];
       const request = { ...options, confirmedDeletions, last };
       const result = await timed(this.#options, 'save', () => project.save(request));
-      if (result.heldBack === null) this.#confirmed.deletions = false;
+      this.#confirmed.saved(confirmedDeletions, result.heldBack);
       tellSaved(this.board, result, { began, ended: clock.now(), savedAt: project.savedAt });
       metrics?.saved(result);
       if (result.saved) log.info({ operation: 'save', ...result }, 'saved');

@@ -7,7 +7,7 @@ import { type CommitHeader, recordLines } from './commit-record.ts';
 import type { RemoteFacts } from './compare.ts';
 import type { ProjectContext } from './context.ts';
 import { applyDecided, type Deciding, decidingSave } from './deciding.ts';
-import { deletionRefusal } from './guards.ts';
+import { deletionRefusal, type HeldBack } from './guards.ts';
 import { fileContent, type Head, manifestLine, readHead, uploadSegment, writeLines } from './manifest.ts';
 import { toManifest } from './model.ts';
 import { decodeItem } from './plan.ts';
@@ -21,8 +21,8 @@ import { Unread } from './unread.ts';
 import { uploadPending } from './upload.ts';
 
 export interface SaveOptions {
-  /** A person agreed to as many removals as there are. */
-  readonly confirmedDeletions?: boolean;
+  /** A person agreed to so many removals; more are held back all the same. @default 0 */
+  readonly confirmedDeletions?: number;
   /**
    * The volume goes after this save, so the space is asked whether it still has the one before, also where nothing has
    * changed.
@@ -41,8 +41,8 @@ export interface SaveResult {
   readonly skipped: number;
   /** Paths of some of those that this program may not read. */
   readonly unreadable: readonly string[];
-  /** Why removals were held back, null where they were not. The rest is saved. */
-  readonly heldBack: string | null;
+  /** Removals that were held back, null where none were. The rest is saved. */
+  readonly heldBack: HeldBack | null;
 }
 
 /**
@@ -94,7 +94,7 @@ export async function commitPending(
   options: SaveOptions,
   unread: Unread,
 ): Promise<SaveResult> {
-  const heldBack = options.confirmedDeletions === true ? null : holdBackDeletions(context);
+  const heldBack = holdBackDeletions(context, options.confirmedDeletions ?? 0);
   if (context.state.countPending('transfer') === 0) return { ...unchanged(context, unread), heldBack };
   await uploadPending(context, unread);
   const changes = context.state.countPending('ready');
@@ -120,19 +120,20 @@ export function knownGeneration(context: ProjectContext): number {
 }
 
 /** Drops removals from the plan where there are too many of them at once; everything else goes on. */
-function holdBackDeletions(context: ProjectContext): string | null {
+function holdBackDeletions(context: ProjectContext, confirmed: number): HeldBack | null {
   const { state, limits } = context;
   let removals = 0;
   for (const row of state.pending('transfer')) {
     const item = decodeItem(row.data);
     if (item.action === 'remove-remote' && item.base?.kind !== 'directory') removals += 1;
   }
-  const refusal = deletionRefusal(removals, state.countBase(), limits);
+  // To count a million files takes a third of a second.
+  const refusal = removals <= confirmed ? null : deletionRefusal(removals, state.countBase(), limits);
   if (refusal === null) return null;
   for (const row of state.pending('transfer')) {
     if (decodeItem(row.data).action === 'remove-remote') state.deletePending(row.seq);
   }
-  return refusal;
+  return { removals, why: refusal };
 }
 
 async function commit(context: ProjectContext): Promise<number> {

@@ -70,7 +70,7 @@ export async function startProject(
     if (state.countPending('transfer') > 0 && round < ROUNDS) {
       const result = await commitPending(context, options, unread);
       savedFirst += result.changes;
-      if (result.heldBack !== null) warnings.push(`removals were held back: ${result.heldBack}`);
+      if (result.heldBack !== null) warnings.push(`removals were held back: ${result.heldBack.why}`);
       if (result.saved) continue;
     }
     const unsaved = unread.count + state.countPending('transfer');

@@ -286,9 +286,9 @@ describe('the end of the pod', () => {
   test('a confirmation of nothing is refused', async () => {
     const { runner } = await start();
     await until('the desktop', (status) => status.ready);
-    await expect(ask(paths.syncSocket, 'POST', '/v1/confirm', { what: 'deletions' })).rejects.toThrow(
-      'no removals are held back',
-    );
+    await expect(
+      ask(paths.syncSocket, 'POST', '/v1/confirm', { what: 'deletions', count: 1 }),
+    ).rejects.toThrow('no removals are held back');
     for (let n = 0; n < 30; n += 1) writeFileSync(data(`file-${n}`), 'x');
     await runner.saveNow();
     rmSync(data(), { recursive: true });

@@ -213,7 +213,7 @@ describe('the life of a container', () => {
       'still being restored',
     );
     fault = null;
-    service.runner.confirm('merge'); // Ends the wait early.
+    service.runner.confirm({ what: 'merge' }); // Ends the wait early.
     const healed = await until('the desktop', (each) => each.ready);
     expect(healed.problems).toEqual([]);
   });

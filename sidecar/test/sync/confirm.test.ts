@@ -1,0 +1,127 @@
+import { spawnSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { EXIT_CODES } from '../../contract/exit-codes.ts';
+import { ask } from '../../src/sync/api-client.ts';
+import * as commands from '../../src/sync/commands.ts';
+import { Confirmations } from '../../src/sync/confirmations.ts';
+import { MemorySpace } from '../../src/sync/memory-space.ts';
+import type { SyncPaths } from '../../src/sync/sync-paths.ts';
+import { Containers, containerPaths, untilStatus } from './given-container.ts';
+import { Folders, visible } from './world.ts';
+
+const folders = new Folders();
+const containers = new Containers();
+let paths: SyncPaths;
+let project: MemorySpace;
+const data = (name: string) => join(paths.projectVolume, 'data', name);
+
+beforeEach(async () => {
+  paths = await containerPaths(folders.make());
+  project = new MemorySpace({ identity: 'memory://project' });
+});
+afterEach(async () => {
+  await containers.stopAll();
+  folders.clear();
+});
+
+async function opened(): Promise<void> {
+  await containers.start({
+    config: {
+      instance: 'lab/alice',
+      source: { host: 'localhost', spaceId: 's' },
+      project: { host: 'localhost', spaceId: 'p' },
+      autosaveIntervalSeconds: 3600,
+      graceSeconds: 60,
+    },
+    paths,
+    spaces: { source: () => new MemorySpace({ identity: 'memory://source' }), project: () => project },
+  });
+  await untilStatus(paths.syncSocket, 'the desktop', (each) => each.ready && each.phase === 'running');
+}
+
+async function sync(work: (context: commands.CommandContext) => Promise<number>) {
+  const err: string[] = [];
+  const context = {
+    socket: paths.syncSocket,
+    json: true,
+    out: () => undefined,
+    err: (line: string) => err.push(line),
+  };
+  return { code: await commands.guarded(context, () => work(context)), err: err.join('\n') };
+}
+const confirm = (count: number) => sync((context) => commands.confirm(context, { what: 'deletions', count }));
+const remove = (from: number, to: number) => {
+  for (let n = from; n < to; n += 1) rmSync(data(`file-${n}`));
+};
+const problem = (text: string) =>
+  untilStatus(paths.syncSocket, text, ({ problems }) =>
+    problems.some(({ message }) => message.includes(text)),
+  );
+
+describe('removals that were held back', () => {
+  test('go only when just their number is confirmed, and no others with them', async () => {
+    await opened();
+    for (let n = 0; n < 30; n += 1) writeFileSync(data(`file-${n}`), 'x');
+    await sync(commands.saveNow);
+    remove(0, 25);
+    const held = await sync(commands.saveNow);
+    expect(held.code).toBe(EXIT_CODES.guarded);
+    expect(held.err).toContain('25 of 30');
+    expect(held.err).toContain('sync confirm deletions 25');
+    await problem('sync confirm deletions 25');
+    for (const wrong of [1, 24, 26, 30])
+      expect((await confirm(wrong)).err, String(wrong)).toContain('25 removals are held back, not');
+
+    // More are gone by the time of the save that is to use the agreement.
+    remove(25, 28);
+    expect((await confirm(25)).code).toBe(0);
+    await problem('sync confirm deletions 28');
+    expect((await visible(project)).size).toBe(30);
+    // It was used up, so it does not add to the next one.
+    expect((await sync(commands.saveNow)).code).toBe(EXIT_CODES.guarded);
+    expect((await confirm(25)).err).toContain('28 removals are held back, not 25');
+
+    expect((await confirm(28)).code).toBe(0);
+    await untilStatus(paths.syncSocket, 'the removal', ({ problems }) => problems.length === 0);
+    expect([...(await visible(project)).keys()].sort()).toEqual(['file-28', 'file-29']);
+    expect((await confirm(28)).err).toContain('no removals are held back');
+  });
+
+  test('an agreement without a number is no request', async () => {
+    await opened();
+    for (const body of [
+      { what: 'deletions' },
+      { what: 'deletions', count: 0 },
+      { what: 'deletions', count: '25' },
+      { what: 'merge', count: 25 },
+    ])
+      await expect(ask(paths.syncSocket, 'POST', '/v1/confirm', body)).rejects.toThrow();
+  });
+});
+
+test('an agreement that no save has used ends with the removals that it was for', () => {
+  const confirmed = new Confirmations();
+  confirmed.saved(0, { removals: 40, why: '40 of 50' });
+  confirmed.add({ what: 'deletions', count: 40 });
+  // The save under way had begun before it, and found the files again.
+  confirmed.saved(0, null);
+  expect(confirmed.deletions).toBe(0);
+});
+
+describe('the command line', () => {
+  test.each([
+    [['confirm', 'deletions'], 'needs the number of removals'],
+    [['confirm', 'deletions', '0'], 'a whole number above 0'],
+    [['confirm', 'deletions', '1e3'], 'a whole number above 0'],
+    [['confirm', 'merge', '3'], 'takes no number'],
+    [['confirm', 'everything'], 'Allowed choices are deletions, merge'],
+  ])('%j is refused with a sentence', (command, sentence) => {
+    const program = new URL('./sync-process.ts', import.meta.url).pathname;
+    const given = ['--disable-warning=ExperimentalWarning', program, JSON.stringify(paths), ...command];
+    const { status, stdout, stderr } = spawnSync(process.execPath, given, { encoding: 'utf8' });
+    expect(stderr).toContain(sentence);
+    expect({ status, stdout }).toEqual({ status: EXIT_CODES.usage, stdout: '' });
+  });
+});
