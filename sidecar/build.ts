@@ -6,6 +6,8 @@ import { buildWeb } from './web/build.ts';
 
 const HERE = import.meta.dirname;
 const COMMANDS = ['sync', 'gateway'] as const;
+/** Threads of the commands, each a bundle that lies beside theirs. */
+const THREADS = { 'hash-thread': 'sync/hash-thread.ts' } as const;
 
 /** Where `sidecar/Containerfile` puts `app/`; `gateway` looks for its pages in `web/` there. */
 const INSTALLED_AT = '/opt/scipion';
@@ -21,7 +23,10 @@ export async function buildSidecar(outDirectory: string): Promise<void> {
   await mkdir(join(outDirectory, 'app'), { recursive: true });
   await mkdir(join(outDirectory, 'bin'));
   await build({
-    entryPoints: Object.fromEntries(COMMANDS.map((name) => [name, join(HERE, 'src', name, 'main.ts')])),
+    entryPoints: Object.fromEntries([
+      ...COMMANDS.map((name) => [name, join(HERE, 'src', name, 'main.ts')]),
+      ...Object.entries(THREADS).map(([name, file]) => [name, join(HERE, 'src', file)]),
+    ]),
     outdir: join(outDirectory, 'app'),
     bundle: true,
     platform: 'node',

@@ -37,6 +37,11 @@ export async function* download(
     new SpaceError('transfer-broken', `${file.path}: ${text}`, { path: file.path });
   if (range !== undefined && Number(start) !== offset) {
     await answer.body.dump({ limit: 0 }).catch(() => {});
+    if (answer.status === 200) {
+      throw new SpaceError('unsupported', `${file.path}: ${http.host} answers with whole files only`, {
+        path: file.path,
+      });
+    }
     throw broken(`asked from byte ${offset}, got from ${start ?? 0}`);
   }
   const length = Number(headerOf(answer, 'content-length') ?? Number.NaN);

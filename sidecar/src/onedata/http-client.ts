@@ -4,6 +4,7 @@ import { SpaceError } from '../sync/space-error.ts';
 import { makeDispatcher, type ProxySettings } from './dispatcher.ts';
 import { classify, connectionError, type ErrorContext } from './errors.ts';
 import { originOf } from './host.ts';
+import { inPieces } from './pieces.ts';
 
 export interface HttpOptions {
   readonly host: string;
@@ -83,7 +84,7 @@ export class OnedataHttp {
   /** Bytes of an answer; breaks and stalls become `transfer-broken` and `stalled`. Leaving early ends the transfer. */
   async *bytes(request: HttpRequest, answer: HttpAnswer): AsyncGenerator<Uint8Array> {
     try {
-      for await (const chunk of answer.body) yield chunk as Uint8Array;
+      yield* inPieces(answer.body, Number(headerOf(answer, 'content-length')));
     } catch (error) {
       request.signal?.throwIfAborted();
       throw connectionError(error, this.#context(request), true);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { ProjectContext } from './context.ts';
 import { decidingSave } from './deciding.ts';
-import { fetchFile } from './file-copy.ts';
+import { fetchFile } from './fetch-file.ts';
 import { utimesSeconds } from './local-tree.ts';
 import { isIgnoredAtRoot, manifestMatches } from './model.ts';
 import { forEachLimit } from './pool.ts';

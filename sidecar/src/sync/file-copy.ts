@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream, statSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import type { Clock } from './clock.ts';
 import { type LocalTree, toEntry, withLog } from './local-tree.ts';
-import type { LocalEntry, RemoteEntry } from './model.ts';
-import { type Content, type ReadOnlySpace, SpaceError } from './space.ts';
+import type { LocalEntry } from './model.ts';
+import type { Content } from './space.ts';
 import { copyDatabase, isDatabase } from './sqlite-copy.ts';
 
 /** A local file did not stand still while it was read, or is gone. The next round finds it as it is then. */
@@ -138,126 +136,4 @@ export async function hashStable(file: StableFile): Promise<string> {
 /** Fingerprint of what was read: an upload of a file with equal facts can be used again. */
 export function localFacts(entry: LocalEntry): string {
   return `${entry.size}:${entry.mtimeNs}:${entry.ctimeNs}:${entry.inode}`;
-}
-
-/** Lets so many pieces of work through at one time. */
-export type Gate = <T>(work: () => Promise<T>) => Promise<T>;
-const open: Gate = (work) => work();
-
-export interface FetchOptions {
-  /** What the network does goes through it, what is for the disk does not. @default no gate */
-  readonly network?: Gate;
-  readonly signal?: AbortSignal | undefined;
-  readonly onBytes?: (bytes: number) => void;
-}
-
-/**
- * Copies a file of the space into `partials` and returns the finished temporary file with its hash. What an earlier
- * attempt left of the same version is kept and continued.
- * @throws SpaceError; `transfer-broken` where the file changed on the way
- */
-export async function fetchFile(
-  space: ReadOnlySpace,
-  remote: RemoteEntry,
-  partials: string,
-  options: FetchOptions,
-): Promise<{ file: string; hash: string }> {
-  const key = createHash('sha256')
-    .update(JSON.stringify([space.identity, remote.path, remote.id, remote.size, remote.mtimeSeconds]))
-    .digest('hex');
-  const file = join(partials, key.slice(0, 40));
-  const { network = open } = options;
-  const signal = options.signal === undefined ? {} : { signal: options.signal };
-  let have = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-  if (have === 0 && remote.size <= SMALL_FILE_BYTES) return fetchSmall(space, remote, file, options);
-  if (have > remote.size) {
-    await fs.rm(file, { force: true });
-    have = 0;
-  }
-  const hash = createHash('sha256');
-  if (have > 0) {
-    options.onBytes?.(have);
-    for await (const chunk of createReadStream(file, { end: have - 1 }) as AsyncIterable<Buffer>)
-      hash.update(chunk);
-  }
-  const rest = async function* () {
-    let got = have;
-    for await (const chunk of space.read(remote, { offset: have, ...signal })) {
-      got += chunk.byteLength;
-      if (got > remote.size) break;
-      hash.update(chunk);
-      options.onBytes?.(chunk.byteLength);
-      yield chunk;
-    }
-    if (got !== remote.size) throw cutShort(remote, got);
-  };
-  if (have < remote.size) {
-    try {
-      await network(() => pipeline(rest, createWriteStream(file, { flags: 'a', flush: true }), signal));
-    } catch (error) {
-      if (error instanceof SpaceError && ['transfer-broken', 'bad-range'].includes(error.code)) {
-        await fs.rm(file, { force: true });
-      }
-      throw error;
-    }
-  }
-  await network(() => assertSameVersion(space, remote, file));
-  return { file, hash: hash.digest('hex') };
-}
-
-/** Up to this size a file is held in memory and written at once: a stream costs more than its bytes. */
-const SMALL_FILE_BYTES = 1 << 18;
-
-/** As `fetchFile`, for a file of which nothing is there yet. */
-async function fetchSmall(
-  space: ReadOnlySpace,
-  remote: RemoteEntry,
-  file: string,
-  options: FetchOptions,
-): Promise<{ file: string; hash: string }> {
-  const { network = open } = options;
-  const bytes = remote.size === 0 ? Buffer.alloc(0) : await network(() => readSmall(space, remote, options));
-  const handle = await fs.open(file, 'w');
-  try {
-    await handle.writeFile(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  return { file, hash: createHash('sha256').update(bytes).digest('hex') };
-}
-
-async function readSmall(space: ReadOnlySpace, remote: RemoteEntry, options: FetchOptions): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let got = 0;
-  for await (const chunk of space.read(
-    remote,
-    options.signal === undefined ? {} : { signal: options.signal },
-  )) {
-    got += chunk.byteLength;
-    if (got > remote.size) break;
-    options.onBytes?.(chunk.byteLength);
-    chunks.push(chunk);
-  }
-  if (got !== remote.size) throw cutShort(remote, got);
-  return Buffer.concat(chunks);
-}
-
-function cutShort(remote: RemoteEntry, got: number): SpaceError {
-  return new SpaceError('transfer-broken', `${remote.path}: ${got} bytes came, ${remote.size} were listed`, {
-    path: remote.path,
-  });
-}
-
-/** A long transfer can straddle a change; short ones are caught by the next comparison of times. */
-const LONG_TRANSFER_BYTES = 64 << 20;
-
-async function assertSameVersion(space: ReadOnlySpace, remote: RemoteEntry, file: string): Promise<void> {
-  if (remote.size < LONG_TRANSFER_BYTES) return;
-  const now = await space.stat(remote);
-  if (now !== null && now.size === remote.size && now.mtimeSeconds === remote.mtimeSeconds) return;
-  await fs.rm(file, { force: true });
-  throw new SpaceError('transfer-broken', `${remote.path} changed in the space while it was copied`, {
-    path: remote.path,
-  });
 }

@@ -1,10 +1,11 @@
 import { chmodSync, utimesSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
-import PQueue from 'p-queue';
 import type { RemoteLook } from './compare.ts';
+import { Connections } from './connections.ts';
 import type { VolumeContext } from './context.ts';
-import { type FetchOptions, fetchFile } from './file-copy.ts';
+import { fetchFile } from './fetch-file.ts';
+import type { FetchOptions } from './fetch-parts.ts';
 import { utimesSeconds } from './local-tree.ts';
 import {
   type BaseEntry,
@@ -43,7 +44,9 @@ export async function assertRoom(context: VolumeContext, what: string, needed: n
   // Parts of an earlier attempt are continued, so they count as done.
   let partial = 0;
   for (const name of await fs.readdir(context.partials)) {
-    partial += (await fs.stat(join(context.partials, name))).size;
+    const { size, blocks } = await fs.stat(join(context.partials, name));
+    // A file that is made in its full length takes room only as it fills.
+    partial += Math.min(size, blocks * 512);
   }
   const missing = Math.max(0, needed - partial);
   const free = Math.max(0, (await context.tree.freeBytes()) - RESERVE_BYTES);
@@ -170,13 +173,13 @@ const UNRECORDED = 100;
 class Restorer {
   readonly #context: VolumeContext;
   readonly #unrecorded: BaseEntry[] = [];
-  readonly #queue: PQueue;
+  readonly #connections: Connections;
   /** Link group → the first of its names that was restored, with its hash. */
   readonly #groups = new Map<string, { path: string; hash: string }>();
 
   constructor(context: VolumeContext) {
     this.#context = context;
-    this.#queue = new PQueue({ concurrency: context.space.capabilities.concurrency });
+    this.#connections = new Connections(() => context.space.capabilities.concurrency);
   }
 
   /** @returns false where the space has the entry after all. */
@@ -235,7 +238,9 @@ class Restorer {
     const { space, tree, log } = this.#context;
     const remote = item.remote as RemoteLook;
     const target =
-      remote.target ?? manifest?.target ?? (await this.#queue.add(() => space.readSymlink(remote)));
+      remote.target ??
+      manifest?.target ??
+      (await this.#connections.forOne()(() => space.readSymlink(remote)));
     if (target === null) {
       log.warn('a link without a target in the manifest was left out');
       throw new LocalChangedError(item.path);
@@ -275,7 +280,7 @@ class Restorer {
     const options: FetchOptions = {
       signal,
       onBytes: (count) => progress.bytes(count),
-      network: (work) => this.#queue.add(work),
+      network: this.#connections.forOne(),
     };
     const fetched = await fetchFile(space, remote, partials, options);
     if (manifest?.hash == null || manifest.hash === fetched.hash) return fetched;

@@ -112,9 +112,9 @@ describe('stage-in', () => {
     expect(dumpFolder(context.data).get('raw/a.mrc')).toBe('aaa');
   });
 
-  test('goes on at the byte where a large file broke off', async () => {
+  test('goes on at the part where a large file broke off', async () => {
     const inner = new MemorySpace();
-    const bytes = Buffer.alloc(1_000_000, 'scipion ');
+    const bytes = Buffer.alloc(11_000_000, 'scipion ');
     await inner.write('big', contentOf(bytes));
     const { space: counted, read } = counting(inner);
     let breaks = true;
@@ -127,7 +127,8 @@ describe('stage-in', () => {
           for await (const chunk of target.read(file, options)) {
             yield chunk;
             got += chunk.byteLength;
-            if (breaks && got > 600_000) throw new SpaceError('unreachable', 'the line is cut');
+            if (breaks && file.path === 'big' && got > 2_700_000)
+              throw new SpaceError('unreachable', 'the line is cut');
           }
         };
       },
@@ -142,7 +143,7 @@ describe('stage-in', () => {
     const again = await openSource(root, space);
     await stageIn(again);
     expect(dumpFolder(again.data).get('big')).toBe(bytes.toString('latin1'));
-    expect(read.get('big')).toBeLessThan(500_000);
+    expect(read.get('big')).toBeLessThan(9_000_000);
     expect(readdirSync(again.partials)).toEqual([]);
   });
 
