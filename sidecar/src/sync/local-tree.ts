@@ -2,6 +2,7 @@ import { type BigIntStats, constants, lstatSync, readdirSync, readlinkSync } fro
 import * as fs from 'node:fs/promises';
 import type { LocalEntry } from './model.ts';
 import { type NameCodec, targetBytes, targetText } from './names.ts';
+import { assertInside } from './open-path.ts';
 import { joinPath, parentOf } from './space.ts';
 import { databaseOf, isSideFile, logChange } from './sqlite-names.ts';
 import type { BaseLook } from './state-rows.ts';
@@ -14,6 +15,8 @@ import { unchangedDirectories } from './unchanged.ts';
 export class LocalTree {
   readonly root: string;
   readonly #codec: NameCodec;
+  /** Told of every look at a socket, pipe or device. */
+  onLeftOut: (() => void) | undefined;
 
   constructor(root: string, codec: NameCodec) {
     this.root = root;
@@ -79,6 +82,7 @@ export class LocalTree {
       const found = lstatSync(at, { bigint: true, throwIfNoEntry: false });
       if (found === undefined) return null;
       const entry = toEntry(path, found, () => targetText(readlinkSync(at, { encoding: 'buffer' })));
+      if (entry === null) this.onLeftOut?.();
       return entry?.kind === 'file' && hasLog ? withLog(entry, this.at(path)) : entry;
     } catch (error) {
       if (isAbsent(error)) return null;
@@ -90,11 +94,19 @@ export class LocalTree {
     return Buffer.concat([this.at(directory), Buffer.from('/'), raw]);
   }
 
-  open(path: string): Promise<fs.FileHandle> {
-    return fs.open(
+  /** For reading. @throws ELOOP where a link has taken the place of the file or of a folder above it */
+  async open(path: string): Promise<fs.FileHandle> {
+    const handle = await fs.open(
       this.at(path) as unknown as string,
       constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
     );
+    try {
+      assertInside(handle.fd, this.root, this.#codec.bytes(path));
+      return handle;
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
   }
 
   /** Directories, as needed; @throws where something else is in the way. */

@@ -59,6 +59,10 @@ export class ProjectSession {
       ...(options.leaseTimes === undefined ? {} : { times: options.leaseTimes }),
     });
     const { space, instance, clock, log, progress, limits, signal } = options;
+    volume.tree.onLeftOut = () => {
+      volume.tree.onLeftOut = undefined;
+      log.info('sockets, pipes and devices on the project volume are not saved');
+    };
     const changes = new ChangeWatch(volume.tree, {
       folder: join(volume.scratch, 'looks'),
       onOff: (reason) => log.info({ reason }, 'each save looks at the whole volume'),

@@ -44,6 +44,7 @@ function lockedAway(context: ProjectContext, directory: string): ProjectContext 
     if (path !== directory) return context.tree.children(path);
     throw Object.assign(new Error('EACCES: permission denied, scandir'), { code: 'EACCES' });
   };
+  tree.unchanged = (path, looks) => (path === directory ? null : context.tree.unchanged(path, looks));
   tree.look = (path) => context.tree.look(path);
   tree.open = (path) => context.tree.open(path);
   tree.at = (path) => context.tree.at(path);
