@@ -20,3 +20,9 @@ export function deletionRefusal(removals: number, known: number, limits: Deletio
   const percent = known === 0 ? 100 : Math.round((removals / known) * 100);
   return `${removals} of ${known} files (${percent} %) would be removed, more than ${limits.share * 100} %`;
 }
+
+/** Pure. As `deletionRefusal`, for files that the space is found to lack; that it lost all of two or more is no wish. */
+export function massLoss(lost: number, known: number, limits: DeletionLimits): string | null {
+  if (lost === known && known > 1) return `all ${known} files would be removed`;
+  return deletionRefusal(lost, known, limits);
+}

@@ -8,6 +8,7 @@ import type { RemoteFacts } from './compare.ts';
 import type { ProjectContext } from './context.ts';
 import { applyDecided, type Deciding, decidingSave } from './deciding.ts';
 import { deletionRefusal, type HeldBack } from './guards.ts';
+import { forgetLostFiles } from './lost-files.ts';
 import { fileContent, type Head, manifestLine, readHead, uploadSegment, writeLines } from './manifest.ts';
 import { toManifest } from './model.ts';
 import { decodeItem } from './plan.ts';
@@ -24,8 +25,8 @@ export interface SaveOptions {
   /** A person agreed to so many removals; more are held back all the same. @default 0 */
   readonly confirmedDeletions?: number;
   /**
-   * The volume goes after this save, so the space is asked whether it still has the one before, also where nothing has
-   * changed.
+   * The volume goes after this save, so the space is asked whether it still has the one before and all files of it,
+   * also where nothing has changed.
    */
   readonly last?: boolean;
   /** @default everything */
@@ -58,6 +59,7 @@ export async function save(context: ProjectContext, options: SaveOptions = {}): 
   let unread = await findChanges(context, options.last === true ? 'everything' : options.look);
   const asks = options.last === true || context.state.countPending() > 0;
   if (asks && forgetLostSaves(context, await readHead(context.space))) unread = await findChanges(context);
+  else if (options.last === true && (await forgetLostFiles(context))) unread = await findChanges(context);
   return commitPending(context, options, unread);
 }
 

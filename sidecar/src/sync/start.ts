@@ -1,6 +1,6 @@
 import { collectDifferences } from './collect.ts';
 import type { ProjectContext } from './context.ts';
-import { deletionRefusal } from './guards.ts';
+import { massLoss } from './guards.ts';
 import { addVirtualEntries, listSpace } from './listing.ts';
 import { type Head, loadManifest, readHead } from './manifest.ts';
 import { toManifest } from './model.ts';
@@ -157,11 +157,7 @@ function keepWhereSpaceLooksWrong(context: ProjectContext, manifestWhole: boolea
   for (const row of state.pending('remove-local')) {
     if (decodeItem(row.data).base?.kind !== 'directory') removals += 1;
   }
-  const known = state.countBase();
-  const refusal =
-    removals === known && known > 1
-      ? `all ${known} files would be removed`
-      : deletionRefusal(removals, known, context.limits);
+  const refusal = massLoss(removals, state.countBase(), context.limits);
   for (const row of state.pending('remove-local')) {
     const item = decodeItem(row.data);
     const onlyInManifest = item.base?.remote === null && !manifestWhole;

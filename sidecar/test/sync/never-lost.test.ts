@@ -189,6 +189,45 @@ describe('a space that lost what was saved in it', () => {
     expect(await save(context, { last: true })).toMatchObject({ saved: false });
   });
 
+  test.each([
+    ['all files', 5, 5],
+    ['most files', 50, 40],
+  ])(
+    'the last save sends again what only the volume has: %s gone below a head that is whole',
+    async (_, files, gone) => {
+      const { context, space, data } = await saved(files);
+      for (let n = 0; n < gone; n += 1) await space.removeFile(`file-${n}`);
+      writeFileSync(join(data, 'newest'), 'work');
+      expect(await save(context, { last: true })).toMatchObject({ saved: true, skipped: 0 });
+      expect(sorted(await visible(space))).toEqual(sorted(dumpFolder(data)));
+      expect(sorted(dumpFolder(await restored(space)))).toEqual(sorted(dumpFolder(data)));
+      await context.lease.acquire([], true);
+      expect(await save(context, { last: true })).toMatchObject({ saved: false });
+    },
+  );
+
+  test('the last save keeps removed what others removed file by file', async () => {
+    const { context, space, data } = await saved(50);
+    for (const name of ['file-3', 'file-7']) await space.removeFile(name);
+    expect(await save(context, { last: true })).toMatchObject({ saved: false });
+    expect((await visible(space)).size).toBe(48);
+    expect(readdirSync(data)).toHaveLength(50);
+  });
+
+  test('the last save is not taken in by a listing that drops entries', async () => {
+    const { context, space } = await saved(50);
+    const list = space.list.bind(space);
+    let dropped = 0;
+    space.list = async function* (directory: Parameters<typeof list>[0]) {
+      for await (const entry of list(directory)) {
+        if (entry.path.startsWith('file-') && ++dropped % 5 !== 0) continue;
+        yield entry;
+      }
+    };
+    expect(await save(context, { last: true })).toMatchObject({ saved: false });
+    expect(dropped).toBeGreaterThan(0);
+  });
+
   test('a space that was set back to an older save takes nothing from the volume', async () => {
     const { context, space, root, data } = await saved(3);
     const old = new Map<string, Buffer>();
