@@ -8,9 +8,15 @@ const actionSchema = z.discriminatedUnion('kind', [
     status: z.int(),
     id: z.string(),
     details: z.record(z.string(), z.unknown()).optional(),
+    /** Sent as `Retry-After`. */
+    retryAfterSeconds: z.int().min(0).optional(),
   }),
-  /** Answered by the HTTP layer, with no body at all, e.g. 416 or 502. */
-  z.strictObject({ kind: z.literal('status'), status: z.int() }),
+  /** Answered by the HTTP layer, or a gateway before it, with no body at all, e.g. 416, 429 or 502. */
+  z.strictObject({
+    kind: z.literal('status'),
+    status: z.int(),
+    retryAfterSeconds: z.int().min(0).optional(),
+  }),
   z.strictObject({ kind: z.literal('latency'), milliseconds: z.int().min(0) }),
   /** Listings leave out entries whose name or path matches. */
   z.strictObject({ kind: z.literal('drop-entries'), names: z.string() }),
@@ -25,8 +31,14 @@ const actionSchema = z.discriminatedUnion('kind', [
     afterBytes: z.int().min(0),
     errno: z.enum(['enospc', 'eagain', 'etimedout', 'ecanceled']).default('enospc'),
   }),
+  /** The connection is cut when so many bytes of an upload have come; what came stays. */
+  z.strictObject({ kind: z.literal('cut-upload'), afterBytes: z.int().min(0) }),
   /** The work is done, the answer never arrives. */
   z.strictObject({ kind: z.literal('lose-answer') }),
+  /** The work is done, the end of the answer comes so much later. */
+  z.strictObject({ kind: z.literal('late-answer'), milliseconds: z.int().min(0) }),
+  /** Instead of the work: 200 with a page of HTML, as of a gateway that wants a log-in. */
+  z.strictObject({ kind: z.literal('wrong-answer') }),
   /** The connection is cut before anything is done. */
   z.strictObject({ kind: z.literal('cut') }),
 ]);
@@ -125,9 +137,13 @@ export class Faults {
   latencyMilliseconds = 0;
   bytesPerSecond = 0;
   online = true;
+  /** Entries that were left out of listings, and requests, since rules were last cleared. */
+  dropped = 0;
+  requests = 0;
   #offline: readonly string[] = [];
   #rules: ActiveRule[] = [];
   #log: Struck[] = [];
+  #hits = new Map<number, number>();
   #nextId = 1;
   #random = generator(1);
   #bandwidthFreeAt = 0;
@@ -174,6 +190,11 @@ export class Faults {
     return id;
   }
 
+  /** Ends a rule; its hits stay counted. */
+  remove(rule: number): void {
+    this.#rules = this.#rules.filter(({ id }) => id !== rule);
+  }
+
   list(): { id: number; timesLeft: number | null; rule: FaultRule }[] {
     return this.#rules.map(({ id, timesLeft, rule }) => ({
       id,
@@ -192,14 +213,23 @@ export class Faults {
     if (this.#log.length > LOG_LENGTH) this.#log.shift();
   }
 
+  /** How many requests a rule hit, also after it is used up. */
+  hits(rule: number): number {
+    return this.#hits.get(rule) ?? 0;
+  }
+
   clear(): void {
     this.#rules = [];
     this.#log = [];
+    this.#hits = new Map();
+    this.dropped = 0;
+    this.requests = 0;
   }
 
   /** What befalls this request; counts the rules down. */
   take(method: string, path: string): FaultAction[] {
     const hit: FaultAction[] = [];
+    this.requests += 1;
     for (const active of this.#rules) {
       if (active.rule.method && active.rule.method !== method) continue;
       if (!active.path.test(path) || active.space?.test(path) === false) continue;
@@ -209,6 +239,7 @@ export class Faults {
       }
       if (active.rule.probability < 1 && this.#random() >= active.rule.probability) continue;
       active.timesLeft -= 1;
+      this.#hits.set(active.id, this.hits(active.id) + 1);
       hit.push(active.rule.action);
       this.#note({ rule: active.id, method, path, kind: active.rule.action.kind });
     }

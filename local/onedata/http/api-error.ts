@@ -6,12 +6,20 @@ export class ApiError extends Error {
   readonly status: number;
   readonly id: string;
   readonly details: Record<string, unknown> | undefined;
+  readonly headers: Record<string, string>;
 
-  constructor(status: number, id: string, details?: Record<string, unknown>, description = id) {
+  constructor(
+    status: number,
+    id: string,
+    details?: Record<string, unknown>,
+    description = id,
+    headers: Record<string, string> = {},
+  ) {
     super(description);
     this.status = status;
     this.id = id;
     this.details = details;
+    this.headers = headers;
   }
 
   get body(): { id: string; details?: Record<string, unknown>; description: string } {

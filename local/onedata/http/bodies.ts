@@ -1,7 +1,7 @@
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Faults } from '../faults.ts';
-import type { Call } from './call.ts';
+import { brokenBody, type Call, CUT_AFTER_MS } from './call.ts';
 
 const delay = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const SLICE = 65_536;
@@ -36,8 +36,8 @@ export async function sendBody(call: Call, source: Readable, faults: Faults): Pr
 }
 
 function bodyFault(call: Call): Transform | undefined {
-  const action = call.faults.find(({ kind }) => kind === 'truncate-body' || kind === 'stall-body');
-  if (action?.kind !== 'truncate-body' && action?.kind !== 'stall-body') return undefined;
+  const action = brokenBody(call);
+  if (action === undefined) return undefined;
   let left = action.afterBytes;
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
@@ -49,7 +49,8 @@ function bodyFault(call: Call): Transform | undefined {
       this.push(chunk.subarray(0, left));
       left = 0;
       // A stall never calls back: it ends when the client gives up.
-      if (action.kind === 'truncate-body') setTimeout(() => done(new Error('cut by a fault rule')), 20);
+      if (action.kind === 'truncate-body')
+        setTimeout(() => done(new Error('cut by a fault rule')), CUT_AFTER_MS);
     },
   });
 }

@@ -84,7 +84,20 @@ export function sendJson(
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(text),
   });
-  call.response.end(text);
+  const broken = brokenBody(call);
+  if (broken === undefined || broken.afterBytes >= text.length) call.response.end(text);
+  else {
+    call.response.write(text.slice(0, broken.afterBytes));
+    if (broken.kind === 'truncate-body') setTimeout(() => call.response.destroy(), CUT_AFTER_MS);
+  }
+}
+
+/** What came by then is on its way when the connection ends. */
+export const CUT_AFTER_MS = 20;
+
+/** The rule that lets a body end early, or stand still until the client gives up. */
+export function brokenBody({ faults }: Pick<Call, 'faults'>) {
+  return faults.find((action) => action.kind === 'truncate-body' || action.kind === 'stall-body');
 }
 
 export function sendNothing(call: Call, status = 204, headers: Record<string, string> = {}): void {

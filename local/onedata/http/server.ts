@@ -39,9 +39,12 @@ async function serve(context: Context, request: IncomingMessage, response: Serve
   }
   response.setHeader('access-control-allow-origin', '*');
   if (faults.some(({ kind }) => kind === 'lose-answer')) loseAnswer(response);
+  const late = faults.find((action) => action.kind === 'late-answer');
+  if (late) delayEnd(response, late.milliseconds);
   let call: Call = { request, response, method, path, segments: [], query: {}, faults };
   try {
     throwFault(faults);
+    if (faults.some(({ kind }) => kind === 'wrong-answer')) return answerWrongly(call);
     const segments = path.split('/').slice(1).map(decode);
     call = { ...call, segments, query: parseQuery(search) };
     if (host === context.configuration.zoneHost) await serveZone(context, call);
@@ -59,15 +62,32 @@ function split(url: string): [string, string] {
 
 function throwFault(faults: readonly FaultAction[]): void {
   for (const action of faults) {
-    if (action.kind === 'status') throw new BareStatus(action.status);
-    if (action.kind === 'error')
-      throw new ApiError(
-        action.status,
-        action.id,
-        action.details,
-        `${action.id} ${action.details?.errno ?? ''}`,
-      );
+    if (action.kind === 'status') throw new BareStatus(action.status, retryAfter(action.retryAfterSeconds));
+    if (action.kind !== 'error') continue;
+    const { status, id, details, retryAfterSeconds } = action;
+    const description = `${id} ${details?.errno ?? ''}`;
+    throw new ApiError(status, id, details, description, retryAfter(retryAfterSeconds));
   }
+}
+
+const retryAfter = (seconds: number | undefined): Record<string, string> =>
+  seconds === undefined ? {} : { 'retry-after': String(seconds) };
+
+/** What was sent of an upload is taken in and dropped. */
+function answerWrongly(call: Call): void {
+  call.request.resume();
+  const page = '<!doctype html><title>Sign in</title><p>Sign in to go on.</p>';
+  const headers = { 'content-type': 'text/html; charset=utf-8', 'content-length': String(page.length) };
+  call.response.writeHead(200, headers);
+  call.response.end(page);
+}
+
+function delayEnd(response: ServerResponse, milliseconds: number): void {
+  const end = response.end.bind(response) as (...given: unknown[]) => ServerResponse;
+  response.end = ((...given: unknown[]) => {
+    setTimeout(() => end(...given), milliseconds);
+    return response;
+  }) as ServerResponse['end'];
 }
 
 /** The work is done, then the connection breaks instead of answering. */
@@ -98,7 +118,7 @@ function answerError(call: Call, error: unknown): void {
     return;
   }
   if (error instanceof ApiError) {
-    sendJson(call, error.status, { error: error.body });
+    sendJson(call, error.status, { error: error.body }, error.headers);
     return;
   }
   const isBroken = (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE';

@@ -4,10 +4,13 @@ import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { Context, Session } from '../context.ts';
+import type { FaultAction } from '../faults.ts';
 import { BareStatus, posix } from '../http/api-error.ts';
 import { sendBody, uploadOf } from '../http/bodies.ts';
 import { booleanParameter, type Call, sendNothing } from '../http/call.ts';
 import { type Entry, nowSeconds } from '../store/file-tree.ts';
+
+type BrokenUpload = Extract<FaultAction, { kind: 'refuse-body' | 'cut-upload' }>;
 
 interface Range {
   readonly start: number;
@@ -130,7 +133,9 @@ export async function receiveContent(
   const { spaces, faults } = session.context;
   const isEmpty = request.headers['content-length'] === '0' || !hasBody(request);
   if (isEmpty) return;
-  const refusal = call.faults.find((action) => action.kind === 'refuse-body');
+  const broken = call.faults.find(
+    (action): action is BrokenUpload => action.kind === 'refuse-body' || action.kind === 'cut-upload',
+  );
   spaces.tree.set(entry.inode, { writing: 1 });
   const file = await spaces.contents.write(entry.inode, offset);
   let end = offset;
@@ -144,15 +149,21 @@ export async function receiveContent(
   try {
     for await (const chunk of uploadOf(call, faults) as AsyncIterable<Buffer>) {
       spaces.assertRoom(entry.space);
-      if (refusal && end - offset >= refusal.afterBytes) throw posix(refusal.errno);
-      if (!file.write(chunk)) await once(file, 'drain');
-      end += chunk.length;
+      const room = broken === undefined ? chunk.length : broken.afterBytes - (end - offset);
+      if (!file.write(chunk.subarray(0, room))) await once(file, 'drain');
+      end += Math.min(room, chunk.length);
       if (end > currentSize(session, entry)) spaces.setSize(entry, end);
+      if (broken !== undefined && room < chunk.length) breakOff(call, broken);
     }
     if (!request.complete) throw posix('ecanceled');
   } finally {
     await record();
   }
+}
+
+function breakOff({ request }: Call, action: BrokenUpload): never {
+  if (action.kind === 'cut-upload') request.socket.destroy();
+  throw posix(action.kind === 'cut-upload' ? 'ecanceled' : action.errno);
 }
 
 function currentSize(session: Session, entry: Entry): number {

@@ -29,8 +29,12 @@ function limitOf(session: Session, values: Parameters): number {
 }
 
 /** ⚠ Entries in flux are left out of listings without a word; the fault knob does the same. */
-function isDropped(call: Call, name: string): boolean {
-  return call.faults.some((action) => action.kind === 'drop-entries' && new RegExp(action.names).test(name));
+function isDropped(session: Session, call: Call, name: string): boolean {
+  const is = call.faults.some(
+    (action) => action.kind === 'drop-entries' && new RegExp(action.names).test(name),
+  );
+  if (is) session.context.faults.dropped += 1;
+  return is;
 }
 
 /** `GET data/{id}/children`. */
@@ -49,7 +53,8 @@ export function listChildren(session: Session, call: Call, directory: Entry, val
   const base = absolutePath(session, directory);
   const children = page
     .filter(
-      (child) => !isHidden(child.name) && session.visibleChild(place, child) && !isDropped(call, child.name),
+      (child) =>
+        !isHidden(child.name) && session.visibleChild(place, child) && !isDropped(session, call, child.name),
     )
     .map((child) => render(selection, session, call, child, () => `${base}/${child.name}`));
   return {
@@ -124,7 +129,7 @@ export function listFiles(session: Session, call: Call, directory: Entry, values
 }
 
 function add(walk: Walk, entry: Entry, path: string): void {
-  if (isDropped(walk.call, path)) return;
+  if (isDropped(walk.session, walk.call, path)) return;
   walk.files.push(render(walk.selection, walk.session, walk.call, entry, () => path));
   if (path !== '.') walk.last = path;
 }

@@ -27,7 +27,7 @@ export async function* download(
     const told = /^bytes \*\/(\d+)$/.exec(headerOf(answer, 'content-range') ?? '')?.[1];
     return await assertOffset(file.path, offset, told === undefined ? sizeOf : async () => Number(told));
   }
-  if (answer.status === 302) {
+  if (answer.status === 302 && /\/download\//.test(headerOf(answer, 'location') ?? '')) {
     await http.text(request, answer);
     throw isADirectory(file.path);
   }

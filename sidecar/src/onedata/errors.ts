@@ -63,7 +63,12 @@ const PASSING_AUTH_ERRORS: ReadonlySet<string> = new Set([
 ]);
 
 /** Turns an answer outside 2xx into the error of the table in the reference; text of the answer is never looked at. */
-export function classify(status: number, body: string, context: ErrorContext): SpaceError {
+export function classify(
+  status: number,
+  body: string,
+  context: ErrorContext,
+  retryAfterMs?: number,
+): SpaceError {
   const error = parse(body);
   if (status === 401) return authError(error, context);
   const errno = error?.id === 'posix' ? String(error.details?.errno ?? '') : undefined;
@@ -71,6 +76,7 @@ export function classify(status: number, body: string, context: ErrorContext): S
   const reason = errno ? `posix ${errno}` : (error?.id ?? `HTTP ${status}`);
   return new SpaceError(code, sentence(code, reason, context), {
     ...(context.path === undefined ? {} : { path: context.path }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     cause: new Error(`HTTP ${status} ${reason} from ${context.host}`),
   });
 }
@@ -82,8 +88,19 @@ function codeOf(status: number, id: string | undefined, errno: string | undefine
   if (id !== undefined && isTokenError(id)) return 'token-invalid';
   if (status === 403) return 'space-unknown';
   if (status === 416) return 'bad-range';
-  if (status === 429 || status >= 500) return 'unavailable';
+  // ⚠ A redirect, but not to the archive of a directory: a gateway in between wants something first.
+  if (status === 429 || status >= 500 || status < 400) return 'unavailable';
   return 'bad-request';
+}
+
+/** Nobody means more by it; a wait goes on for as long as it is asked for anyway. */
+const LONGEST_RETRY_AFTER_MS = 60_000;
+
+/** Milliseconds that a `Retry-After` header asks for: seconds or a date. undefined: none, or nothing of the kind. */
+export function retryAfterOf(header: string | undefined, nowMs = Date.now()): number | undefined {
+  if (header === undefined) return undefined;
+  const wait = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - nowMs;
+  return Number.isNaN(wait) ? undefined : Math.min(Math.max(0, wait), LONGEST_RETRY_AFTER_MS);
 }
 
 const isTokenError = (id: string) => /^(token|badToken|badValueToken|notAn?[A-Z]\w*Token)/.test(id);

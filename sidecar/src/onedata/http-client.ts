@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici';
 import type { z } from 'zod';
 import { SpaceError } from '../sync/space-error.ts';
 import { makeDispatcher, type ProxySettings } from './dispatcher.ts';
-import { classify, connectionError, type ErrorContext } from './errors.ts';
+import { classify, connectionError, type ErrorContext, retryAfterOf } from './errors.ts';
 import { originOf } from './host.ts';
 import { inPieces } from './pieces.ts';
 
@@ -73,7 +73,12 @@ export class OnedataHttp {
         signal: request.signal ?? null,
       });
       const { statusCode: status, headers: received, body: content } = answer;
-      return { status, headers: received, body: content, ...(token === undefined ? {} : { token }) };
+      const result = { status, headers: received, body: content, ...(token === undefined ? {} : { token }) };
+      if (isForeign(result)) {
+        await content.dump({ limit: MAXIMUM_ERROR_BYTES }).catch(() => undefined);
+        throw this.#foreign(request, 'a web page');
+      }
+      return result;
     } catch (error) {
       request.signal?.throwIfAborted();
       // When reading the local file failed, that is the cause, not the connection that broke because of it.
@@ -113,7 +118,7 @@ export class OnedataHttp {
         context.path === undefined ? {} : { path: context.path },
       );
     }
-    return classify(answer.status, text, context);
+    return classify(answer.status, text, context, retryAfterOf(headerOf(answer, 'retry-after')));
   }
 
   /** @throws SpaceError unless the answer is 2xx; its body is read away. */
@@ -131,10 +136,14 @@ export class OnedataHttp {
     const parsed = schema.safeParse(parseJson(text));
     if (parsed.success) return parsed.data;
     const issue = parsed.error.issues[0];
-    throw new SpaceError(
+    throw this.#foreign(request, `${issue?.path.join('.') || 'body'}: ${issue?.message}`);
+  }
+
+  #foreign({ method, url, path }: HttpRequest, what: string): SpaceError {
+    return new SpaceError(
       'unavailable',
-      `${this.#options.host} answered ${request.method} ${request.url.split('?')[0]} with something else than Onedata does (${issue?.path.join('.') || 'body'}: ${issue?.message}). Check that it is a Onedata provider.`,
-      { ...(request.path === undefined ? {} : { path: request.path }) },
+      `${this.#options.host} answered ${method} ${url.split('?')[0]} with something else than Onedata does (${what}). Check that it is a Onedata provider.`,
+      path === undefined ? {} : { path },
     );
   }
 
@@ -180,6 +189,13 @@ export class OnedataHttp {
 }
 
 export const isSuccess = ({ status }: HttpAnswer) => status >= 200 && status < 300;
+
+/** ⚠ A gateway in between may answer with a page of its own and say 200: neither a file nor done. */
+const isForeign = (answer: HttpAnswer) =>
+  isSuccess(answer) &&
+  /^text\/html\b/i.test(headerOf(answer, 'content-type') ?? '') &&
+  // Files that are web pages have it.
+  headerOf(answer, 'content-disposition') === undefined;
 
 export function headerOf(answer: HttpAnswer, name: string): string | undefined {
   const value = answer.headers[name];

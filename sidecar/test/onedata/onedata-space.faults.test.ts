@@ -17,9 +17,13 @@ const FAULTS: Record<string, FaultRule[]> = {
   overload: often({ kind: 'error', status: 503, id: 'serviceUnavailable' }),
   'internal errors': often({ kind: 'error', status: 500, id: 'internalServerError' }),
   'a gateway in between': often({ kind: 'status', status: 502 }),
+  'too many requests': often({ kind: 'status', status: 429, retryAfterSeconds: 0 }),
+  'web pages of a gateway in between': often({ kind: 'wrong-answer' }),
+  'late answers': often({ kind: 'late-answer', milliseconds: 20 }),
   'a sick storage': posix('eagain'),
   'short bodies': often({ kind: 'truncate-body', afterBytes: 5 }),
   'refused uploads': often({ kind: 'refuse-body', afterBytes: 2, errno: 'etimedout' }),
+  'cut uploads': often({ kind: 'cut-upload', afterBytes: 1 }),
   latency: often({ kind: 'latency', milliseconds: 20 }),
   'times that are not known': [{ action: { kind: 'zero-times' }, path: PATH }],
   // Without the zone out of reach: each of those waits ten seconds.
