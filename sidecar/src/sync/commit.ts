@@ -8,6 +8,7 @@ import {
   stepSchema,
 } from './commit-record.ts';
 import { type RemoteFacts, sameVersion } from './compare.ts';
+import { findRecords } from './find-records.ts';
 import { forEachLimit } from './pool.ts';
 import { isSpaceError, parentOf, type Space, type SpaceEntry, SpaceError } from './space.ts';
 import { conflictName, LAYOUT, trashFolder } from './space-layout.ts';
@@ -58,16 +59,12 @@ export async function carryOut(
  * Finishes every save that was decided and not completed. Only the holder of the lease may call it.
  * @returns ids of the saves that were finished
  */
-export async function finishInterruptedCommits(space: Space, options: CommitOptions): Promise<string[]> {
-  const records: SpaceEntry[] = [];
-  try {
-    for await (const entry of space.list({ path: LAYOUT.commits })) records.push(entry);
-  } catch (error) {
-    if (!isSpaceError(error, 'not-found')) throw error;
-  }
+export async function finishInterruptedCommits(
+  space: Space,
+  options: CommitOptions & { readonly fence: number },
+): Promise<string[]> {
   const finished: string[] = [];
-  for (const record of records.sort((a, b) => Number.parseInt(a.name, 10) - Number.parseInt(b.name, 10))) {
-    if (!/^\d+\.jsonl$/.test(record.name)) continue; // A temporary name: never decided.
+  for (const record of await findRecords(space, options.fence)) {
     const header = await checkRecord(space, record);
     await carryOut(space, header, recordSteps(space, record, header.steps), options);
     await space.removeFile(record.path);

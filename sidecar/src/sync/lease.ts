@@ -89,7 +89,7 @@ export class Lease {
     for (const folder of ENGINE_FOLDERS) await this.#space.makeDirectory(folder);
     const found = await readLease(this.#space);
     if (!takeOver) this.#assertFree(found, ownSessions);
-    const highest = Math.max(found?.record?.fence ?? 0, await highestFence(this.#space));
+    const highest = await highestFence(this.#space, found?.record?.fence ?? 0);
     const claim = `${LAYOUT.claims}/${this.session}`;
     await this.#space.makeDirectory(claim);
     try {
@@ -123,9 +123,10 @@ export class Lease {
 
   /** Asks the space. @throws LeaseLostError where somebody else has a higher fencing number. */
   async assertHeld(): Promise<void> {
-    const highest = await highestFence(this.#space);
-    if (this.#record !== null && highest === this.#record.fence) return;
     const fence = this.#record?.fence;
+    const isThere = fence !== undefined && (await this.#space.stat({ path: fencePath(fence) })) !== null;
+    const highest = await highestFence(this.#space, isThere ? fence : 0);
+    if (isThere && highest === fence) return;
     this.#record = null;
     throw new LeaseLostError(
       `the lease of the project space was lost: number ${fence ?? 'none'} is held here, ${highest} is the newest`,
@@ -221,8 +222,9 @@ export async function readLease(space: Pick<Space, 'read'>): Promise<FoundLease 
   }
 }
 
-async function highestFence(space: Space): Promise<number> {
-  let highest = 0;
+/** @param known a number that was given out, or 0 */
+async function highestFence(space: Space, known: number): Promise<number> {
+  let highest = known;
   try {
     for await (const entry of space.list({ path: LAYOUT.fences })) {
       const number = Number(nameOf(entry.path));
@@ -231,5 +233,7 @@ async function highestFence(space: Space): Promise<number> {
   } catch (error) {
     if (!isSpaceError(error, 'not-found')) throw error;
   }
+  // A listing may leave out what has just been made, so the next number is asked for by itself.
+  while ((await space.stat({ path: fencePath(highest + 1) })) !== null) highest += 1;
   return highest;
 }

@@ -18,6 +18,7 @@ export async function recover(context: ProjectContext): Promise<void> {
   const missing = new Set<string>();
   await finishInterruptedCommits(space, {
     log: context.log,
+    fence: lease.fence,
     assertMayWrite: () => lease.assertFresh(),
     onMade: (path, facts) => links.set(path, facts),
     onMissing: (path) => missing.add(path),
