@@ -5,9 +5,9 @@ import type { HeldBack } from './guards.ts';
 import { LeaseHeldError, LeaseLostError } from './lease.ts';
 import { NewerFormatError } from './manifest.ts';
 import { ENGINE_FOLDER } from './model.ts';
+import { isVolumeFull } from './reserve.ts';
 import { VolumeFullError } from './restore.ts';
 import { isSpaceError, SpaceError, type SpaceErrorCode } from './space.ts';
-import { sqliteCode } from './sqlite-copy.ts';
 import {
   DesktopStillRunningError,
   PartialSaveError,
@@ -81,7 +81,6 @@ const SPACE_PROBLEMS: Partial<Record<SpaceErrorCode, { code: ProblemCode; text: 
   },
 };
 
-const SQLITE_FULL = 13;
 const SAFE = 'Nothing was deleted; work goes on by itself once this has changed.';
 
 /** Pure. The problem that a scientist is told about, from any error of the engine. */
@@ -109,8 +108,7 @@ export function toProblem(error: unknown, side: Side, since: string): Problem {
   }
   if (error instanceof DamagedRecordError || error instanceof NewerFormatError)
     return make('state-damaged', `${sentence(detail)}`);
-  const errno = (error as NodeJS.ErrnoException | null)?.code;
-  if (errno === 'ENOSPC' || errno === 'EDQUOT' || sqliteCode(error) === SQLITE_FULL) {
+  if (isVolumeFull(error)) {
     return make(
       'volume-full',
       `The ${side} volume is full, so copying has stopped. Free room on it or make it larger. ${SAFE}`,

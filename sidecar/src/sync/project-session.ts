@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { VOLUME_FOLDERS } from '../../contract/paths.ts';
 import { type AsideResult, copyAside, planAside } from './aside.ts';
 import { ChangeWatch } from './change-watch.ts';
 import type { Clock } from './clock.ts';
@@ -13,6 +14,7 @@ import { loadManifest, readHead } from './manifest.ts';
 import { decodeItem, type PlanSummary, printableItem, summarise } from './plan.ts';
 import type { Progress } from './progress.ts';
 import { recover } from './recover.ts';
+import { Reserve } from './reserve.ts';
 import { resolveDifferences } from './resolve.ts';
 import { knownGeneration, type SaveOptions, type SaveResult, save } from './save.ts';
 import type { Space } from './space.ts';
@@ -33,6 +35,8 @@ export interface SessionOptions {
   readonly limits: DeletionLimits;
   readonly leaseTimes?: Partial<LeaseTimes>;
   readonly signal: AbortSignal;
+  /** Room on the volume that is kept for saving. @default 32 MiB */
+  readonly reserveBytes?: number;
 }
 
 export interface PrintablePlan {
@@ -48,11 +52,13 @@ export class ProjectSession {
   readonly #options: SessionOptions;
   readonly #volume: OpenVolume;
   readonly #context: ProjectContext;
+  readonly #reserve: Reserve;
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(options: SessionOptions, volume: OpenVolume) {
+  private constructor(options: SessionOptions, volume: OpenVolume, reserve: Reserve) {
     this.#options = options;
     this.#volume = volume;
+    this.#reserve = reserve;
     const lease = new Lease(options.space, {
       holder: options.instance,
       clock: options.clock,
@@ -72,8 +78,10 @@ export class ProjectSession {
 
   /** @throws VolumeNotMountedError */
   static async open(options: SessionOptions): Promise<ProjectSession> {
-    const volume = await openVolume(options.root, 'project', options.space, options.clock.now());
-    const session = new ProjectSession(options, volume);
+    const { root, space, clock, log, reserveBytes } = options;
+    const reserve = new Reserve(join(root, VOLUME_FOLDERS.state), log, reserveBytes);
+    const volume = await reserve.with(() => openVolume(root, 'project', space, clock.now()));
+    const session = new ProjectSession(options, volume, reserve);
     // Files that no state knows of: whatever they are, nobody can say that they are saved.
     if (isUnknown(volume) && (await readdir(volume.tree.root)).length > 0) session.setOpen(true);
     return session;
@@ -129,6 +137,7 @@ export class ProjectSession {
       try {
         this.#context.changes?.doubt();
         const result = await startProject(this.#context, options);
+        await this.#reserve.refill(() => this.#context.tree.freeBytes());
         if (result.unsaved === 0) this.setOpen(false);
         return result;
       } catch (error) {
@@ -160,6 +169,7 @@ export class ProjectSession {
     return this.#exclusive(async () => {
       await this.#assertMounted();
       const result = await save(this.#context, options);
+      if (result.saved) await this.#reserve.refill(() => this.#context.tree.freeBytes());
       // The save is complete, whatever becomes of old versions.
       if (result.saved) await tidyTrash(this.#context).catch((error: unknown) => this.#warn(error));
       return result;
@@ -233,7 +243,7 @@ export class ProjectSession {
   }
 
   #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work);
+    const result = this.#turn.then(() => this.#reserve.with(work));
     this.#turn = result.catch(() => undefined);
     return result;
   }

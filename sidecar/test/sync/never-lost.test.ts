@@ -277,7 +277,7 @@ describe('an interrupted save whose uploads are gone', () => {
         for await (const each of space.list({ path: '.scipion-sync/staging' })) folders.push(each.path);
         for (const folder of folders) {
           for await (const each of space.list({ path: folder })) {
-            if (/^\d+$/.test(each.name)) uploads.push(each.path);
+            if (/^\d+(-\d+)?$/.test(each.name)) uploads.push(each.path);
           }
         }
         if (uploads[0] !== undefined) await space.removeFile(uploads[0]);
