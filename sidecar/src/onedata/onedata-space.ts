@@ -5,11 +5,14 @@ import {
   joinPath,
   type ListOptions,
   type Locator,
+  type MadeDirectory,
+  nameOf,
   type ReadOptions,
   type Space,
   type SpaceCapabilities,
   type SpaceEntry,
   SpaceError,
+  type WriteOptions,
 } from '../sync/space.ts';
 import { isSpaceError } from '../sync/space-error.ts';
 import type { ProxySettings } from './dispatcher.ts';
@@ -132,7 +135,7 @@ class OnedataSpace implements Space {
     );
   }
 
-  async write(path: string, content: Content, options: CallOptions = {}): Promise<SpaceEntry> {
+  async write(path: string, content: Content, options: WriteOptions = {}): Promise<SpaceEntry> {
     assertName(path);
     const context = { path, signal: options.signal };
     const isSmall = content.size <= SMALL_FILE_BYTES;
@@ -146,6 +149,8 @@ class OnedataSpace implements Space {
         ...(isSmall ? { body: body() } : {}),
       });
       if (!isSmall) await this.#provider.putContent(id, body(), context);
+      else if (options.unconfirmed === true)
+        return { path, name: nameOf(path), id, kind: 'file', size: content.size, mtimeSeconds: null };
     } catch (error) {
       if (!isSpaceError(error, 'exists')) throw error;
       const existing = await this.#find({ path }, options);
@@ -169,18 +174,18 @@ class OnedataSpace implements Space {
     return written;
   }
 
-  async makeDirectory(path: string, options: CallOptions = {}): Promise<SpaceEntry> {
+  async makeDirectory(path: string, options: CallOptions = {}): Promise<MadeDirectory> {
     const context = { path, signal: options.signal };
     if (path !== '') for (const name of path.split('/')) assertName(name, path);
-    let id: string | undefined;
     try {
-      if (path !== '')
-        id = await this.#provider.create(path, { type: 'DIR', createParents: true, ...context });
+      if (path !== '') {
+        const id = await this.#provider.create(path, { type: 'DIR', createParents: true, ...context });
+        return { path, name: nameOf(path), id, kind: 'directory', size: 0, mtimeSeconds: null, isNew: true };
+      }
     } catch (error) {
       if (!isSpaceError(error, 'exists')) throw error;
     }
-    const found =
-      id === undefined ? await this.#find({ path }, options) : await this.#provider.attributes(id, context);
+    const found = await this.#find({ path }, options);
     if (found === null) throw missing(path);
     if (found.type !== 'DIR') throw existsAlready(path);
     return entryOf(found, path);

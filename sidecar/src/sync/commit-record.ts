@@ -46,15 +46,17 @@ export type CommitHeader = z.infer<typeof commitHeaderSchema>;
 const CHECKSUM = /^\{"sha256":"([0-9a-f]{64})"\}$/;
 
 /** The lines of a record: header, steps, and the SHA-256 of the lines before, each with its line break. */
-export function* recordLines(header: CommitHeader, steps: Iterable<Step>): Iterable<string> {
+export async function* recordLines(
+  header: CommitHeader,
+  steps: AsyncIterable<string> | Iterable<string>,
+): AsyncIterable<string> {
   const sum = createHash('sha256');
-  const summed = (value: unknown): string => {
-    const line = JSON.stringify(value);
+  const summed = (line: string): string => {
     sum.update(`${line}\n`);
     return line;
   };
-  yield summed(header);
-  for (const step of steps) yield summed(step);
+  yield summed(JSON.stringify(header));
+  for await (const step of steps) yield summed(step);
   yield JSON.stringify({ sha256: sum.digest('hex') });
 }
 

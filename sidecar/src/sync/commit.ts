@@ -49,10 +49,21 @@ export async function carryOut(
     });
   };
   for await (const step of steps) {
-    if (batch.length >= 256 || (batch[0] !== undefined && batch[0].do !== step.do)) await flush();
+    const first = batch[0];
+    if (batch.length >= 256 || (first !== undefined && !runTogether(first, step))) await flush();
     batch.push(step);
   }
   await flush();
+}
+
+/** Directories of different depths one after the other: a parent that is made by the way is not known to be new. */
+function runTogether(first: Step, step: Step): boolean {
+  if (first.do !== step.do) return false;
+  return first.do !== 'mkdir' || step.do !== 'mkdir' || depthOf(first.path) === depthOf(step.path);
+}
+
+function depthOf(path: string): number {
+  return path.split('/').length;
 }
 
 /**
@@ -118,6 +129,10 @@ function parseJson(line: string): unknown {
   }
 }
 
+/** A new directory is taken for empty so long; then each place in it is looked at before something is moved there. */
+const FRESH_MS = 10_000;
+const MOST_FRESH = 10_000;
+
 class Mover {
   readonly #space: Space;
   readonly #header: CommitHeader;
@@ -125,6 +140,8 @@ class Mover {
   readonly #trash: string;
   /** Directories of the trash that were made in this run. */
   readonly #made = new Set<string>();
+  /** Directories of the save that were new when they were made, and when that was, in ms. */
+  readonly #fresh = new Map<string, number>();
   #repairs = 0;
   #repairing: Promise<unknown> = Promise.resolve();
 
@@ -170,7 +187,9 @@ class Mover {
 
   async #makeDirectory(path: string): Promise<void> {
     try {
-      await this.#space.makeDirectory(path);
+      const { isNew } = await this.#space.makeDirectory(path);
+      if (this.#fresh.size > MOST_FRESH) this.#fresh.clear();
+      if (isNew === true) this.#fresh.set(path, performance.now());
     } catch (error) {
       if (!isSpaceError(error, 'exists', 'not-a-directory')) throw error;
       await this.#repair(path);
@@ -178,7 +197,7 @@ class Mover {
   }
 
   async #place(path: string, staged: string, expect: Expected): Promise<void> {
-    const found = await this.#space.stat({ path });
+    const found = this.#isFree(path) ? null : await this.#space.stat({ path });
     if (found !== null) {
       if ((await this.#space.stat({ path: staged })) === null) {
         // Either this step was done before, and what is here is its result or newer, or the upload is gone.
@@ -190,8 +209,17 @@ class Mover {
     await this.#moveIfThere(staged, path, found === null);
   }
 
+  /** Whether its directory was made so shortly ago that nobody else has put anything into it. */
+  #isFree(path: string): boolean {
+    const made = this.#fresh.get(parentOf(path));
+    if (made === undefined) return false;
+    if (performance.now() - made < FRESH_MS) return true;
+    this.#fresh.delete(parentOf(path));
+    return false;
+  }
+
   async #symlink(path: string, target: string, expect: Expected): Promise<void> {
-    const found = await this.#space.stat({ path });
+    const found = this.#isFree(path) ? null : await this.#space.stat({ path });
     if (found?.kind === 'symlink' && (await this.#space.readSymlink(found)) === target) {
       this.#options.onMade?.(path, found);
       return;

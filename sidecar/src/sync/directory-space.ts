@@ -6,6 +6,7 @@ import {
   type EntryKind,
   joinPath,
   type Locator,
+  type MadeDirectory,
   nameOf,
   parentOf,
   type ReadOptions,
@@ -164,7 +165,8 @@ export class DirectorySpace implements Space {
     return this.#present(path);
   }
 
-  async makeDirectory(path: string): Promise<SpaceEntry> {
+  async makeDirectory(path: string): Promise<MadeDirectory> {
+    let isNew = false;
     if (path !== '') {
       this.#assertName(path);
       const found = await this.stat({ path });
@@ -173,12 +175,13 @@ export class DirectorySpace implements Space {
         await this.makeDirectory(parentOf(path));
         try {
           await fs.mkdir(this.#at(path), 0o775);
+          isNew = true;
         } catch (error) {
           if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw translate(error, path);
         }
       }
     }
-    return this.#present(path);
+    return { ...(await this.#present(path)), ...(isNew ? { isNew } : {}) };
   }
 
   async makeSymlink(path: string, target: string): Promise<SpaceEntry> {

@@ -60,19 +60,27 @@ export async function readHead(space: Space): Promise<Head | 'damaged' | null> {
   return parsed.success ? parsed.data : 'damaged';
 }
 
+const BLOCK_CHARACTERS = 1 << 16;
+
 /** Lines of a manifest written to a local file first, so that their number is bounded by nothing. */
 export async function writeLines(
   file: string,
-  lines: Iterable<string>,
+  lines: AsyncIterable<string> | Iterable<string>,
 ): Promise<{ lines: number; hash: string }> {
   const hash = createHash('sha256');
   let count = 0;
-  const counted = function* (): Iterable<string> {
-    for (const line of lines) {
+  const counted = async function* (): AsyncIterable<string> {
+    let text = '';
+    for await (const line of lines) {
       count += 1;
-      hash.update(`${line}\n`);
-      yield `${line}\n`;
+      text += `${line}\n`;
+      if (text.length < BLOCK_CHARACTERS) continue;
+      hash.update(text);
+      yield text;
+      text = '';
     }
+    hash.update(text);
+    yield text;
   };
   await pipeline(Readable.from(counted()), createWriteStream(file));
   return { lines: count, hash: hash.digest('hex') };

@@ -3,6 +3,7 @@ import {
   type EntryKind,
   joinPath,
   type Locator,
+  type MadeDirectory,
   nameOf,
   parentOf,
   type ReadOptions,
@@ -129,7 +130,8 @@ export class MemorySpace implements Space {
     return this.#entry(path, node);
   }
 
-  async makeDirectory(path: string): Promise<SpaceEntry> {
+  async makeDirectory(path: string): Promise<MadeDirectory> {
+    const isNew = path !== '' && !this.#nodes.has(path);
     if (path !== '') {
       const existing = this.#nodes.get(path);
       if (existing !== undefined && existing.kind !== 'directory') throw existsError(path);
@@ -139,7 +141,7 @@ export class MemorySpace implements Space {
     }
     const entry = await this.stat({ path });
     if (entry === null) throw missing(path);
-    return entry;
+    return { ...entry, ...(isNew ? { isNew } : {}) };
   }
 
   async makeSymlink(path: string, target: string): Promise<SpaceEntry> {

@@ -21,15 +21,7 @@ export function* saveSteps(context: ProjectContext, stagedHead: string): Iterabl
     if (item.remote?.kind === 'directory' && item.next?.kind !== 'directory')
       yield { do: 'rmdir', path: item.path };
   }
-  for (const item of rows()) {
-    if (item.next?.kind === 'directory' && item.remote?.kind !== 'directory')
-      yield { do: 'mkdir', path: item.path };
-  }
-  for (const item of rows()) {
-    if (item.staged !== undefined) {
-      yield { do: 'place', path: item.path, staged: item.staged.path, expect: expected(item) };
-    }
-  }
+  yield* makingSteps(rows());
   for (const item of rows()) {
     const next = item.next;
     if (
@@ -44,10 +36,24 @@ export function* saveSteps(context: ProjectContext, stagedHead: string): Iterabl
   yield { do: 'head', staged: stagedHead };
 }
 
-export function countSteps(context: ProjectContext, stagedHead: string): number {
+/** Entries that are looked at together. */
+const WINDOW = 2_000;
+
+/** Directories shortly before what goes into them: one that was just made holds nothing of anybody else's. */
+function* makingSteps(items: Iterable<PlanItem>): Iterable<Step> {
+  let files: Step[] = [];
   let count = 0;
-  for (const _ of saveSteps(context, stagedHead)) count += 1;
-  return count;
+  for (const item of items) {
+    if (item.next?.kind === 'directory' && item.remote?.kind !== 'directory')
+      yield { do: 'mkdir', path: item.path };
+    if (item.staged !== undefined)
+      files.push({ do: 'place', path: item.path, staged: item.staged.path, expect: expected(item) });
+    count += 1;
+    if (count % WINDOW !== 0) continue;
+    yield* files;
+    files = [];
+  }
+  yield* files;
 }
 
 function expected(item: PlanItem): Expected {

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { collectDifferences, type Look } from './collect.ts';
 import { carryOut } from './commit.ts';
-import { type CommitHeader, recordLines } from './commit-record.ts';
+import { type CommitHeader, recordLines, type Step } from './commit-record.ts';
 import type { RemoteFacts } from './compare.ts';
 import type { ProjectContext } from './context.ts';
 import { applyDecided, type Deciding, decidingSave } from './deciding.ts';
@@ -14,10 +15,11 @@ import { toManifest } from './model.ts';
 import { decodeItem } from './plan.ts';
 import { recover } from './recover.ts';
 import { resolveDifferences } from './resolve.ts';
-import { countSteps, saveSteps } from './save-steps.ts';
+import { saveSteps } from './save-steps.ts';
 import { contentOf } from './space.ts';
 import { commitPath, LAYOUT } from './space-layout.ts';
 import { UnsavedWorkError } from './sync-errors.ts';
+import { textLines } from './text-lines.ts';
 import { Unread } from './unread.ts';
 import { uploadPending } from './upload.ts';
 
@@ -152,29 +154,43 @@ async function commit(context: ProjectContext): Promise<number> {
   const stagedHead = `${staging}/head-${saveId}.json`;
   await space.write(stagedHead, contentOf(`${JSON.stringify(head)}\n`));
 
-  const decidedAt = clock.now();
-  const header: CommitHeader = {
-    version: 2,
-    saveId,
-    fence: lease.fence,
-    generation,
-    decidedAt,
-    steps: countSteps(context, stagedHead),
-  };
-  state.durably(() =>
-    state.setMeta('deciding', JSON.stringify({ saveId, generation, head } satisfies Deciding)),
-  );
-  await decide(context, header, stagedHead);
-  const links = new Map<string, RemoteFacts>();
-  await carryOut(space, header, saveSteps(context, stagedHead), {
-    log: context.log,
-    assertMayWrite: () => lease.assertFresh(),
-    onMade: (path, facts) => links.set(path, facts),
-  });
-  applyDecided(context, links, new Set());
+  const stepsFile = join(context.scratch, `steps-${saveId}`);
+  try {
+    const steps = await writeLines(stepsFile, stepLines(context, stagedHead));
+    const header: CommitHeader = {
+      version: 2,
+      saveId,
+      fence: lease.fence,
+      generation,
+      decidedAt: clock.now(),
+      steps: steps.lines,
+    };
+    state.durably(() =>
+      state.setMeta('deciding', JSON.stringify({ saveId, generation, head } satisfies Deciding)),
+    );
+    await decide(context, header, stepsFile);
+    const links = new Map<string, RemoteFacts>();
+    await carryOut(space, header, stepsOf(stepsFile), {
+      log: context.log,
+      assertMayWrite: () => lease.assertFresh(),
+      onMade: (path, facts) => links.set(path, facts),
+    });
+    applyDecided(context, links, new Set());
+  } finally {
+    await rm(stepsFile, { force: true });
+  }
   await space.removeFile(commitPath(lease.fence));
   await space.removeTree(staging);
   return generation;
+}
+
+function* stepLines(context: ProjectContext, stagedHead: string): Iterable<string> {
+  for (const step of saveSteps(context, stagedHead)) yield JSON.stringify(step);
+}
+
+/** The steps of a save were worked out once; they are read again and again from the disk. */
+async function* stepsOf(file: string): AsyncIterable<Step> {
+  for await (const line of textLines(createReadStream(file))) yield JSON.parse(line) as Step;
 }
 
 /** Somebody else took the lease over and saved; what is here was made on an older save. */
@@ -188,11 +204,11 @@ function assertNotOvertaken(context: ProjectContext, head: Head | 'damaged' | nu
 }
 
 /** From the move on the save is decided. Whoever took the lease over meanwhile either sees the record or is seen here. */
-async function decide(context: ProjectContext, header: CommitHeader, stagedHead: string): Promise<void> {
+async function decide(context: ProjectContext, header: CommitHeader, stepsFile: string): Promise<void> {
   const { space, lease, scratch } = context;
   const file = join(scratch, `commit-${header.saveId}`);
   try {
-    await writeLines(file, recordLines(header, saveSteps(context, stagedHead)));
+    await writeLines(file, recordLines(header, textLines(createReadStream(stepsFile))));
     await space.write(`${commitPath(header.fence)}.new`, await fileContent(file));
   } finally {
     await rm(file, { force: true });
@@ -216,7 +232,8 @@ async function writeManifest(
   const name = (kind: string): string =>
     `${String(save.generation).padStart(8, '0')}-${save.saveId}-${kind}.jsonl`;
   const later = segments.slice(1).reduce((sum, each) => sum + each.lines, 0);
-  const full = !intact || segments.length > 500 || later > Math.max(COMPACT_AT_LEAST, state.countManifest());
+  const isLong = later > COMPACT_AT_LEAST && later > state.countManifest();
+  const full = !intact || segments.length > 500 || isLong;
   if (full && state.countManifest() > 0) {
     const lines = function* (): Iterable<string> {
       for (const entry of state.allManifest()) yield manifestLine({ path: entry.path, entry }, context.codec);

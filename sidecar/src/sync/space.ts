@@ -1,3 +1,4 @@
+import type { PiecePool } from './piece-pool.ts';
 import { SpaceError } from './space-error.ts';
 
 export { isSpaceError, type RetryClass, SpaceError, type SpaceErrorCode } from './space-error.ts';
@@ -66,11 +67,27 @@ export interface ListOptions extends CallOptions {
   readonly repeat?: <T>(request: (options: CallOptions) => Promise<T>) => Promise<T>;
 }
 
+export interface WriteOptions extends CallOptions {
+  /**
+   * The caller asks for what it needs to know later. Where the answer to the write does not say it, `size` is then what
+   * was sent and `mtimeSeconds` null.
+   */
+  readonly unconfirmed?: boolean;
+}
+
+/** A directory that was asked for. */
+export interface MadeDirectory extends SpaceEntry {
+  /** It was not there before this call, so nothing of anybody else's is in it. Absent: not known. */
+  readonly isNew?: boolean;
+}
+
 export interface ReadOptions extends CallOptions {
   /** First byte, default 0. */
   readonly offset?: number;
   /** Number of bytes at most, default up to the end. */
   readonly length?: number;
+  /** Where the memory of large pieces comes from; the reader gives each one back when it is done with it. */
+  readonly pool?: PiecePool;
 }
 
 /** Bytes that can be given again, so that a failed write can be repeated. */
@@ -134,13 +151,14 @@ export interface Space extends ReadOnlySpace {
    * @throws not-found (no such parent), not-a-directory (parent), is-a-directory (path), invalid-name, space-full;
    *   transfer-broken where `content` gave another number of bytes than its size.
    */
-  write(path: string, content: Content, options?: CallOptions): Promise<SpaceEntry>;
+  write(path: string, content: Content, options?: WriteOptions): Promise<SpaceEntry>;
 
   /**
-   * Makes a directory and its missing parents; an existing directory is fine and is returned.
+   * Makes a directory and its missing parents; an existing directory is fine and is returned. Of a new one
+   * `mtimeSeconds` may be null.
    * @throws exists or not-a-directory where a file is in the way; invalid-name.
    */
-  makeDirectory(path: string, options?: CallOptions): Promise<SpaceEntry>;
+  makeDirectory(path: string, options?: CallOptions): Promise<MadeDirectory>;
 
   /**
    * Makes a symbolic link with this target text, unread and unchanged.

@@ -318,10 +318,12 @@ export class StateStore implements NameStore {
     }
   }
 
-  *pendingRows(numbers: readonly number[]): Iterable<{ seq: number; data: string }> {
+  /** @param stage only where the row is in this stage */
+  *pendingRows(numbers: readonly number[], stage?: string): Iterable<{ seq: number; data: string }> {
     for (const seq of numbers) {
       const row = this.#sql.get('SELECT * FROM pending WHERE seq = ?', seq);
-      if (row !== undefined) yield { seq, data: String(row.data) };
+      if (row !== undefined && (stage === undefined || row.stage === stage))
+        yield { seq, data: String(row.data) };
     }
   }
 

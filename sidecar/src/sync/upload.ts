@@ -5,11 +5,12 @@ import { isOddTarget } from './names.ts';
 import { decodeItem, encodeItem, type PlanItem } from './plan.ts';
 import { forEachLimit } from './pool.ts';
 import { isPassing, linkGroup } from './resolve.ts';
+import { confirmUploads, isConfirmed, stagedPath, stagingOf } from './sent-uploads.ts';
 import { SpaceError } from './space.ts';
-import { LAYOUT } from './space-layout.ts';
 import type { Unread } from './unread.ts';
 
 const READ_ATTEMPTS = 3;
+const SEND_ATTEMPTS = 3;
 
 /**
  * Sends what is to be sent to the staging folder and says for every path what will be remembered.
@@ -25,22 +26,32 @@ export async function uploadPending(context: ProjectContext, unread: Unread): Pr
     bytes += item.local.size;
   }
   context.progress.begin(files, bytes);
-  if (files > 0) await space.makeDirectory(`${LAYOUT.staging}/${context.volumeId}`);
-  await forEachLimit(state.pending('transfer'), space.capabilities.concurrency, async (row) => {
-    context.signal?.throwIfAborted();
-    const item = decodeItem(row.data);
-    try {
-      const done = await prepare(context, item);
-      state.updatePending(row.seq, 'ready', encodeItem(done));
-    } catch (error) {
-      if (!isPassing(error)) throw error;
-      unread.note(item.path, error);
-      state.deletePending(row.seq);
+  if (files > 0) await space.makeDirectory(stagingOf(context));
+  for (let round = 1; ; round += 1) {
+    await forEachLimit(state.pending('transfer'), space.capabilities.concurrency, async (row) => {
+      context.signal?.throwIfAborted();
+      const item = decodeItem(row.data);
+      try {
+        const done = await prepare(context, item, row.seq);
+        state.updatePending(row.seq, isConfirmed(done) ? 'ready' : 'sent', encodeItem(done));
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+        unread.note(item.path, error);
+        state.deletePending(row.seq);
+      }
+    });
+    const broken = await confirmUploads(context);
+    if (broken === 0) return;
+    if (round === SEND_ATTEMPTS) {
+      throw new SpaceError(
+        'transfer-broken',
+        `the space holds ${broken} files otherwise than they were sent to it, ${SEND_ATTEMPTS} times over`,
+      );
     }
-  });
+  }
 }
 
-async function prepare(context: ProjectContext, item: PlanItem): Promise<PlanItem> {
+async function prepare(context: ProjectContext, item: PlanItem, seq: number): Promise<PlanItem> {
   const { local, base } = item;
   if (item.action === 'remove-remote' || local === null) return item;
   if (item.action === 'record' && base !== null) {
@@ -56,14 +67,14 @@ async function prepare(context: ProjectContext, item: PlanItem): Promise<PlanIte
       return { ...item, next: { ...row(local, false), remote } };
     }
     case 'file':
-      return uploadFile(context, item);
+      return uploadFile(context, item, seq);
   }
 }
 
-async function uploadFile(context: ProjectContext, item: PlanItem): Promise<PlanItem> {
+async function uploadFile(context: ProjectContext, item: PlanItem, seq: number): Promise<PlanItem> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return (await reuse(context, item)) ?? (await uploadOnce(context, item));
+      return (await reuse(context, item)) ?? (await uploadOnce(context, item, seq));
     } catch (error) {
       if (!(error instanceof FileChangedError) || attempt >= READ_ATTEMPTS) throw error;
       await context.clock.sleep(50 * attempt, context.signal);
@@ -88,13 +99,13 @@ async function reuse(context: ProjectContext, item: PlanItem): Promise<PlanItem 
   };
 }
 
-async function uploadOnce(context: ProjectContext, item: PlanItem): Promise<PlanItem> {
+async function uploadOnce(context: ProjectContext, item: PlanItem, seq: number): Promise<PlanItem> {
   const { state, space } = context;
   const file = await openStable(context.tree, item.path, context);
   try {
     const number = Number(state.meta('staging-number') ?? 0) + 1;
     state.setMeta('staging-number', String(number));
-    const staged = `${LAYOUT.staging}/${context.volumeId}/${number}`;
+    const staged = stagedPath(context, number, seq);
     const counted = {
       size: file.content.size,
       async *open() {
@@ -104,11 +115,10 @@ async function uploadOnce(context: ProjectContext, item: PlanItem): Promise<Plan
         }
       },
     };
-    const written = await space.write(
-      staged,
-      counted,
-      context.signal === undefined ? {} : { signal: context.signal },
-    );
+    const written = await space.write(staged, counted, {
+      unconfirmed: true,
+      ...(context.signal === undefined ? {} : { signal: context.signal }),
+    });
     await file.assertUnchanged();
     if (written.size !== file.content.size) {
       throw new SpaceError(

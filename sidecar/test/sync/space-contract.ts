@@ -66,6 +66,21 @@ export function spaceContract(name: string, makeSpace: () => Promise<SpaceUnderT
         expect(await space.stat({ path: 'a.txt', id: made.id })).toMatchObject({ id: made.id, size: 5 });
       });
 
+      test('an unconfirmed write has written all the same, and says no wrong time', async () => {
+        for (const [path, text] of [
+          ['small', 'x'],
+          ['large', 'x'.repeat(2_000_000)],
+          ['small', 'other'],
+        ] as const) {
+          const made = await space.write(path, contentOf(text), { unconfirmed: true });
+          const found = await space.stat({ path });
+          expect(made).toMatchObject({ path, kind: 'file', size: text.length });
+          expect(found).toMatchObject({ path, kind: 'file', size: text.length });
+          if (space.capabilities.idsSurviveMove) expect(found?.id).toBe(made.id);
+          expect([null, found?.mtimeSeconds]).toContain(made.mtimeSeconds);
+        }
+      });
+
       test('an empty file is a file of no bytes', async () => {
         expect(await put('empty', '')).toMatchObject({ kind: 'file', size: 0 });
         expect(await text({ path: 'empty' })).toBe('');
@@ -179,7 +194,14 @@ export function spaceContract(name: string, makeSpace: () => Promise<SpaceUnderT
       test('directories come with their parents and may exist', async () => {
         const made = await space.makeDirectory('a/b/c');
         expect(made).toMatchObject({ path: 'a/b/c', kind: 'directory', size: 0 });
-        expect((await space.makeDirectory('a/b/c')).id).toBe(made.id);
+        const again = await space.makeDirectory('a/b/c');
+        expect(again.id).toBe(made.id);
+        // Whoever takes a directory for new puts files into it without looking.
+        for (const known of ['a', 'a/b', 'a/b/c'])
+          expect((await space.makeDirectory(known)).isNew).not.toBe(true);
+        await put('a/b/c/file', 'x');
+        expect((await space.makeDirectory('a/b/c')).isNew).not.toBe(true);
+        await space.removeFile('a/b/c/file');
         expect(await names('a/b')).toEqual(['c']);
         await put('a/file', 'x');
         await fails(space.makeDirectory('a/file'), 'exists', 'not-a-directory');
