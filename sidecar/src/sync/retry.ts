@@ -8,6 +8,7 @@ import {
   type Space,
   type SpaceEntry,
   SpaceError,
+  type WriteOptions,
 } from './space.ts';
 
 export interface RetryPolicy {
@@ -196,7 +197,7 @@ async function guardStall<T>(
 ): Promise<T> {
   const watch = new StallWatch(policy, operation, options.signal);
   try {
-    return await watch.wait(() => action({ signal: watch.signal }, () => watch.alive()));
+    return await watch.wait(() => action({ ...options, signal: watch.signal }, () => watch.alive()));
   } finally {
     watch.end(false);
   }
@@ -207,7 +208,7 @@ function writeWatched(
   policy: RetryPolicy,
   path: string,
   content: Content,
-  options: CallOptions,
+  options: WriteOptions,
 ) {
   return guardStall(policy, 'write', options, (inner, alive) => {
     const watched: Content = {
@@ -237,7 +238,7 @@ async function* readOn(
     const rest = options.length === undefined ? {} : { length: options.length - got };
     const watch = new StallWatch(policy, `read ${file.path}`, options.signal);
     const iterator = space
-      .read(file, { ...rest, offset: start + got, signal: watch.signal })
+      .read(file, { ...options, ...rest, offset: start + got, signal: watch.signal })
       [Symbol.asyncIterator]();
     let finished = false;
     try {
