@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { addBuildInfo } from '../build-info.ts';
 import type { LiveView } from './live-view.ts';
 
 export interface GatewayMetrics {
@@ -11,6 +12,7 @@ export function createMetrics(live: LiveView): GatewayMetrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  addBuildInfo(registry, 'gateway');
   new Gauge({
     name: 'scipion_desktop_sessions',
     help: 'Browser windows that show the desktop at the moment.',

@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type Phase, phaseSchema } from '../../contract/status.ts';
+import { addBuildInfo } from '../build-info.ts';
 import type { Clock } from './clock.ts';
 import type { SaveResult } from './save.ts';
 import { SpaceError } from './space.ts';
@@ -73,6 +74,7 @@ export class SyncMetrics implements MetricsSink {
   /** Call `close` when done. */
   constructor(board: StatusBoard, holdsLease: () => boolean) {
     collectDefaultMetrics({ register: this.registry });
+    addBuildInfo(this.registry, 'sync');
     subscribe(ANSWERED, this.#onAnswer);
     subscribe(FAILED, this.#onFailure);
     const phases = this.#gauge('scipion_sync_phase', '1 for the current phase', ['phase']);

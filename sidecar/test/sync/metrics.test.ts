@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { request } from 'undici';
 import { afterEach, expect, test } from 'vitest';
+import { SIDECAR_IMAGE_TAG } from '../../../stacks/versions.ts';
 import { SyncMetrics } from '../../src/sync/metrics.ts';
 import { StatusBoard } from '../../src/sync/status-board.ts';
 import { TestClock } from './world.ts';
@@ -56,4 +57,11 @@ test('missed intervals and the lease', async () => {
     'scipion_sync_missed_intervals_total 2',
   ]);
   expect(await lines('scipion_lease_held')).toEqual(['scipion_lease_held 1']);
+});
+
+test('the version is that of the image', async () => {
+  const [line] = await given().lines('scipion_build_info');
+  expect(line).toBe(
+    `scipion_build_info{program="sync",version="${SIDECAR_IMAGE_TAG}",node="${process.versions.node}"} 1`,
+  );
 });
