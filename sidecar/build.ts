@@ -2,6 +2,7 @@ import { chmod, copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
+import { NODE_FLAGS } from './contract/node-flags.ts';
 import { buildWeb } from './web/build.ts';
 
 const HERE = import.meta.dirname;
@@ -62,8 +63,7 @@ function nodePackage(): string {
 }
 
 async function writeCommand(path: string, program: string): Promise<void> {
-  // Node calls its SQLite experimental at every start; that is known and no news in a log.
-  const line = `exec /usr/local/bin/node --disable-warning=ExperimentalWarning ${program} "$@"`;
+  const line = `exec /usr/local/bin/node ${NODE_FLAGS.join(' ')} ${program} "$@"`;
   await writeFile(path, `#!/bin/sh\n${line}\n`);
   await chmod(path, 0o755);
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { NODE_FLAGS } from '../../sidecar/contract/node-flags.ts';
 import type { Run } from '../lib/statistics.ts';
 
 export type SpaceSpec =
@@ -52,7 +53,7 @@ export class Engine {
     const profile = process.env.BENCH_CPU_PROFILE;
     this.#child = fork(fileURLToPath(new URL('engine-process.ts', import.meta.url)), {
       execArgv: [
-        '--disable-warning=ExperimentalWarning',
+        ...NODE_FLAGS,
         ...(profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]),
       ],
     });

@@ -46,7 +46,7 @@ export async function* download(
   }
   const length = Number(headerOf(answer, 'content-length') ?? Number.NaN);
   let received = 0;
-  for await (const chunk of http.bytes(request, answer)) {
+  for await (const chunk of http.bytes(request, answer, options.pool)) {
     received += chunk.byteLength;
     yield chunk;
   }

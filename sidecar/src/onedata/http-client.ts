@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici';
 import type { z } from 'zod';
+import type { PiecePool } from '../sync/piece-pool.ts';
 import { SpaceError } from '../sync/space-error.ts';
 import { makeDispatcher, type ProxySettings } from './dispatcher.ts';
 import { classify, connectionError, type ErrorContext, retryAfterOf } from './errors.ts';
@@ -87,9 +88,9 @@ export class OnedataHttp {
   }
 
   /** Bytes of an answer; breaks and stalls become `transfer-broken` and `stalled`. Leaving early ends the transfer. */
-  async *bytes(request: HttpRequest, answer: HttpAnswer): AsyncGenerator<Uint8Array> {
+  async *bytes(request: HttpRequest, answer: HttpAnswer, pool?: PiecePool): AsyncGenerator<Uint8Array> {
     try {
-      yield* inPieces(answer.body, Number(headerOf(answer, 'content-length')));
+      yield* inPieces(answer.body, Number(headerOf(answer, 'content-length')), pool);
     } catch (error) {
       request.signal?.throwIfAborted();
       throw connectionError(error, this.#context(request), true);

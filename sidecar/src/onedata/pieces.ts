@@ -1,5 +1,5 @@
-/** Bytes of one piece. */
-const PIECE_BYTES = 1 << 20;
+import { PIECE_BYTES, type PiecePool } from '../sync/piece-pool.ts';
+
 /** Shorter bodies come as the connection gives them. */
 const SHORT_BYTES = 1 << 18;
 /** Where bytes come slowly, a piece waits no longer than this for more, so that progress and stalls are seen. */
@@ -9,17 +9,19 @@ const OLDEST_MS = 200;
  * Gathers the bytes of a long body. A connection gives 16 KiB at a time, and what is done with each costs far more than
  * to copy it.
  * @param length of the body, NaN where it is not known
+ * @param pool that the memory comes from; whoever takes a piece gives it back
  */
 export async function* inPieces(
   body: AsyncIterable<Uint8Array>,
   length: number,
+  pool?: PiecePool,
   now: () => number = () => performance.now(),
 ): AsyncGenerator<Uint8Array> {
   if (length <= SHORT_BYTES) {
     yield* body;
     return;
   }
-  let piece: Buffer | null = null;
+  let piece: Uint8Array | null = null;
   let used = 0;
   let begun = 0;
   let failure: { readonly error: unknown } | undefined;
@@ -27,7 +29,7 @@ export async function* inPieces(
     for await (const chunk of body) {
       for (let at = 0; at < chunk.length; ) {
         if (piece === null) {
-          piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
+          piece = pool?.take() ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
           used = 0;
           begun = now();
         }

@@ -3,6 +3,7 @@ import type { Gate } from './connections.ts';
 import { type RunningHash, startHash } from './hasher.ts';
 import type { RemoteEntry } from './model.ts';
 import { type Part, PartFile } from './part-file.ts';
+import { PiecePool } from './piece-pool.ts';
 import { forEachLimit } from './pool.ts';
 import { isSpaceError, type ReadOnlySpace, type ReadOptions, SpaceError } from './space.ts';
 
@@ -12,6 +13,8 @@ export interface FetchOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onBytes?: (bytes: number) => void;
 }
+
+const pool = new PiecePool();
 
 export const noGate: Gate = (work) => work();
 
@@ -111,7 +114,7 @@ class PartsFetch {
     let at = first.start;
     let open = 0;
     let writing = Promise.resolve();
-    const options = signal === undefined ? range : { ...range, signal };
+    const options = { ...range, pool, ...(signal === undefined ? {} : { signal }) };
     try {
       for await (const bytes of this.#space.read(this.#remote, options)) {
         if (at + bytes.byteLength > end) throw cutShort(this.#remote, at + bytes.byteLength);
@@ -121,7 +124,7 @@ class PartsFetch {
           this.#whole(part);
           part = parts[++open];
         }
-        writing = this.#target.write(bytes, at);
+        writing = this.#target.write(bytes, at).then(() => pool.give(bytes));
         writing.catch(() => undefined);
         at += bytes.byteLength;
         onBytes?.(bytes.byteLength);
