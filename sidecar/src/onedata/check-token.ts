@@ -150,35 +150,54 @@ function withKey(problem: SpaceError, { host, use }: Pick<TokenCheckOptions, 'ho
   });
 }
 
+/** What a use needs to be checked; the use itself goes by the place. */
+export type TokenToCheck = Omit<TokenCheckOptions, 'use' | 'signal'>;
+
+/** The token of each space opens the other one: they were set the wrong way round. */
+export class SwappedTokensError extends SpaceError {
+  constructor(spaceId: string) {
+    super(
+      'token-not-permitted',
+      `The two Onedata tokens are swapped: the one that is set for space ${spaceId} is for the other space. Exchange ${KEYS.read.token} and ${KEYS.write.token} (in a Secret of your own: ${KEYS.read.inSecret} and ${KEYS.write.inSecret}).`,
+    );
+  }
+}
+
 /** Both tokens of an instance. Where each would do for the other's space, that is the problem. */
 export async function checkTokens(
-  source: Omit<TokenCheckOptions, 'use'>,
-  project: Omit<TokenCheckOptions, 'use'>,
+  source: TokenToCheck,
+  project: TokenToCheck,
+  signal?: AbortSignal,
 ): Promise<{ readonly source: TokenCheck; readonly project: TokenCheck }> {
-  const asSource = { ...source, use: 'read' } as const;
-  const asProject = { ...project, use: 'write' } as const;
+  const common = signal === undefined ? {} : { signal };
+  const asSource = { ...source, ...common, use: 'read' } as const;
+  const asProject = { ...project, ...common, use: 'write' } as const;
   const [first, second] = await Promise.all([checkToken(asSource), checkToken(asProject)]);
-  const isAboutToken = [first, second].some(
-    ({ problem }) => problem && ['token-not-permitted', 'space-unknown'].includes(problem.code),
-  );
-  if (!isAboutToken) return { source: first, project: second };
+  if (!mayBeOfOther(first) && !mayBeOfOther(second)) return { source: first, project: second };
   const crossed = await Promise.all([
     checkToken({ ...asSource, token: project.token }),
     checkToken({ ...asProject, token: source.token }),
   ]);
   if (crossed.some(({ problem }) => problem)) return { source: first, project: second };
-  const swapped = (use: 'read' | 'write') => {
-    const spaceId = use === 'read' ? source.spaceId : project.spaceId;
-    return new SpaceError(
-      'token-not-permitted',
-      `The two Onedata tokens are swapped: the one that is set for space ${spaceId} is for the other space. Exchange ${KEYS.read.token} and ${KEYS.write.token} (in a Secret of your own: ${KEYS.read.inSecret} and ${KEYS.write.inSecret}).`,
-    );
-  };
   return {
-    source: { ...first, problem: swapped('read') },
-    project: { ...second, problem: swapped('write') },
+    source: { ...first, problem: new SwappedTokensError(source.spaceId) },
+    project: { ...second, problem: new SwappedTokensError(project.spaceId) },
   };
 }
+
+/** One of both tokens; the other one is looked at only where this one does not open its space. */
+export async function checkTokenOf(
+  side: 'source' | 'project',
+  tokens: { readonly source: TokenToCheck; readonly project: TokenToCheck },
+  signal: AbortSignal,
+): Promise<TokenCheck> {
+  const own = await checkToken({ ...tokens[side], use: side === 'source' ? 'read' : 'write', signal });
+  if (!mayBeOfOther(own)) return own;
+  return (await checkTokens(tokens.source, tokens.project, signal))[side];
+}
+
+const mayBeOfOther = ({ problem }: TokenCheck): boolean =>
+  problem !== null && isSpaceError(problem, 'token-not-permitted', 'space-unknown');
 
 /** Pure: what the zone's answer means for this use. */
 export function judgeScope(

@@ -1,4 +1,12 @@
-export { checkToken, checkTokens, type TokenCheck, type TokenCheckOptions } from './check-token.ts';
+export {
+  checkToken,
+  checkTokenOf,
+  checkTokens,
+  SwappedTokensError,
+  type TokenCheck,
+  type TokenCheckOptions,
+  type TokenToCheck,
+} from './check-token.ts';
 export { type OnedataSpaceOptions, openOnedataSpace } from './onedata-space.ts';
 export {
   type ChoiceOptions,

@@ -1,7 +1,13 @@
 import { join } from 'node:path';
 import type { SyncConfig } from '../../contract/config.ts';
 import { VOLUME_FOLDERS } from '../../contract/paths.ts';
-import { checkToken, fileToken, openOnedataSpace } from '../onedata/index.ts';
+import {
+  checkToken,
+  checkTokenOf,
+  fileToken,
+  openOnedataSpace,
+  type TokenToCheck,
+} from '../onedata/index.ts';
 import { MountedSpace } from './mounted-space.ts';
 import type { Side } from './problems.ts';
 import type { RetryPolicy } from './retry.ts';
@@ -36,14 +42,21 @@ export function onedataSpaces(
     const identityFile = join(volumeOf(which), VOLUME_FOLDERS.state, 'mounted-space.json');
     return new MountedSpace({ ...space, side: which, identityFile });
   };
+  const toCheck = (which: Side): TokenToCheck | null => {
+    const space = config[which];
+    return 'directory' in space ? null : { ...space, ...authorities, token: tokenOf(which) };
+  };
+  const [source, project] = [toCheck('source'), toCheck('project')];
   /** A mounted space needs no token here; its driver has one. */
   const tokenSource = (which: Side): { [key in Side]?: TokenSource } => {
-    const space = config[which];
-    if ('directory' in space) return {};
-    const token = tokenOf(which);
+    const own = which === 'source' ? source : project;
+    if (own === null) return {};
     const use = which === 'source' ? 'read' : 'write';
-    const check = (signal: AbortSignal) => checkToken({ ...space, ...authorities, token, use, signal });
-    return { [which]: { read: token, check } };
+    const check = (signal: AbortSignal) =>
+      source && project
+        ? checkTokenOf(which, { source, project }, signal)
+        : checkToken({ ...own, use, signal });
+    return { [which]: { read: own.token, check } };
   };
   return {
     tokens: { ...tokenSource('source'), ...tokenSource('project') },

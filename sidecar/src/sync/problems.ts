@@ -1,4 +1,5 @@
 import type { Problem, ProblemCode } from '../../contract/status.ts';
+import { SwappedTokensError } from '../onedata/check-token.ts';
 import { DamagedRecordError } from './commit.ts';
 import { confirmCommand } from './confirmations.ts';
 import type { HeldBack } from './guards.ts';
@@ -87,6 +88,7 @@ const SAFE = 'Nothing was deleted; work goes on by itself once this has changed.
 export function toProblem(error: unknown, side: Side, since: string): Problem {
   const detail = error instanceof Error ? error.message : String(error);
   const make = (code: ProblemCode, message: string): Problem => ({ code, space: side, message, since });
+  if (error instanceof SwappedTokensError) return make('token-not-permitted', `${detail} ${SAFE}`);
   if (error instanceof SpaceError) {
     const known = SPACE_PROBLEMS[error.code];
     if (isMisplaced(error)) {

@@ -149,3 +149,27 @@ test('what a token may do is told before anything is copied', async () => {
   ]);
   expect(healed.tokenExpiresAt).toMatchObject({ source: null, project: expect.any(String) });
 });
+
+test('swapped tokens are told to be so, with both keys, and used once they are exchanged', async () => {
+  const only = (spaceId: string) => ({
+    type: 'data.path' as const,
+    whitelist: [Buffer.from(`/${spaceId}`).toString('base64')],
+  });
+  const { token: forSource } = given.standIn.mint({
+    caveats: [only(spaces.source), { type: 'data.readonly' }],
+  });
+  const { token: forProject } = given.standIn.mint({ caveats: [only(spaces.project)] });
+  writeFileSync(paths.sourceToken, forProject);
+  writeFileSync(paths.projectToken, forSource);
+  await start();
+  const { problems } = await until('both problems', ({ problems }) => problems.length === 2);
+  for (const { code, message } of problems) {
+    expect(code).toBe('token-not-permitted');
+    expect(message).toMatch(/^The two Onedata tokens are swapped/);
+    expect(message).toContain('Exchange scipion:sourceToken and scipion:projectToken');
+  }
+  writeFileSync(paths.sourceToken, forSource);
+  writeFileSync(paths.projectToken, forProject);
+  const healed = await until('the desktop', ({ ready }) => ready);
+  expect([healed.problems, healed.warnings]).toEqual([[], []]);
+});
