@@ -87,7 +87,7 @@ export const stageInLargeCase: Case = {
         },
       });
       return {
-        setup: `${LARGE_FILES} files of ${sizeText(bytes)} over REST and TLS from the Onedata stand-in; ours hashes every byte on the way, ${LARGE_FILES} curl at one time do not.`,
+        setup: `${LARGE_FILES} files of ${sizeText(bytes)} over REST and TLS from the Onedata stand-in, ${LARGE_FILES} curl at one time. What ours writes is on the disk at the end, and can be continued after a crash at any time.`,
         series: [
           { name: 'ours', label: 'ours', isOurs: true, runs: ours },
           { name: 'curl', label: `${LARGE_FILES} × curl, same server`, isOurs: false, runs: curl },

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
-import { cutShort, type FetchOptions, fetchParts, noGate } from './fetch-parts.ts';
+import { cutShort, type Fetched, type FetchOptions, fetchParts, noGate } from './fetch-parts.ts';
 import type { RemoteEntry } from './model.ts';
 import type { ReadOnlySpace } from './space.ts';
 
@@ -15,7 +15,7 @@ export async function fetchFile(
   remote: RemoteEntry,
   partials: string,
   options: FetchOptions,
-): Promise<{ file: string; hash: string }> {
+): Promise<Fetched> {
   const key = createHash('sha256')
     .update(JSON.stringify([space.identity, remote.path, remote.id, remote.size, remote.mtimeSeconds]))
     .digest('hex');
@@ -32,7 +32,7 @@ async function fetchSmall(
   remote: RemoteEntry,
   file: string,
   options: FetchOptions,
-): Promise<{ file: string; hash: string }> {
+): Promise<Fetched> {
   const { network = noGate } = options;
   const bytes = remote.size === 0 ? Buffer.alloc(0) : await network(() => readSmall(space, remote, options));
   const handle = await fs.open(file, 'w');

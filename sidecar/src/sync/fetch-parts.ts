@@ -12,6 +12,15 @@ export interface FetchOptions {
   readonly network?: Gate;
   readonly signal?: AbortSignal | undefined;
   readonly onBytes?: (bytes: number) => void;
+  /** @default true; a hash that nobody compares with costs as much as the transfer */
+  readonly isHashed?: boolean;
+}
+
+export interface Fetched {
+  /** Path of the finished temporary file. */
+  readonly file: string;
+  /** SHA-256 in hex; null where it was not asked for. */
+  readonly hash: string | null;
 }
 
 const pool = new PiecePool();
@@ -28,15 +37,15 @@ export async function fetchParts(
   remote: RemoteEntry,
   file: string,
   options: FetchOptions,
-): Promise<{ file: string; hash: string }> {
-  const { network = noGate } = options;
+): Promise<Fetched> {
+  const { network = noGate, isHashed = true } = options;
   const target = await PartFile.open(file, remote.size);
-  const hash = startHash(target.handle.fd);
+  const hash = isHashed ? startHash(target.handle.fd) : null;
   try {
     await new PartsFetch(space, remote, target, hash, options).run();
     await network(() => assertSameVersion(space, remote, options));
     await target.finish();
-    return { file, hash: await hash.digest(remote.size) };
+    return { file, hash: (await hash?.digest(remote.size)) ?? null };
   } catch (error) {
     if (isSpaceError(error, 'transfer-broken', 'bad-range')) {
       const isSame = await network(() => assertSameVersion(space, remote, options)).then(
@@ -47,7 +56,7 @@ export async function fetchParts(
     }
     throw error;
   } finally {
-    hash.forget();
+    hash?.forget();
     await target.close();
   }
 }
@@ -56,14 +65,14 @@ class PartsFetch {
   readonly #space: ReadOnlySpace;
   readonly #remote: RemoteEntry;
   readonly #target: PartFile;
-  readonly #hash: RunningHash;
+  readonly #hash: RunningHash | null;
   readonly #options: FetchOptions;
 
   constructor(
     space: ReadOnlySpace,
     remote: RemoteEntry,
     target: PartFile,
-    hash: RunningHash,
+    hash: RunningHash | null,
     options: FetchOptions,
   ) {
     this.#space = space;
@@ -78,7 +87,7 @@ class PartsFetch {
     const { parts, missing } = this.#target;
     const lengthOf = (some: readonly Part[]) => some.reduce((sum, { length }) => sum + length, 0);
     onBytes?.(lengthOf(parts) - lengthOf(missing));
-    if (missing.length < parts.length) this.#hash.goOn(this.#target.prefix);
+    if (missing.length < parts.length) this.#hash?.goOn(this.#target.prefix);
     try {
       // One part of a file is asked for as the file is.
       if (parts.length === 1) return await network(() => this.#copy(missing, {}));
@@ -138,7 +147,7 @@ class PartsFetch {
 
   #whole(part: Part): void {
     this.#target.whole(part);
-    this.#hash.goOn(this.#target.prefix);
+    this.#hash?.goOn(this.#target.prefix);
   }
 }
 

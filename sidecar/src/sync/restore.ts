@@ -5,7 +5,7 @@ import type { RemoteLook } from './compare.ts';
 import { Connections } from './connections.ts';
 import type { VolumeContext } from './context.ts';
 import { fetchFile } from './fetch-file.ts';
-import type { FetchOptions } from './fetch-parts.ts';
+import type { Fetched, FetchOptions } from './fetch-parts.ts';
 import { utimesSeconds } from './local-tree.ts';
 import {
   type BaseEntry,
@@ -65,12 +65,21 @@ export interface RestoreOutcome {
   readonly skipped: number;
 }
 
+export interface RestoreOptions {
+  /** Large files get no hash: nothing is there to compare it with, now or later. @default false */
+  readonly isUnhashed?: boolean;
+}
+
 /**
  * Carries out `remove-local` and `download`. Only files that are as the plan saw them are replaced or removed.
  * @param noRoom what to say where the volume is too small, e.g. `the project does not fit on its volume`
  * @throws VolumeFullError before anything is changed
  */
-export async function restorePending(context: VolumeContext, noRoom: string): Promise<RestoreOutcome> {
+export async function restorePending(
+  context: VolumeContext,
+  noRoom: string,
+  options: RestoreOptions = {},
+): Promise<RestoreOutcome> {
   const { state } = context;
   let [files, bytes] = [0, 0];
   for (const row of state.pending('download')) {
@@ -82,7 +91,7 @@ export async function restorePending(context: VolumeContext, noRoom: string): Pr
   await assertRoom(context, noRoom, bytes);
   context.progress.begin(files, bytes);
   state.setMeta('restoring', 'yes');
-  const restorer = new Restorer(context);
+  const restorer = new Restorer(context, options);
   const outcome = { restored: 0, removed: 0, skipped: 0 };
   const attempt = async (work: () => Promise<void>): Promise<void> => {
     context.signal?.throwIfAborted();
@@ -172,13 +181,15 @@ const UNRECORDED = 100;
 
 class Restorer {
   readonly #context: VolumeContext;
+  readonly #options: RestoreOptions;
   readonly #unrecorded: BaseEntry[] = [];
   readonly #connections: Connections;
   /** Link group → the first of its names that was restored, with its hash. */
   readonly #groups = new Map<string, { path: string; hash: string }>();
 
-  constructor(context: VolumeContext) {
+  constructor(context: VolumeContext, options: RestoreOptions) {
     this.#context = context;
+    this.#options = options;
     this.#connections = new Connections(() => context.space.capabilities.concurrency);
   }
 
@@ -251,7 +262,7 @@ class Restorer {
     return null;
   }
 
-  async #file(item: PlanItem, manifest: ManifestEntry | null): Promise<string> {
+  async #file(item: PlanItem, manifest: ManifestEntry | null): Promise<string | null> {
     const { tree } = this.#context;
     const remote = item.remote as RemoteLook;
     const group = manifest?.linkGroup ?? null;
@@ -271,16 +282,17 @@ class Restorer {
     }
     await this.#makeWay(item);
     await tree.place(file, item.path);
-    if (group !== null) this.#groups.set(group, { path: item.path, hash });
+    if (group !== null && hash !== null) this.#groups.set(group, { path: item.path, hash });
     return hash;
   }
 
-  async #fetch(remote: RemoteLook, manifest: ManifestEntry | null): Promise<{ file: string; hash: string }> {
+  async #fetch(remote: RemoteLook, manifest: ManifestEntry | null): Promise<Fetched> {
     const { space, partials, progress, signal, log } = this.#context;
     const options: FetchOptions = {
       signal,
       onBytes: (count) => progress.bytes(count),
       network: this.#connections.forOne(),
+      isHashed: this.#options.isUnhashed !== true,
     };
     const fetched = await fetchFile(space, remote, partials, options);
     if (manifest?.hash == null || manifest.hash === fetched.hash) return fetched;

@@ -31,7 +31,9 @@ export async function stageIn(context: VolumeContext): Promise<StageInResult> {
   const warnings: string[] = [];
   // Other patterns take away what they leave out, however much that is.
   if (sameSpace && state.meta('selection') === selected) holdBackRemovals(context, warnings);
-  const outcome = await restorePending(context, 'the source data does not fit on the source volume');
+  const noRoom = 'the source data does not fit on the source volume';
+  // The space says no hashes of its own, and nothing is ever sent back.
+  const outcome = await restorePending(context, noRoom, { isUnhashed: true });
   state.setMeta('space', space.identity);
   state.setMeta('selection', selected);
   if (outcome.skipped > 0) warnings.push(`${outcome.skipped} source files changed while they were copied`);
