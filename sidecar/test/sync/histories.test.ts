@@ -61,6 +61,11 @@ const step = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const) }) },
+  // The clock of the machine is set, forward or back.
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('jump' as const), hours: fc.integer({ min: -50, max: 50 }) }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('new volume' as const) }) },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
@@ -167,6 +172,9 @@ async function play(space: Space, clock: TestClock, steps: readonly Step[]): Pro
         break;
       case 'restart':
         await reopen();
+        break;
+      case 'jump':
+        clock.advance(each.hours * 3_600_000);
         break;
       case 'new volume': {
         await save(context);
