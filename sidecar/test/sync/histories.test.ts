@@ -51,6 +51,7 @@ const localStep = fc.oneof(
 const step = fc.oneof(
   { weight: 8, arbitrary: localStep },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('foreign' as const), path }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('foreign removal' as const), path }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('save' as const) }) },
   {
     weight: 3,
@@ -148,12 +149,23 @@ async function foreignWrite(space: Space, at: string, written: Set<string>): Pro
   }
 }
 
+/** Somebody else removes a file or a whole folder in the space, unsaved work of the volume not among it. */
+async function foreignRemoval(space: Space, at: string, written: Set<string>): Promise<void> {
+  for (const [name, text] of await visible(space))
+    if (name === at || name.startsWith(`${at}/`)) written.delete(text);
+  const found = await space.stat({ path: at });
+  if (found?.kind === 'directory') await space.removeTree(at);
+  else await space.removeFile(at);
+}
+
 async function play(space: Space, clock: TestClock, steps: readonly Step[]): Promise<void> {
   let root = folders.make();
   /** Contents that nobody has removed or replaced on purpose. */
   const written = new Set<string>();
   const open = () =>
     openProject(root, space, { clock, lease: 'patient', limits: { share: 1, count: 1_000 } });
+  /** Somebody else has removed something: the volume may still have it. */
+  let isRemoved = false;
   let context = await open();
   await startProject(context);
   const reopen = async () => {
@@ -166,6 +178,10 @@ async function play(space: Space, clock: TestClock, steps: readonly Step[]): Pro
     switch (each.do) {
       case 'foreign':
         await foreignWrite(space, each.path, written);
+        break;
+      case 'foreign removal':
+        isRemoved = true;
+        await foreignRemoval(space, each.path, written);
         break;
       case 'save':
         await save(context);
@@ -186,7 +202,8 @@ async function play(space: Space, clock: TestClock, steps: readonly Step[]): Pro
         await startProject(context);
         const now = dumpFolder(context.data);
         for (const [name, text] of before)
-          if (!text.startsWith('foreign')) expect(now.has(name), `${name} came back`).toBe(true);
+          if (!text.startsWith('foreign') && (!isRemoved || written.has(text)))
+            expect(now.has(name), `${name} came back`).toBe(true);
         break;
       }
       case 'crash': {
