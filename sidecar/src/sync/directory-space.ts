@@ -73,13 +73,18 @@ export class DirectorySpace implements Space {
     await this.#assertKind(directory.path, 'directory');
     const folder = await this.#call(directory.path, () => fs.opendir(this.#at(directory.path)));
     const handle = folder[Symbol.asyncIterator]();
-    for (;;) {
-      const child = await this.#call(directory.path, () => handle.next());
-      if (child.done === true) return;
-      options.signal?.throwIfAborted();
-      if (child.value.name.includes('\uFFFD')) continue;
-      const entry = await this.stat({ path: joinPath(directory.path, child.value.name) });
-      if (entry !== null) yield entry;
+    try {
+      for (;;) {
+        const child = await this.#call(directory.path, () => handle.next());
+        if (child.done === true) return;
+        options.signal?.throwIfAborted();
+        if (child.value.name.includes('\uFFFD')) continue;
+        const entry = await this.stat({ path: joinPath(directory.path, child.value.name) });
+        if (entry !== null) yield entry;
+      }
+    } finally {
+      // A reader may leave early.
+      await handle.return?.();
     }
   }
 
