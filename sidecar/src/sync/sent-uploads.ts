@@ -10,13 +10,13 @@ export function stagingOf(context: ProjectContext): string {
   return `${LAYOUT.staging}/${context.volumeId}`;
 }
 
-/** @param number of the upload, never used again by this volume @param seq of the item in the plan */
-export function stagedPath(context: ProjectContext, number: number, seq: number): string {
-  return `${stagingOf(context)}/${number}-${seq}`;
+/** @param upload a name that no other upload has @param seq of the item in the plan */
+export function stagedPath(context: ProjectContext, upload: string, seq: number): string {
+  return `${stagingOf(context)}/${upload}-${seq}`;
 }
 
 function seqOf(name: string): number | null {
-  const found = /^\d+-(\d+)$/.exec(name)?.[1];
+  const found = /-(\d+)$/.exec(name)?.[1];
   return found === undefined ? null : Number(found);
 }
 

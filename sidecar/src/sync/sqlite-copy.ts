@@ -12,17 +12,14 @@ export class DatabaseBusyError extends Error {
   override readonly name = 'DatabaseBusyError';
 }
 
-/** Whether a file is to be copied as a database: by its first bytes; by name only where it is too short to have any. */
-export async function isDatabase(handle: fs.FileHandle, path: string): Promise<boolean> {
-  const { buffer, bytesRead } = await handle.read(
-    Buffer.alloc(SQLITE_HEADER.length),
-    0,
-    SQLITE_HEADER.length,
-    0,
-  );
-  return bytesRead === SQLITE_HEADER.length
-    ? buffer.equals(SQLITE_HEADER)
-    : bytesRead > 0 && SQLITE_NAME.test(path);
+/**
+ * Whether a file is to be copied as a database: by its first bytes; by name only where it is too short to have any.
+ * @param start the first bytes of the file, at least as many as the header of a database has, or all
+ */
+export function isDatabase(start: Buffer, path: string): boolean {
+  if (start.length >= SQLITE_HEADER.length)
+    return start.subarray(0, SQLITE_HEADER.length).equals(SQLITE_HEADER);
+  return start.length > 0 && SQLITE_NAME.test(path);
 }
 
 /**

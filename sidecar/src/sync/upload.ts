@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { ProjectContext } from './context.ts';
 import { FileChangedError, localFacts, openStable } from './file-copy.ts';
 import { type BaseEntry, type LocalEntry, lookOf } from './model.ts';
@@ -7,6 +8,7 @@ import { forEachLimit } from './pool.ts';
 import { isPassing, linkGroup } from './resolve.ts';
 import { confirmUploads, isConfirmed, stagedPath, stagingOf } from './sent-uploads.ts';
 import { SpaceError } from './space.ts';
+import type { StateStore } from './state.ts';
 import type { Unread } from './unread.ts';
 
 const READ_ATTEMPTS = 3;
@@ -28,18 +30,23 @@ export async function uploadPending(context: ProjectContext, unread: Unread): Pr
   context.progress.begin(files, bytes);
   if (files > 0) await space.makeDirectory(stagingOf(context));
   for (let round = 1; ; round += 1) {
-    await forEachLimit(state.pending('transfer'), space.capabilities.concurrency, async (row) => {
-      context.signal?.throwIfAborted();
-      const item = decodeItem(row.data);
-      try {
-        const done = await prepare(context, item, row.seq);
-        state.updatePending(row.seq, isConfirmed(done) ? 'ready' : 'sent', encodeItem(done));
-      } catch (error) {
-        if (!isPassing(error)) throw error;
-        unread.note(item.path, error);
-        state.deletePending(row.seq);
-      }
-    });
+    const notes = new Notes(state);
+    try {
+      await forEachLimit(state.pending('transfer'), space.capabilities.concurrency, async (row) => {
+        context.signal?.throwIfAborted();
+        const item = decodeItem(row.data);
+        try {
+          const done = await prepare(context, item, row.seq);
+          notes.add(row.seq, done);
+        } catch (error) {
+          if (!isPassing(error)) throw error;
+          unread.note(item.path, error);
+          state.deletePending(row.seq);
+        }
+      });
+    } finally {
+      notes.write();
+    }
     const broken = await confirmUploads(context);
     if (broken === 0) return;
     if (round === SEND_ATTEMPTS) {
@@ -48,6 +55,53 @@ export async function uploadPending(context: ProjectContext, unread: Unread): Pr
         `the space holds ${broken} files otherwise than they were sent to it, ${SEND_ATTEMPTS} times over`,
       );
     }
+  }
+}
+
+/** Uploads that are done and not in the state yet, up to so many or so much: a crash before costs sending them again. */
+const MOST_UNWRITTEN = { uploads: 100, bytes: 32 << 20 };
+
+/** Writes down what was sent, many at a time: a transaction for each costs more than a small file. */
+class Notes {
+  readonly #state: StateStore;
+  #unwritten: { seq: number; item: PlanItem }[] = [];
+  #bytes = 0;
+
+  constructor(state: StateStore) {
+    this.#state = state;
+  }
+
+  add(seq: number, item: PlanItem): void {
+    this.#unwritten.push({ seq, item });
+    this.#bytes += item.staged?.facts.size ?? 0;
+    const { uploads, bytes } = MOST_UNWRITTEN;
+    if (this.#unwritten.length >= uploads || this.#bytes >= bytes) this.write();
+  }
+
+  write(): void {
+    const [unwritten, state] = [this.#unwritten, this.#state];
+    this.#unwritten = [];
+    this.#bytes = 0;
+    state.transaction(() => {
+      for (const { seq, item } of unwritten) {
+        state.updatePending(seq, isConfirmed(item) ? 'ready' : 'sent', encodeItem(item));
+        this.#keep(item);
+      }
+    });
+  }
+
+  /** So that a save after this one can use the upload, where this one does not come to its end. */
+  #keep({ path, staged, next }: PlanItem): void {
+    if (staged === undefined || next == null || next.suspect || next.hash === null) return;
+    this.#state.putStaged({
+      path,
+      facts: localFacts(next),
+      staged: staged.path,
+      size: staged.facts.size,
+      hash: next.hash,
+      remoteId: staged.facts.id,
+      remoteMtime: staged.facts.mtimeSeconds,
+    });
   }
 }
 
@@ -100,12 +154,10 @@ async function reuse(context: ProjectContext, item: PlanItem): Promise<PlanItem 
 }
 
 async function uploadOnce(context: ProjectContext, item: PlanItem, seq: number): Promise<PlanItem> {
-  const { state, space } = context;
+  const { space } = context;
   const file = await openStable(context.tree, item.path, context);
   try {
-    const number = Number(state.meta('staging-number') ?? 0) + 1;
-    state.setMeta('staging-number', String(number));
-    const staged = stagedPath(context, number, seq);
+    const staged = stagedPath(context, randomUUID(), seq);
     const counted = {
       size: file.content.size,
       async *open() {
@@ -128,17 +180,6 @@ async function uploadOnce(context: ProjectContext, item: PlanItem, seq: number):
     }
     const hash = file.hash();
     const facts = { id: written.id, size: written.size, mtimeSeconds: written.mtimeSeconds };
-    if (!file.suspect) {
-      state.putStaged({
-        path: item.path,
-        facts: localFacts(file.entry),
-        staged,
-        size: written.size,
-        hash,
-        remoteId: written.id,
-        remoteMtime: written.mtimeSeconds,
-      });
-    }
     context.progress.file();
     return {
       ...item,

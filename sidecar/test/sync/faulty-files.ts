@@ -15,9 +15,11 @@ const WRITES = new Set(
 const PATH_CALLS = new Set(
   (
     'open.r open.w mkdir rename symlink link writeFile stream.open.w readdirSync lstatSync readlinkSync renameSync ' +
-    'existsSync readdir stat rm chmod utimes lutimes unlink rmdir readFile stream.open.r new'
+    'openSync existsSync readdir stat rm chmod utimes lutimes unlink rmdir readFile stream.open.r new'
   ).split(' '),
 );
+const SYNC_CALLS =
+  'readdirSync lstatSync fstatSync readlinkSync renameSync existsSync openSync readSync closeSync'.split(' ');
 const STATE = new Set(['new', 'exec', 'run', 'get', 'all']);
 /** As SQLite names them: SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN. */
 const SQLITE_CODES: Record<Trouble, number> = { EIO: 10, ENOSPC: 13, EACCES: 14 };
@@ -104,15 +106,22 @@ export function faultyPromises(real: typeof nodeFs.promises): Record<string, unk
 export function faultyFs(real: typeof nodeFs): Record<string, unknown> {
   const all = real as unknown as Record<string, AnyFunction>;
   const result: Record<string, unknown> = { ...real };
-  for (const name of ['readdirSync', 'lstatSync', 'readlinkSync', 'renameSync', 'existsSync']) {
+  for (const name of SYNC_CALLS) {
     const call = all[name] as AnyFunction;
     result[name] = (...args: never[]) => {
       const error = faultyFiles.strike(name);
       if (error === null) return call(...args);
       if (name === 'existsSync') return false;
+      // A descriptor is gone even where its close reports an error.
+      if (name === 'closeSync') call(...args);
       throw error;
     };
   }
+  result.read = (...args: unknown[]) => {
+    const error = faultyFiles.strike('read');
+    if (error === null) (all.read as AnyFunction)(...(args as never[]));
+    else process.nextTick(args.at(-1) as (error: Error) => void, error);
+  };
   const streamCalls = (kind: 'r' | 'w'): Record<string, AnyFunction> => {
     const calls: Record<string, AnyFunction> = {};
     for (const name of ['open', 'read', 'write', 'writev', 'fsync', 'close']) {
