@@ -107,15 +107,16 @@ export async function takeLease(context: ProjectContext, patient = false): Promi
 }
 
 /** Every path below a folder with its bytes, link target or `''` for a directory (whose path ends in `/`). */
-export function dumpFolder(folder: string, prefix = ''): Map<string, string> {
+export function dumpFolder(folder: string | Buffer, prefix = ''): Map<string, string> {
   const result = new Map<string, string>();
-  for (const raw of readdirSync(Buffer.from(folder), { encoding: 'buffer' })) {
+  const base = Buffer.from(folder);
+  for (const raw of readdirSync(base, { encoding: 'buffer' })) {
     const name = raw.toString('latin1');
-    const at = Buffer.concat([Buffer.from(`${folder}/`), raw]);
+    const at = Buffer.concat([base, Buffer.from('/'), raw]);
     const found = lstatSync(at);
     if (found.isDirectory()) {
       result.set(`${prefix}${name}/`, '');
-      for (const [key, value] of dumpFolder(join(folder, name), `${prefix}${name}/`)) result.set(key, value);
+      for (const [key, value] of dumpFolder(at, `${prefix}${name}/`)) result.set(key, value);
     } else if (found.isSymbolicLink()) result.set(prefix + name, `→ ${readlinkSync(at)}`);
     else result.set(prefix + name, readFileSync(at).toString('latin1'));
   }
