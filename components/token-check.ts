@@ -1,4 +1,5 @@
 import * as pulumi from '@pulumi/pulumi';
+import { tokenFacts } from '../sidecar/contract/token-facts.ts';
 import { type InstanceConfig, REMOVING_VARIABLE } from '../stacks/load.ts';
 import { type Ask, askJson } from './onedata-request.ts';
 import { type Finding, judgeRefusal, judgeScope, type TokenUse } from './token-findings.ts';
@@ -14,33 +15,41 @@ const TIME_LIMIT_MS = 5_000;
 /** Placeholders of a preview without secrets are short; a token of Onedata holds its zone, id and signature. */
 const LEAST_TOKEN_LENGTH = 64;
 
-export interface TokenToCheck extends TokenUse {
+export interface TokenToCheck extends Omit<TokenUse, 'host'> {
+  /** Absent: the zone that the token names is asked alone. */
+  readonly host?: string | undefined;
   readonly token: string;
   readonly certificateAuthorities?: string | undefined;
 }
 
 /** What is wrong with a token, in sentences; empty also where nobody could be asked. */
 export async function findings(given: TokenToCheck, ask: Ask = askJson): Promise<readonly Finding[]> {
-  const { host, certificateAuthorities } = given;
+  const { certificateAuthorities } = given;
   const signal = AbortSignal.timeout(TIME_LIMIT_MS);
   const common = { certificateAuthorities, signal };
   try {
-    const provider = await ask({ ...common, host, path: '/api/v3/oneprovider/configuration' });
-    const { onezoneDomain, providerId } = provider.body as { onezoneDomain?: unknown; providerId?: unknown };
-    if (typeof onezoneDomain !== 'string') return [];
+    const { zone, providerId } = await whoToAsk(given, (host, path) => ask({ ...common, host, path }));
+    if (zone === undefined) return [];
     const path = '/api/v3/onezone/tokens/infer_access_token_scope';
-    const answer = await ask({ ...common, host: onezoneDomain, path, body: { token: given.token } });
-    if (answer.status === 200)
-      return judgeScope(
-        answer.body,
-        given,
-        typeof providerId === 'string' ? providerId : undefined,
-        Date.now(),
-      );
-    return answer.status === 400 ? judgeRefusal(answer.body, given) : [];
+    const answer = await ask({ ...common, host: zone, path, body: { token: given.token } });
+    const use = { ...given, host: given.host ?? zone };
+    if (answer.status === 200) return judgeScope(answer.body, use, providerId, Date.now());
+    return answer.status === 400 ? judgeRefusal(answer.body, use) : [];
   } catch {
     return [];
   }
+}
+
+/** The provider names its zone; without one, the token does. */
+async function whoToAsk(
+  { host, token }: TokenToCheck,
+  get: (host: string, path: string) => ReturnType<Ask>,
+): Promise<{ readonly zone?: string | undefined; readonly providerId?: string | undefined }> {
+  if (host === undefined) return { zone: tokenFacts(token)?.zone };
+  const { body } = await get(host, '/api/v3/oneprovider/configuration');
+  const { onezoneDomain, providerId } = body as { onezoneDomain?: unknown; providerId?: unknown };
+  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+  return { zone: text(onezoneDomain), providerId: text(providerId) };
 }
 
 /** Warns of what is wrong with the tokens of a stack, as far as the stack holds them and they are known by now. */

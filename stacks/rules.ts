@@ -38,6 +38,13 @@ export function brokenRules(settings: Partial<Settings>): readonly Refusal[] {
       isBroken: sourceSpaceId !== undefined && sourceSpaceId === projectSpaceId,
       allowed: 'another space than sourceSpaceId: work must not go among the raw data',
     },
+    {
+      key: 'onedataHost',
+      isBroken:
+        settings.onedataHost === undefined &&
+        [settings.sourceMount, settings.projectMount].includes('csi-onedata'),
+      allowed: 'the host name of a Oneprovider: csi-onedata finds none by itself',
+    },
     ...(['onedataSecret', 'sourceSecret', 'projectSecret'] as const).map((key) => ({
       key,
       isBroken: createNamespace && settings[key] !== undefined,

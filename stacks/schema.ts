@@ -51,11 +51,13 @@ const userFields = {
       group: 'user',
     },
   ),
-  onedataHost: field(pattern(HOST, 260), {
-    description: 'Host name of the Oneprovider that supports both spaces.',
+  onedataHost: field(pattern(HOST, 260).optional(), {
+    description:
+      'Host name of the Oneprovider that supports both spaces. Without it each token leads to its zone, and the zone to a provider of its space, which is kept; where several could be written, name the one that holds the work. csi-onedata needs it.',
     allowed: 'a host name without scheme and path, with ":port" only where it is not 443',
     example: 'provider.example.org',
     group: 'user',
+    defaultNote: 'found from each token',
   }),
   sourceSpaceId: field(pattern(SPACE_ID), {
     description: 'Id of the space with the raw data. It is copied at the start and never written.',

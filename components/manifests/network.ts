@@ -23,7 +23,7 @@ const ANYWHERE = [
 export function onedataPorts(
   config: Pick<InstanceConfig, 'onedataHost' | 'onedataPorts'>,
 ): readonly number[] {
-  const [, ownPort] = config.onedataHost.split(':');
+  const ownPort = config.onedataHost?.split(':')[1];
   const ports = new Set([...config.onedataPorts, ownPort === undefined ? 443 : Number(ownPort)]);
   return [...ports].sort((a, b) => a - b);
 }

@@ -35,7 +35,8 @@ const csiName = (side: Side) => (side === 'source' ? NAMES.sourceSpace : NAMES.p
 /** What the configuration of `sync` says of a space. */
 export function spaceConfig(config: InstanceConfig, side: Side) {
   const spaceId = spaceIdOf(config, side);
-  if (!isMounted(config, side)) return { host: config.onedataHost, spaceId };
+  const { onedataHost: host } = config;
+  if (!isMounted(config, side)) return { ...(host === undefined ? {} : { host }), spaceId };
   const directory = SPACE_DIRECTORIES[side];
   return { directory, spaceId, ...(isByCsi(config, side) ? { fileSystem: 'fuse' as const } : {}) };
 }
@@ -113,7 +114,8 @@ export function csiSecretManifest<Token>(config: InstanceConfig, side: Side, tok
     metadata: { name, namespace, labels: { ...common, ...CSI_SECRET_LABEL } },
     type: 'Opaque',
     stringData: {
-      [CSI_SECRET_KEYS.host]: config.onedataHost,
+      // A rule of the configuration makes sure that it is there.
+      [CSI_SECRET_KEYS.host]: config.onedataHost ?? '',
       [CSI_SECRET_KEYS.token]: token,
       [CSI_SECRET_KEYS.spaceId]: spaceIdOf(config, side),
       [CSI_SECRET_KEYS.options]: '--force-direct-io',

@@ -2,8 +2,11 @@ import { z } from 'zod';
 
 /** A space over REST. The token is not here: it is in the Secret's directory. */
 const remoteSpace = z.strictObject({
-  /** Host name of the Oneprovider, no scheme, no path; a port only where it is not 443. */
-  host: z.string().min(1),
+  /**
+   * Host name of the Oneprovider, no scheme, no path; a port only where it is not 443. Absent: found from the token, which
+   * names its zone, and kept.
+   */
+  host: z.string().min(1).optional(),
   spaceId: z.string().min(1),
 });
 

@@ -202,6 +202,18 @@ describe('documents of the sidecar', () => {
     });
   });
 
+  test('name no host where the stack names none', () => {
+    const config = instanceConfig({ onedataHost: undefined });
+    const { data } = configMapManifest(config);
+    expect(syncConfigSchema.parse(JSON.parse(data['sync.json'] ?? ''))).toMatchObject({
+      source: { spaceId: 'source-space' },
+      project: { spaceId: 'project-space' },
+    });
+    expect(data['sync.json']).not.toContain('"host"');
+    const { egress } = instancePolicyManifest(config).spec;
+    expect(egress[1]?.ports?.map(({ port }) => port)).toEqual([443]);
+  });
+
   test('carry authorities of a Onedata host that is not publicly known', () => {
     const authorities = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----';
     const { data } = configMapManifest(instanceConfig({ onedataCertificateAuthorities: authorities }));

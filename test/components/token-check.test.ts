@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Ask, askJson } from '../../components/onedata-request.ts';
 import { findings } from '../../components/token-check.ts';
 import { judgeRefusal } from '../../components/token-findings.ts';
 import { pathCaveat } from '../../local/onedata/access.ts';
@@ -93,6 +94,22 @@ describe('a space that', () => {
     const [found] = await look('project', {}, 'sp3');
     expect(found).toMatchObject({ key: 'onedataHost', message: expect.stringContaining('no provider does') });
   });
+});
+
+test('without a host the zone that the token names is asked', async () => {
+  const asked: string[] = [];
+  const ask: Ask = async (request) => {
+    asked.push(request.host);
+    // The token names the zone without the port that it has here.
+    return askJson({ ...request, host: standIn.zoneHost });
+  };
+  const given = { use: 'project', spaceId: 'sp2', certificateAuthorities: standIn.authorityPem } as const;
+  const { token } = standIn.mint({ caveats: [pathCaveat(['sp1'])] });
+  expect(await findings({ ...given, token }, ask)).toEqual([
+    { key: 'projectToken', message: expect.stringContaining('it allows raw (sp1)') },
+  ]);
+  expect(asked).toEqual([standIn.zoneHost.split(':')[0]]);
+  expect(await findings({ ...given, token: 'x'.repeat(100) }, ask)).toEqual([]);
 });
 
 test('nothing is said where nobody answers, or something else than Onedata', async () => {

@@ -99,8 +99,8 @@ describe('refusals', () => {
       'scipion:onedataHost: found "https://provider.example.org/spaces"; allowed: a host name without scheme and path, with ":port" only where it is not 443; set it: pulumi config set scipion:onedataHost provider.example.org',
     ],
     [
-      { onedataHost: undefined },
-      'scipion:onedataHost: found nothing; allowed: a host name without scheme and path, with ":port" only where it is not 443; set it: pulumi config set scipion:onedataHost provider.example.org',
+      { onedataHost: undefined, projectMount: 'csi-onedata' },
+      'scipion:onedataHost: found the default; allowed: the host name of a Oneprovider: csi-onedata finds none by itself; set it: pulumi config set scipion:onedataHost provider.example.org',
     ],
     [
       { cpuGuaranteed: '11', cpuLimit: '12' },

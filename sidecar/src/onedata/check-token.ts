@@ -1,11 +1,13 @@
+import { type TokenFacts, tokenFacts } from '../../contract/token-facts.ts';
 import { isSpaceError, SpaceError, type SpaceErrorCode } from '../sync/space-error.ts';
+import type { HostChoice } from './discovered-space.ts';
 import { type HttpOptions, OnedataHttp } from './http-client.ts';
 import { ProviderClient } from './provider-client.ts';
-import { type TokenFacts, tokenFacts } from './token-facts.ts';
 import { inferScope, type TokenScope } from './zone.ts';
 
 export interface TokenCheckOptions {
-  readonly host: string;
+  /** Of the provider, or how it is found with a token. */
+  readonly host: string | HostChoice['host'];
   readonly spaceId: string;
   readonly token: () => Promise<string>;
   readonly certificateAuthorities?: string;
@@ -38,11 +40,26 @@ const HOST_KEY = 'scipion:onedataHost';
  * problem is a sentence that ends with the setting to change.
  */
 export async function checkToken(options: TokenCheckOptions): Promise<TokenCheck> {
-  const result = await examine(options);
-  return result.problem === null ? result : { ...result, problem: withKey(result.problem, options) };
+  const facts = tokenFacts(await options.token().catch(() => ''));
+  const { host: given, token, signal } = options;
+  let host = typeof given === 'string' ? given : (facts?.zone ?? '');
+  try {
+    if (facts) assertAccess(facts, options);
+    if (typeof given !== 'string') host = await given(token, signal);
+    return await examine({ ...options, host }, facts);
+  } catch (error) {
+    if (!isSpaceError(error)) throw error;
+    const problem = withKey(error, { host, use: options.use });
+    return { problem, expiresAt: facts?.expiresAt ?? null, warnings: [] };
+  }
 }
 
-async function examine(options: TokenCheckOptions): Promise<TokenCheck> {
+interface ExamineOptions extends TokenCheckOptions {
+  readonly host: string;
+}
+
+/** @throws SpaceError */
+async function examine(options: ExamineOptions, facts: TokenFacts | null): Promise<TokenCheck> {
   const common: Omit<HttpOptions, 'host'> = {
     spaceId: options.spaceId,
     token: options.token,
@@ -52,31 +69,29 @@ async function examine(options: TokenCheckOptions): Promise<TokenCheck> {
   };
   const http = new OnedataHttp({ ...common, host: options.host });
   const { signal } = options;
-  let expiresAt: Date | null = null;
   try {
-    const facts = tokenFacts(await options.token().catch(() => ''));
-    expiresAt = facts?.expiresAt ?? null;
-    if (facts) assertAccess(facts, options);
     const provider = new ProviderClient(http, options.spaceId);
     const { onezoneDomain, providerId } = await provider.configuration({ signal });
     if (facts && onezoneDomain) assertSameZone(facts, onezoneDomain, options);
     await provider.assertVersion({ signal });
     const zone = { toldHost: options.host, signal };
     const scope = onezoneDomain ? await inferScope({ ...common, host: onezoneDomain }, zone) : undefined;
-    const judged = scope ? judgeScope(scope, options, providerId ?? undefined) : { expiresAt, warnings: [] };
-    if (scope && 'problem' in judged && judged.problem) return judged;
+    const judged = scope
+      ? judgeScope(scope, options, providerId ?? undefined)
+      : { problem: null, expiresAt: facts?.expiresAt ?? null, warnings: [] };
+    if (judged.problem) return { ...judged, problem: withKey(judged.problem, options) };
     await assertAnswers(provider, options);
-    return { problem: null, ...judged };
-  } catch (error) {
-    if (!isSpaceError(error)) throw error;
-    return { problem: error, expiresAt, warnings: [] };
+    return judged;
   } finally {
     await http.close();
   }
 }
 
 /** What the token is can be read from it, whoever can be asked. */
-function assertAccess({ kind, expiresAt }: TokenFacts, { spaceId }: TokenCheckOptions): void {
+function assertAccess(
+  { kind, expiresAt }: TokenFacts,
+  { spaceId }: Pick<TokenCheckOptions, 'spaceId'>,
+): void {
   if (kind !== 'access') {
     const what = kind === 'invite' ? 'an invite token' : 'an identity token';
     throw new SpaceError(
@@ -93,7 +108,7 @@ function assertAccess({ kind, expiresAt }: TokenFacts, { spaceId }: TokenCheckOp
 }
 
 /** Zones know nothing of each other. */
-function assertSameZone({ zone }: TokenFacts, domain: string, { host, spaceId }: TokenCheckOptions): void {
+function assertSameZone({ zone }: TokenFacts, domain: string, { host, spaceId }: ExamineOptions): void {
   const bare = (name: string) => name.toLowerCase().replace(/:\d+$/, '');
   if (bare(zone) === bare(domain)) return;
   throw new SpaceError(
@@ -103,7 +118,7 @@ function assertSameZone({ zone }: TokenFacts, domain: string, { host, spaceId }:
 }
 
 /** The provider's own word. A name instead of an id is the usual mistake, so names are looked through too. */
-async function assertAnswers(provider: ProviderClient, options: TokenCheckOptions): Promise<void> {
+async function assertAnswers(provider: ProviderClient, options: ExamineOptions): Promise<void> {
   const { signal, spaceId } = options;
   try {
     await provider.space({ signal });
@@ -128,7 +143,7 @@ const KEY_KINDS: Partial<Record<SpaceErrorCode, 'host' | 'space' | 'token'>> = {
 };
 
 /** The same problem with the setting that is to be changed. */
-function withKey(problem: SpaceError, { host, use }: Pick<TokenCheckOptions, 'host' | 'use'>): SpaceError {
+function withKey(problem: SpaceError, { host, use }: Pick<ExamineOptions, 'host' | 'use'>): SpaceError {
   const kind = KEY_KINDS[problem.code];
   const { space, token, inSecret } = KEYS[use];
   const port = /:(\d+)$/.exec(host.trim())?.[1];
@@ -202,7 +217,7 @@ const mayBeOfOther = ({ problem }: TokenCheck): boolean =>
 /** Pure: what the zone's answer means for this use. */
 export function judgeScope(
   scope: TokenScope,
-  { spaceId, host, use }: Pick<TokenCheckOptions, 'spaceId' | 'host' | 'use'>,
+  { spaceId, host, use }: Pick<ExamineOptions, 'spaceId' | 'host' | 'use'>,
   providerId: string | undefined,
 ): TokenCheck {
   const expiresAt = scope.validUntil ? new Date(scope.validUntil * 1000) : null;

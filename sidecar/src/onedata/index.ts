@@ -1,3 +1,4 @@
+export { type TokenFacts, tokenFacts } from '../../contract/token-facts.ts';
 export {
   checkToken,
   checkTokenOf,
@@ -7,14 +8,14 @@ export {
   type TokenCheckOptions,
   type TokenToCheck,
 } from './check-token.ts';
+export { type HostChoice, openDiscoveredSpace } from './discovered-space.ts';
 export { type OnedataSpaceOptions, openOnedataSpace } from './onedata-space.ts';
+export { ProviderChoice } from './provider-choice.ts';
 export {
   type ChoiceOptions,
   chooseProvider,
   type DiscoveryOptions,
   findProviders,
-  openDiscoveredSpace,
   type SupportingProvider,
 } from './providers.ts';
-export { type TokenFacts, tokenFacts } from './token-facts.ts';
 export { fileToken } from './token-file.ts';

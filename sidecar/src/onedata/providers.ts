@@ -1,9 +1,8 @@
+import { tokenFacts } from '../../contract/token-facts.ts';
 import { SpaceError } from '../sync/space-error.ts';
 import type { ProxySettings } from './dispatcher.ts';
 import { type HttpOptions, OnedataHttp } from './http-client.ts';
-import { type OnedataSpaceOptions, openOnedataSpace } from './onedata-space.ts';
 import { isVersionAtLeast, OLDEST_VERSION, ProviderClient } from './provider-client.ts';
-import { tokenFacts } from './token-facts.ts';
 import { inferScope } from './zone.ts';
 
 /** A provider that supports the space, by the word of the zone. */
@@ -70,8 +69,9 @@ export async function findProviders(options: DiscoveryOptions): Promise<Supporti
 }
 
 /**
- * One provider for the whole life of a connection: the preferred one, else the one that answers first. ⚠ Another one may
- * show an older state of the space, so nobody changes in the middle: after a new choice everything is listed anew.
+ * One provider for the whole life of a connection: the preferred one. Else, to read, the one that answers first. ⚠ Another
+ * one may show an older state of the space; work that is restored from there would begin where it stood earlier. So, to
+ * write, it is the first by its id, whether it is online or not: the same one in each life of an instance.
  * @throws SpaceError as `findProviders`; read-only; unsupported; unreachable where none is online
  */
 export async function chooseProvider(options: ChoiceOptions): Promise<SupportingProvider> {
@@ -94,19 +94,28 @@ export async function chooseProvider(options: ChoiceOptions): Promise<Supporting
       `The providers of space ${spaceId} are too old (${list(writable)}): Onedata 21.02.1 or later is needed.`,
     );
   }
+  if (use === 'write') return preferredOf(usable, preferredHost) ?? firstById(usable, spaceId);
   const online = usable.filter(({ isOnline }) => isOnline);
-  const preferred = online.find(({ host }) => host === preferredHost);
-  const chosen = preferred ?? (await firstToAnswer(online, options));
+  const chosen = preferredOf(online, preferredHost) ?? (await firstToAnswer(online, options));
   if (chosen) return chosen;
   throw new SpaceError('unreachable', `No provider of space ${spaceId} is online: ${list(usable)}.`);
 }
 
-/** A space at the provider that `chooseProvider` finds. */
-export async function openDiscoveredSpace(
-  options: ChoiceOptions & Omit<OnedataSpaceOptions, 'host'>,
-): Promise<ReturnType<typeof openOnedataSpace>> {
-  const { host } = await chooseProvider(options);
-  return openOnedataSpace({ ...options, host });
+const preferredOf = (providers: readonly SupportingProvider[], host: string | undefined) =>
+  providers.find((provider) => provider.isOnline && provider.host === host);
+
+function firstById(providers: readonly SupportingProvider[], spaceId: string): SupportingProvider {
+  const [first, ...others] = [...providers].sort((a, b) => (a.id < b.id ? -1 : 1));
+  if (first?.isOnline) return first;
+  const hosts = others.filter(({ isOnline }) => isOnline).map(({ host }) => host);
+  const advice =
+    hosts.length === 0
+      ? ''
+      : ` These are online, but may show an older state of it: ${hosts.join(', ')}. To use one all the same, set it.`;
+  throw new SpaceError(
+    'unreachable',
+    `The provider ${first?.host} of space ${spaceId} is not online.${advice}`,
+  );
 }
 
 /** undefined: none answers. */

@@ -5,7 +5,10 @@ import {
   checkToken,
   checkTokenOf,
   fileToken,
+  type HostChoice,
+  openDiscoveredSpace,
   openOnedataSpace,
+  ProviderChoice,
   type TokenToCheck,
 } from '../onedata/index.ts';
 import { MountedSpace } from './mounted-space.ts';
@@ -29,6 +32,8 @@ export function onedataSpaces(
   config: SyncConfig,
   paths: SyncPaths,
   policy: Partial<RetryPolicy> = {},
+  /** Where the zone is, if not where tokens say. */
+  zoneHost?: string,
 ): SpaceFactory {
   const authorities =
     config.certificateAuthorities === undefined
@@ -36,15 +41,33 @@ export function onedataSpaces(
       : { certificateAuthorities: config.certificateAuthorities };
   const tokenOf = (which: Side) => fileToken(which === 'source' ? paths.sourceToken : paths.projectToken);
   const volumeOf = (which: Side) => (which === 'source' ? paths.sourceVolume : paths.projectVolume);
+  const choiceOf = (which: Side): ProviderChoice =>
+    new ProviderChoice({
+      ...authorities,
+      ...(zoneHost === undefined ? {} : { zoneHost }),
+      spaceId: config[which].spaceId,
+      use: which === 'source' ? 'read' : 'write',
+      file: join(volumeOf(which), VOLUME_FOLDERS.state, 'provider.json'),
+    });
+  const choices = { source: choiceOf('source'), project: choiceOf('project') };
   const open = (which: Side): Space => {
     const space = config[which];
-    if (!('directory' in space)) return openOnedataSpace({ ...space, ...authorities, token: tokenOf(which) });
+    if (!('directory' in space)) {
+      const { host, spaceId } = space;
+      const options = { ...authorities, spaceId, token: tokenOf(which) };
+      return host === undefined
+        ? openDiscoveredSpace(options, choices[which])
+        : openOnedataSpace({ ...options, host });
+    }
     const identityFile = join(volumeOf(which), VOLUME_FOLDERS.state, 'mounted-space.json');
     return new MountedSpace({ ...space, side: which, identityFile });
   };
   const toCheck = (which: Side): TokenToCheck | null => {
     const space = config[which];
-    return 'directory' in space ? null : { ...space, ...authorities, token: tokenOf(which) };
+    if ('directory' in space) return null;
+    const found: HostChoice['host'] = (token, signal) => choices[which].host(token, signal);
+    const { host = found, spaceId } = space;
+    return { ...authorities, host, spaceId, token: tokenOf(which) };
   };
   const [source, project] = [toCheck('source'), toCheck('project')];
   /** A mounted space needs no token here; its driver has one. */

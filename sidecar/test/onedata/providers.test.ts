@@ -1,13 +1,18 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Caveat } from '../../../local/onedata/tokens.ts';
+import { tokenFacts } from '../../contract/token-facts.ts';
 import {
   type ChoiceOptions,
   chooseProvider,
   findProviders,
   openDiscoveredSpace,
+  ProviderChoice,
 } from '../../src/onedata/index.ts';
-import { tokenFacts } from '../../src/onedata/token-facts.ts';
-import { contentOf } from '../../src/sync/space.ts';
+import { withRetry } from '../../src/sync/retry.ts';
+import { contentOf, readAll } from '../../src/sync/space.ts';
 import { type GivenStandIn, givenStandIn } from './given-stand-in.ts';
 
 let given: GivenStandIn;
@@ -88,17 +93,28 @@ test('the zone tells the providers of a space', async () => {
 });
 
 test('the preferred provider is taken while it is online', async () => {
-  expect(await choose({ preferredHost: at('beta') })).toBe(at('beta'));
+  for (const use of ['read', 'write'] as const)
+    expect(await choose({ use, preferredHost: given.standIn.providerHost })).toBe(given.standIn.providerHost);
   given.standIn.context.faults.apply({ offline: ['b'] });
-  expect(await choose({ preferredHost: at('beta') })).toBe(given.standIn.providerHost);
+  expect(await choose({ use: 'read', preferredHost: at('beta') })).not.toBe(at('beta'));
 });
 
-test('without one the first to answer is taken, and only one that can be written', async () => {
+test('to read, the first to answer is taken', async () => {
+  given.standIn.context.faults.apply({ offline: ['provider-a', 'b'] });
+  expect(await choose({ use: 'read' })).toBe(at('gamma'));
+  given.standIn.context.faults.apply({ offline: ['provider-a', 'b', 'c'] });
+  expect(await choose({ use: 'read' })).toBe('unreachable');
+});
+
+test('to write, it is the same one each time: another could show an older state', async () => {
+  expect(await choose()).toBe(at('beta'));
   given.standIn.context.faults.apply({ offline: ['provider-a'] });
   expect(await choose()).toBe(at('beta'));
-  given.standIn.context.faults.apply({ offline: ['provider-a', 'b'] });
-  expect(await choose()).toBe('unreachable');
-  expect(await choose({ use: 'read' })).toBe(at('gamma'));
+  given.standIn.context.faults.apply({ offline: ['b'] });
+  const error = await chooseProvider({ ...options(), use: 'write' }).catch((caught) => caught);
+  expect(error).toMatchObject({ code: 'unreachable' });
+  expect(error.message).toContain(`${at('beta')} of space sp1 is not online`);
+  expect(error.message).toContain(`may show an older state of it: ${given.standIn.providerHost}.`);
 });
 
 test('what stands in the way has its own error', async () => {
@@ -114,15 +130,74 @@ test('what stands in the way has its own error', async () => {
   expect(await findProviders(options('sp1', [past])).catch(({ code }) => code)).toBe('token-expired');
 });
 
-test('a discovered space stays with its provider', async () => {
-  const space = await openDiscoveredSpace({ ...options(), use: 'write', preferredHost: at('beta') });
-  expect(space.identity).toBe(`onedata://${at('beta')}/sp1`);
-  await space.write('file', contentOf('x'));
-  given.standIn.context.faults.apply({ offline: ['b'] });
-  await expect(space.stat({ path: 'file' })).rejects.toMatchObject({ code: 'unreachable' });
-  given.standIn.context.faults.apply({ offline: [] });
-  expect(await space.stat({ path: 'file' })).toMatchObject({ size: 1 });
-  await space.close();
+describe('a space whose provider is found', () => {
+  let directory: string;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'choice-'));
+  });
+  afterEach(() => rm(directory, { recursive: true, force: true }));
+  const choice = (use: 'read' | 'write') => {
+    const { token: _, ...common } = options();
+    return new ProviderChoice({ ...common, use, file: join(directory, 'provider.json') });
+  };
+  const open = (use: 'read' | 'write') => openDiscoveredSpace(options(), choice(use));
+
+  test('is read and written there', async () => {
+    const space = withRetry(open('write'));
+    await space.check();
+    expect(space.identity).toBe('onedata:///sp1');
+    await space.makeDirectory('found/below');
+    await space.write('found/file', contentOf('x'));
+    expect(await readAll(space, { path: 'found/file' }, 10)).toEqual(Buffer.from('x'));
+    await space.move({ path: 'found/file', kind: 'file' }, 'found/moved');
+    await space.makeSymlink('found/link', 'moved');
+    expect(await space.readSymlink({ path: 'found/link' })).toBe('moved');
+    const names: string[] = [];
+    for await (const { name } of space.list({ path: 'found' })) names.push(name);
+    expect(names.sort()).toEqual(['below', 'link', 'moved']);
+    await space.removeFile('found/moved');
+    await space.removeEmptyDirectory('found/below');
+    await space.removeTree('found');
+    expect(await space.stat({ path: 'found' })).toBeNull();
+    await space.close();
+  });
+
+  test('stays with it: in the middle, and over restarts', async () => {
+    const space = open('write');
+    await space.write('file', contentOf('x'));
+    given.standIn.context.faults.apply({ offline: ['b'] });
+    await expect(space.stat({ path: 'file' })).rejects.toMatchObject({ code: 'unreachable' });
+    const { token } = options();
+    expect(await choice('write').host(token)).toBe(at('beta'));
+    given.standIn.context.faults.apply({ offline: [] });
+    expect(await space.stat({ path: 'file' })).toMatchObject({ size: 1 });
+    await space.close();
+  });
+
+  test('is read elsewhere at the next start where its own is gone, and at its own where the zone is', async () => {
+    const { token } = options();
+    const first = await choice('read').host(token);
+    const ids = { [given.standIn.providerHost]: 'provider-a', [at('beta')]: 'b', [at('gamma')]: 'c' };
+    expect(await choice('read').host(token)).toBe(first);
+    given.standIn.context.faults.add({ path: 'infer_access_token_scope', action: { kind: 'cut' } });
+    expect(await choice('read').host(token)).toBe(first);
+    given.standIn.context.faults.clear();
+    given.standIn.context.faults.apply({ offline: [ids[first] as string] });
+    expect(await choice('read').host(token)).not.toBe(first);
+  });
+
+  test('moves on where the provider ended its support', async () => {
+    const left = JSON.stringify({ spaceId: 'sp2', host: given.standIn.providerHost });
+    await writeFile(join(directory, 'provider.json'), left);
+    const { token: _, ...common } = options('sp2');
+    const file = join(directory, 'provider.json');
+    const space = openDiscoveredSpace(options('sp2'), new ProviderChoice({ ...common, use: 'read', file }));
+    // The zone does not answer at the start, so the provider itself has to say it.
+    given.standIn.context.faults.add({ path: 'infer_access_token_scope', times: 1, action: { kind: 'cut' } });
+    await space.check();
+    expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({ spaceId: 'sp2', host: at('gamma') });
+    await space.close();
+  });
 });
 
 test('a release that lacks calls is refused with its version', async () => {

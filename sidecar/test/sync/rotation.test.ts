@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { SyncStatus } from '../../contract/status.ts';
@@ -55,12 +55,12 @@ function setToken(which: 'source' | 'project', seconds: number | null): void {
 const slowDown = () => given.standIn.context.faults.apply({ latencyMilliseconds: 300 });
 const speedUp = () => given.standIn.context.faults.apply({ latencyMilliseconds: 0 });
 
-async function start() {
-  const host = given.standIn.providerHost;
+async function start(found = false) {
+  const host = found ? {} : { host: given.standIn.providerHost };
   const config = {
     instance: 'lab/alice',
-    source: { host, spaceId: spaces.source },
-    project: { host, spaceId: spaces.project },
+    source: { ...host, spaceId: spaces.source },
+    project: { ...host, spaceId: spaces.project },
     autosaveIntervalSeconds: 3600,
     graceSeconds: 60,
     certificateAuthorities: given.standIn.authorityPem,
@@ -68,7 +68,7 @@ async function start() {
   return containers.start({
     config,
     paths,
-    spaces: onedataSpaces(config, paths, { firstWaitMs: 20 }),
+    spaces: onedataSpaces(config, paths, { firstWaitMs: 20 }, given.standIn.zoneHost),
     desktopWaitMs: 1_000,
   });
 }
@@ -172,4 +172,19 @@ test('swapped tokens are told to be so, with both keys, and used once they are e
   writeFileSync(paths.projectToken, forProject);
   const healed = await until('the desktop', ({ ready }) => ready);
   expect([healed.problems, healed.warnings]).toEqual([[], []]);
+});
+
+test('without a host the tokens are enough, and what is wrong with them is told as ever', async () => {
+  setToken('project', -1);
+  const service = await start(true);
+  const { problems } = await until('the problem', ({ problems }) => problems.length > 0);
+  expect(problems).toMatchObject([{ code: 'token-expired', space: 'project' }]);
+  setToken('project', null);
+  await until('the desktop', ({ ready }) => ready);
+  writeFileSync(join(paths.projectVolume, 'data/work'), 'work');
+  service.stop();
+  await service.done;
+  expect((await visible(given.open(spaces.project))).get('work')).toBe('work');
+  const kept = JSON.parse(readFileSync(join(paths.projectVolume, 'state/provider.json'), 'utf8'));
+  expect(kept).toEqual({ spaceId: spaces.project, host: given.standIn.providerHost });
 });
