@@ -12,14 +12,17 @@ const lineSchema = z.object({
   x: z.literal(1).optional(),
   k: z.enum(['f', 'd', 'l']).optional(),
   s: z.int().min(0).optional(),
-  /** mtime in ns since 1970. */
+  /** mtime in ns since 1970, of 64 bits. */
   m: z
     .string()
-    .regex(/^-?\d{1,19}$/)
+    .refine((text) => /^-?\d{1,19}$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text))
     .optional(),
   o: z.int().min(0).max(0o777).optional(),
   /** Link target. */
-  t: z.string().optional(),
+  t: z
+    .string()
+    .refine((text) => text !== '' && !text.includes('\0'))
+    .optional(),
   /** SHA-256. */
   h: z.string().optional(),
   /** Hard link group. */

@@ -2,20 +2,21 @@ import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { recordLines, type Step, stepSchema } from '../../src/sync/commit-record.ts';
+import { parseManifestLine } from '../../src/sync/manifest-line.ts';
 import { dumpSpace, MemorySpace } from '../../src/sync/memory-space.ts';
 import { toProblem } from '../../src/sync/problems.ts';
 import { save } from '../../src/sync/save.ts';
 import { contentOf, readAll, type Space } from '../../src/sync/space.ts';
 import { startProject } from '../../src/sync/start.ts';
 import { FaultySpace } from './faulty-space.ts';
-import { Random } from './random.ts';
+import { fromEnvironment, Random } from './random.ts';
 import { dumpFolder, Folders, openProject, sorted, TestClock, takeLease, visible } from './world.ts';
 
 const folders = new Folders();
 afterEach(() => folders.clear());
 
 /** One byte of a file of the engine is another one than was written: a worn disk, a bad memory, a hand. */
-const FLIPS = 60;
+const FLIPS = fromEnvironment('SYNC_FLIPS', 60);
 
 async function engineFiles(space: Space, folder: string): Promise<string[]> {
   const all = [...(await dumpSpace(space)).keys()];
@@ -83,6 +84,11 @@ function withoutLease(all: Map<string, string>): [string, string][] {
   return sorted(all).filter(([path]) => !/lease|fences|claims/.test(path));
 }
 
+/** Without older versions, which stay beside ours where nobody knows any more which is newer. */
+function ours(all: [string, string][]): [string, string][] {
+  return all.filter(([path]) => !path.includes('(changed elsewhere'));
+}
+
 function isRefusal(error: Error | null): boolean {
   return ['state-damaged', 'lease-held', 'unsaved-work'].includes(
     toProblem(error, 'project', new Date(0).toISOString()).code,
@@ -90,25 +96,29 @@ function isRefusal(error: Error | null): boolean {
 }
 
 describe('one flipped bit', () => {
-  test('in a commit record: it is refused, and nothing moves', async () => {
-    const random = new Random(11);
-    const w = await decided();
-    const whole = await readAll(w.space, { path: w.record }, 1 << 20);
-    const before = withoutLease(await dumpSpace(w.space));
-    const work = sorted(dumpFolder(w.data));
-    for (let round = 1; round <= FLIPS; round += 1) {
-      await w.space.write(w.record, contentOf(whole));
-      const where = await flip(w.space, w.record, random);
-      const { error, volume } = await attempt(w.root, w.space, w.clock);
-      expect(error?.name, where).toBe('DamagedRecordError');
-      expect(volume, where).toEqual(work);
-      await w.space.write(w.record, contentOf(whole));
-      expect(withoutLease(await dumpSpace(w.space)), where).toEqual(before);
-    }
-    // As it was written it is carried out.
-    expect((await attempt(w.root, w.space, w.clock)).error).toBe(null);
-    expect(sorted(await visible(w.space))).toEqual(work);
-  }, 60_000);
+  test(
+    'in a commit record: it is refused, and nothing moves',
+    async () => {
+      const random = new Random(11);
+      const w = await decided();
+      const whole = await readAll(w.space, { path: w.record }, 1 << 20);
+      const before = withoutLease(await dumpSpace(w.space));
+      const work = sorted(dumpFolder(w.data));
+      for (let round = 1; round <= FLIPS; round += 1) {
+        await w.space.write(w.record, contentOf(whole));
+        const where = await flip(w.space, w.record, random);
+        const { error, volume } = await attempt(w.root, w.space, w.clock);
+        expect(error?.name, where).toBe('DamagedRecordError');
+        expect(volume, where).toEqual(work);
+        await w.space.write(w.record, contentOf(whole));
+        expect(withoutLease(await dumpSpace(w.space)), where).toEqual(before);
+      }
+      // As it was written it is carried out.
+      expect((await attempt(w.root, w.space, w.clock)).error).toBe(null);
+      expect(sorted(await visible(w.space))).toEqual(work);
+    },
+    60_000 + FLIPS * 500,
+  );
 
   test('in a letter of a name in a commit record, which leaves it well-formed: it is refused', async () => {
     const w = await decided();
@@ -132,8 +142,8 @@ describe('one flipped bit', () => {
         const where = await flip(w.space, String(files[random.below(files.length)]), random);
         const [before, work] = [sorted(await visible(w.space)), sorted(dumpFolder(w.data))];
         const mine = await attempt(w.root, w.space, w.clock);
-        expect(mine.volume, where).toEqual(work);
-        if (mine.error === null) expect(sorted(await visible(w.space)), where).toEqual(work);
+        expect(ours(mine.volume), where).toEqual(work);
+        if (mine.error === null) expect(sorted(await visible(w.space)), where).toEqual(mine.volume);
         else {
           expect(isRefusal(mine.error), `${where}: ${mine.error.stack}`).toBe(true);
           expect(sorted(await visible(w.space)), where).toEqual(before);
@@ -141,12 +151,12 @@ describe('one flipped bit', () => {
         const other = await attempt(folders.make(), w.space, w.clock);
         if (mine.error === null) {
           expect(other.error, where).toBe(null);
-          expect(other.volume, where).toEqual(work);
+          expect(other.volume, where).toEqual(mine.volume);
         } else if (other.error !== null) expect(isRefusal(other.error), where).toBe(true);
         folders.clear();
       }
     },
-    60_000,
+    60_000 + FLIPS * 500,
   );
 });
 
@@ -182,4 +192,14 @@ test('no step looks like the checksum at the end of a record', async () => {
     lines.push(line);
   expect(lines).toHaveLength(3);
   expect(stepSchema.parse(JSON.parse(String(lines[1])))).toEqual(steps[0]);
+});
+
+test.each([
+  ['a time of more than 64 bits', { m: '9795366241653611640' }],
+  ['a target that no link can have', { k: 'l', t: 'a\0b' }],
+  ['a link to nothing at all', { k: 'l', t: '' }],
+])('a manifest line with %s is one that cannot be read', (_, changed) => {
+  const line = { p: 'a', k: 'f', s: 1, m: '1795366241653611640', o: 0o644 };
+  expect(parseManifestLine(JSON.stringify(line))).not.toBe(null);
+  expect(parseManifestLine(JSON.stringify({ ...line, ...changed }))).toBe(null);
 });
