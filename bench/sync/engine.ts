@@ -3,6 +3,7 @@ import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { NODE_FLAGS } from '../../sidecar/contract/node-flags.ts';
 import type { Run } from '../lib/statistics.ts';
+import { nodeOptions } from './node-options.ts';
 
 export type SpaceSpec =
   | { readonly kind: 'directory'; readonly directory: string }
@@ -50,12 +51,8 @@ export class Engine {
   readonly #load = loadavg()[0] as number;
 
   constructor() {
-    const profile = process.env.BENCH_CPU_PROFILE;
     this.#child = fork(fileURLToPath(new URL('engine-process.ts', import.meta.url)), {
-      execArgv: [
-        ...NODE_FLAGS,
-        ...(profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]),
-      ],
+      execArgv: [...NODE_FLAGS, ...nodeOptions()],
     });
   }
 

@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { SpaceSpec } from './engine.ts';
+import { nodeOptions } from './node-options.ts';
 
 export type ServerOrder =
   | { readonly do: 'start'; readonly directory: string }
@@ -41,7 +42,7 @@ export class Server {
   static async start(directory: string): Promise<Server> {
     mkdirSync(directory, { recursive: true });
     const child = fork(fileURLToPath(new URL('server-process.ts', import.meta.url)), {
-      execArgv: ['--disable-warning=ExperimentalWarning'],
+      execArgv: nodeOptions(),
     });
     const started = (await ask(child, { do: 'start', directory })) as Started;
     return new Server(child, started);
