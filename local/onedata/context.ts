@@ -4,9 +4,10 @@ import type { Faults } from './faults.ts';
 import { ApiError, badInput, forbidden, posix, spaceNotSupported, unauthorized } from './http/api-error.ts';
 import type { Call } from './http/call.ts';
 import type { Provider } from './provider/provider.ts';
+import type { Refusals } from './refusals.ts';
 import { type Entry, nowSeconds, rootUuid } from './store/file-tree.ts';
 import { decodeFileId, fileId, guid, type SpaceRecord, type Spaces } from './store/spaces.ts';
-import type { TokenAuthority } from './tokens.ts';
+import type { Token, TokenAuthority } from './tokens.ts';
 
 /** Everything that the endpoints share. */
 export interface Context {
@@ -14,6 +15,7 @@ export interface Context {
   readonly spaces: Spaces;
   readonly tokens: TokenAuthority;
   readonly faults: Faults;
+  readonly refusals: Refusals;
   /** The provider that is asked; at the zone the first one. */
   readonly provider: Provider;
   readonly providers: readonly [Provider, ...Provider[]];
@@ -39,6 +41,28 @@ export function tokenOf(call: Call): string | undefined {
   return [headers['x-auth-token'], bearer, headers.macaroon].flat().find((value) => value);
 }
 
+/** @throws ApiError the token error itself */
+function verified(
+  context: Context,
+  text: string,
+  { consumerToken, peerAddress }: { readonly consumerToken: string; readonly peerAddress: string },
+): Token {
+  const token = context.tokens.verify(text, {
+    now: nowSeconds(),
+    peerAddress,
+    service: `opw-${context.provider.id}`,
+    interface: 'rest',
+    ...(consumerToken === '' ? {} : { consumerToken }),
+  });
+  const isServed = context.spaces
+    .list()
+    .some(
+      (space) => context.provider.supports(space) && isMember(context, token.identity.subject.id, space.id),
+    );
+  if (!isServed) throw new ApiError(400, 'userNotSupported');
+  return token;
+}
+
 /** One authenticated request to the provider: finds files and says what the token may do with them. */
 export class Session {
   readonly context: Context;
@@ -55,22 +79,17 @@ export class Session {
   static authenticate(context: Context, call: Call): Session {
     const text = tokenOf(call);
     if (text === undefined) throw unauthorized();
+    const header = call.request.headers['x-onedata-consumer-token'];
+    const consumerToken = typeof header === 'string' ? header : '';
+    const peerAddress = call.request.socket.remoteAddress ?? '';
+    const question = [context.provider.id, text, consumerToken, peerAddress];
     try {
-      const consumerToken = call.request.headers['x-onedata-consumer-token'];
-      const token = context.tokens.verify(text, {
-        now: nowSeconds(),
-        peerAddress: call.request.socket.remoteAddress ?? '',
-        service: `opw-${context.provider.id}`,
-        interface: 'rest',
-        ...(typeof consumerToken === 'string' ? { consumerToken } : {}),
-      });
-      const userId = token.identity.subject.id;
-      const isServed = context.spaces
-        .list()
-        .some((space) => context.provider.supports(space) && isMember(context, userId, space.id));
-      if (!isServed) throw new ApiError(400, 'userNotSupported');
+      const { refusalMemoryMilliseconds } = context.faults;
+      const token = context.refusals.check(question, refusalMemoryMilliseconds, () =>
+        verified(context, text, { consumerToken, peerAddress }),
+      );
       const scope = new DataScope(token.caveats, (id) => context.spaces.placeOfId(id));
-      return new Session(context, scope, userId);
+      return new Session(context, scope, token.identity.subject.id);
     } catch (error) {
       throw error instanceof ApiError ? unauthorized(error) : error;
     }

@@ -67,6 +67,8 @@ export const settingsSchema = z.strictObject({
   bytesPerSecond: z.int().min(0).optional(),
   /** Starts the generator anew, so that a run with the same requests meets the same faults. */
   seed: z.int().optional(),
+  /** How long a provider answers a token that it refused in the same way, without asking its zone again. */
+  refusalMemoryMilliseconds: z.int().min(0).optional(),
   /** What infer scope says of the first provider; it goes on answering. */
   online: z.boolean().optional(),
   /** Ids of providers that are gone: infer scope says so, and connections to them break. */
@@ -136,6 +138,7 @@ function generator(seed: number): () => number {
 export class Faults {
   latencyMilliseconds = 0;
   bytesPerSecond = 0;
+  refusalMemoryMilliseconds = 10_000;
   online = true;
   /** Entries that were left out of listings, and requests, since rules were last cleared. */
   dropped = 0;
@@ -154,6 +157,7 @@ export class Faults {
       this.bytesPerSecond = settings.bytesPerSecond;
       this.#bandwidthFreeAt = 0;
     }
+    this.refusalMemoryMilliseconds = settings.refusalMemoryMilliseconds ?? this.refusalMemoryMilliseconds;
     if (settings.seed !== undefined) this.#random = generator(settings.seed);
     if (settings.online !== undefined) this.online = settings.online;
     if (settings.offline !== undefined) this.#offline = settings.offline;
@@ -163,6 +167,7 @@ export class Faults {
     return {
       latencyMilliseconds: this.latencyMilliseconds,
       bytesPerSecond: this.bytesPerSecond,
+      refusalMemoryMilliseconds: this.refusalMemoryMilliseconds,
       online: this.online,
       offline: [...this.#offline],
     };

@@ -17,6 +17,7 @@ import type { Context } from './context.ts';
 import { Faults } from './faults.ts';
 import { makeListener } from './http/server.ts';
 import { providersOf } from './provider/provider.ts';
+import { Refusals } from './refusals.ts';
 import { copyIn } from './store/archive.ts';
 import { nowSeconds } from './store/file-tree.ts';
 import { Spaces } from './store/spaces.ts';
@@ -129,6 +130,7 @@ function makeContext(configuration: StandInConfiguration, spaces: Spaces, port: 
           ?.generation ?? 1,
     }),
     faults: new Faults(),
+    refusals: new Refusals(),
     downloads: new Map(),
     zoneDomain: withPort(configuration.zoneHost),
   };

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import type { RequestListener, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
@@ -20,6 +21,9 @@ const mintSchema = z.strictObject({
   persistence: z.enum(['named', 'temporary']).default('named'),
   userId: z.string().optional(),
 });
+
+/** A file that another provider makes at the same time under the same name. */
+const conflictSchema = z.strictObject({ path: z.string(), provider: z.string(), text: z.string() });
 
 const scriptSchema = z.strictObject({ seed: z.int().default(1), rules: z.array(faultRuleSchema) });
 
@@ -43,7 +47,7 @@ export interface TreeEntry {
  * The admin API, on a Unix socket that only the stand-in's user may open:
  * `GET /health`, `GET /credentials`, `GET|POST /spaces`, `GET /spaces/:id/tree[?sums=false]`,
  * `POST /spaces/:id/import` (tar), `POST /spaces/:id/imported` {"key"}, `GET /spaces/:id/export` (tar), `POST /spaces/:id/seed` {"directory"},
- * `PUT /spaces/:id/quota` {"quotaBytes"}, `DELETE /spaces/:id/content`, `POST /tokens`, `DELETE /tokens/:id`,
+ * `POST /spaces/:id/conflicts` {"path","provider","text"}, `PUT /spaces/:id/quota` {"quotaBytes"}, `DELETE /spaces/:id/content`, `POST /tokens`, `DELETE /tokens/:id`,
  * `DELETE /temporary-tokens/:user`,
  * `GET|PUT /settings`, `GET|POST|DELETE /faults`, `PUT /faults` {"seed","rules"} for a whole script, `GET /struck`: the last faults that struck.
  */
@@ -145,6 +149,8 @@ async function answerForSpace(call: AdminCall, spaces: Spaces): Promise<void> {
         response,
         await copyIn(spaces, root, (await body(z.object({ directory: z.string() }))).directory),
       );
+    case 'POST /spaces/:id/conflicts':
+      return sendValue(response, await makeConflict(spaces, root, await body(conflictSchema)));
     case 'GET /spaces/:id/export': {
       const archive = pack();
       response.writeHead(200, { 'content-type': 'application/x-tar' });
@@ -162,6 +168,21 @@ async function answerForSpace(call: AdminCall, spaces: Spaces): Promise<void> {
     default:
       throw new NotServed(`${route}: no such path`);
   }
+}
+
+async function makeConflict(
+  spaces: Spaces,
+  root: Entry,
+  { path, provider, text }: z.output<typeof conflictSchema>,
+): Promise<unknown> {
+  const names = path.split('/');
+  const name = names.pop() as string;
+  const parent = names.reduce<Entry | undefined>((at, each) => at && spaces.tree.child(at.uuid, each), root);
+  if (!parent) throw new NotServed(`${path}: no such directory`);
+  const made = spaces.tree.createConflict(parent, name, provider, 0o664);
+  await writeFile(spaces.contents.fileOf(made.inode), text);
+  spaces.setSize(made, Buffer.byteLength(text));
+  return { name: made.name };
 }
 
 /** All that a client needs, tokens among it. */

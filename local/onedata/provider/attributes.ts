@@ -38,7 +38,12 @@ const ATTRIBUTES: readonly (readonly [string, string | null, Getter])[] = [
   ['ownerUserId', 'owner_id', ({ entry, session }) => ownerOf(entry, session)],
   ['displayUid', 'storage_user_id', () => 1000],
   ['displayGid', 'storage_group_id', () => 1000],
-  ['originProviderId', 'provider_id', ({ session }) => session.context.provider.id],
+  [
+    'originProviderId',
+    'provider_id',
+    ({ entry, session: { context } }) =>
+      context.spaces.tree.conflictOf(entry)?.provider ?? context.providers[0].id,
+  ],
   ['isFullyReplicatedLocally', 'is_fully_replicated', () => true],
   ['hardlinkCount', 'hardlinks_count', ({ entry }) => entry.links],
   ['directShareIds', 'shares', () => []],
@@ -46,7 +51,11 @@ const ATTRIBUTES: readonly (readonly [string, string | null, Getter])[] = [
   ['symlinkValue', null, ({ entry }) => entry.target],
   ['hasCustomMetadata', null, ({ entry }) => Boolean(entry.xattrs ?? entry.json ?? entry.rdf)],
   ['localReplicationRate', null, () => 1],
-  ['conflictingName', null, () => null],
+  [
+    'conflictingName',
+    null,
+    ({ entry, session }) => session.context.spaces.tree.conflictOf(entry)?.name ?? null,
+  ],
   ['acl', null, () => []],
   ['activePermissionsType', null, () => 'posix'],
   ['creationTime', null, time('creation')],

@@ -41,6 +41,7 @@ CREATE INDEX IF NOT EXISTS inodes_written ON inodes(writing) WHERE writing > 0;
 CREATE TABLE IF NOT EXISTS spaces(id TEXT PRIMARY KEY, name TEXT NOT NULL, quota INTEGER, supported INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS tokens(id TEXT PRIMARY KEY, name TEXT, token TEXT, request TEXT, revoked INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS generations(user TEXT PRIMARY KEY, generation INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS conflicts(uuid TEXT PRIMARY KEY, parent TEXT NOT NULL, name TEXT NOT NULL, provider TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS imports(space TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY(space, key));
 `;
 const SELECT = `SELECT e.uuid, e.space, e.parent, e.name, i.inode, i.type, i.mode, i.size, i.atime, i.mtime, i.ctime,
@@ -49,6 +50,8 @@ const SELECT = `SELECT e.uuid, e.space, e.parent, e.name, i.inode, i.type, i.mod
 export const rootUuid = (spaceId: string) => `space_${spaceId}`;
 export const trashUuid = (spaceId: string) => `trash_${spaceId}`;
 export const nowSeconds = () => Math.floor(Date.now() / 1000);
+/** Characters of a provider's id in the name of a conflict. */
+const SHOWN_PROVIDER_LENGTH = 4;
 const newUuid = () => randomBytes(16).toString('hex');
 
 type Column = 'mode' | 'size' | 'atime' | 'mtime' | 'ctime' | 'xattrs' | 'json' | 'rdf' | 'writing';
@@ -213,6 +216,7 @@ export class FileTree {
   unlink(entry: Entry): number | undefined {
     return this.atomically(() => {
       this.run('DELETE FROM entries WHERE uuid = ?', entry.uuid);
+      this.#endConflict(entry);
       this.run('UPDATE inodes SET links = links - 1, ctime = ? WHERE inode = ?', nowSeconds(), entry.inode);
       const parent = entry.parent === null ? undefined : this.byUuid(entry.parent);
       if (parent) this.touch(parent.inode);
@@ -228,11 +232,47 @@ export class FileTree {
     this.atomically(() => {
       this.#assertFree(parent, name);
       this.run('UPDATE entries SET parent = ?, name = ? WHERE uuid = ?', parent.uuid, name, entry.uuid);
+      this.#endConflict(entry);
       this.set(entry.inode, { ctime: nowSeconds() });
       const before = entry.parent === null ? undefined : this.byUuid(entry.parent);
       if (before) this.touch(before.inode);
       this.touch(parent.inode);
     });
+  }
+
+  /**
+   * What another provider made under a name that is taken here, as it shows once both know of each other: the later one
+   * as `name@<start of the provider's id>`, until the name is free. ⚠ Every provider of the stand-in shows the same of
+   * both; with Onedata it depends on which one is asked. @throws ApiError `enoent` where the name is free
+   */
+  createConflict(parent: Entry, name: string, provider: string, mode: number): Entry {
+    if (!this.child(parent.uuid, name)) throw posix('enoent');
+    return this.atomically(() => {
+      const shown = `${name}@${provider.slice(0, SHOWN_PROVIDER_LENGTH)}`;
+      const made = this.create(parent, shown, { type: 'REG', mode });
+      this.run('INSERT INTO conflicts VALUES (?,?,?,?)', made.uuid, parent.uuid, name, provider);
+      return made;
+    });
+  }
+
+  /** The name that an entry was made with, where it shows under another one, and who made it. */
+  conflictOf({ uuid, name }: Entry): { name: string; provider: string } | undefined {
+    if (!name.includes('@')) return undefined;
+    return this.one('SELECT name, provider FROM conflicts WHERE uuid = ?', uuid);
+  }
+
+  /** A name was given up, so the other one of two shows under it; an entry that was moved has one of its own. */
+  #endConflict(left: Entry): void {
+    this.run('DELETE FROM conflicts WHERE uuid = ?', left.uuid);
+    if (left.parent === null || this.child(left.parent, left.name)) return;
+    const waiting = this.one<{ uuid: string }>(
+      'SELECT uuid FROM conflicts WHERE parent = ? AND name = ?',
+      left.parent,
+      left.name,
+    );
+    if (!waiting) return;
+    this.run('UPDATE entries SET name = ? WHERE uuid = ?', left.name, waiting.uuid);
+    this.run('DELETE FROM conflicts WHERE uuid = ?', waiting.uuid);
   }
 
   set(inode: number, values: Partial<Record<Column, number | string | null>>): void {
