@@ -8,6 +8,7 @@ import type { FaultAction } from '../faults.ts';
 import { BareStatus, posix } from '../http/api-error.ts';
 import { sendBody, uploadOf } from '../http/bodies.ts';
 import { booleanParameter, type Call, sendNothing } from '../http/call.ts';
+import { SMALL_BYTES } from '../store/content-store.ts';
 import { type Entry, nowSeconds } from '../store/file-tree.ts';
 
 type BrokenUpload = Extract<FaultAction, { kind: 'refuse-body' | 'cut-upload' }>;
@@ -82,6 +83,11 @@ async function sendFile(context: Context, call: Call, entry: Entry): Promise<voi
     'content-length': range.end - range.start + 1,
     ...(ranges ? { 'content-range': `bytes ${range.start}-${range.end}/${size}` } : {}),
   });
+  const small = contents.small(entry.inode);
+  if (small !== undefined && context.faults.bytesPerSecond <= 0 && call.faults.length === 0) {
+    call.response.end(small.subarray(range.start, range.end + 1));
+    return;
+  }
   const source = size === 0 ? Readable.from([]) : contents.read(entry.inode, range.start, range.end);
   await sendBody(call, source, context.faults);
 }
@@ -136,6 +142,11 @@ export async function receiveContent(
   const broken = call.faults.find(
     (action): action is BrokenUpload => action.kind === 'refuse-body' || action.kind === 'cut-upload',
   );
+  const length = Number(request.headers['content-length'] ?? Number.NaN);
+  if (length <= SMALL_BYTES && offset === 0 && entry.size === 0 && broken === undefined) {
+    await receiveSmall(session, call, entry);
+    return;
+  }
   spaces.tree.set(entry.inode, { writing: 1 });
   const file = await spaces.contents.write(entry.inode, offset);
   let end = offset;
@@ -158,6 +169,32 @@ export async function receiveContent(
     if (!request.complete) throw posix('ecanceled');
   } finally {
     await record();
+  }
+}
+
+async function receiveSmall(session: Session, call: Call, entry: Entry): Promise<void> {
+  const { spaces, faults } = session.context;
+  const { request } = call;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    const body = faults.bytesPerSecond <= 0 ? request : uploadOf(call, faults);
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      spaces.assertRoom(entry.space);
+      size += chunk.length;
+      chunks.push(chunk);
+    }
+    if (!request.complete) throw posix('ecanceled');
+  } finally {
+    const now = nowSeconds();
+    spaces.tree.atomically(() => {
+      spaces.contents.keepSmall(
+        entry.inode,
+        chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks),
+      );
+      spaces.setSize(entry, size);
+      spaces.tree.set(entry.inode, { mtime: now, ctime: now });
+    });
   }
 }
 

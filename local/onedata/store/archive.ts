@@ -1,5 +1,5 @@
-import { createReadStream, createWriteStream } from 'node:fs';
-import { copyFile, lstat, readdir, readlink } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { lstat, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -76,7 +76,8 @@ export async function readArchive(spaces: Spaces, top: Entry, source: Readable):
       item.resume();
     } else if (type === 'file') {
       const entry = await place(spaces, top, at, 'REG');
-      await pipeline(item, createWriteStream(spaces.contents.fileOf(entry.inode)));
+      await spaces.contents.empty(entry.inode);
+      await pipeline(item, await spaces.contents.write(entry.inode, 0));
       const size = await spaces.contents.size(entry.inode);
       spaces.setSize(entry, size);
       result.files += 1;
@@ -137,7 +138,7 @@ export async function copyIn(spaces: Spaces, top: Entry, directory: string): Pro
         result.links += 1;
       } else if (stats.isFile()) {
         const entry = await place(spaces, parent, at, 'REG');
-        await copyFile(file, spaces.contents.fileOf(entry.inode));
+        await spaces.contents.takeIn(file, entry.inode);
         spaces.setSize(entry, stats.size);
         result.files += 1;
         result.bytes += stats.size;

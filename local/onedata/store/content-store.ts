@@ -1,25 +1,47 @@
-import { createReadStream, createWriteStream, mkdirSync, type ReadStream, type WriteStream } from 'node:fs';
-import { copyFile, rm, stat, truncate } from 'node:fs/promises';
+import { constants, createReadStream, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFile, type FileHandle, open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import type { FileTree } from './file-tree.ts';
 
-/** Bytes of files, one plain file an inode; a file that was never written has none and is empty. */
+/** Contents up to this size are kept in the database: to make a file of its own costs several times as much. */
+export const SMALL_BYTES = 65_536;
+
+/**
+ * Bytes of files: small ones in the database beside the names, others as one plain file an inode. What was never written
+ * is in neither and is empty.
+ */
 export class ContentStore {
   readonly #directory: string;
+  readonly #tree: FileTree;
 
-  constructor(directory: string) {
+  constructor(directory: string, tree: FileTree) {
     this.#directory = directory;
+    this.#tree = tree;
     for (let index = 0; index < 256; index++) {
       mkdirSync(join(directory, index.toString(16).padStart(2, '0')), { recursive: true });
     }
   }
 
-  fileOf(inode: number): string {
-    return join(this.#directory, (inode % 256).toString(16).padStart(2, '0'), String(inode));
+  /** The content of a small file; undefined for one that is not in the database. */
+  small(inode: number): Buffer | undefined {
+    const row = this.#tree.one<{ bytes: Uint8Array }>('SELECT bytes FROM contents WHERE inode = ?', inode);
+    return row && Buffer.from(row.bytes.buffer, row.bytes.byteOffset, row.bytes.byteLength);
+  }
+
+  /** The whole content of a file that has none so far. */
+  keepSmall(inode: number, bytes: Uint8Array): void {
+    this.#tree.run('INSERT OR REPLACE INTO contents VALUES (?, ?)', inode, bytes);
   }
 
   async size(inode: number): Promise<number> {
+    const small = this.#tree.one<{ size: number }>(
+      'SELECT length(bytes) AS size FROM contents WHERE inode = ?',
+      inode,
+    );
+    if (small) return small.size;
     try {
-      return (await stat(this.fileOf(inode))).size;
+      return (await stat(this.#fileOf(inode))).size;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
       throw error;
@@ -27,28 +49,48 @@ export class ContentStore {
   }
 
   async empty(inode: number): Promise<void> {
-    await rm(this.fileOf(inode), { force: true });
+    if (this.#forgetSmall(inode)) return;
+    await rm(this.#fileOf(inode), { force: true });
   }
 
   /** `end` is inclusive. */
-  read(inode: number, start: number, end: number): ReadStream {
-    return createReadStream(this.fileOf(inode), { start, end, highWaterMark: 262_144 });
+  read(inode: number, start: number, end: number): Readable {
+    const small = this.small(inode);
+    if (small) return Readable.from([small.subarray(start, end + 1)]);
+    return createReadStream(this.#fileOf(inode), { start, end, highWaterMark: 262_144 });
   }
 
-  /** Writes from `offset` on without cutting what stands behind; a gap reads as zeros. */
-  async write(inode: number, offset: number): Promise<WriteStream> {
-    const size = await this.size(inode);
-    if (size === 0) return createWriteStream(this.fileOf(inode), { flags: 'w', start: offset });
-    if (offset > size) await truncate(this.fileOf(inode), offset);
-    return createWriteStream(this.fileOf(inode), { flags: 'r+', start: offset, highWaterMark: 262_144 });
+  /** Writes from `offset` on without cutting what stands there; a gap reads as zeros. Several may write at one time. */
+  async write(inode: number, offset: number): Promise<ReturnType<FileHandle['createWriteStream']>> {
+    const small = this.small(inode);
+    if (small) {
+      writeFileSync(this.#fileOf(inode), small);
+      this.#forgetSmall(inode);
+    }
+    const flags = constants.O_WRONLY | constants.O_CREAT;
+    const file = await open(this.#fileOf(inode), flags, 0o666);
+    return file.createWriteStream({ start: offset, highWaterMark: 262_144 });
   }
 
   async copy(from: number, to: number): Promise<void> {
-    if ((await this.size(from)) > 0) await copyFile(this.fileOf(from), this.fileOf(to));
+    const small = this.small(from);
+    if (small) this.keepSmall(to, small);
+    else if ((await this.size(from)) > 0) await copyFile(this.#fileOf(from), this.#fileOf(to));
   }
 
   /** Takes a file of the host in, as a copy (a hard link would let later writes through to the original). */
   async takeIn(file: string, inode: number): Promise<void> {
-    await copyFile(file, this.fileOf(inode));
+    await this.empty(inode);
+    if ((await stat(file)).size <= SMALL_BYTES) this.keepSmall(inode, await readFile(file));
+    else await copyFile(file, this.#fileOf(inode));
+  }
+
+  #fileOf(inode: number): string {
+    return join(this.#directory, (inode % 256).toString(16).padStart(2, '0'), String(inode));
+  }
+
+  /** @returns whether it was there */
+  #forgetSmall(inode: number): boolean {
+    return this.#tree.one('DELETE FROM contents WHERE inode = ? RETURNING inode', inode) !== undefined;
   }
 }

@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS inodes(
   inode INTEGER PRIMARY KEY, space TEXT NOT NULL, type TEXT NOT NULL, mode INTEGER NOT NULL, size INTEGER NOT NULL,
   atime INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, creation INTEGER NOT NULL,
   links INTEGER NOT NULL, target TEXT, xattrs TEXT, json TEXT, rdf TEXT, writing INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS contents(inode INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS entries(
   uuid TEXT PRIMARY KEY, space TEXT NOT NULL, parent TEXT, name TEXT NOT NULL, inode INTEGER NOT NULL) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS entries_by_name ON entries(parent, name);
@@ -54,6 +55,7 @@ export const nowSeconds = () => Math.floor(Date.now() / 1000);
 const SHOWN_PROVIDER_LENGTH = 4;
 const newUuid = () => randomBytes(16).toString('hex');
 
+type Value = string | number | null | Uint8Array;
 type Column = 'mode' | 'size' | 'atime' | 'mtime' | 'ctime' | 'xattrs' | 'json' | 'rdf' | 'writing';
 
 /**
@@ -85,15 +87,15 @@ export class FileTree {
     return statement;
   }
 
-  one<Row>(sql: string, ...values: (string | number | null)[]): Row | undefined {
+  one<Row>(sql: string, ...values: Value[]): Row | undefined {
     return this.#statement(sql).get(...values) as Row | undefined;
   }
 
-  all<Row>(sql: string, ...values: (string | number | null)[]): Row[] {
+  all<Row>(sql: string, ...values: Value[]): Row[] {
     return this.#statement(sql).all(...values) as Row[];
   }
 
-  run(sql: string, ...values: (string | number | null)[]): void {
+  run(sql: string, ...values: Value[]): void {
     this.#statement(sql).run(...values);
   }
 
@@ -276,9 +278,8 @@ export class FileTree {
   }
 
   set(inode: number, values: Partial<Record<Column, number | string | null>>): void {
-    for (const [column, value] of Object.entries(values)) {
-      this.run(`UPDATE inodes SET ${column} = ? WHERE inode = ?`, value, inode);
-    }
+    const columns = Object.keys(values).map((column) => `${column} = ?`);
+    this.run(`UPDATE inodes SET ${columns.join(', ')} WHERE inode = ?`, ...Object.values(values), inode);
   }
 
   /** mtime and ctime move, as after a write or a change among the children. */

@@ -37,7 +37,7 @@ export class Spaces {
 
   constructor(dataDirectory: string) {
     this.tree = new FileTree(join(dataDirectory, 'onedata.sqlite'));
-    this.contents = new ContentStore(join(dataDirectory, 'contents'));
+    this.contents = new ContentStore(join(dataDirectory, 'contents'), this.tree);
   }
 
   /** Settles what a crash left: sizes of files that were being written, trees that were being removed. */
