@@ -190,7 +190,12 @@ function* stepLines(context: ProjectContext, stagedHead: string): Iterable<strin
 
 /** The steps of a save were worked out once; they are read again and again from the disk. */
 async function* stepsOf(file: string): AsyncIterable<Step> {
-  for await (const line of textLines(createReadStream(file))) yield JSON.parse(line) as Step;
+  for await (const line of linesOf(file)) yield JSON.parse(line) as Step;
+}
+
+/** Opened by its reader: a stream that fails while nobody reads it yet ends the process. */
+async function* linesOf(file: string): AsyncIterable<string> {
+  yield* textLines(createReadStream(file));
 }
 
 /** Somebody else took the lease over and saved; what is here was made on an older save. */
@@ -208,7 +213,7 @@ async function decide(context: ProjectContext, header: CommitHeader, stepsFile: 
   const { space, lease, scratch } = context;
   const file = join(scratch, `commit-${header.saveId}`);
   try {
-    await writeLines(file, recordLines(header, textLines(createReadStream(stepsFile))));
+    await writeLines(file, recordLines(header, linesOf(stepsFile)));
     await space.write(`${commitPath(header.fence)}.new`, await fileContent(file));
   } finally {
     await rm(file, { force: true });
