@@ -4,6 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { startStandIn } from '../local/onedata/stand-in.ts';
 import type { Entry } from '../local/onedata/store/file-tree.ts';
 import { rootUuid } from '../local/onedata/store/file-tree.ts';
@@ -12,10 +14,14 @@ import { openOnedataSpace } from '../sidecar/src/onedata/index.ts';
 /**
  * `node bench/onedata-listing.ts [files]`: lists that many files (default 1000000, 1000 in each directory) from the
  * stand-in in another process, and prints one JSON line: entries, seconds, entries per second (also of processor time, for a
- * machine that has other work), and the client's memory at each tenth of the way.
+ * machine that has other work), and the client's memory at each tenth of the way. What it retains is the heap after a
+ * collection; the resident memory also holds garbage that nobody needed the room of yet.
  */
 const PER_DIRECTORY = 1000;
 const MEBIBYTE = 1_048_576;
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 interface Ready {
   readonly host: string;
@@ -63,32 +69,37 @@ async function measure(ready: Ready): Promise<object> {
     token: async () => ready.token,
     certificateAuthorities: ready.authorityPem,
   });
-  const memory: number[] = [];
+  const retained: number[] = [];
+  const resident: number[] = [];
+  const look = () => {
+    resident.push(Math.round(process.memoryUsage().rss / MEBIBYTE));
+    collectGarbage();
+    const { heapUsed, external } = process.memoryUsage();
+    retained.push(Number(((heapUsed + external) / MEBIBYTE).toFixed(1)));
+  };
   let entries = 0;
   const before = process.cpuUsage();
   const started = performance.now();
   const directories: string[] = [];
   for await (const entry of space.list({ path: '' })) directories.push(entry.path);
+  const tenth = Math.max(1, Math.ceil(directories.length / 10));
   const worker = async () => {
     for (let path = directories.pop(); path !== undefined; path = directories.pop()) {
       for await (const _ of space.list({ path })) entries += 1;
-      if (directories.length % 10 === 0) memory.push(process.memoryUsage().rss / MEBIBYTE);
+      if (directories.length > 0 && directories.length % tenth === 0) look();
     }
   };
   await Promise.all(Array.from({ length: space.capabilities.concurrency }, worker));
   const seconds = (performance.now() - started) / 1000;
   await space.close();
   const { user, system } = process.cpuUsage(before);
-  const tenths = Array.from(
-    { length: 10 },
-    (_, index) => memory[Math.floor((index * memory.length) / 10)] ?? 0,
-  );
   return {
     entries,
     seconds: Number(seconds.toFixed(1)),
     entriesPerSecond: Math.round(entries / seconds),
     entriesPerClientCpuSecond: Math.round(entries / ((user + system) / 1e6)),
-    clientMemoryMiB: tenths.map(Math.round),
+    retainedMiB: retained,
+    residentMiB: resident,
   };
 }
 
