@@ -88,7 +88,13 @@ export async function writeLines(
 
 export async function fileContent(file: string): Promise<Content> {
   const { size } = await stat(file);
-  return { size, open: () => createReadStream(file) };
+  return {
+    size,
+    // Opened by its reader: a stream that fails while nobody reads it yet ends the process.
+    async *open() {
+      yield* createReadStream(file) as AsyncIterable<Buffer>;
+    },
+  };
 }
 
 export interface ManifestChange {
