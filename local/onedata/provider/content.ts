@@ -143,7 +143,9 @@ export async function receiveContent(
     (action): action is BrokenUpload => action.kind === 'refuse-body' || action.kind === 'cut-upload',
   );
   const length = Number(request.headers['content-length'] ?? Number.NaN);
-  if (length <= SMALL_BYTES && offset === 0 && entry.size === 0 && broken === undefined) {
+  // Of a file that comes in parts, the first may be the last one to come.
+  const isPart = call.query.offset !== undefined;
+  if (length <= SMALL_BYTES && !isPart && entry.size === 0 && broken === undefined) {
     await receiveSmall(session, call, entry);
     return;
   }

@@ -174,6 +174,13 @@ class OnedataSpace implements Space {
     return written;
   }
 
+  async writePart(file: Locator, offset: number, content: Content, options: CallOptions = {}): Promise<void> {
+    const id = await this.#idOf(file, options);
+    const body = { size: content.size, bytes: exactly(content, file.path) };
+    // ⚠ Without an offset the file would be emptied first.
+    await this.#provider.putContent(id, body, { path: file.path, signal: options.signal, offset });
+  }
+
   async makeDirectory(path: string, options: CallOptions = {}): Promise<MadeDirectory> {
     const context = { path, signal: options.signal };
     if (path !== '') for (const name of path.split('/')) assertName(name, path);

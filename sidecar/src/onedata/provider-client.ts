@@ -247,13 +247,14 @@ export class ProviderClient {
     return (await this.http.json(request, createdSchema)).fileId;
   }
 
-  /** Replaces the content: emptied first, then written. ⚠ Not atomic. */
+  /** Replaces the content: emptied first, then written. With an offset only these bytes. ⚠ Not atomic. */
   async putContent(
     id: string,
     body: { readonly size: number; readonly bytes: AsyncIterable<Uint8Array> },
-    context: CallContext = {},
+    { offset, ...context }: CallContext & { readonly offset?: number } = {},
   ): Promise<void> {
-    const url = `${OP}/data/${encodeURIComponent(id)}/content`;
+    const query = offset === undefined ? '' : `?offset=${offset}`;
+    const url = `${OP}/data/${encodeURIComponent(id)}/content${query}`;
     await this.http.done({ method: 'PUT', url, ...context, ...uploadOf(body) });
   }
 

@@ -45,7 +45,7 @@ export async function fetchParts(
     await new PartsFetch(space, remote, target, hash, options).run();
     await network(() => assertSameVersion(space, remote, options));
     await target.finish();
-    return { file, hash: (await hash?.digest(remote.size)) ?? null };
+    return { file, hash: (await hash?.digest(remote.size))?.hash ?? null };
   } catch (error) {
     if (isSpaceError(error, 'transfer-broken', 'bad-range')) {
       const isSame = await network(() => assertSameVersion(space, remote, options)).then(

@@ -2,9 +2,17 @@
 import { createHash, type Hash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
+import { crc32 } from 'node:zlib';
 import type { HashAnswer, HashOrder } from './hasher.ts';
 
-const jobs = new Map<number, { readonly hash: Hash; at: number }>();
+interface Job {
+  readonly hash: Hash;
+  readonly checks: number[];
+  check: number;
+  at: number;
+}
+
+const jobs = new Map<number, Job>();
 const buffer = Buffer.allocUnsafe(1 << 20);
 
 function carryOut(order: HashOrder): HashAnswer | null {
@@ -12,18 +20,29 @@ function carryOut(order: HashOrder): HashAnswer | null {
     jobs.delete(order.job);
     return null;
   }
-  const job = jobs.get(order.job) ?? { hash: createHash('sha256'), at: 0 };
-  jobs.set(order.job, job);
-  while (job.at < order.upTo) {
-    const want = Math.min(buffer.length, order.upTo - job.at);
+  const { job: id, upTo, partBytes } = order;
+  const job = jobs.get(id) ?? { hash: createHash('sha256'), checks: [], check: 0, at: 0 };
+  jobs.set(id, job);
+  while (job.at < upTo) {
+    const toEndOfPart = partBytes === null ? buffer.length : partBytes - (job.at % partBytes);
+    const want = Math.min(buffer.length, upTo - job.at, toEndOfPart);
     const got = readSync(order.descriptor, buffer, 0, want, job.at);
-    if (got === 0) throw new Error(`the file ends at ${job.at} of ${order.upTo} bytes`);
-    job.hash.update(got === buffer.length ? buffer : buffer.subarray(0, got));
+    if (got === 0) throw new Error(`the file ends at ${job.at} of ${upTo} bytes`);
+    const bytes = buffer.subarray(0, got);
+    job.hash.update(bytes);
+    if (partBytes !== null) job.check = crc32(bytes, job.check);
     job.at += got;
+    if (got === toEndOfPart) endPart(job);
   }
   if (!order.isAll) return null;
-  jobs.delete(order.job);
-  return { job: order.job, hash: job.hash.digest('hex') };
+  if (partBytes !== null && job.at % partBytes !== 0) endPart(job);
+  jobs.delete(id);
+  return { job: id, hash: job.hash.digest('hex'), checks: partBytes === null ? [] : job.checks };
+}
+
+function endPart(job: Job): void {
+  job.checks.push(job.check);
+  job.check = 0;
 }
 
 parentPort?.on('message', (order: HashOrder) => {

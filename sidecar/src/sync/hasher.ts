@@ -6,26 +6,35 @@ export type HashOrder =
       readonly job: number;
       readonly descriptor: number;
       readonly upTo: number;
+      /** A checksum of each part of this length is wanted. */
+      readonly partBytes: number | null;
       readonly isAll: boolean;
     }
   | { readonly do: 'forget'; readonly job: number };
 
 export type HashAnswer =
-  | { readonly job: number; readonly hash: string }
+  | { readonly job: number; readonly hash: string; readonly checks: readonly number[] }
   | { readonly job: number; readonly error: string };
+
+export interface Digest {
+  /** SHA-256 in hex. */
+  readonly hash: string;
+  /** CRC-32 of each part, where parts were asked for. */
+  readonly checks: readonly number[];
+}
 
 /** SHA-256 of a file that is still being written, from its beginning on. */
 export interface RunningHash {
   /** The first so many bytes are final. */
   goOn(upTo: number): void;
-  /** The whole file in hex. @throws Error where it cannot be read, or is shorter. */
-  digest(size: number): Promise<string>;
+  /** Of the whole file. @throws Error where it cannot be read, or is shorter. */
+  digest(size: number): Promise<Digest>;
   /** Nobody asks for the digest any more; call it before the file is closed. */
   forget(): void;
 }
 
 interface Job {
-  resolve(hash: string): void;
+  resolve(digest: Digest): void;
   reject(error: Error): void;
 }
 
@@ -41,10 +50,11 @@ const jobs = new Map<number, Job>();
  * Hashing costs as much as receiving, so it has a thread of its own, one for all files. It reads what was written from
  * the page cache, which costs far less than to hash.
  * @param descriptor of the open file; it stays open until `digest` is done or `forget` is called.
+ * @param partBytes where a checksum of each part of this length is wanted besides.
  */
-export function startHash(descriptor: number): RunningHash {
+export function startHash(descriptor: number, partBytes: number | null = null): RunningHash {
   const job = nextJob++;
-  const settled = Promise.withResolvers<string>();
+  const settled = Promise.withResolvers<Digest>();
   // Who asks for no digest is told of no failure.
   settled.promise.catch(() => undefined);
   jobs.set(job, settled);
@@ -54,9 +64,9 @@ export function startHash(descriptor: number): RunningHash {
     if (jobs.size === 0) rest();
   };
   return {
-    goOn: (upTo) => send({ do: 'go-on', job, descriptor, upTo, isAll: false }),
+    goOn: (upTo) => send({ do: 'go-on', job, descriptor, upTo, partBytes, isAll: false }),
     digest(size) {
-      send({ do: 'go-on', job, descriptor, upTo: size, isAll: true });
+      send({ do: 'go-on', job, descriptor, upTo: size, partBytes, isAll: true });
       return settled.promise.finally(end);
     },
     forget() {
@@ -78,7 +88,7 @@ function thread(): Worker {
   const started = new Worker(new URL(`hash-thread.${ending}`, import.meta.url));
   worker = started;
   started.on('message', (answer: HashAnswer) => {
-    if ('hash' in answer) jobs.get(answer.job)?.resolve(answer.hash);
+    if ('hash' in answer) jobs.get(answer.job)?.resolve(answer);
     else jobs.get(answer.job)?.reject(new Error(`hashing failed: ${answer.error}`));
   });
   const failed = (error: Error) => {

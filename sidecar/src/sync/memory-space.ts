@@ -130,6 +130,24 @@ export class MemorySpace implements Space {
     return this.#entry(path, node);
   }
 
+  async writePart(file: Locator, offset: number, content: Content): Promise<void> {
+    const node = this.#file(file);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of content.open()) chunks.push(Buffer.from(chunk));
+    const bytes = Buffer.concat(chunks);
+    const data = Buffer.alloc(Math.max(node.data.length, offset + bytes.length));
+    node.data.copy(data);
+    bytes.copy(data, offset);
+    node.data = data;
+    node.mtimeSeconds = this.#nowSeconds();
+    if (bytes.length === content.size) return;
+    throw new SpaceError(
+      'transfer-broken',
+      `${file.path}: ${bytes.length} bytes came, ${content.size} were announced`,
+      { path: file.path },
+    );
+  }
+
   async makeDirectory(path: string): Promise<MadeDirectory> {
     const isNew = path !== '' && !this.#nodes.has(path);
     if (path !== '') {

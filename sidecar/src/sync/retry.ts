@@ -31,8 +31,10 @@ export const DEFAULT_RETRY: RetryPolicy = {
 };
 
 /** The one place that repeats calls. Reads go on at the byte where they broke; nothing else is done twice in part. */
-export function withRetry(space: Space, policy?: Partial<RetryPolicy>): Space;
-export function withRetry(space: ReadOnlySpace, policy?: Partial<RetryPolicy>): ReadOnlySpace;
+export function withRetry<Given extends ReadOnlySpace>(
+  space: Given,
+  policy?: Partial<RetryPolicy>,
+): Given extends Space ? Space : ReadOnlySpace;
 export function withRetry(space: Space | ReadOnlySpace, given: Partial<RetryPolicy> = {}): Space {
   const policy = { ...DEFAULT_RETRY, ...given };
   const writable = space as Space;
@@ -51,7 +53,12 @@ export function withRetry(space: Space | ReadOnlySpace, given: Partial<RetryPoli
       space.list(directory, { ...options, repeat: (request) => call('list', options, request) }),
     read: (file, options) => readOn(space, policy, file, options ?? {}),
     write: (path, content, options) =>
-      attempt(policy, 'write', options, (inner) => writeWatched(writable, policy, path, content, inner)),
+      attempt(policy, 'write', options, (inner) =>
+        writeWatched(policy, content, inner, (given, o) => writable.write(path, given, o)),
+      ),
+    ...(writable.writePart === undefined
+      ? {}
+      : { writePart: (...args: PartArguments) => writePartPatiently(writable, policy, ...args) }),
     makeDirectory: (path, options) => call('makeDirectory', options, (o) => writable.makeDirectory(path, o)),
     makeSymlink: (path, target, options) => makeSymlinkOnce(writable, call, path, target, options),
     move: (from, to, options) => moveOnce(writable, call, from, to, options),
@@ -61,6 +68,18 @@ export function withRetry(space: Space | ReadOnlySpace, given: Partial<RetryPoli
     removeTree: (path, options) => call('removeTree', options, (o) => writable.removeTree(path, o)),
     close: () => space.close(),
   };
+}
+
+type PartArguments = Parameters<NonNullable<Space['writePart']>>;
+
+function writePartPatiently(
+  space: Space,
+  policy: RetryPolicy,
+  ...[file, offset, content, options]: PartArguments
+): Promise<void> {
+  return attempt(policy, 'write', options, (inner) =>
+    writeWatched(policy, content, inner, async (given, o) => space.writePart?.(file, offset, given, o)),
+  );
 }
 
 type Call = <T>(
@@ -203,13 +222,13 @@ async function guardStall<T>(
   }
 }
 
-function writeWatched(
-  space: Space,
+/** Gives up an upload of which nothing was asked for in the stall time. */
+function writeWatched<T>(
   policy: RetryPolicy,
-  path: string,
   content: Content,
   options: WriteOptions,
-) {
+  write: (content: Content, options: WriteOptions) => Promise<T>,
+): Promise<T> {
   return guardStall(policy, 'write', options, (inner, alive) => {
     const watched: Content = {
       size: content.size,
@@ -221,7 +240,7 @@ function writeWatched(
         alive();
       },
     };
-    return space.write(path, watched, inner);
+    return write(watched, inner);
   });
 }
 

@@ -154,6 +154,14 @@ export interface Space extends ReadOnlySpace {
   write(path: string, content: Content, options?: WriteOptions): Promise<SpaceEntry>;
 
   /**
+   * Writes bytes into an existing file from `offset` on. What lies around them stays; a gap before them reads as
+   * zeros. Several calls may write to one file at the same time. Repeating a failed call is allowed. Absent where the
+   * space cannot do it.
+   * @throws not-found, is-a-directory, space-full; transfer-broken as `write` does.
+   */
+  writePart?(file: Locator, offset: number, content: Content, options?: CallOptions): Promise<void>;
+
+  /**
    * Makes a directory and its missing parents; an existing directory is fine and is returned. Of a new one
    * `mtimeSeconds` may be null.
    * @throws exists or not-a-directory where a file is in the way; invalid-name.

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { Connections, type Gate } from './connections.ts';
 import type { ProjectContext } from './context.ts';
-import { FileChangedError, localFacts, openStable } from './file-copy.ts';
+import { FileChangedError, localFacts, openStable, type StableFile } from './file-copy.ts';
 import { type BaseEntry, type LocalEntry, lookOf } from './model.ts';
 import { isOddTarget } from './names.ts';
 import { decodeItem, encodeItem, type PlanItem } from './plan.ts';
@@ -10,6 +11,7 @@ import { confirmUploads, isConfirmed, stagedPath, stagingOf } from './sent-uploa
 import { SpaceError } from './space.ts';
 import type { StateStore } from './state.ts';
 import type { Unread } from './unread.ts';
+import { forgetUnfinished, goesInParts, type SentFile, uploadParts } from './upload-parts.ts';
 
 const READ_ATTEMPTS = 3;
 const SEND_ATTEMPTS = 3;
@@ -29,6 +31,7 @@ export async function uploadPending(context: ProjectContext, unread: Unread): Pr
   }
   context.progress.begin(files, bytes);
   if (files > 0) await space.makeDirectory(stagingOf(context));
+  const connections = new Connections(() => space.capabilities.concurrency);
   for (let round = 1; ; round += 1) {
     const notes = new Notes(state);
     try {
@@ -36,7 +39,7 @@ export async function uploadPending(context: ProjectContext, unread: Unread): Pr
         context.signal?.throwIfAborted();
         const item = decodeItem(row.data);
         try {
-          const done = await prepare(context, item, row.seq);
+          const done = await prepare(context, item, row.seq, connections.forOne());
           notes.add(row.seq, done);
         } catch (error) {
           if (!isPassing(error)) throw error;
@@ -48,7 +51,10 @@ export async function uploadPending(context: ProjectContext, unread: Unread): Pr
       notes.write();
     }
     const broken = await confirmUploads(context);
-    if (broken === 0) return;
+    if (broken === 0) {
+      forgetUnfinished(context);
+      return;
+    }
     if (round === SEND_ATTEMPTS) {
       throw new SpaceError(
         'transfer-broken',
@@ -105,7 +111,12 @@ class Notes {
   }
 }
 
-async function prepare(context: ProjectContext, item: PlanItem, seq: number): Promise<PlanItem> {
+async function prepare(
+  context: ProjectContext,
+  item: PlanItem,
+  seq: number,
+  network: Gate,
+): Promise<PlanItem> {
   const { local, base } = item;
   if (item.action === 'remove-remote' || local === null) return item;
   if (item.action === 'record' && base !== null) {
@@ -121,14 +132,19 @@ async function prepare(context: ProjectContext, item: PlanItem, seq: number): Pr
       return { ...item, next: { ...row(local, false), remote } };
     }
     case 'file':
-      return uploadFile(context, item, seq);
+      return uploadFile(context, item, seq, network);
   }
 }
 
-async function uploadFile(context: ProjectContext, item: PlanItem, seq: number): Promise<PlanItem> {
+async function uploadFile(
+  context: ProjectContext,
+  item: PlanItem,
+  seq: number,
+  network: Gate,
+): Promise<PlanItem> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return (await reuse(context, item)) ?? (await uploadOnce(context, item, seq));
+      return (await network(() => reuse(context, item))) ?? (await uploadOnce(context, item, seq, network));
     } catch (error) {
       if (!(error instanceof FileChangedError) || attempt >= READ_ATTEMPTS) throw error;
       await context.clock.sleep(50 * attempt, context.signal);
@@ -153,32 +169,19 @@ async function reuse(context: ProjectContext, item: PlanItem): Promise<PlanItem 
   };
 }
 
-async function uploadOnce(context: ProjectContext, item: PlanItem, seq: number): Promise<PlanItem> {
-  const { space } = context;
+async function uploadOnce(
+  context: ProjectContext,
+  item: PlanItem,
+  seq: number,
+  network: Gate,
+): Promise<PlanItem> {
   const file = await openStable(context.tree, item.path, context);
+  const stage = () => stagedPath(context, randomUUID(), seq);
   try {
-    const staged = stagedPath(context, randomUUID(), seq);
-    const counted = {
-      size: file.content.size,
-      async *open() {
-        for await (const chunk of file.content.open()) {
-          context.progress.bytes(chunk.byteLength);
-          yield chunk;
-        }
-      },
-    };
-    const written = await space.write(staged, counted, {
-      unconfirmed: true,
-      ...(context.signal === undefined ? {} : { signal: context.signal }),
-    });
+    const { staged, written, hash } = goesInParts(context.space, file.content.size)
+      ? await uploadParts(context, file, network, stage)
+      : await network(() => uploadWhole(context, file, stage()));
     await file.assertUnchanged();
-    if (written.size !== file.content.size) {
-      throw new SpaceError(
-        'transfer-broken',
-        `${item.path}: the space has ${written.size} of ${file.content.size} bytes`,
-      );
-    }
-    const hash = file.hash();
     const facts = { id: written.id, size: written.size, mtimeSeconds: written.mtimeSeconds };
     context.progress.file();
     return {
@@ -189,6 +192,27 @@ async function uploadOnce(context: ProjectContext, item: PlanItem, seq: number):
   } finally {
     await file.close();
   }
+}
+
+async function uploadWhole(context: ProjectContext, file: StableFile, staged: string): Promise<SentFile> {
+  const { space, progress, signal } = context;
+  const { size } = file.content;
+  const counted = {
+    size,
+    async *open() {
+      for await (const chunk of file.content.open()) {
+        progress.bytes(chunk.byteLength);
+        yield chunk;
+      }
+    },
+  };
+  const options = { unconfirmed: true, ...(signal === undefined ? {} : { signal }) };
+  const written = await space.write(staged, counted, options);
+  if (written.size !== size) {
+    const text = `${file.entry.path}: the space has ${written.size} of ${size} bytes`;
+    throw new SpaceError('transfer-broken', text);
+  }
+  return { staged, written, hash: file.hash() };
 }
 
 function row(local: LocalEntry, suspect: boolean): BaseEntry {

@@ -55,6 +55,12 @@ export class FaultySpace {
       list: (directory) => this.#stream(() => inner.list(directory)),
       read: (file, options) => this.#stream(() => inner.read(file, options)),
       write: (path, content) => this.#write(path, content),
+      ...(inner.writePart === undefined
+        ? {}
+        : {
+            writePart: (...part: Parameters<NonNullable<Space['writePart']>>) =>
+              this.#call(async () => inner.writePart?.(...part)),
+          }),
       close: () => inner.close(),
     };
   }

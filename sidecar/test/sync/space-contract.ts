@@ -163,6 +163,24 @@ export function spaceContract(name: string, makeSpace: () => Promise<SpaceUnderT
         expect((await readAll(space, { path: 'bytes' }, 1 << 20)).equals(bytes)).toBe(true);
       });
 
+      test('parts of a file are written in any order, at one time, without touching the rest', async () => {
+        if (space.writePart === undefined) return;
+        const made = await put('parts', '');
+        const part = (offset: number, bytes: string) =>
+          space.writePart?.({ path: 'parts', id: made.id }, offset, contentOf(bytes));
+        await Promise.all([part(8, 'cccc'), part(0, 'aaaa'), part(4, 'bbbb')]);
+        expect(await text({ path: 'parts' })).toBe('aaaabbbbcccc');
+        await part(2, '--');
+        expect(await text({ path: 'parts' })).toBe('aa--bbbbcccc');
+        await part(14, 'end');
+        expect(await text({ path: 'parts' })).toBe('aa--bbbbcccc\0\0end');
+        expect(await space.stat({ path: 'parts' })).toMatchObject({ id: made.id, size: 17 });
+        await space.makeDirectory('dir');
+        const nothing = Promise.resolve(space.writePart({ path: 'nothing' }, 0, contentOf('x')));
+        await fails(nothing, 'not-found');
+        await fails(Promise.resolve(space.writePart({ path: 'dir' }, 0, contentOf('x'))), 'is-a-directory');
+      });
+
       test('content of another size than announced is an error, and can be repeated', async () => {
         const short = {
           size: 10,

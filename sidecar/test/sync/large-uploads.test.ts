@@ -1,0 +1,222 @@
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { noGate } from '../../src/sync/fetch-parts.ts';
+import { FileChangedError, openStable } from '../../src/sync/file-copy.ts';
+import { MemorySpace } from '../../src/sync/memory-space.ts';
+import { withRetry } from '../../src/sync/retry.ts';
+import { save } from '../../src/sync/save.ts';
+import {
+  type Content,
+  contentOf,
+  type Locator,
+  readAll,
+  type Space,
+  SpaceError,
+} from '../../src/sync/space.ts';
+import { startProject } from '../../src/sync/start.ts';
+import { uploadParts } from '../../src/sync/upload-parts.ts';
+import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
+import { Folders, openProject, TestClock } from './world.ts';
+
+const folders = new Folders();
+afterEach(() => folders.clear());
+
+const MIB = 1 << 20;
+function large(seed: number): Buffer {
+  const bytes = Buffer.alloc(11 * MIB + 17);
+  for (let at = 0; at < bytes.length; at += 1) bytes[at] = (at * 31 + (at >> 12) + seed) & 0xff;
+  return bytes;
+}
+const hashOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+
+type WritePart = (file: Locator, offset: number, content: Content) => Promise<void>;
+
+/** A space that notes the parts that come, each through `change`. */
+function watched(inner: Space, change?: (write: WritePart) => WritePart) {
+  const sent: number[] = [];
+  const plain: WritePart = async (file, offset, content) => {
+    await inner.writePart?.(file, offset, content);
+    sent.push(offset);
+  };
+  const writePart = change?.(plain) ?? plain;
+  const space = new Proxy(inner, {
+    get(target, key) {
+      if (key === 'writePart') return writePart;
+      const value = Reflect.get(target, key, target) as unknown;
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  return { space, sent };
+}
+
+const OFFSETS = [0, 4 * MIB, 8 * MIB];
+
+describe('saving a large file', () => {
+  test('sends its parts side by side', async () => {
+    const inner = new MemorySpace();
+    let [open, most] = [0, 0];
+    const { space, sent } = watched(inner, (write) => async (...part) => {
+      open += 1;
+      most = Math.max(most, open);
+      await new Promise((done) => setTimeout(done, 10));
+      await write(...part);
+      open -= 1;
+    });
+    const context = await openProject(folders.make(), space);
+    await startProject(context);
+    writeFileSync(join(context.data, 'big.mrc'), large(1));
+    await save(context);
+    expect(sent.sort((a, b) => a - b)).toEqual(OFFSETS);
+    expect(most).toBe(3);
+    expect((await readAll(inner, { path: 'big.mrc' }, 1 << 24)).equals(large(1))).toBe(true);
+    expect(context.state.base('big.mrc')?.hash).toBe(hashOf(large(1)));
+    expect(context.state.meta('unfinished-uploads')).toBeNull();
+    context.close();
+  });
+
+  test('that broke off sends only what is missing, after a restart too', async () => {
+    const inner = new MemorySpace();
+    const clock = new TestClock();
+    const root = folders.make();
+    let isCut = true;
+    const { space, sent } = watched(inner, (write) => async (file, offset, content) => {
+      if (isCut && offset === 4 * MIB) {
+        await new Promise((done) => setTimeout(done, 200));
+        throw new SpaceError('unreachable', 'the line is cut');
+      }
+      await write(file, offset, content);
+    });
+    const context = await openProject(root, space, { clock });
+    await startProject(context);
+    writeFileSync(join(context.data, 'big.mrc'), large(2));
+    await expect(save(context)).rejects.toThrow('the line is cut');
+    expect(sent.sort((a, b) => a - b)).toEqual([0, 8 * MIB]);
+    await context.lease.release();
+    context.close();
+    isCut = false;
+    sent.length = 0;
+    const again = await openProject(root, space, { clock });
+    await startProject(again);
+    await save(again);
+    expect(sent).toEqual([4 * MIB]);
+    expect((await readAll(inner, { path: 'big.mrc' }, 1 << 24)).equals(large(2))).toBe(true);
+    expect(again.state.base('big.mrc')?.hash).toBe(hashOf(large(2)));
+    again.close();
+  });
+
+  test('that changes while it is sent, or before the next try, never arrives mixed', async () => {
+    for (const when of ['while', 'between']) {
+      const inner = new MemorySpace();
+      const root = folders.make();
+      let due = true;
+      const data = () => join(root, 'data/big.mrc');
+      const { space } = watched(inner, (write) => async (file, offset, content) => {
+        if (due && offset === 4 * MIB) {
+          due = false;
+          if (when === 'between') throw new SpaceError('unreachable', 'the line is cut');
+          await write(file, offset, content);
+          writeFileSync(data(), large(4));
+          return;
+        }
+        await write(file, offset, content);
+      });
+      const context = await openProject(root, space);
+      await startProject(context);
+      writeFileSync(data(), large(3));
+      const first = save(context);
+      if (when === 'between') {
+        await expect(first).rejects.toThrow('the line is cut');
+        writeFileSync(data(), large(4));
+        await save(context);
+      } else await first;
+      expect((await readAll(inner, { path: 'big.mrc' }, 1 << 24)).equals(large(4)), when).toBe(true);
+      context.close();
+    }
+  });
+
+  test('of which a part was another one when it was sent is sent anew, although its times say nothing', async () => {
+    const inner = new MemorySpace();
+    const context = await openProject(folders.make(), inner);
+    const path = join(context.data, 'big.mrc');
+    writeFileSync(path, large(5));
+    const file = await openStable(context.tree, 'big.mrc', context);
+    let passes = 0;
+    const mapped = {
+      ...file,
+      part: (start: number, length: number) => {
+        passes += 1;
+        if (passes === 2) {
+          const descriptor = openSync(path, 'r+');
+          writeSync(descriptor, Buffer.alloc(100, 0xee), 0, 100, 100);
+          closeSync(descriptor);
+        }
+        return file.part(start, length);
+      },
+    };
+    let number = 0;
+    await inner.makeDirectory('staging');
+    const stage = () => `staging/${++number}`;
+    await expect(uploadParts(context, mapped, noGate, stage)).rejects.toThrow(FileChangedError);
+    const sent = await uploadParts(context, file, noGate, stage);
+    expect(sent.staged).toBe('staging/2');
+    const now = readFileSync(path);
+    expect(sent.hash).toBe(hashOf(now));
+    expect((await readAll(inner, { path: sent.staged }, 1 << 24)).equals(now)).toBe(true);
+    await file.close();
+    context.close();
+  });
+
+  test('goes on with nothing that somebody else has put in the place of its upload', async () => {
+    const inner = new MemorySpace();
+    const root = folders.make();
+    let isCut = true;
+    const { space, sent } = watched(inner, (write) => async (file, offset, content) => {
+      if (isCut && offset === 8 * MIB) throw new SpaceError('unreachable', 'the line is cut');
+      await write(file, offset, content);
+    });
+    const context = await openProject(root, space);
+    await startProject(context);
+    writeFileSync(join(context.data, 'big.mrc'), large(6));
+    await expect(save(context)).rejects.toThrow('the line is cut');
+    const [unfinished] = Object.values(
+      JSON.parse(context.state.meta('unfinished-uploads') ?? '{}') as Record<string, { staged: string }>,
+    );
+    const staged = unfinished?.staged ?? '';
+    await inner.removeFile(staged);
+    await inner.write(staged, contentOf(Buffer.alloc(11 * MIB)));
+    isCut = false;
+    sent.length = 0;
+    await save(context);
+    expect(sent.sort((a, b) => a - b)).toEqual(OFFSETS);
+    expect((await readAll(inner, { path: 'big.mrc' }, 1 << 24)).equals(large(6))).toBe(true);
+    context.close();
+  });
+});
+
+describe('over REST', () => {
+  let given: GivenStandIn;
+  beforeAll(async () => {
+    given = await givenStandIn();
+  });
+  afterAll(() => given.dispose());
+
+  test('parts arrive in any order, also where some break off or are refused', async () => {
+    const space = withRetry(given.open(await given.addSpace()), { firstWaitMs: 1, maxWaitMs: 5, retries: 5 });
+    const { faults } = given.standIn.context;
+    const path = 'offset=';
+    const busy = { status: 400, id: 'posix', details: { errno: 'ebusy' } };
+    faults.add({ path, times: 1, action: { kind: 'error', ...busy } });
+    faults.add({ path, times: 2, skip: 1, action: { kind: 'cut-upload', afterBytes: 1_000_000 } });
+    const context = await openProject(folders.make(), space);
+    await startProject(context);
+    writeFileSync(join(context.data, 'big.mrc'), large(7));
+    await save(context);
+    expect(faults.log.filter(({ path: each }) => each.includes('offset='))).toHaveLength(3);
+    faults.clear();
+    expect((await readAll(space, { path: 'big.mrc' }, 1 << 24)).equals(large(7))).toBe(true);
+    context.close();
+    await space.close();
+  });
+});
