@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import type { RequestListener, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
@@ -150,7 +149,7 @@ async function answerForSpace(call: AdminCall, spaces: Spaces): Promise<void> {
         await copyIn(spaces, root, (await body(z.object({ directory: z.string() }))).directory),
       );
     case 'POST /spaces/:id/conflicts':
-      return sendValue(response, await makeConflict(spaces, root, await body(conflictSchema)));
+      return sendValue(response, makeConflict(spaces, root, await body(conflictSchema)));
     case 'GET /spaces/:id/export': {
       const archive = pack();
       response.writeHead(200, { 'content-type': 'application/x-tar' });
@@ -170,19 +169,16 @@ async function answerForSpace(call: AdminCall, spaces: Spaces): Promise<void> {
   }
 }
 
-async function makeConflict(
+function makeConflict(
   spaces: Spaces,
   root: Entry,
   { path, provider, text }: z.output<typeof conflictSchema>,
-): Promise<unknown> {
+): unknown {
   const names = path.split('/');
   const name = names.pop() as string;
   const parent = names.reduce<Entry | undefined>((at, each) => at && spaces.tree.child(at.uuid, each), root);
   if (!parent) throw new NotServed(`${path}: no such directory`);
-  const made = spaces.tree.createConflict(parent, name, provider, 0o664);
-  await writeFile(spaces.contents.fileOf(made.inode), text);
-  spaces.setSize(made, Buffer.byteLength(text));
-  return { name: made.name };
+  return { name: spaces.makeConflict(parent, name, provider, text).name };
 }
 
 /** All that a client needs, tokens among it. */

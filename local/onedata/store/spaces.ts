@@ -105,6 +105,14 @@ export class Spaces {
     this.account(entry.space, size - before.size);
   }
 
+  /** As `FileTree.createConflict`, with content. */
+  makeConflict(parent: Entry, name: string, provider: string, text: string): Entry {
+    const made = this.tree.createConflict(parent, name, provider, 0o664);
+    this.contents.keepSmall(made.inode, Buffer.from(text));
+    this.setSize(made, Buffer.byteLength(text));
+    return made;
+  }
+
   account(spaceId: string, bytes: number): void {
     this.#used.set(spaceId, this.usedBytes(spaceId) + bytes);
   }

@@ -21,13 +21,11 @@ afterAll(async () => {
 });
 
 /** Somebody at another provider makes `report` in the folder `p` of a space. */
-async function conflict(spaceId: string): Promise<void> {
+function conflict(spaceId: string): void {
   const { spaces } = given.standIn.context;
   const folder = spaces.tree.child(spaces.root(spaceId).uuid, 'p');
   if (!folder) throw new Error('no folder p');
-  const made = spaces.tree.createConflict(folder, 'report', 'other-provider', 0o664);
-  writeFileSync(spaces.contents.fileOf(made.inode), 'theirs');
-  spaces.setSize(made, 6);
+  spaces.makeConflict(folder, 'report', 'other-provider', 'theirs');
 }
 const textOf = async (space: Space, path: string, id?: string) =>
   (await readAll(space, { path, ...(id === undefined ? {} : { id }) }, 100)).toString();
@@ -37,7 +35,7 @@ test('both are entries of their own, found by what they show; an id outlives the
   const space = withRetry(given.open(id));
   await space.makeDirectory('p');
   await space.write('p/report', contentOf('mine'));
-  await conflict(id);
+  conflict(id);
   const entries = new Map<string, string>();
   for await (const entry of space.list({ path: 'p' })) entries.set(entry.name, entry.id);
   expect([...entries.keys()].sort()).toEqual(['report', 'report@othe']);
@@ -57,7 +55,7 @@ test('a project gets both, and keeps theirs under its own name when ours goes', 
   mkdirSync(join(first.data, 'p'));
   writeFileSync(join(first.data, 'p/report'), 'mine');
   await save(first);
-  await conflict(id);
+  conflict(id);
   await startProject(first);
   expect(dumpFolder(first.data)).toEqual(
     new Map([
