@@ -130,7 +130,7 @@ function parseJson(line: string): unknown {
 }
 
 /** A new directory is taken for empty so long; then each place in it is looked at before something is moved there. */
-const FRESH_MS = 10_000;
+const FRESH_MS = 30_000;
 const MOST_FRESH = 10_000;
 
 class Mover {

@@ -37,7 +37,7 @@ export function* saveSteps(context: ProjectContext, stagedHead: string): Iterabl
 }
 
 /** Entries that are looked at together. */
-const WINDOW = 2_000;
+const WINDOW = 1_000;
 
 /** Directories shortly before what goes into them: one that was just made holds nothing of anybody else's. */
 function* makingSteps(items: Iterable<PlanItem>): Iterable<Step> {
