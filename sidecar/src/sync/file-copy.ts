@@ -71,6 +71,8 @@ export async function openStable(
   let opened: number | null = null;
   try {
     await copyDatabase(tree.at(path), copy, options);
+    // SQLite opens by name, so a link that has taken a folder's place since is found out afterwards.
+    closeSync(openFile(tree, path));
     opened = openSync(copy, 'r');
     const size = fstatSync(opened).size;
     return stable(tree, { entry, suspect, descriptor: opened, size, whole: null, copy });

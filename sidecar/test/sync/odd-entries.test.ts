@@ -20,6 +20,7 @@ import {
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { pino } from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import { DirectorySpace } from '../../src/sync/directory-space.ts';
@@ -318,6 +319,37 @@ describe('a folder that becomes a link during a save', () => {
       expect(readdirSync(outside)).toEqual(['a', 'b', 'c']);
     },
   );
+});
+
+test('a database whose folder becomes a link while it is copied: not the one behind the link is saved', async () => {
+  const outside = folders.make();
+  const make = (file: string, text: string) => {
+    const database = new DatabaseSync(file);
+    database.exec(`CREATE TABLE t (v); INSERT INTO t VALUES ('${text}')`);
+    database.close();
+  };
+  const { context, space, data } = await begun();
+  mkdirSync(join(data, 'folder'));
+  make(join(data, 'folder/db.sqlite'), 'work');
+  make(join(outside, 'db.sqlite'), 'not of the project');
+  const open = context.tree.open.bind(context.tree);
+  let isMoved = false;
+  context.tree.open = (path) => {
+    const opened = open(path);
+    if (!isMoved) {
+      isMoved = true;
+      renameSync(join(data, 'folder'), join(data, 'moved'));
+      symlinkSync(outside, join(data, 'folder'));
+    }
+    return opened;
+  };
+  await save(context);
+  const stored = async () => [...(await dumpSpace(space)).values()].join();
+  expect(isMoved).toBe(true);
+  expect(await stored()).not.toContain('not of the project');
+  await save(context);
+  expect((await visible(space)).get('moved/db.sqlite')).toContain('work');
+  expect(await stored()).not.toContain('not of the project');
 });
 
 describe.each([
