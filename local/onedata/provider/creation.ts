@@ -85,11 +85,20 @@ async function createOrUpdate(session: Session, call: Call, creation: Creation):
       return tree.link(parent, name, target.inode);
     }
     case 'REG': {
+      if (isUnwritable(session, call, mode)) throw posix('eacces');
       const made = tree.create(parent, name, { type, mode: mode ?? DEFAULT_MODES.file });
       await receiveContent(session, call, made, offset, call.request);
       return made;
     }
   }
+}
+
+/** ⚠ A mode without write for the owner refuses the body that comes with it, and nothing is made; not to the space's owner. */
+function isUnwritable({ userId, context }: Session, { request }: Call, mode: number | undefined): boolean {
+  const { headers } = request;
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  const isSpaceOwner = userId === context.configuration.userId;
+  return mode !== undefined && (mode & 0o200) === 0 && hasBody && !isSpaceOwner;
 }
 
 /** ⚠ Parents that are made get the same `mode` as the file. */

@@ -124,6 +124,39 @@ describe('faults', () => {
     add({ path: '/content', times: 1, action: { kind: 'truncate-body', afterBytes: 100 } });
     await expect(given.op('GET', `data/${id}/content`)).rejects.toThrow();
     expect((await given.op('GET', `data/${id}/content`)).text).toHaveLength(1000);
+    add({ path: '/children', times: 1, action: { kind: 'truncate-body', afterBytes: 10 } });
+    await expect(given.op('GET', 'data/sp1/children')).rejects.toThrow();
+  });
+
+  test('an upload is cut after some bytes, which stay', async () => {
+    const id = await given.put('cut', '');
+    add({ path: '/content', times: 1, action: { kind: 'cut-upload', afterBytes: 3 } });
+    const headers = { 'content-type': 'application/octet-stream' };
+    await expect(given.op('PUT', `data/${id}/content`, { body: 'abcdef', headers })).rejects.toThrow();
+    expect((await given.op('GET', `data/${id}/content`)).text).toBe('abc');
+  });
+
+  test('an answer comes late, or is a page of somebody else, and the work is done or not', async () => {
+    const { faults } = given.standIn.context;
+    const late = add({ method: 'PUT', times: 1, action: { kind: 'late-answer', milliseconds: 100 } });
+    const before = performance.now();
+    expect((await given.op('PUT', 'data/sp1/path/late')).status).toBe(201);
+    expect(performance.now() - before).toBeGreaterThan(95);
+    expect([faults.hits(late), faults.list()]).toEqual([1, []]);
+    add({ method: 'DELETE', times: 1, action: { kind: 'wrong-answer' } });
+    const page = await given.op('DELETE', 'data/sp1/path/late');
+    expect([page.status, page.headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
+    expect((await given.op('GET', 'data/sp1/path/late')).status).toBe(200);
+  });
+
+  test('overload says when to come back', async () => {
+    add({ times: 1, action: { kind: 'error', status: 503, id: 'serviceUnavailable', retryAfterSeconds: 3 } });
+    add({ skip: 1, times: 1, action: { kind: 'status', status: 429, retryAfterSeconds: 0 } });
+    const answers = [await given.op('GET', 'spaces'), await given.op('GET', 'spaces')];
+    expect(answers.map(({ status, headers }) => [status, headers['retry-after']])).toEqual([
+      [503, '3'],
+      [429, '0'],
+    ]);
   });
 });
 

@@ -88,6 +88,16 @@ describe('several users', () => {
     expect(errorOf(await given.op('POST', 'lookup-file-id/lab', { token }))).toBe('400 enoent');
   });
 
+  test('a member makes no file with content that its mode lets nobody write; the owner of the space does', async () => {
+    const { token } = given.standIn.mint({ userId: 'guest' });
+    const make = (path: string, body: string, own = token) =>
+      given.op('PUT', `data/sp2/path/${path}`, { body, token: own });
+    expect(errorOf(await make('closed?mode=444', 'x'))).toBe('400 eacces');
+    expect(errorOf(await given.op('GET', 'data/sp2/path/closed'))).toBe('400 enoent');
+    expect((await make('empty?mode=444', '')).status).toBe(201);
+    expect((await make('owned?mode=444', 'x', given.token)).status).toBe(201);
+  });
+
   test('who has no space here is refused as such', async () => {
     const { token } = given.standIn.mint({ userId: 'nobody' });
     const answer = await given.op('GET', 'spaces', { token });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { classify } from '../../src/onedata/errors.ts';
+import { classify, retryAfterOf } from '../../src/onedata/errors.ts';
 import { originOf } from '../../src/onedata/host.ts';
-import type { Space } from '../../src/sync/space.ts';
+import { contentOf, type Space } from '../../src/sync/space.ts';
 import { SPACE_ERROR_RETRY, type SpaceError, type SpaceErrorCode } from '../../src/sync/space-error.ts';
 import { type GivenStandIn, givenStandIn } from './given-stand-in.ts';
 
@@ -157,6 +157,63 @@ describe('the table of errors', () => {
   test.each(BARE)('%d without a body is %s', async (status, code) => {
     given.standIn.context.faults.add({ path: '/spaces/', times: 1, action: { kind: 'status', status } });
     await expect(space.check()).rejects.toMatchObject({ code, retry: SPACE_ERROR_RETRY[code] });
+  });
+});
+
+describe('what stands between', () => {
+  let given: GivenStandIn;
+  let space: Space;
+  beforeAll(async () => {
+    given = await givenStandIn();
+    space = given.open(await given.addSpace());
+    await space.makeDirectory('dir');
+    await space.write('dir/file', contentOf('content'));
+    await space.makeSymlink('dir/link', 'file');
+  });
+  afterAll(async () => {
+    await space.close();
+    await given.dispose();
+  });
+
+  const collect = async (items: AsyncIterable<unknown>) => {
+    for await (const _ of items);
+  };
+  const calls: [string, (space: Space) => Promise<unknown>][] = [
+    ['check', (it) => it.check()],
+    ['list', (it) => collect(it.list({ path: 'dir' }))],
+    ['stat', (it) => it.stat({ path: 'dir/file' })],
+    ['read', (it) => collect(it.read({ path: 'dir/file' }))],
+    ['readSymlink', (it) => it.readSymlink({ path: 'dir/link' })],
+    ['write', (it) => it.write('dir/file', contentOf('new'))],
+    ['move', (it) => it.move({ path: 'dir/file', kind: 'file' }, 'dir/other')],
+    ['removeFile', (it) => it.removeFile('dir/file')],
+    ['removeTree', (it) => it.removeTree('dir')],
+  ];
+  test.each(calls)('a web page with 200 is no answer to %s', async (_name, call) => {
+    const { faults } = given.standIn.context;
+    faults.add({ path: '/(data|cdmi|spaces|lookup)', action: { kind: 'wrong-answer' } });
+    await expect(call(space)).rejects.toMatchObject({ code: 'unavailable' });
+    faults.clear();
+    expect(await space.stat({ path: 'dir/file' })).not.toBeNull();
+  });
+
+  test('a time to come back is kept to, a minute at most', async () => {
+    const { faults } = given.standIn.context;
+    for (const [retryAfterSeconds, retryAfterMs] of [
+      [7, 7_000],
+      [86_400, 60_000],
+    ] as const) {
+      faults.add({ path: '/spaces/', times: 1, action: { kind: 'status', status: 429, retryAfterSeconds } });
+      await expect(space.check()).rejects.toMatchObject({ code: 'unavailable', retryAfterMs });
+    }
+    const now = Date.parse('2026-05-04T12:00:00Z');
+    expect(retryAfterOf('Mon, 04 May 2026 12:00:05 GMT', now)).toBe(5_000);
+    expect(retryAfterOf('Mon, 04 May 2026 11:00:00 GMT', now)).toBe(0);
+    expect([retryAfterOf('soon', now), retryAfterOf(undefined, now)]).toEqual([undefined, undefined]);
+  });
+
+  test('a redirect that is none to an archive is no directory', () => {
+    expect(classify(302, '', context).code).toBe('unavailable');
   });
 });
 
