@@ -59,8 +59,11 @@ function bodyFault(call: Call): Transform | undefined {
 export function uploadOf({ request }: Call, faults: Faults): Readable {
   const stage = throttle(faults);
   // A pipe does not pass on that the client went away; `pipeline` would close the connection before an error is answered.
-  request.once('close', () => {
+  const end = () => {
     if (!request.complete) stage.destroy(new Error('the client went away'));
-  });
+  };
+  // Gone before anybody listened, it says nothing any more.
+  if (request.destroyed) end();
+  else request.once('close', end);
   return request.pipe(stage);
 }
