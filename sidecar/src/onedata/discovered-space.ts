@@ -26,16 +26,23 @@ export function openDiscoveredSpace(options: Omit<OnedataSpaceOptions, 'host'>, 
 class DiscoveredSpace implements Space {
   /** A space is the same one at every provider. */
   readonly identity: string;
-  readonly capabilities: SpaceCapabilities;
+  readonly #capabilities: SpaceCapabilities;
   readonly #options: Omit<OnedataSpaceOptions, 'host'>;
   readonly #choice: HostChoice;
   #opened: { readonly host: string; readonly space: Space } | undefined;
 
   constructor(options: Omit<OnedataSpaceOptions, 'host'>, choice: HostChoice) {
     this.identity = `onedata:///${options.spaceId}`;
-    this.capabilities = { ...CAPABILITIES, ...(options.concurrency && { concurrency: options.concurrency }) };
+    this.#capabilities = {
+      ...CAPABILITIES,
+      ...(options.concurrency && { concurrency: options.concurrency }),
+    };
     this.#options = options;
     this.#choice = choice;
+  }
+
+  get capabilities(): SpaceCapabilities {
+    return this.#opened?.space.capabilities ?? this.#capabilities;
   }
 
   async #open(options: { readonly signal?: AbortSignal } = {}): Promise<Space> {

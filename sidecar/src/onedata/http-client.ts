@@ -5,6 +5,7 @@ import { SpaceError } from '../sync/space-error.ts';
 import { makeDispatcher, type ProxySettings } from './dispatcher.ts';
 import { classify, connectionError, type ErrorContext, retryAfterOf } from './errors.ts';
 import { originOf } from './host.ts';
+import { type LoadMeter, metered } from './load-meter.ts';
 import { inPieces } from './pieces.ts';
 
 export interface HttpOptions {
@@ -14,7 +15,10 @@ export interface HttpOptions {
   readonly token: () => Promise<string>;
   /** PEM bundle, trusted besides the well-known authorities. */
   readonly certificateAuthorities?: string | undefined;
+  /** Connections at most. */
   readonly concurrency: number;
+  /** Told of each request. */
+  readonly meter?: LoadMeter;
   /** Longest time without a byte, in milliseconds. */
   readonly stallTimeoutMs: number;
   /** Default: what HTTPS_PROXY and NO_PROXY say. */
@@ -159,14 +163,16 @@ export class OnedataHttp {
   }
 
   #open(origin: string): Dispatcher {
-    const { certificateAuthorities, concurrency, stallTimeoutMs, proxy } = this.#options;
-    this.#dispatcher ??= makeDispatcher({
+    const { certificateAuthorities, concurrency, meter, stallTimeoutMs, proxy } = this.#options;
+    if (this.#dispatcher !== undefined) return this.#dispatcher;
+    const plain = makeDispatcher({
       origin,
       certificateAuthorities,
       connections: concurrency,
       stallTimeoutMs,
       proxy,
     });
+    this.#dispatcher = meter === undefined ? plain : plain.compose(metered(meter));
     return this.#dispatcher;
   }
 

@@ -18,6 +18,7 @@ import { isSpaceError } from '../sync/space-error.ts';
 import type { ProxySettings } from './dispatcher.ts';
 import { download } from './download.ts';
 import { OnedataHttp } from './http-client.ts';
+import { LoadMeter } from './load-meter.ts';
 import { type FileAttributes, ProviderClient, type SpaceDetails } from './provider-client.ts';
 import {
   assertAddressable,
@@ -41,7 +42,7 @@ export interface OnedataSpaceOptions {
   readonly token: () => Promise<string>;
   /** PEM bundle, trusted besides the well-known authorities. */
   readonly certificateAuthorities?: string;
-  /** Requests at one time. @default 8 */
+  /** Requests at one time, always. @default as many as serve best, beginning with 8 */
   readonly concurrency?: number;
   /** Longest time without a byte, in milliseconds. @default 120000: data may come from another provider first */
   readonly stallTimeoutMs?: number;
@@ -49,6 +50,8 @@ export interface OnedataSpaceOptions {
   readonly proxy?: ProxySettings;
 }
 
+/** Requests at one time. */
+const LIMITS = { floor: 2, start: CAPABILITIES.concurrency, ceiling: 32 };
 const DEFAULT_STALL_TIMEOUT_MS = 120_000;
 /** The name of the space is asked again at most this often, where a path is absent. */
 const NAME_TRUSTED_MS = 1_000;
@@ -69,15 +72,24 @@ class OnedataSpace implements Space {
   #detailsAt = 0;
 
   constructor(options: OnedataSpaceOptions) {
-    const concurrency = options.concurrency ?? CAPABILITIES.concurrency;
+    const { concurrency } = options;
+    const meter = new LoadMeter(
+      concurrency === undefined ? LIMITS : { floor: concurrency, start: concurrency, ceiling: concurrency },
+    );
     this.identity = `onedata://${options.host}/${options.spaceId}`;
-    this.capabilities = { ...CAPABILITIES, concurrency };
+    this.capabilities = {
+      ...CAPABILITIES,
+      get concurrency() {
+        return meter.limit;
+      },
+    };
     this.#http = new OnedataHttp({
       host: options.host,
       spaceId: options.spaceId,
       token: options.token,
       certificateAuthorities: options.certificateAuthorities,
-      concurrency,
+      concurrency: meter.ceiling,
+      meter,
       stallTimeoutMs: options.stallTimeoutMs ?? DEFAULT_STALL_TIMEOUT_MS,
       proxy: options.proxy,
     });

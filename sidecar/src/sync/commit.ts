@@ -42,7 +42,7 @@ export async function carryOut(
     const current = batch;
     batch = [];
     // Directories go child before parent, one after the other.
-    const limit = current[0]?.do === 'rmdir' ? 1 : space.capabilities.concurrency;
+    const limit = current[0]?.do === 'rmdir' ? 1 : () => space.capabilities.concurrency;
     await forEachLimit(current, limit, async (step) => {
       await options.assertMayWrite();
       await mover.apply(step);

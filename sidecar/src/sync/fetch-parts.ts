@@ -91,11 +91,14 @@ class PartsFetch {
     try {
       // One part of a file is asked for as the file is.
       if (parts.length === 1) return await network(() => this.#copy(missing, {}));
-      await forEachLimit(missing, this.#space.capabilities.concurrency, (part) =>
-        network(() => {
-          signal?.throwIfAborted();
-          return this.#copy([part], { offset: part.start, length: part.length });
-        }),
+      await forEachLimit(
+        missing,
+        () => this.#space.capabilities.concurrency,
+        (part) =>
+          network(() => {
+            signal?.throwIfAborted();
+            return this.#copy([part], { offset: part.start, length: part.length });
+          }),
       );
     } catch (error) {
       if (!isSpaceError(error, 'unsupported') || missing.length === 0) throw error;

@@ -18,8 +18,10 @@ export async function listSpace(context: VolumeContext): Promise<{ files: number
     for (;;) {
       const directories = state.unlistedDirectories(64);
       if (directories.length === 0) break;
-      await forEachLimit(directories, space.capabilities.concurrency, (directory) =>
-        listOne(context, directory),
+      await forEachLimit(
+        directories,
+        () => space.capabilities.concurrency,
+        (directory) => listOne(context, directory),
       );
     }
   } while ((await addDropped(context)) > 0);

@@ -126,7 +126,7 @@ export async function restorePending(
     else await leaf(item);
   };
   try {
-    const limit = context.space.capabilities.concurrency * FILES_PER_CONNECTION;
+    const limit = () => context.space.capabilities.concurrency * FILES_PER_CONNECTION;
     await forEachLimit(state.pending('download'), limit, single);
   } finally {
     restorer.record();

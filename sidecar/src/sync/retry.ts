@@ -45,7 +45,9 @@ export function withRetry(space: Space | ReadOnlySpace, given: Partial<RetryPoli
   ) => attempt(policy, operation, options, (inner) => guardStall(policy, operation, inner, (o) => action(o)));
   return {
     identity: space.identity,
-    capabilities: space.capabilities,
+    get capabilities() {
+      return space.capabilities;
+    },
     check: (options) => call('check', options, (o) => space.check(o)),
     stat: (entry, options) => call('stat', options, (o) => space.stat(entry, o)),
     readSymlink: (link, options) => call('readSymlink', options, (o) => space.readSymlink(link, o)),

@@ -80,12 +80,16 @@ class PartsUpload {
     for (const { length } of this.#parts.filter((part) => !missing.includes(part))) {
       this.#context.progress.bytes(length);
     }
-    await forEachLimit(missing, this.#context.space.capabilities.concurrency, async (part) => {
-      await this.#network(() => this.#send(upload, part));
-      const gap = this.#parts.find(({ index }) => upload.checks[index] === null);
-      // What was sent a moment ago is still in memory.
-      hash.goOn(gap?.start ?? size);
-    });
+    await forEachLimit(
+      missing,
+      () => this.#context.space.capabilities.concurrency,
+      async (part) => {
+        await this.#network(() => this.#send(upload, part));
+        const gap = this.#parts.find(({ index }) => upload.checks[index] === null);
+        // What was sent a moment ago is still in memory.
+        hash.goOn(gap?.start ?? size);
+      },
+    );
     const digest = await hash.digest(size);
     this.#assertSent(upload, digest.checks);
     const written = await this.#network(() =>

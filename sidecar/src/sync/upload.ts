@@ -35,18 +35,22 @@ export async function uploadPending(context: ProjectContext, unread: Unread): Pr
   for (let round = 1; ; round += 1) {
     const notes = new Notes(state);
     try {
-      await forEachLimit(state.pending('transfer'), space.capabilities.concurrency, async (row) => {
-        context.signal?.throwIfAborted();
-        const item = decodeItem(row.data);
-        try {
-          const done = await prepare(context, item, row.seq, connections.forOne());
-          notes.add(row.seq, done);
-        } catch (error) {
-          if (!isPassing(error)) throw error;
-          unread.note(item.path, error);
-          state.deletePending(row.seq);
-        }
-      });
+      await forEachLimit(
+        state.pending('transfer'),
+        () => space.capabilities.concurrency,
+        async (row) => {
+          context.signal?.throwIfAborted();
+          const item = decodeItem(row.data);
+          try {
+            const done = await prepare(context, item, row.seq, connections.forOne());
+            notes.add(row.seq, done);
+          } catch (error) {
+            if (!isPassing(error)) throw error;
+            unread.note(item.path, error);
+            state.deletePending(row.seq);
+          }
+        },
+      );
     } finally {
       notes.write();
     }
