@@ -2,7 +2,8 @@ import type { RemoteFacts } from './compare.ts';
 import type { ProjectContext } from './context.ts';
 import type { Head } from './manifest.ts';
 import { toManifest } from './model.ts';
-import { decodeItem } from './plan.ts';
+import { decodeItem, type PlanItem } from './plan.ts';
+import type { StateStore } from './state.ts';
 
 /** A save that is being decided, noted in the state before anybody else can see it. */
 export interface Deciding {
@@ -11,40 +12,58 @@ export interface Deciding {
   readonly head: Head;
 }
 
+/** Rows that are written down between two looks at what else there is to do: heartbeats, probes. */
+const ROWS_AT_ONCE = 1_000;
+
 /**
- * The save that was being decided is in the space: what was sent is now what both sides have.
+ * The save that was being decided is in the space: what was sent is now what both sides have. Broken off, it can be done
+ * again: the save is forgotten last.
  * @param links facts of links that were just made, by path
  * @param missing paths whose upload was lost on the way; they stay as they were and are compared anew
  */
-export function applyDecided(
+export async function applyDecided(
   context: ProjectContext,
   links: ReadonlyMap<string, RemoteFacts>,
   missing: ReadonlySet<string>,
-): void {
+): Promise<void> {
   const { state } = context;
   const deciding = decidingSave(context);
   if (deciding === null) return;
+  let rows: string[] = [];
+  const flush = async (): Promise<void> => {
+    state.transaction(() => {
+      for (const row of rows) applyItem(state, decodeItem(row), links, missing);
+    });
+    rows = [];
+    await new Promise((next) => setImmediate(next));
+  };
+  for (const row of state.pending('ready')) if (rows.push(row.data) >= ROWS_AT_ONCE) await flush();
+  await flush();
   state.transaction(() => {
-    for (const row of state.pending('ready')) {
-      const { path, next } = decodeItem(row.data);
-      if (missing.has(path)) continue;
-      if (next === undefined) {
-        state.deleteBase(path);
-        state.deleteManifest(path);
-        continue;
-      }
-      const made = links.get(path);
-      const remote =
-        made === undefined ? next.remote : { id: made.id, size: 0, mtimeSeconds: made.mtimeSeconds };
-      state.putBase({ ...next, remote });
-      state.putManifest(toManifest({ ...next, remote }));
-    }
     state.setMeta('generation', String(deciding.generation));
     state.setMeta('saved-at', deciding.head.savedAt);
     state.setMeta('manifest-segments', JSON.stringify(deciding.head.segments.map((each) => each.hash)));
     state.clearStaged();
     forgetDecided(context);
   });
+}
+
+function applyItem(
+  state: StateStore,
+  { path, next }: PlanItem,
+  links: ReadonlyMap<string, RemoteFacts>,
+  missing: ReadonlySet<string>,
+): void {
+  if (missing.has(path)) return;
+  if (next === undefined) {
+    state.deleteBase(path);
+    state.deleteManifest(path);
+    return;
+  }
+  const made = links.get(path);
+  const remote = made === undefined ? next.remote : { id: made.id, size: 0, mtimeSeconds: made.mtimeSeconds };
+  state.putBase({ ...next, remote });
+  state.putManifest(toManifest({ ...next, remote }));
 }
 
 export function decidingSave(context: ProjectContext): Deciding | null {

@@ -28,7 +28,7 @@ export async function recover(context: ProjectContext): Promise<void> {
     const head = await readHead(space);
     // The head is moved last, so it alone proves that a save is complete.
     const completed = head !== null && head !== 'damaged' && head.recent.includes(deciding.saveId);
-    if (completed) applyDecided(context, links, missing);
+    if (completed) await applyDecided(context, links, missing);
     else forgetDecided(context);
   }
   if (missing.size > 0) {

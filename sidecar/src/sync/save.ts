@@ -175,7 +175,7 @@ async function commit(context: ProjectContext): Promise<number> {
       assertMayWrite: () => lease.assertFresh(),
       onMade: (path, facts) => links.set(path, facts),
     });
-    applyDecided(context, links, new Set());
+    await applyDecided(context, links, new Set());
   } finally {
     await rm(stepsFile, { force: true });
   }
