@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Batch } from './batch.ts';
 import { localState, type RemoteLook, remoteState } from './compare.ts';
 import type { ProjectContext } from './context.ts';
 import { FileChangedError, hashStable, openStable } from './file-copy.ts';
@@ -23,9 +24,11 @@ export async function resolveDifferences(
   /** Directories that the space does not have: what is below them need not be asked for. */
   const absent = new Set<string>();
   const resolver = new Resolver(context, occasion, withRemote, absent);
-  await forEachLimit(context.state.pending('found'), context.space.capabilities.concurrency, async (row) => {
+  const { state, space } = context;
+  const batch = new Batch(state);
+  await forEachLimit(state.pending('found'), space.capabilities.concurrency, async ({ seq, data }) => {
     context.signal?.throwIfAborted();
-    const found = decodeItem(row.data);
+    const found = decodeItem(data);
     let item: PlanItem | null;
     try {
       item = await resolver.resolve(found);
@@ -34,9 +37,13 @@ export async function resolveDifferences(
       unread.note(found.path, error);
       item = null;
     }
-    if (item === null) context.state.deletePending(row.seq);
-    else context.state.updatePending(row.seq, stageOf(item.action as Action), encodeItem(item));
+    if (item === null) batch.add(() => state.deletePending(seq));
+    else {
+      const [stage, text] = [stageOf(item.action as Action), encodeItem(item)];
+      batch.add(() => state.updatePending(seq, stage, text));
+    }
   });
+  batch.write();
 }
 
 function stageOf(action: Action): string {
