@@ -26,7 +26,8 @@ vi.mock('node:sqlite', async (original) =>
 );
 
 /** `SYNC_FAULTS=full`: every call; otherwise so many of each kind, the same in every run. */
-const SAMPLE = process.env.SYNC_FAULTS === 'full' ? Number.POSITIVE_INFINITY : 14;
+const IS_FULL = process.env.SYNC_FAULTS === 'full';
+const SAMPLE = IS_FULL ? Number.POSITIVE_INFINITY : 14;
 const SEED = 4;
 
 const folders = new Folders();
@@ -165,8 +166,11 @@ const KINDS: [Calls, Trouble][] = [
 ];
 
 describe.each(KINDS)('every call to the %s fails once with %s', (calls, trouble) => {
-  const sampled = (total: number, salt: number): number[] =>
-    new Random(SEED * 100 + salt).sample(total, Math.min(SAMPLE, total));
+  const sampled = (total: number, salt: number): number[] => {
+    const all = new Random(SEED * 100 + salt).sample(total, Math.min(SAMPLE, total));
+    if (IS_FULL) console.info(`${trouble} in each of ${all.length} calls to the ${calls}`);
+    return all;
+  };
 
   test('save: nothing is lost, the next save completes it', async () => {
     const counted = await unsaved();
