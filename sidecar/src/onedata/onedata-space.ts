@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   type CallOptions,
   type Content,
@@ -8,6 +9,7 @@ import {
   type MadeDirectory,
   nameOf,
   type ReadOptions,
+  type RemoveDirectoryOptions,
   type Space,
   type SpaceCapabilities,
   type SpaceEntry,
@@ -248,7 +250,7 @@ class OnedataSpace implements Space {
     if (found) await this.#remove(found.id, path, options);
   }
 
-  async removeEmptyDirectory(path: string, options: CallOptions = {}): Promise<void> {
+  async removeEmptyDirectory(path: string, options: RemoveDirectoryOptions = {}): Promise<void> {
     const found = await this.#find({ path }, options);
     if (found === null) return;
     if (found.type !== 'DIR') throw notADirectory(path);
@@ -256,7 +258,31 @@ class OnedataSpace implements Space {
     for await (const page of this.#provider.children(found.id, { ...context, limit: 2 })) {
       if (page.length > 0) throw new SpaceError('not-empty', `${path} is not empty`, { path });
     }
-    await this.#remove(found.id, path, options);
+    if (options.aside === undefined) await this.#remove(found.id, path, options);
+    else await this.#putAside({ path, id: found.id }, options.aside, options);
+  }
+
+  /** ⚠ The provider removes a directory with all that is in it, and a listing may leave out some of that. */
+  async #putAside(
+    directory: Locator & { readonly id: string },
+    aside: string,
+    options: CallOptions,
+  ): Promise<void> {
+    const { name } = await this.#space(options);
+    const context = { path: directory.path, signal: options.signal };
+    // By its id, so that no two have the same name there, and done again it is the same.
+    const to = `${aside}/${createHash('sha256').update(directory.id).digest('hex').slice(0, 32)}`;
+    const move = () => this.#provider.move(name, directory, to, true, context);
+    try {
+      await move();
+    } catch (error) {
+      if (!isSpaceError(error, 'not-found')) throw error;
+      await this.makeDirectory(aside, options);
+      await move().catch((again: unknown) => {
+        // Gone by now.
+        if (!isSpaceError(again, 'not-found')) throw again;
+      });
+    }
   }
 
   async removeTree(path: string, options: CallOptions = {}): Promise<void> {

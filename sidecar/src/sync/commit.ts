@@ -178,7 +178,7 @@ class Mover {
 
   async #removeDirectory(path: string): Promise<void> {
     try {
-      await this.#space.removeEmptyDirectory(path);
+      await this.#space.removeEmptyDirectory(path, { aside: `${this.#trash}/folders` });
     } catch (error) {
       // Somebody else's file is in it, or the place has already been given to something new.
       if (!isSpaceError(error, 'not-empty', 'not-a-directory')) throw error;

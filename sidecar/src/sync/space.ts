@@ -67,6 +67,14 @@ export interface ListOptions extends CallOptions {
   readonly repeat?: <T>(request: (options: CallOptions) => Promise<T>) => Promise<T>;
 }
 
+export interface RemoveDirectoryOptions extends CallOptions {
+  /**
+   * A directory that is made if need be, on a server that removes directories with all that is in them: there goes what
+   * looks empty, so that nothing is lost that no listing showed.
+   */
+  readonly aside?: string;
+}
+
 export interface WriteOptions extends CallOptions {
   /**
    * The caller asks for what it needs to know later. Where the answer to the write does not say it, `size` is then what
@@ -193,10 +201,10 @@ export interface Space extends ReadOnlySpace {
 
   /**
    * Removes a directory that has no children; what is absent is fine. Looks first where the server has no such call,
-   * so a child that comes in that moment can go with it.
+   * so a child that comes in that moment, or that the listing leaves out, goes with it: see `aside`.
    * @throws not-empty, not-a-directory.
    */
-  removeEmptyDirectory(path: string, options?: CallOptions): Promise<void>;
+  removeEmptyDirectory(path: string, options?: RemoveDirectoryOptions): Promise<void>;
 
   /** Removes an entry and all below it; what is absent is fine. The root is refused with bad-request. */
   removeTree(path: string, options?: CallOptions): Promise<void>;

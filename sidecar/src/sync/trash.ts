@@ -1,5 +1,5 @@
 import type { ProjectContext } from './context.ts';
-import { isSpaceError } from './space.ts';
+import { isSpaceError, type Space } from './space.ts';
 import { LAYOUT, trashTime } from './space-layout.ts';
 
 export interface TrashRetention {
@@ -49,14 +49,23 @@ export async function tidyTrash(
       removed += 1;
     } else if (now - madeAt > retention.replacedMs && index >= retention.replacedSaves) {
       await space.removeTree(`${path}/replaced`);
+      removed += 1;
+      // A listing may leave out what is there still, and an empty folder goes with all that is in it.
+      if (await holdsMore(space, path)) continue;
       await space.removeEmptyDirectory(path).catch((error: unknown) => {
         if (!isSpaceError(error, 'not-empty')) throw error;
       });
-      removed += 1;
     }
   }
   state.setMeta('trash-tidied', String(clock.now()));
   return removed;
+}
+
+/** Asks for each by its name. */
+async function holdsMore(space: Space, folder: string): Promise<boolean> {
+  for (const name of ['removed', 'folders'])
+    if ((await space.stat({ path: `${folder}/${name}` })) !== null) return true;
+  return false;
 }
 
 /**
