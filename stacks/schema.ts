@@ -159,6 +159,27 @@ const userFields = {
     group: 'user',
     defaultNote: describeDuration(300),
   }),
+  downloadBandwidth: field(size(1_000_000).optional(), {
+    description: 'Most bytes a second that are copied from both spaces together.',
+    allowed: 'a size of at least 1M, for each second',
+    example: '50Mi',
+    group: 'user',
+    defaultNote: 'as many as the line gives',
+  }),
+  uploadBandwidth: field(size(1_000_000).optional(), {
+    description: 'Most bytes a second that saves send to the project space.',
+    allowed: 'a size of at least 1M, for each second',
+    example: '20Mi',
+    group: 'user',
+    defaultNote: 'as many as the line gives',
+  }),
+  syncPriority: field(z.enum(['low', 'normal']).default('low'), {
+    description:
+      "Priority (nice) of the process that copies and saves, at the processor and the disk, where its node compares processes of different containers. Its container's guaranteed share of the CPUs stays, so a save always goes on.",
+    allowed: 'low or normal',
+    example: 'normal',
+    group: 'user',
+  }),
   finalSaveGrace: field(durationSeconds(60, 24 * HOUR).default(HOUR), {
     description:
       'Longest time that a pod that is told to stop may take for the final save. A removal saves before that and is not bound by it.',

@@ -1,6 +1,7 @@
 import { gatewayConfigSchema, syncConfigSchema } from '../../sidecar/contract/config.ts';
 import { CONFIG_FILES } from '../../sidecar/contract/paths.ts';
 import type { InstanceConfig } from '../../stacks/load.ts';
+import { parseSizeBytes } from '../../stacks/units.ts';
 import { NAMES, publicOrigin } from '../names.ts';
 import { metadata } from './metadata.ts';
 import { spaceConfig } from './onedata-access.ts';
@@ -19,6 +20,13 @@ export function syncConfig(config: InstanceConfig) {
     project: spaceConfig(config, 'project'),
     ...(config.sourceInclude.length === 0 ? {} : { sourceInclude: config.sourceInclude }),
     ...(config.sourceExclude.length === 0 ? {} : { sourceExclude: config.sourceExclude }),
+    ...(config.downloadBandwidth === undefined
+      ? {}
+      : { downloadBytesPerSecond: parseSizeBytes(config.downloadBandwidth) }),
+    ...(config.uploadBandwidth === undefined
+      ? {}
+      : { uploadBytesPerSecond: parseSizeBytes(config.uploadBandwidth) }),
+    priority: config.syncPriority,
     autosaveIntervalSeconds: config.autosaveInterval,
     graceSeconds: config.finalSaveGrace,
     ...(config.onedataCertificateAuthorities === undefined

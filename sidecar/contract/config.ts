@@ -31,6 +31,11 @@ export const syncConfigSchema = z.strictObject({
   sourceInclude: z.array(z.string().min(1)).optional(),
   /** Glob patterns of what is not, although it is included. */
   sourceExclude: z.array(z.string().min(1)).optional(),
+  /** Bytes a second of all transfers together; absent: as many as the line gives. */
+  downloadBytesPerSecond: z.int().min(65_536).optional(),
+  uploadBytesPerSecond: z.int().min(65_536).optional(),
+  /** Of the process beside others. @default low */
+  priority: z.enum(['low', 'normal']).optional(),
   autosaveIntervalSeconds: z.int().min(10),
   /** Seconds between SIGTERM and SIGKILL of the pod; the final save plans with it. */
   graceSeconds: z.int().min(30),

@@ -195,10 +195,21 @@ describe('documents of the sidecar', () => {
       project: { host: 'provider.example.org', spaceId: 'project-space' },
       autosaveIntervalSeconds: 60,
       graceSeconds: 3600,
+      priority: 'low',
     });
     expect(gatewayConfigSchema.parse(JSON.parse(data['gateway.json'] ?? ''))).toEqual({
       instance: 'jane',
       publicOrigin: 'https://scipion.jane.example.org:8443',
+    });
+  });
+
+  test('have limits of bandwidth in bytes, and the priority', () => {
+    const changes = { downloadBandwidth: '50Mi', uploadBandwidth: '20M', syncPriority: 'normal' };
+    const { data } = configMapManifest(instanceConfig(changes));
+    expect(syncConfigSchema.parse(JSON.parse(data['sync.json'] ?? ''))).toMatchObject({
+      downloadBytesPerSecond: 50 * 2 ** 20,
+      uploadBytesPerSecond: 20_000_000,
+      priority: 'normal',
     });
   });
 

@@ -81,6 +81,10 @@ class DiscoveredSpace implements Space {
     return (await this.#open(given[1])).readSymlink(...given);
   }
 
+  async writePart(...given: Parameters<NonNullable<Space['writePart']>>) {
+    await (await this.#open(given[3])).writePart?.(...given);
+  }
+
   async write(...given: Parameters<Space['write']>) {
     return (await this.#open(given[2])).write(...given);
   }

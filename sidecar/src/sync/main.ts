@@ -5,6 +5,7 @@ import { systemClock } from './clock.ts';
 import * as commands from './commands.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { onedataSpaces } from './open-space.ts';
+import { applyPriority } from './priority.ts';
 import { type ServiceOptions, startService } from './service.ts';
 import { CONTAINER_PATHS, type SyncPaths } from './sync-paths.ts';
 import { prepareVolume } from './volume.ts';
@@ -17,6 +18,7 @@ const log = pino({
 
 async function run(paths: SyncPaths, probes: ServiceOptions['probes']): Promise<number> {
   const config = await readConfig(paths.config);
+  applyPriority(config.priority);
   const { runner, done } = await startService({
     config,
     paths,

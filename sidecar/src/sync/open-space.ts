@@ -11,6 +11,8 @@ import {
   ProviderChoice,
   type TokenToCheck,
 } from '../onedata/index.ts';
+import { Bandwidth, withBandwidth } from './bandwidth.ts';
+import { systemClock } from './clock.ts';
 import { MountedSpace } from './mounted-space.ts';
 import type { Side } from './problems.ts';
 import type { RetryPolicy } from './retry.ts';
@@ -81,9 +83,13 @@ export function onedataSpaces(
         : checkToken({ ...own, use, signal });
     return { [which]: { read: own.token, check } };
   };
+  const lineOf = (bytesPerSecond: number | undefined) =>
+    bytesPerSecond === undefined ? undefined : new Bandwidth(bytesPerSecond, systemClock);
+  // Both spaces share the line.
+  const lines = { down: lineOf(config.downloadBytesPerSecond), up: lineOf(config.uploadBytesPerSecond) };
   return {
     tokens: { ...tokenSource('source'), ...tokenSource('project') },
-    source: () => withRetry(open('source') as ReadOnlySpace, policy),
-    project: () => withRetry(open('project'), policy),
+    source: () => withBandwidth(withRetry(open('source') as ReadOnlySpace, policy), lines),
+    project: () => withBandwidth(withRetry(open('project'), policy), lines),
   };
 }
