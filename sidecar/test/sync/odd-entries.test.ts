@@ -7,7 +7,6 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -20,12 +19,11 @@ import {
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { pino } from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import { DirectorySpace } from '../../src/sync/directory-space.ts';
 import { DEFAULT_LIMITS } from '../../src/sync/guards.ts';
-import { dumpSpace, MemorySpace } from '../../src/sync/memory-space.ts';
+import { MemorySpace } from '../../src/sync/memory-space.ts';
 import { Progress } from '../../src/sync/progress.ts';
 import { ProjectSession } from '../../src/sync/project-session.ts';
 import { save } from '../../src/sync/save.ts';
@@ -288,68 +286,6 @@ test('a file that changes in every round is told, never half, and holds up nothi
   log.file = null;
   expect(await save(context)).toMatchObject({ saved: true, skipped: 0 });
   expect((await visible(inner)).get('log')).toBe(readFileSync(join(data, 'log'), 'utf8'));
-});
-
-describe('a folder that becomes a link during a save', () => {
-  test.each(['to a folder with the same names', 'to nothing'])(
-    '%s: nothing behind it is saved',
-    async (to) => {
-      const outside = folders.make();
-      for (const name of ['a', 'b', 'c']) writeFileSync(join(outside, name), `not of the project: ${name}`);
-      const { context, space, data } = await begun();
-      mkdirSync(join(data, 'folder'));
-      for (const name of ['a', 'b', 'c']) writeFileSync(join(data, 'folder', name), `work ${name}`);
-      const open = context.tree.open.bind(context.tree);
-      let opened = 0;
-      context.tree.open = (path) => {
-        opened += 1;
-        if (opened === 2) {
-          renameSync(join(data, 'folder'), join(data, 'moved'));
-          symlinkSync(to === 'to nothing' ? 'nowhere' : outside, join(data, 'folder'));
-        }
-        return open(path);
-      };
-      await save(context);
-      expect(
-        [...(await dumpSpace(space)).values()].filter((text) => text.includes('not of the project')),
-      ).toEqual([]);
-      await save(context);
-      expect(sorted(await visible(space))).toEqual(sorted(dumpFolder(data)));
-      expect((await visible(space)).get('moved/a')).toBe('work a');
-      expect(readdirSync(outside)).toEqual(['a', 'b', 'c']);
-    },
-  );
-});
-
-test('a database whose folder becomes a link while it is copied: not the one behind the link is saved', async () => {
-  const outside = folders.make();
-  const make = (file: string, text: string) => {
-    const database = new DatabaseSync(file);
-    database.exec(`CREATE TABLE t (v); INSERT INTO t VALUES ('${text}')`);
-    database.close();
-  };
-  const { context, space, data } = await begun();
-  mkdirSync(join(data, 'folder'));
-  make(join(data, 'folder/db.sqlite'), 'work');
-  make(join(outside, 'db.sqlite'), 'not of the project');
-  const open = context.tree.open.bind(context.tree);
-  let isMoved = false;
-  context.tree.open = (path) => {
-    const opened = open(path);
-    if (!isMoved) {
-      isMoved = true;
-      renameSync(join(data, 'folder'), join(data, 'moved'));
-      symlinkSync(outside, join(data, 'folder'));
-    }
-    return opened;
-  };
-  await save(context);
-  const stored = async () => [...(await dumpSpace(space)).values()].join();
-  expect(isMoved).toBe(true);
-  expect(await stored()).not.toContain('not of the project');
-  await save(context);
-  expect((await visible(space)).get('moved/db.sqlite')).toContain('work');
-  expect(await stored()).not.toContain('not of the project');
 });
 
 describe.each([
