@@ -75,7 +75,15 @@ export class LocalTree {
   /** The directories in a directory, by name, where nothing in it differs from these looks; else null, or where unsure. */
   unchanged(directory: string, looks: readonly BaseLook[]): Map<string, LocalEntry> | null {
     const at = this.#textAt(directory);
-    return at === null ? null : unchangedDirectories(at, directory, looks);
+    const names = at === null ? null : unchangedDirectories(at, looks);
+    if (names === null) return null;
+    const directories = new Map<string, LocalEntry>();
+    for (const name of names) {
+      const entry = this.look(joinPath(directory, name));
+      if (entry?.kind !== 'directory') return null;
+      directories.set(name, entry);
+    }
+    return directories;
   }
 
   /** One entry; null where nothing is, or nothing that can be saved. */

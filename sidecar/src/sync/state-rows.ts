@@ -4,17 +4,25 @@ import { type EntryKind, joinPath } from './space.ts';
 /** A row as SQLite gives it, with exact integers. */
 export type Row = Record<string, string | bigint | Uint8Array | null>;
 
-/** name, kind, size, mtime in ns, ctime in ns, mode, inode, suspect (0 or 1) */
+/** Of one entry, with the times in ms as `fs.Stats` has them, and suspect as 0 or 1. */
 export type BaseLook = [
   name: string,
   kind: EntryKind,
-  size: bigint,
-  mtimeNs: bigint,
-  ctimeNs: bigint,
-  mode: bigint,
-  inode: bigint,
-  suspect: bigint,
+  size: number,
+  mtimeMs: number,
+  ctimeMs: number,
+  mode: number,
+  inode: number,
+  suspect: number,
 ];
+
+/** The columns of a `BaseLook`. Times are worked out as Node does it, to the last bit. */
+export const LOOK_COLUMNS = `name, kind, size, ${milliseconds('mtime_ns')}, ${milliseconds('ctime_ns')}, mode,
+  CAST(inode AS REAL), suspect`;
+
+function milliseconds(column: string): string {
+  return `${column} / 1000000000 * 1000 + ${column} % 1000000000 / 1e6`;
+}
 
 /** A stored upload that no save has used yet; it is taken up again when the local file is still the same. */
 export interface StagedUpload {

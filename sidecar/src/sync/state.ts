@@ -3,7 +3,7 @@ import { formatManifestLine, parseManifestLine } from './manifest-line.ts';
 import type { BaseEntry, ManifestEntry, RemoteEntry } from './model.ts';
 import type { NameStore } from './names.ts';
 import { nameOf, parentOf } from './space.ts';
-import { type BaseLook, type StagedUpload, toBase, toRemote, toStaged } from './state-rows.ts';
+import { type BaseLook, LOOK_COLUMNS, type StagedUpload, toBase, toRemote, toStaged } from './state-rows.ts';
 import { MIGRATIONS, TABLES } from './state-schema.ts';
 import { Statements } from './statements.ts';
 
@@ -101,8 +101,7 @@ export class StateStore implements NameStore {
 
   /** As much of the children as tells whether something happened to them on the volume. */
   baseLooks(parent: string): BaseLook[] {
-    const columns = 'name, kind, size, mtime_ns, ctime_ns, mode, inode, suspect';
-    return this.#sql.arrays(`SELECT ${columns} FROM base WHERE parent = ?`, parent) as unknown as BaseLook[];
+    return this.#sql.numbers(`SELECT ${LOOK_COLUMNS} FROM base WHERE parent = ?`, parent) as BaseLook[];
   }
 
   base(path: string): BaseEntry | null {

@@ -24,10 +24,9 @@ export class Statements {
     return this.#prepare(sql).all(...values) as Row[];
   }
 
-  /** Rows as arrays: for large results half the price of objects. */
-  arrays(sql: string, ...values: SQLInputValue[]): SQLOutputValue[][] {
-    const statement = this.#prepare(sql, 'arrays');
-    return statement.all(...values) as unknown as SQLOutputValue[][];
+  /** Rows as arrays, with plain numbers: for large results less than half the price. @throws for integers above 2^53 */
+  numbers(sql: string, ...values: SQLInputValue[]): SQLOutputValue[][] {
+    return this.#prepare(sql, true).all(...values) as unknown as SQLOutputValue[][];
   }
 
   /**
@@ -55,14 +54,13 @@ export class Statements {
     this.#prepared.clear();
   }
 
-  #prepare(sql: string, as: 'objects' | 'arrays' = 'objects'): StatementSync {
-    const key = `${as} ${sql}`;
-    let statement = this.#prepared.get(key);
+  #prepare(sql: string, asNumbers = false): StatementSync {
+    let statement = this.#prepared.get(sql);
     if (statement === undefined) {
       statement = this.#db.prepare(sql);
-      statement.setReadBigInts(true);
-      statement.setReturnArrays(as === 'arrays');
-      this.#prepared.set(key, statement);
+      statement.setReadBigInts(!asNumbers);
+      statement.setReturnArrays(asNumbers);
+      this.#prepared.set(sql, statement);
     }
     return statement;
   }
