@@ -1,0 +1,172 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { download } from '../../src/onedata/download.ts';
+import type { HttpAnswer, HttpRequest } from '../../src/onedata/http-client.ts';
+import { inPieces } from '../../src/onedata/pieces.ts';
+import type { ProviderClient } from '../../src/onedata/provider-client.ts';
+import { fetchParts } from '../../src/sync/fetch-parts.ts';
+import { PIECE_BYTES, PiecePool } from '../../src/sync/piece-pool.ts';
+import { withRetry } from '../../src/sync/retry.ts';
+import { contentOf, type Space, type SpaceEntry } from '../../src/sync/space.ts';
+import { type GivenStandIn, givenStandIn } from './given-stand-in.ts';
+
+const MIB = 1 << 20;
+const bytes = Buffer.alloc(11 * MIB + 17);
+for (let at = 0; at < bytes.length; at += 1) bytes[at] = (at * 31 + (at >> 12)) & 0xff;
+const hash = createHash('sha256').update(bytes).digest('hex');
+
+describe('a large file over REST', () => {
+  let given: GivenStandIn;
+  let space: Space;
+  let entry: SpaceEntry;
+  let folder: string;
+  beforeAll(async () => {
+    given = await givenStandIn();
+  });
+  afterAll(() => given.dispose());
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'ranges-'));
+    space = withRetry(given.open(await given.addSpace()), {
+      firstWaitMs: 1,
+      maxWaitMs: 5,
+      retries: 3,
+      stallMs: 500,
+    });
+    entry = await space.write('big', contentOf(bytes));
+  });
+  afterEach(async () => {
+    given.standIn.context.faults.clear();
+    await space.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const fetch = () => fetchParts(space, entry, join(folder, 'part'), {});
+  const faults = () => given.standIn.context.faults;
+
+  test('survives ranges that are cut, stall, are refused or never answered', async () => {
+    const busy = { kind: 'error', status: 503, id: 'serviceUnavailable' } as const;
+    for (const action of [
+      { kind: 'truncate-body', afterBytes: 3_000_000 },
+      { kind: 'stall-body', afterBytes: 1_000_000 },
+      busy,
+      { kind: 'cut' },
+    ] as const) {
+      faults().add({ path: '/content', times: 1, action });
+    }
+    expect(await fetch()).toEqual({ file: join(folder, 'part'), hash });
+    expect(new Set(faults().log.map(({ kind }) => kind))).toEqual(
+      new Set(['truncate-body', 'stall-body', 'error', 'cut']),
+    );
+    expect(readFileSync(join(folder, 'part')).equals(bytes)).toBe(true);
+  });
+
+  test('goes on in the next run with what a server left that went away', async () => {
+    faults().add({ path: '/content', skip: 2, action: { kind: 'truncate-body', afterBytes: 0 } });
+    await expect(fetch()).rejects.toMatchObject({ name: 'SpaceError' });
+    faults().clear();
+    faults().add({ path: '/content', action: { kind: 'latency', milliseconds: 0 } });
+    expect((await fetch()).hash).toBe(hash);
+    expect(faults().log).toHaveLength(1);
+  });
+});
+
+describe('an answer to a range', () => {
+  const ask = async (status: number, headers: Record<string, string>, body: Buffer) => {
+    const answer = { status, headers, body: Readable.from([body]) } as unknown as HttpAnswer;
+    Object.assign(answer.body, { dump: async () => undefined });
+    const provider = {
+      content: () => ({ request: {} as HttpRequest, answer: Promise.resolve(answer) }),
+      http: {
+        host: 'provider.example.org',
+        bytes: async function* () {
+          yield body;
+        },
+      },
+    } as unknown as ProviderClient;
+    const got: Uint8Array[] = [];
+    const read = download(provider, { path: 'f', id: 'f' }, { offset: 4, length: 4 }, async () => 12);
+    for await (const piece of read) got.push(piece);
+    return Buffer.concat(got).toString();
+  };
+
+  test('is taken only where it is that range', async () => {
+    const right = { 'content-range': 'bytes 4-7/12', 'content-length': '4' };
+    expect(await ask(206, right, Buffer.from('4567'))).toBe('4567');
+    const other = { 'content-range': 'bytes 0-3/12', 'content-length': '4' };
+    await expect(ask(206, other, Buffer.from('0123'))).rejects.toMatchObject({ code: 'transfer-broken' });
+    await expect(ask(206, {}, Buffer.from('0123'))).rejects.toMatchObject({ code: 'transfer-broken' });
+    await expect(ask(206, right, Buffer.from('45'))).rejects.toMatchObject({ code: 'transfer-broken' });
+  });
+
+  test('with the whole file says that the server knows no ranges', async () => {
+    const whole = { 'content-length': '12' };
+    await expect(ask(200, whole, Buffer.from('0123456789ab'))).rejects.toMatchObject({ code: 'unsupported' });
+  });
+});
+
+describe('pieces of a body', () => {
+  const source = async function* (count: number, each: number) {
+    for (let index = 0; index < count; index += 1) yield Buffer.alloc(each, index);
+  };
+  const take = async (pieces: AsyncIterable<Uint8Array>, pool?: PiecePool) => {
+    const all: Buffer[] = [];
+    const lengths: number[] = [];
+    for await (const piece of pieces) {
+      all.push(Buffer.from(piece));
+      lengths.push(piece.byteLength);
+      pool?.give(piece);
+    }
+    return { bytes: Buffer.concat(all), lengths };
+  };
+  const expected = async (count: number, each: number) => (await take(source(count, each))).bytes;
+
+  test('are large, hold every byte in order, and use their memory again', async () => {
+    const pool = new PiecePool();
+    for (const each of [1, 16_384, 100_000, PIECE_BYTES, 3 * PIECE_BYTES + 1]) {
+      const count = Math.ceil((3 * MIB) / each / (each === 1 ? 100 : 1));
+      const got = await take(
+        inPieces(source(count, each), Number.NaN, pool, () => 0),
+        pool,
+      );
+      expect(got.bytes.equals(await expected(count, each))).toBe(true);
+      expect(got.lengths.slice(0, -1).every((length) => length === PIECE_BYTES)).toBe(true);
+    }
+  });
+
+  test('come soon where bytes come slowly, and before a break', async () => {
+    let now = 0;
+    const slow = async function* () {
+      for (let index = 0; index < 4; index += 1) {
+        now += 150;
+        yield Buffer.alloc(10, index);
+      }
+      throw new Error('cut');
+    };
+    const lengths: number[] = [];
+    const reading = (async () => {
+      for await (const piece of inPieces(slow(), Number.NaN, undefined, () => now))
+        lengths.push(piece.length);
+    })();
+    await expect(reading).rejects.toThrow('cut');
+    expect(lengths.reduce((sum, length) => sum + length, 0)).toBe(40);
+    expect(lengths.length).toBeGreaterThan(1);
+  });
+
+  test('memory that is not of the pool never comes back from it', () => {
+    const pool = new PiecePool();
+    const foreign = new Uint8Array(PIECE_BYTES).fill(7);
+    pool.give(foreign);
+    expect(pool.take().buffer).not.toBe(foreign.buffer);
+    const own = pool.take();
+    pool.give(own.subarray(0, 5));
+    pool.give(own);
+    const [first, second] = [pool.take(), pool.take()];
+    expect(first.buffer).toBe(own.buffer);
+    expect(second.buffer).not.toBe(own.buffer);
+    expect(first.byteLength).toBe(PIECE_BYTES);
+  });
+});
