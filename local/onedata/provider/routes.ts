@@ -29,6 +29,7 @@ export async function serveProvider(context: Context, call: Call): Promise<void>
   if (first === 'cdmi') return cdmi(Session.authenticate(context, call), call, call.segments.slice(1));
   if (first !== 'api' || second !== 'v3' || third !== 'oneprovider') throw new BareStatus(404);
   const [resource, ...below] = rest;
+  if (answersJson(resource, below)) assertAccepted(call);
   switch (resource) {
     case 'configuration':
       assertMethod(call, 'GET');
@@ -46,6 +47,19 @@ export async function serveProvider(context: Context, call: Call): Promise<void>
     default:
       throw new BareStatus(404);
   }
+}
+
+/** Contents and metadata have types of their own. */
+const answersJson = (resource: string | undefined, [, facet = 'children']: readonly string[]) =>
+  ['configuration', 'spaces', 'lookup-file-id'].includes(resource ?? '') ||
+  (resource === 'data' && ['children', 'files'].includes(facet));
+
+/** @throws BareStatus 406 where the client takes anything but JSON */
+function assertAccepted({ request }: Call): void {
+  const { accept = '*/*' } = request.headers;
+  const types = accept.split(',').map((part) => part.split(';', 1)[0]?.trim());
+  if (!types.some((type) => type === '*/*' || type === 'application/*' || type === 'application/json'))
+    throw new BareStatus(406);
 }
 
 export function assertMethod(call: Call, ...allowed: string[]): void {

@@ -97,6 +97,16 @@ describe('attributes', () => {
     ).toBe(415);
   });
 
+  test('who takes no JSON gets none', async () => {
+    const status = async (path: string, accept: string) =>
+      (await given.op('GET', path, { headers: { accept } })).status;
+    for (const path of ['spaces', 'data/sp1', 'data/sp1/children', 'configuration']) {
+      expect(await status(path, 'text/html, image/png;q=0.5')).toBe(406);
+      expect(await status(path, 'text/html, */*;q=0.1')).toBe(200);
+      expect(await status(path, 'application/json')).toBe(200);
+    }
+  });
+
   test('only the mode can be set, as octal text', async () => {
     const id = await given.put('mode', 'x');
     expect((await given.op('PUT', `data/${id}`, { body: { mode: '0640' } })).status).toBe(204);
