@@ -1,6 +1,7 @@
 import { chmodSync, utimesSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
+import { Batch } from './batch.ts';
 import type { RemoteLook } from './compare.ts';
 import { Connections } from './connections.ts';
 import type { VolumeContext } from './context.ts';
@@ -129,12 +130,12 @@ export async function restorePending(
     const limit = () => context.space.capabilities.concurrency * FILES_PER_CONNECTION;
     await forEachLimit(state.pending('download'), limit, single);
   } finally {
-    restorer.record();
+    restorer.batch.write();
   }
   // One after the other: the second name of a file is made from the first.
   for (const row of state.pendingRows(linked)) {
     await leaf(decodeItem(row.data));
-    restorer.record();
+    restorer.batch.write();
   }
   await finishDirectories(context);
   if (outcome.skipped === 0) await clearPartials(context);
@@ -176,19 +177,19 @@ async function clearPartials(context: VolumeContext): Promise<void> {
 
 /** While one file of a connection comes over the network, others of it go to the disk. */
 const FILES_PER_CONNECTION = 3;
-/** Files that are in place and not in the state yet. A crash before costs as many comparisons, nothing else. */
-const UNRECORDED = 100;
 
 class Restorer {
   readonly #context: VolumeContext;
   readonly #options: RestoreOptions;
-  readonly #unrecorded: BaseEntry[] = [];
+  /** Files that are in place and not in the state yet: a crash costs as many comparisons, nothing else. */
+  readonly batch: Batch;
   readonly #connections: Connections;
   /** Link group → the first of its names that was restored, with its hash. */
   readonly #groups = new Map<string, { path: string; hash: string }>();
 
   constructor(context: VolumeContext, options: RestoreOptions) {
     this.#context = context;
+    this.batch = new Batch(context.state);
     this.#options = options;
     this.#connections = new Connections(() => context.space.capabilities.concurrency);
   }
@@ -231,18 +232,9 @@ class Restorer {
     const hash =
       remote.kind === 'symlink' ? await this.#link(item, manifest) : await this.#file(item, manifest);
     const local = this.#present(item.path);
-    this.#unrecorded.push(asBase(local, remote, hash, manifest?.linkGroup ?? null));
-    if (this.#unrecorded.length >= UNRECORDED) this.record();
+    const base = asBase(local, remote, hash, manifest?.linkGroup ?? null);
+    this.batch.add(() => this.#context.state.putBase(base));
     this.#context.progress.file();
-  }
-
-  /** Notes what was restored, as one transaction: a transaction for each file costs more than the file. */
-  record(): void {
-    const { state } = this.#context;
-    if (this.#unrecorded.length === 0) return;
-    state.transaction(() => {
-      for (const base of this.#unrecorded.splice(0)) state.putBase(base);
-    });
   }
 
   async #link(item: PlanItem, manifest: ManifestEntry | null): Promise<null> {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Batch } from './batch.ts';
 import { Connections, type Gate } from './connections.ts';
 import type { ProjectContext } from './context.ts';
 import { FileChangedError, localFacts, openStable, type StableFile } from './file-copy.ts';
@@ -33,7 +34,7 @@ export async function uploadPending(context: ProjectContext, unread: Unread): Pr
   if (files > 0) await space.makeDirectory(stagingOf(context));
   const connections = new Connections(() => space.capabilities.concurrency);
   for (let round = 1; ; round += 1) {
-    const notes = new Notes(state);
+    const batch = new Batch(state);
     try {
       await forEachLimit(
         state.pending('transfer'),
@@ -43,7 +44,8 @@ export async function uploadPending(context: ProjectContext, unread: Unread): Pr
           const item = decodeItem(row.data);
           try {
             const done = await prepare(context, item, row.seq, connections.forOne());
-            notes.add(row.seq, done);
+            const weight = 1 + (done.staged?.facts.size ?? 0) / BYTES_A_WEIGHT;
+            batch.add(() => noteUpload(state, row.seq, done), weight);
           } catch (error) {
             if (!isPassing(error)) throw error;
             unread.note(item.path, error);
@@ -52,7 +54,7 @@ export async function uploadPending(context: ProjectContext, unread: Unread): Pr
         },
       );
     } finally {
-      notes.write();
+      batch.write();
     }
     const broken = await confirmUploads(context);
     if (broken === 0) {
@@ -68,51 +70,23 @@ export async function uploadPending(context: ProjectContext, unread: Unread): Pr
   }
 }
 
-/** Uploads that are done and not in the state yet, up to so many or so much: a crash before costs sending them again. */
-const MOST_UNWRITTEN = { uploads: 100, bytes: 32 << 20 };
+/** What so many bytes weigh in a batch, beside the item itself: a crash costs sending again what was not noted. */
+const BYTES_A_WEIGHT = 320_000;
 
-/** Writes down what was sent, many at a time: a transaction for each costs more than a small file. */
-class Notes {
-  readonly #state: StateStore;
-  #unwritten: { seq: number; item: PlanItem }[] = [];
-  #bytes = 0;
-
-  constructor(state: StateStore) {
-    this.#state = state;
-  }
-
-  add(seq: number, item: PlanItem): void {
-    this.#unwritten.push({ seq, item });
-    this.#bytes += item.staged?.facts.size ?? 0;
-    const { uploads, bytes } = MOST_UNWRITTEN;
-    if (this.#unwritten.length >= uploads || this.#bytes >= bytes) this.write();
-  }
-
-  write(): void {
-    const [unwritten, state] = [this.#unwritten, this.#state];
-    this.#unwritten = [];
-    this.#bytes = 0;
-    state.transaction(() => {
-      for (const { seq, item } of unwritten) {
-        state.updatePending(seq, isConfirmed(item) ? 'ready' : 'sent', encodeItem(item));
-        this.#keep(item);
-      }
-    });
-  }
-
-  /** So that a save after this one can use the upload, where this one does not come to its end. */
-  #keep({ path, staged, next }: PlanItem): void {
-    if (staged === undefined || next == null || next.suspect || next.hash === null) return;
-    this.#state.putStaged({
-      path,
-      facts: localFacts(next),
-      staged: staged.path,
-      size: staged.facts.size,
-      hash: next.hash,
-      remoteId: staged.facts.id,
-      remoteMtime: staged.facts.mtimeSeconds,
-    });
-  }
+/** What was sent, also for a save after this one, where this one does not come to its end. */
+function noteUpload(state: StateStore, seq: number, item: PlanItem): void {
+  state.updatePending(seq, isConfirmed(item) ? 'ready' : 'sent', encodeItem(item));
+  const { path, staged, next } = item;
+  if (staged === undefined || next === undefined || next.suspect || next.hash === null) return;
+  state.putStaged({
+    path,
+    facts: localFacts(next),
+    staged: staged.path,
+    size: staged.facts.size,
+    hash: next.hash,
+    remoteId: staged.facts.id,
+    remoteMtime: staged.facts.mtimeSeconds,
+  });
 }
 
 async function prepare(
