@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { systemClock } from '../../sidecar/src/sync/clock.ts';
 import { type BaseEntry, type LocalEntry, toManifest } from '../../sidecar/src/sync/model.ts';
-import { joinPath, type Space } from '../../sidecar/src/sync/space.ts';
-import { openVolume } from '../../sidecar/src/sync/volume.ts';
+import { joinPath, type Space } from '../../sidecar/src/sync/spaces/space.ts';
+import { openVolume } from '../../sidecar/src/sync/volume/volume.ts';
 
 /**
  * Brings the state of a project volume to where a save of all its files would have left it. Volume and space hold the

@@ -71,12 +71,30 @@ export const LAYERS: readonly Layer[] = [
 
 export const layerOf = (file: string): Layer | undefined => LAYERS.find(({ holds }) => holds(file));
 
+const SYNC = 'sidecar/src/sync/';
+/** Folders of the sync engine, each standing on those before it. Files beside them stand on the first. */
+export const SYNC_FOLDERS = ['spaces', 'state', 'volume', 'plan', 'save', 'restore', 'service'] as const;
+/** They put the parts together: the process, and what every step is given. */
+const SYNC_WHOLE = [`${SYNC}main.ts`, `${SYNC}context.ts`];
+
+function syncOffence(file: string, target: string): string | undefined {
+  if (!file.startsWith(SYNC) || !target.startsWith(SYNC) || SYNC_WHOLE.includes(file)) return undefined;
+  const floor = (path: string) =>
+    Math.max(
+      0,
+      SYNC_FOLDERS.findIndex((folder) => path.startsWith(`${SYNC}${folder}/`)),
+    );
+  if (floor(target) <= floor(file)) return undefined;
+  return `${file} imports ${target}: ${SYNC_FOLDERS.join(' <- ')}`;
+}
+
 /** A sentence for an import against the arrows. */
 export function arrowOffence({ file, target }: Import): string | undefined {
   if (target === undefined) return undefined;
   const from = layerOf(file);
   const to = layerOf(target);
-  if (from === undefined || from.name === 'tests' || from === to) return undefined;
+  if (from === undefined || from.name === 'tests') return undefined;
+  if (from === to) return syncOffence(file, target);
   if (to?.name === 'tests') return `${file} imports ${target}: nothing imports tests or benchmarks`;
   const isAllowed = to === undefined || from.mayImport === undefined || from.mayImport.includes(to.name);
   return isAllowed ? undefined : `${file} imports ${target}: ${from.because}`;

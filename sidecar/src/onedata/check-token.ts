@@ -1,5 +1,5 @@
 import { type TokenFacts, tokenFacts } from '../../contract/token-facts.ts';
-import { isSpaceError, SpaceError, type SpaceErrorCode } from '../sync/space-error.ts';
+import { isSpaceError, SpaceError, type SpaceErrorCode } from '../sync/spaces/space-error.ts';
 import type { HostChoice } from './discovered-space.ts';
 import { type HttpOptions, OnedataHttp } from './http-client.ts';
 import { ProviderClient } from './provider-client.ts';

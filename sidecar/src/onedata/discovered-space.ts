@@ -5,8 +5,8 @@ import type {
   Space,
   SpaceCapabilities,
   SpaceEntry,
-} from '../sync/space.ts';
-import { isSpaceError } from '../sync/space-error.ts';
+} from '../sync/spaces/space.ts';
+import { isSpaceError } from '../sync/spaces/space-error.ts';
 import { type OnedataSpaceOptions, openOnedataSpace } from './onedata-space.ts';
 import { CAPABILITIES } from './space-rules.ts';
 

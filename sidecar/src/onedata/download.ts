@@ -1,4 +1,4 @@
-import { type Locator, type ReadOptions, SpaceError } from '../sync/space.ts';
+import { type Locator, type ReadOptions, SpaceError } from '../sync/spaces/space.ts';
 import { headerOf, isSuccess } from './http-client.ts';
 import type { ProviderClient } from './provider-client.ts';
 import { isADirectory, missing } from './space-rules.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SpaceError, type SpaceErrorCode } from '../sync/space-error.ts';
+import { SpaceError, type SpaceErrorCode } from '../sync/spaces/space-error.ts';
 
 /** What the request was for, so that a message can name it. */
 export interface ErrorContext {

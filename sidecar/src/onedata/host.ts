@@ -1,4 +1,4 @@
-import { SpaceError } from '../sync/space-error.ts';
+import { SpaceError } from '../sync/spaces/space-error.ts';
 
 /**
  * Origin of a Onedata host as it stands in the configuration: a host name, with a port where it is not 443.

@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici';
 import type { z } from 'zod';
-import type { PiecePool } from '../sync/piece-pool.ts';
-import { SpaceError } from '../sync/space-error.ts';
+import type { PiecePool } from '../sync/spaces/piece-pool.ts';
+import { SpaceError } from '../sync/spaces/space-error.ts';
 import { makeDispatcher, type ProxySettings } from './dispatcher.ts';
 import { classify, connectionError, type ErrorContext, retryAfterOf } from './errors.ts';
 import { originOf } from './host.ts';

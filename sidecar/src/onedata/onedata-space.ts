@@ -15,8 +15,8 @@ import {
   type SpaceEntry,
   SpaceError,
   type WriteOptions,
-} from '../sync/space.ts';
-import { isSpaceError } from '../sync/space-error.ts';
+} from '../sync/spaces/space.ts';
+import { isSpaceError } from '../sync/spaces/space-error.ts';
 import type { ProxySettings } from './dispatcher.ts';
 import { download } from './download.ts';
 import { OnedataHttp } from './http-client.ts';

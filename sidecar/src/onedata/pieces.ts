@@ -1,4 +1,4 @@
-import { PIECE_BYTES, type PiecePool } from '../sync/piece-pool.ts';
+import { PIECE_BYTES, type PiecePool } from '../sync/spaces/piece-pool.ts';
 
 /** Shorter bodies come as the connection gives them. */
 const SHORT_BYTES = 1 << 18;

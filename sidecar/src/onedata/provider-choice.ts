@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { isSpaceError } from '../sync/space-error.ts';
+import { isSpaceError } from '../sync/spaces/space-error.ts';
 import type { HostChoice } from './discovered-space.ts';
 import { type ChoiceOptions, chooseProvider } from './providers.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { CallOptions, ListOptions } from '../sync/space.ts';
-import { SpaceError } from '../sync/space-error.ts';
+import type { CallOptions, ListOptions } from '../sync/spaces/space.ts';
+import { SpaceError } from '../sync/spaces/space-error.ts';
 import { type HttpAnswer, type HttpRequest, isSuccess, type OnedataHttp } from './http-client.ts';
 
 export interface CallContext {

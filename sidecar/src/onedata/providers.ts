@@ -1,5 +1,5 @@
 import { tokenFacts } from '../../contract/token-facts.ts';
-import { SpaceError } from '../sync/space-error.ts';
+import { SpaceError } from '../sync/spaces/space-error.ts';
 import type { ProxySettings } from './dispatcher.ts';
 import { type HttpOptions, OnedataHttp } from './http-client.ts';
 import { isVersionAtLeast, OLDEST_VERSION, ProviderClient } from './provider-client.ts';

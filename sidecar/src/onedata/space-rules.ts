@@ -1,5 +1,5 @@
-import type { Content, EntryKind, SpaceCapabilities, SpaceEntry } from '../sync/space.ts';
-import { nameOf, parentOf, SpaceError } from '../sync/space.ts';
+import type { Content, EntryKind, SpaceCapabilities, SpaceEntry } from '../sync/spaces/space.ts';
+import { nameOf, parentOf, SpaceError } from '../sync/spaces/space.ts';
 import type { FileAttributes, SpaceDetails } from './provider-client.ts';
 
 export const CAPABILITIES: SpaceCapabilities = {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isSpaceError } from '../sync/space-error.ts';
+import { isSpaceError } from '../sync/spaces/space-error.ts';
 import { tokenError } from './errors.ts';
 import { type HttpOptions, type HttpRequest, isSuccess, OnedataHttp } from './http-client.ts';
 

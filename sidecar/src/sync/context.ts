@@ -1,14 +1,14 @@
 import type { Logger } from 'pino';
-import type { ChangeWatch } from './change-watch.ts';
 import type { Clock } from './clock.ts';
-import type { DeletionLimits } from './guards.ts';
-import type { Lease } from './lease.ts';
-import type { LocalTree } from './local-tree.ts';
 import type { NameCodec } from './names.ts';
-import type { Progress } from './progress.ts';
-import type { Selection } from './selection.ts';
-import type { ReadOnlySpace, Space } from './space.ts';
-import type { StateStore } from './state.ts';
+import type { DeletionLimits } from './plan/guards.ts';
+import type { Selection } from './plan/selection.ts';
+import type { Lease } from './save/lease.ts';
+import type { Progress } from './service/progress.ts';
+import type { ReadOnlySpace, Space } from './spaces/space.ts';
+import type { StateStore } from './state/state.ts';
+import type { ChangeWatch } from './volume/change-watch.ts';
+import type { LocalTree } from './volume/local-tree.ts';
 
 /** What every step needs of one volume and its space. */
 export interface VolumeContext {

@@ -2,13 +2,13 @@ import { Argument, Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
 import { systemClock } from './clock.ts';
-import * as commands from './commands.ts';
-import { ConfigError, readConfig } from './config.ts';
-import { onedataSpaces } from './open-space.ts';
-import { applyPriority } from './priority.ts';
-import { type ServiceOptions, startService } from './service.ts';
-import { CONTAINER_PATHS, type SyncPaths } from './sync-paths.ts';
-import { prepareVolume } from './volume.ts';
+import * as commands from './service/commands.ts';
+import { ConfigError, readConfig } from './service/config.ts';
+import { onedataSpaces } from './service/open-space.ts';
+import { applyPriority } from './service/priority.ts';
+import { type ServiceOptions, startService } from './service/service.ts';
+import { CONTAINER_PATHS, type SyncPaths } from './service/sync-paths.ts';
+import { prepareVolume } from './volume/volume.ts';
 
 const log = pino({
   base: null,

@@ -1,4 +1,7 @@
-import type { EntryKind } from './space.ts';
+import type { EntryKind } from './spaces/space.ts';
+
+/** Which of the two spaces of an instance, and which volume. */
+export type Side = 'source' | 'project';
 
 /** What one look at the local disk says about an entry. Times are nanoseconds since 1970. */
 export interface LocalEntry {

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { isIgnoredAtRoot } from './model.ts';
-import type { SpaceCapabilities } from './space.ts';
+import type { SpaceCapabilities } from './spaces/space.ts';
 
 /** Keeps the bytes behind the encoded names; content-addressed, so an entry is never changed. */
 export interface NameStore {

@@ -1,10 +1,10 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { withRetry } from '../../src/sync/retry.ts';
-import { save } from '../../src/sync/save.ts';
-import { contentOf, readAll, type Space } from '../../src/sync/space.ts';
-import { startProject } from '../../src/sync/start.ts';
+import { startProject } from '../../src/sync/restore/start.ts';
+import { save } from '../../src/sync/save/save.ts';
+import { withRetry } from '../../src/sync/spaces/retry.ts';
+import { contentOf, readAll, type Space } from '../../src/sync/spaces/space.ts';
 import { dumpFolder, Folders, openProject, visible } from '../sync/world.ts';
 import { type GivenStandIn, givenStandIn } from './given-stand-in.ts';
 

@@ -1,8 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { classify, retryAfterOf } from '../../src/onedata/errors.ts';
 import { originOf } from '../../src/onedata/host.ts';
-import { contentOf, type Space } from '../../src/sync/space.ts';
-import { SPACE_ERROR_RETRY, type SpaceError, type SpaceErrorCode } from '../../src/sync/space-error.ts';
+import { contentOf, type Space } from '../../src/sync/spaces/space.ts';
+import {
+  SPACE_ERROR_RETRY,
+  type SpaceError,
+  type SpaceErrorCode,
+} from '../../src/sync/spaces/space-error.ts';
 import { type GivenStandIn, givenStandIn } from './given-stand-in.ts';
 
 type Row = [status: number, id: string, details: Record<string, unknown> | undefined, code: SpaceErrorCode];

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { StandInOptions } from '../../../local/onedata/configuration.ts';
 import { type StandIn, startStandIn } from '../../../local/onedata/stand-in.ts';
 import { type OnedataSpaceOptions, openOnedataSpace } from '../../src/onedata/onedata-space.ts';
-import type { Space } from '../../src/sync/space.ts';
+import type { Space } from '../../src/sync/spaces/space.ts';
 
 export interface GivenStandIn {
   readonly standIn: StandIn;

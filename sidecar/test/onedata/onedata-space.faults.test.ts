@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { type FaultRule, randomFaults } from '../../../local/onedata/faults.ts';
-import { withRetry } from '../../src/sync/retry.ts';
+import { withRetry } from '../../src/sync/spaces/retry.ts';
 import { spaceContract } from '../sync/space-contract.ts';
 import { type GivenStandIn, givenStandIn } from './given-stand-in.ts';
 

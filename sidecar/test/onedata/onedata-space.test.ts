@@ -2,8 +2,8 @@ import { createServer } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Entry } from '../../../local/onedata/store/file-tree.ts';
 import { rootUuid } from '../../../local/onedata/store/file-tree.ts';
-import { withRetry } from '../../src/sync/retry.ts';
-import { contentOf, isSpaceError, readAll, type Space } from '../../src/sync/space.ts';
+import { withRetry } from '../../src/sync/spaces/retry.ts';
+import { contentOf, isSpaceError, readAll, type Space } from '../../src/sync/spaces/space.ts';
 import { type GivenStandIn, givenStandIn } from './given-stand-in.ts';
 
 let given: GivenStandIn;

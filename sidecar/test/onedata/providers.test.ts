@@ -11,8 +11,8 @@ import {
   openDiscoveredSpace,
   ProviderChoice,
 } from '../../src/onedata/index.ts';
-import { withRetry } from '../../src/sync/retry.ts';
-import { contentOf, readAll } from '../../src/sync/space.ts';
+import { withRetry } from '../../src/sync/spaces/retry.ts';
+import { contentOf, readAll } from '../../src/sync/spaces/space.ts';
 import { type GivenStandIn, givenStandIn } from './given-stand-in.ts';
 
 let given: GivenStandIn;

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { contentOf, readAll } from '../../src/sync/space.ts';
+import { contentOf, readAll } from '../../src/sync/spaces/space.ts';
 import { type GivenStandIn, givenStandIn } from './given-stand-in.ts';
 
 let given: GivenStandIn;

@@ -9,10 +9,10 @@ import { download } from '../../src/onedata/download.ts';
 import type { HttpAnswer, HttpRequest } from '../../src/onedata/http-client.ts';
 import { inPieces } from '../../src/onedata/pieces.ts';
 import type { ProviderClient } from '../../src/onedata/provider-client.ts';
-import { fetchParts } from '../../src/sync/fetch-parts.ts';
-import { PIECE_BYTES, PiecePool } from '../../src/sync/piece-pool.ts';
-import { withRetry } from '../../src/sync/retry.ts';
-import { contentOf, type Space, type SpaceEntry } from '../../src/sync/space.ts';
+import { fetchParts } from '../../src/sync/restore/fetch-parts.ts';
+import { PIECE_BYTES, PiecePool } from '../../src/sync/spaces/piece-pool.ts';
+import { withRetry } from '../../src/sync/spaces/retry.ts';
+import { contentOf, type Space, type SpaceEntry } from '../../src/sync/spaces/space.ts';
 import { type GivenStandIn, givenStandIn } from './given-stand-in.ts';
 
 const MIB = 1 << 20;

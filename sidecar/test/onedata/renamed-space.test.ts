@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { contentOf } from '../../src/sync/space.ts';
+import { contentOf } from '../../src/sync/spaces/space.ts';
 import { type GivenStandIn, givenStandIn } from './given-stand-in.ts';
 
 let given: GivenStandIn;

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { fileToken, openOnedataSpace } from '../../src/onedata/index.ts';
-import { withRetry } from '../../src/sync/retry.ts';
-import type { Space } from '../../src/sync/space.ts';
+import { withRetry } from '../../src/sync/spaces/retry.ts';
+import type { Space } from '../../src/sync/spaces/space.ts';
 
 const caseSchema = z.strictObject({
   host: z.string(),

@@ -11,7 +11,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { checkToken } from '../../src/onedata/index.ts';
-import { isSpaceError } from '../../src/sync/space.ts';
+import { isSpaceError } from '../../src/sync/spaces/space.ts';
 import { type CheckCase, openCase } from './check-case.ts';
 
 interface Options {

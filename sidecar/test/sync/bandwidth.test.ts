@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { Bandwidth, withBandwidth } from '../../src/sync/bandwidth.ts';
 import type { Clock } from '../../src/sync/clock.ts';
-import { MemorySpace } from '../../src/sync/memory-space.ts';
-import { withRetry } from '../../src/sync/retry.ts';
-import { contentOf, readAll } from '../../src/sync/space.ts';
+import { Bandwidth, withBandwidth } from '../../src/sync/spaces/bandwidth.ts';
+import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
+import { withRetry } from '../../src/sync/spaces/retry.ts';
+import { contentOf, readAll } from '../../src/sync/spaces/space.ts';
 
 /** Time that passes when everybody waits: then it goes on to whoever wakes first. */
 class EventClock implements Clock {
@@ -97,7 +97,7 @@ describe('a limit of bandwidth', () => {
 
 describe('the priority', () => {
   const niceOf = (priority: string) => {
-    const module = fileURLToPath(new URL('../../src/sync/priority.ts', import.meta.url));
+    const module = fileURLToPath(new URL('../../src/sync/service/priority.ts', import.meta.url));
     const program = `
       import { getPriority } from 'node:os';
       import { readdirSync } from 'node:fs';

@@ -3,11 +3,11 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
-import { ask } from '../../src/sync/api-client.ts';
-import * as commands from '../../src/sync/commands.ts';
-import { Confirmations } from '../../src/sync/confirmations.ts';
-import { MemorySpace } from '../../src/sync/memory-space.ts';
-import type { SyncPaths } from '../../src/sync/sync-paths.ts';
+import { Confirmations } from '../../src/sync/save/confirmations.ts';
+import { ask } from '../../src/sync/service/api-client.ts';
+import * as commands from '../../src/sync/service/commands.ts';
+import type { SyncPaths } from '../../src/sync/service/sync-paths.ts';
+import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
 import { Containers, containerPaths, untilStatus } from './given-container.ts';
 import { Folders, visible } from './world.ts';
 

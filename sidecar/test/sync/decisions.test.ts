@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { localState, remoteState, sameVersion } from '../../src/sync/compare.ts';
-import { deletionRefusal } from '../../src/sync/guards.ts';
 import type { BaseEntry, LocalEntry, RemoteEntry } from '../../src/sync/model.ts';
 import { encodedName, isEncodingOf, NameCodec, targetBytes, targetText } from '../../src/sync/names.ts';
-import { decodeItem, encodeItem, type PlanItem, summarise } from '../../src/sync/plan.ts';
-import { parseDumpLine } from '../../src/sync/predecessor.ts';
-import { toProblem } from '../../src/sync/problems.ts';
-import { bytesText } from '../../src/sync/restore.ts';
-import { SpaceError } from '../../src/sync/space.ts';
-import { conflictName, trashFolder, trashTime } from '../../src/sync/space-layout.ts';
-import { DECISIONS, decide } from '../../src/sync/table.ts';
+import { localState, remoteState, sameVersion } from '../../src/sync/plan/compare.ts';
+import { deletionRefusal } from '../../src/sync/plan/guards.ts';
+import { decodeItem, encodeItem, type PlanItem, summarise } from '../../src/sync/plan/plan.ts';
+import { DECISIONS, decide } from '../../src/sync/plan/table.ts';
+import { parseDumpLine } from '../../src/sync/restore/predecessor.ts';
+import { bytesText } from '../../src/sync/restore/restore.ts';
+import { conflictName, trashFolder, trashTime } from '../../src/sync/save/space-layout.ts';
+import { toProblem } from '../../src/sync/service/problems.ts';
+import { SpaceError } from '../../src/sync/spaces/space.ts';
 
 const local: LocalEntry = {
   path: 'a',

@@ -1,9 +1,9 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { MemorySpace } from '../../src/sync/memory-space.ts';
-import { save } from '../../src/sync/save.ts';
-import { startProject } from '../../src/sync/start.ts';
+import { startProject } from '../../src/sync/restore/start.ts';
+import { save } from '../../src/sync/save/save.ts';
+import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
 import type { FaultKind } from './faulty-space.ts';
 import { FaultySpace } from './faulty-space.ts';
 import { dumpFolder, Folders, openProject, sorted, TestClock, takeLease, visible } from './world.ts';

@@ -1,11 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type SyncStatus, syncStatusSchema } from '../../contract/status.ts';
-import { ask } from '../../src/sync/api-client.ts';
 import { systemClock } from '../../src/sync/clock.ts';
-import { type ServiceOptions, startService } from '../../src/sync/service.ts';
-import type { SyncPaths } from '../../src/sync/sync-paths.ts';
-import { prepareVolume } from '../../src/sync/volume.ts';
+import { ask } from '../../src/sync/service/api-client.ts';
+import { type ServiceOptions, startService } from '../../src/sync/service/service.ts';
+import type { SyncPaths } from '../../src/sync/service/sync-paths.ts';
+import { prepareVolume } from '../../src/sync/volume/volume.ts';
 import { quiet } from './world.ts';
 
 /** The `sync` container in this process, with volumes, sockets and tokens in a folder of the test. */

@@ -1,12 +1,12 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { dumpSpace } from '../../src/sync/memory-space.ts';
-import { withRetry } from '../../src/sync/retry.ts';
-import { save } from '../../src/sync/save.ts';
-import { contentOf } from '../../src/sync/space.ts';
-import { startProject } from '../../src/sync/start.ts';
-import { tidyTrash } from '../../src/sync/trash.ts';
+import { startProject } from '../../src/sync/restore/start.ts';
+import { save } from '../../src/sync/save/save.ts';
+import { tidyTrash } from '../../src/sync/save/trash.ts';
+import { dumpSpace } from '../../src/sync/spaces/memory-space.ts';
+import { withRetry } from '../../src/sync/spaces/retry.ts';
+import { contentOf } from '../../src/sync/spaces/space.ts';
 import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
 import { Folders, openProject } from './world.ts';
 

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test } from 'vitest';
 import { systemClock } from '../../src/sync/clock.ts';
-import { MemorySpace } from '../../src/sync/memory-space.ts';
-import { save } from '../../src/sync/save.ts';
-import { readAll } from '../../src/sync/space.ts';
-import { startProject } from '../../src/sync/start.ts';
+import { startProject } from '../../src/sync/restore/start.ts';
+import { save } from '../../src/sync/save/save.ts';
+import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
+import { readAll } from '../../src/sync/spaces/space.ts';
 import { fromEnvironment } from './random.ts';
 import { Folders, openProject } from './world.ts';
 

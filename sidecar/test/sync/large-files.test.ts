@@ -2,11 +2,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { Connections } from '../../src/sync/connections.ts';
-import { fetchParts } from '../../src/sync/fetch-parts.ts';
-import { MemorySpace } from '../../src/sync/memory-space.ts';
-import { PartFile, partsOf } from '../../src/sync/part-file.ts';
-import { withRetry } from '../../src/sync/retry.ts';
+import { fetchParts } from '../../src/sync/restore/fetch-parts.ts';
+import { Connections } from '../../src/sync/spaces/connections.ts';
+import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
+import { withRetry } from '../../src/sync/spaces/retry.ts';
 import {
   contentOf,
   type Locator,
@@ -14,7 +13,8 @@ import {
   type ReadOptions,
   type SpaceEntry,
   SpaceError,
-} from '../../src/sync/space.ts';
+} from '../../src/sync/spaces/space.ts';
+import { PartFile, partsOf } from '../../src/sync/volume/part-file.ts';
 import { Folders } from './world.ts';
 
 const folders = new Folders();

@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { noGate } from '../../src/sync/fetch-parts.ts';
-import { FileChangedError, openStable } from '../../src/sync/file-copy.ts';
-import { MemorySpace } from '../../src/sync/memory-space.ts';
-import { withRetry } from '../../src/sync/retry.ts';
-import { save } from '../../src/sync/save.ts';
+import { noGate } from '../../src/sync/restore/fetch-parts.ts';
+import { startProject } from '../../src/sync/restore/start.ts';
+import { save } from '../../src/sync/save/save.ts';
+import { uploadParts } from '../../src/sync/save/upload-parts.ts';
+import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
+import { withRetry } from '../../src/sync/spaces/retry.ts';
 import {
   type Content,
   contentOf,
@@ -14,9 +15,8 @@ import {
   readAll,
   type Space,
   SpaceError,
-} from '../../src/sync/space.ts';
-import { startProject } from '../../src/sync/start.ts';
-import { uploadParts } from '../../src/sync/upload-parts.ts';
+} from '../../src/sync/spaces/space.ts';
+import { FileChangedError, openStable } from '../../src/sync/volume/file-copy.ts';
 import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
 import { Folders, openProject, TestClock } from './world.ts';
 

@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { Lease, LeaseHeldError, LeaseLostError, readLease } from '../../src/sync/lease.ts';
-import { MemorySpace } from '../../src/sync/memory-space.ts';
-import { save } from '../../src/sync/save.ts';
-import { contentOf } from '../../src/sync/space.ts';
-import { LAYOUT } from '../../src/sync/space-layout.ts';
-import { startProject } from '../../src/sync/start.ts';
+import { startProject } from '../../src/sync/restore/start.ts';
+import { Lease, LeaseHeldError, LeaseLostError, readLease } from '../../src/sync/save/lease.ts';
+import { save } from '../../src/sync/save/save.ts';
+import { LAYOUT } from '../../src/sync/save/space-layout.ts';
+import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
+import { contentOf } from '../../src/sync/spaces/space.ts';
 import { FaultySpace } from './faulty-space.ts';
 import { Folders, openProject, TestClock, visible } from './world.ts';
 

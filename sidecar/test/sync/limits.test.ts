@@ -2,12 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { MemorySpace } from '../../src/sync/memory-space.ts';
-import { toProblem } from '../../src/sync/problems.ts';
-import { withRetry } from '../../src/sync/retry.ts';
-import { save } from '../../src/sync/save.ts';
-import type { Space } from '../../src/sync/space.ts';
-import { startProject } from '../../src/sync/start.ts';
+import { startProject } from '../../src/sync/restore/start.ts';
+import { save } from '../../src/sync/save/save.ts';
+import { toProblem } from '../../src/sync/service/problems.ts';
+import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
+import { withRetry } from '../../src/sync/spaces/retry.ts';
+import type { Space } from '../../src/sync/spaces/space.ts';
 import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
 import { Random } from './random.ts';
 import { dumpFolder, Folders, openProject, sorted, TestClock, visible } from './world.ts';
@@ -196,7 +196,7 @@ test('a clock that jumps by years and back empties no trash, loses no save and n
   const [space, root] = [new MemorySpace(), folders.make()];
   const context = await openProject(root, space, { clock });
   await startProject(context);
-  const { tidyTrash } = await import('../../src/sync/trash.ts');
+  const { tidyTrash } = await import('../../src/sync/save/trash.ts');
   const year = 365 * 24 * 3_600_000;
   for (const [round, jump] of [0, 3 * year, -5 * year, 2 * year, -year / 365].entries()) {
     clock.advance(jump);

@@ -1,7 +1,7 @@
 import { lstatSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { utimesSeconds } from '../../src/sync/local-tree.ts';
+import { utimesSeconds } from '../../src/sync/volume/local-tree.ts';
 import { Random } from './random.ts';
 import { Folders } from './world.ts';
 

@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { request } from 'undici';
 import { afterEach, expect, test } from 'vitest';
 import { SIDECAR_IMAGE_TAG } from '../../../stacks/versions.ts';
-import { SyncMetrics } from '../../src/sync/metrics.ts';
-import { StatusBoard } from '../../src/sync/status-board.ts';
+import { SyncMetrics } from '../../src/sync/service/metrics.ts';
+import { StatusBoard } from '../../src/sync/service/status-board.ts';
 import { TestClock } from './world.ts';
 
 const open: { close(): unknown }[] = [];

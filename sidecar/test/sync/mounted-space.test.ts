@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { judgeMount, judgeRoot, MountedSpace } from '../../src/sync/mounted-space.ts';
-import type { Side } from '../../src/sync/problems.ts';
-import { contentOf, type SpaceEntry } from '../../src/sync/space.ts';
+import type { Side } from '../../src/sync/model.ts';
+import { judgeMount, judgeRoot, MountedSpace } from '../../src/sync/spaces/mounted-space.ts';
+import { contentOf, type SpaceEntry } from '../../src/sync/spaces/space.ts';
 import { spaceContract } from './space-contract.ts';
 
 const mounts = (directory: string, type = 'fuse.oneclient') =>

@@ -2,9 +2,9 @@ import { mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from '
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
-import { dumpSpace, MemorySpace } from '../../src/sync/memory-space.ts';
-import { save } from '../../src/sync/save.ts';
-import { startProject } from '../../src/sync/start.ts';
+import { startProject } from '../../src/sync/restore/start.ts';
+import { save } from '../../src/sync/save/save.ts';
+import { dumpSpace, MemorySpace } from '../../src/sync/spaces/memory-space.ts';
 import { dumpFolder, Folders, openProject, sorted, visible } from './world.ts';
 
 const folders = new Folders();

@@ -11,10 +11,10 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ProjectContext } from '../../src/sync/context.ts';
-import { Lease, LeaseHeldError } from '../../src/sync/lease.ts';
-import { MemorySpace } from '../../src/sync/memory-space.ts';
-import { save } from '../../src/sync/save.ts';
-import { startProject } from '../../src/sync/start.ts';
+import { startProject } from '../../src/sync/restore/start.ts';
+import { Lease, LeaseHeldError } from '../../src/sync/save/lease.ts';
+import { save } from '../../src/sync/save/save.ts';
+import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
 import { FaultySpace } from './faulty-space.ts';
 import { dumpFolder, Folders, openProject, sorted, TestClock, takeLease, visible } from './world.ts';
 

@@ -2,9 +2,9 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { withRetry } from '../../src/sync/retry.ts';
-import { save } from '../../src/sync/save.ts';
-import { startProject } from '../../src/sync/start.ts';
+import { startProject } from '../../src/sync/restore/start.ts';
+import { save } from '../../src/sync/save/save.ts';
+import { withRetry } from '../../src/sync/spaces/retry.ts';
 import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
 import { dumpFolder, Folders, openProject, sorted, trashOf, visible } from './world.ts';
 

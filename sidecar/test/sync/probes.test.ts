@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { SyncStatus } from '../../contract/status.ts';
-import { probesApi } from '../../src/sync/http-api.ts';
-import type { SyncMetrics } from '../../src/sync/metrics.ts';
-import type { Runner } from '../../src/sync/runner.ts';
+import { probesApi } from '../../src/sync/service/http-api.ts';
+import type { SyncMetrics } from '../../src/sync/service/metrics.ts';
+import type { Runner } from '../../src/sync/service/runner.ts';
 import { IDLE_STATUS } from '../gateway/helpers/fake-sync.ts';
 
 const probesOf = (status: SyncStatus) =>

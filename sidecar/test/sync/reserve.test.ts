@@ -3,13 +3,13 @@ import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
-import { DEFAULT_LIMITS } from '../../src/sync/guards.ts';
-import { MemorySpace } from '../../src/sync/memory-space.ts';
-import { Progress } from '../../src/sync/progress.ts';
-import { ProjectSession } from '../../src/sync/project-session.ts';
-import { Reserve } from '../../src/sync/reserve.ts';
-import type { Space } from '../../src/sync/space.ts';
-import { prepareVolume } from '../../src/sync/volume.ts';
+import { DEFAULT_LIMITS } from '../../src/sync/plan/guards.ts';
+import { Progress } from '../../src/sync/service/progress.ts';
+import { ProjectSession } from '../../src/sync/service/project-session.ts';
+import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
+import type { Space } from '../../src/sync/spaces/space.ts';
+import { Reserve } from '../../src/sync/volume/reserve.ts';
+import { prepareVolume } from '../../src/sync/volume/volume.ts';
 import { dumpFolder, Folders, quiet, sorted, TestClock, visible } from './world.ts';
 
 const folders = new Folders();

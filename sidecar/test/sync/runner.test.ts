@@ -3,12 +3,12 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SyncStatus } from '../../contract/status.ts';
-import { ask } from '../../src/sync/api-client.ts';
-import * as commands from '../../src/sync/commands.ts';
-import { MemorySpace } from '../../src/sync/memory-space.ts';
-import { contentOf, type Space, SpaceError } from '../../src/sync/space.ts';
-import type { SyncPaths } from '../../src/sync/sync-paths.ts';
-import { prepareVolume } from '../../src/sync/volume.ts';
+import { ask } from '../../src/sync/service/api-client.ts';
+import * as commands from '../../src/sync/service/commands.ts';
+import type { SyncPaths } from '../../src/sync/service/sync-paths.ts';
+import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
+import { contentOf, type Space, SpaceError } from '../../src/sync/spaces/space.ts';
+import { prepareVolume } from '../../src/sync/volume/volume.ts';
 import { Containers, containerPaths, untilStatus } from './given-container.ts';
 import { dumpFolder, Folders, sorted, visible } from './world.ts';
 

@@ -7,7 +7,7 @@ import {
   type Space,
   type SpaceEntry,
   type SpaceErrorCode,
-} from '../../src/sync/space.ts';
+} from '../../src/sync/spaces/space.ts';
 
 export interface SpaceUnderTest {
   readonly space: Space;

@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { DirectorySpace } from '../../src/sync/directory-space.ts';
-import { MemorySpace } from '../../src/sync/memory-space.ts';
+import { DirectorySpace } from '../../src/sync/spaces/directory-space.ts';
+import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
 import { spaceContract } from './space-contract.ts';
 
 spaceContract('memory', async () => ({ space: new MemorySpace() }));

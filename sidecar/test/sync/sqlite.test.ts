@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/sync/clock.ts';
-import { MemorySpace } from '../../src/sync/memory-space.ts';
-import { save } from '../../src/sync/save.ts';
-import { readAll } from '../../src/sync/space.ts';
-import { copyDatabase, DatabaseBusyError } from '../../src/sync/sqlite-copy.ts';
-import { startProject } from '../../src/sync/start.ts';
+import { startProject } from '../../src/sync/restore/start.ts';
+import { save } from '../../src/sync/save/save.ts';
+import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
+import { readAll } from '../../src/sync/spaces/space.ts';
+import { copyDatabase, DatabaseBusyError } from '../../src/sync/volume/sqlite-copy.ts';
 import { Folders, openProject, TestClock, visible } from './world.ts';
 
 const folders = new Folders();

@@ -2,13 +2,13 @@ import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, write
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { VolumeContext } from '../../src/sync/context.ts';
-import { DEFAULT_LIMITS } from '../../src/sync/guards.ts';
-import { MemorySpace } from '../../src/sync/memory-space.ts';
-import { Progress } from '../../src/sync/progress.ts';
-import { withRetry } from '../../src/sync/retry.ts';
-import { contentOf, type ReadOnlySpace, type SpaceEntry, SpaceError } from '../../src/sync/space.ts';
-import { stageIn } from '../../src/sync/stage-in.ts';
-import { openVolume, prepareVolume } from '../../src/sync/volume.ts';
+import { DEFAULT_LIMITS } from '../../src/sync/plan/guards.ts';
+import { stageIn } from '../../src/sync/restore/stage-in.ts';
+import { Progress } from '../../src/sync/service/progress.ts';
+import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
+import { withRetry } from '../../src/sync/spaces/retry.ts';
+import { contentOf, type ReadOnlySpace, type SpaceEntry, SpaceError } from '../../src/sync/spaces/space.ts';
+import { openVolume, prepareVolume } from '../../src/sync/volume/volume.ts';
 import { dumpFolder, Folders, quiet, sorted, TestClock, visible } from './world.ts';
 
 const folders = new Folders();

@@ -2,9 +2,9 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/sync/clock.ts';
-import { MemorySpace } from '../../src/sync/memory-space.ts';
-import { save } from '../../src/sync/save.ts';
-import { startProject } from '../../src/sync/start.ts';
+import { startProject } from '../../src/sync/restore/start.ts';
+import { save } from '../../src/sync/save/save.ts';
+import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
 import { Folders, openProject } from './world.ts';
 
 const folders = new Folders();

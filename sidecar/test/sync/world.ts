@@ -13,13 +13,13 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import type { Clock } from '../../src/sync/clock.ts';
 import type { ProjectContext } from '../../src/sync/context.ts';
-import { DEFAULT_LIMITS, type DeletionLimits } from '../../src/sync/guards.ts';
-import { Lease, LeaseHeldError } from '../../src/sync/lease.ts';
-import { dumpSpace } from '../../src/sync/memory-space.ts';
 import { ENGINE_FOLDER } from '../../src/sync/model.ts';
-import { Progress } from '../../src/sync/progress.ts';
-import type { Space } from '../../src/sync/space.ts';
-import { openVolume, prepareVolume } from '../../src/sync/volume.ts';
+import { DEFAULT_LIMITS, type DeletionLimits } from '../../src/sync/plan/guards.ts';
+import { Lease, LeaseHeldError } from '../../src/sync/save/lease.ts';
+import { Progress } from '../../src/sync/service/progress.ts';
+import { dumpSpace } from '../../src/sync/spaces/memory-space.ts';
+import type { Space } from '../../src/sync/spaces/space.ts';
+import { openVolume, prepareVolume } from '../../src/sync/volume/volume.ts';
 
 export const quiet = pino({ level: 'silent' });
 

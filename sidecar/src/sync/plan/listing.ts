@@ -1,0 +1,95 @@
+import type { VolumeContext } from '../context.ts';
+import { isIgnoredAtRoot, type RemoteEntry, VIRTUAL_ID } from '../model.ts';
+import { forEachLimit } from '../pool.ts';
+import { isSpaceError, parentOf, type SpaceEntry, SpaceError } from '../spaces/space.ts';
+
+/** Directories whose listing broke are asked again so often before the whole listing counts as broken. */
+const LISTING_ATTEMPTS = 4;
+
+/**
+ * Lists the whole space into the state. Resolves only when every directory was listed to its end: an error means that
+ * nothing at all is known about what is missing.
+ */
+export async function listSpace(context: VolumeContext): Promise<{ files: number; bytes: number }> {
+  const { state, space } = context;
+  context.progress.list();
+  state.startListing();
+  do {
+    for (;;) {
+      const directories = state.unlistedDirectories(64);
+      if (directories.length === 0) break;
+      await forEachLimit(
+        directories,
+        () => space.capabilities.concurrency,
+        (directory) => listOne(context, directory),
+      );
+    }
+  } while ((await addDropped(context)) > 0);
+  return state.remoteTotals();
+}
+
+/**
+ * A listing may drop entries without a word, so the space is asked for each one that only the manifest knows.
+ * @returns number of directories among those that it has after all; they are to be listed too
+ */
+async function addDropped(context: VolumeContext): Promise<number> {
+  const { state, space } = context;
+  let directories = 0;
+  /** What is below them need not be asked for. */
+  const absent = new Set<string>();
+  await forEachLimit(state.unlistedManifest(), space.capabilities.concurrency, async ({ path, kind }) => {
+    const found = absent.has(parentOf(path)) ? null : await space.stat({ path });
+    if (found === null) {
+      if (kind === 'directory') absent.add(path);
+      return;
+    }
+    state.putRemote([found], null);
+    if (found.kind === 'directory') directories += 1;
+  });
+  return directories;
+}
+
+async function listOne(context: VolumeContext, directory: RemoteEntry): Promise<void> {
+  const { state, space, clock, signal, selection } = context;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const locator =
+        directory.id === '' ? { path: directory.path } : { path: directory.path, id: directory.id };
+      let page: SpaceEntry[] = [];
+      for await (const entry of space.list(locator, signal === undefined ? {} : { signal })) {
+        if (directory.path === '' && isIgnoredAtRoot(entry.name)) continue;
+        if (selection?.has(entry.path, entry.kind === 'directory') === false) continue;
+        page.push(entry);
+        if (page.length >= 500) {
+          state.putRemote(page, null);
+          page = [];
+        }
+      }
+      state.putRemote(page, directory.path);
+      return;
+    } catch (error) {
+      // A directory that went away between its parent's listing and its own simply has no children.
+      if (isSpaceError(error, 'not-found', 'not-a-directory') && directory.path !== '') {
+        state.putRemote([], directory.path);
+        return;
+      }
+      if (!(error instanceof SpaceError) || error.retry !== 'soon' || attempt >= LISTING_ATTEMPTS)
+        throw error;
+      await clock.sleep(Math.max(error.retryAfterMs ?? 0, 200 * 2 ** attempt), signal);
+    }
+  }
+}
+
+/** Adds what only the manifest holds to the listing, so that both are compared as one. */
+export function addVirtualEntries(context: VolumeContext): void {
+  let batch: RemoteEntry[] = [];
+  for (const entry of context.state.allManifest()) {
+    if (entry.remote !== null) continue;
+    batch.push({ path: entry.path, kind: entry.kind, id: VIRTUAL_ID, size: 0, mtimeSeconds: null });
+    if (batch.length >= 500) {
+      context.state.addVirtualRemote(batch);
+      batch = [];
+    }
+  }
+  context.state.addVirtualRemote(batch);
+}

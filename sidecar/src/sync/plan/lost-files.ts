@@ -1,0 +1,33 @@
+import type { ProjectContext } from '../context.ts';
+import type { BaseEntry } from '../model.ts';
+import { massLoss } from './guards.ts';
+import { listSpace } from './listing.ts';
+
+/**
+ * Before the volume goes: does the space still hold what its head says? Files that others removed one by one stay
+ * removed, as at a start. Where all or most are gone, no person meant it, and the volume may have the only copy: they
+ * are taken for unsaved.
+ * @returns whether there were such files; they are to be looked for again
+ */
+export async function forgetLostFiles(context: ProjectContext): Promise<boolean> {
+  const { state, log } = context;
+  await listSpace(context);
+  context.progress.done();
+  const isLost = (base: BaseEntry): boolean => base.remote !== null && state.remote(base.path) === null;
+  let lost = 0;
+  for (const base of state.allBase()) if (base.kind !== 'directory' && isLost(base)) lost += 1;
+  if (lost === 0) return false;
+  const known = state.countBase();
+  const refusal = massLoss(lost, known, context.limits);
+  if (refusal === null) {
+    log.warn({ files: lost }, 'files were removed from the project space by others; they stay removed');
+    return false;
+  }
+  for (const base of state.allBase()) if (isLost(base)) state.deleteBase(base.path);
+  context.changes?.doubt();
+  log.error(
+    { lost, known },
+    'the project space lacks many files; what the volume holds of them is sent again',
+  );
+  return true;
+}

@@ -1,0 +1,218 @@
+import { createHash } from 'node:crypto';
+import type { ProjectContext } from '../context.ts';
+import { type BaseEntry, type LocalEntry, lookOf, manifestMatches, VIRTUAL_ID } from '../model.ts';
+import { forEachLimit } from '../pool.ts';
+import { isSpaceError, parentOf } from '../spaces/space.ts';
+import { Batch } from '../state/batch.ts';
+import { FileChangedError, hashStable, openStable } from '../volume/file-copy.ts';
+import { DatabaseBusyError } from '../volume/sqlite-copy.ts';
+import { localState, type RemoteLook, remoteState } from './compare.ts';
+import { decodeItem, encodeItem, type PlanItem } from './plan.ts';
+import { type Action, decide, type LocalState, type Occasion } from './table.ts';
+import { isClosed, type Unread } from './unread.ts';
+
+/**
+ * Decides every noted path: asks the content where times are not enough, and the space where it was not listed.
+ * What needs nothing is dropped; the rest moves to the stage that carries it out.
+ */
+export async function resolveDifferences(
+  context: ProjectContext,
+  occasion: Occasion,
+  withRemote: boolean,
+  unread: Unread,
+): Promise<void> {
+  /** Directories that the space does not have: what is below them need not be asked for. */
+  const absent = new Set<string>();
+  const resolver = new Resolver(context, occasion, withRemote, absent);
+  const { state, space } = context;
+  const batch = new Batch(state);
+  await forEachLimit(state.pending('found'), space.capabilities.concurrency, async ({ seq, data }) => {
+    context.signal?.throwIfAborted();
+    const found = decodeItem(data);
+    let item: PlanItem | null;
+    try {
+      item = await resolver.resolve(found);
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      unread.note(found.path, error);
+      item = null;
+    }
+    if (item === null) batch.add(() => state.deletePending(seq));
+    else {
+      const [stage, text] = [stageOf(item.action as Action), encodeItem(item)];
+      batch.add(() => state.updatePending(seq, stage, text));
+    }
+  });
+  batch.write();
+}
+
+function stageOf(action: Action): string {
+  if (action === 'download') return 'download';
+  if (action === 'remove-local') return 'remove-local';
+  return 'transfer';
+}
+
+/** An error of one local file that the next round meets again or not; the others go on. */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof FileChangedError || error instanceof DatabaseBusyError) return true;
+  return isClosed(error) || ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+class Resolver {
+  readonly #context: ProjectContext;
+  readonly #occasion: Occasion;
+  readonly #withRemote: boolean;
+  readonly #absent: Set<string>;
+
+  constructor(context: ProjectContext, occasion: Occasion, withRemote: boolean, absent: Set<string>) {
+    this.#context = context;
+    this.#occasion = occasion;
+    this.#withRemote = withRemote;
+    this.#absent = absent;
+  }
+
+  async resolve(found: PlanItem): Promise<PlanItem | null> {
+    const { base, local } = found;
+    const { verdict, hash } = await this.#local(base, local);
+    if (verdict === 'same' && !this.#withRemote) {
+      this.#refresh(base, local);
+      return null;
+    }
+    const remote = await this.#remote(found);
+    const item = { ...found, remote };
+    const action = decide(
+      base === null ? 'none' : 'known',
+      verdict,
+      remoteState(base, remote, this.#context.space.capabilities.idsSurviveMove),
+      this.#occasion,
+    );
+    switch (action) {
+      case 'nothing':
+      case 'later':
+        if (verdict === 'same') this.#refresh(base, local);
+        return null;
+      case 'forget':
+        this.#context.state.deleteBase(found.path);
+        return null;
+      case 'reconcile':
+        return this.#reconcile(item, hash);
+      default:
+        return { ...item, action };
+    }
+  }
+
+  /** The entry in the space now, with the target of a link whose id and time do not tell whether it changed. */
+  async #remote(item: PlanItem): Promise<RemoteLook | null> {
+    const { space, state } = this.#context;
+    let remote = item.remote;
+    if (!this.#withRemote) {
+      if (this.#absent.has(parentOf(item.path))) remote = null;
+      else remote = await space.stat({ path: item.path });
+      if (remote === null) {
+        if (item.local?.kind === 'directory') this.#absent.add(item.path);
+        const manifest = state.manifest(item.path);
+        if (manifest?.remote === null) {
+          const { path, kind, target } = manifest;
+          remote = { path, kind, target, id: VIRTUAL_ID, size: 0, mtimeSeconds: null };
+        }
+      }
+    }
+    if (remote?.kind !== 'symlink' || remote.target != null) return remote;
+    if (remote.id === VIRTUAL_ID) return { ...remote, target: state.manifest(item.path)?.target ?? null };
+    return { ...remote, target: await space.readSymlink(remote) };
+  }
+
+  async #local(
+    base: BaseEntry | null,
+    local: LocalEntry | null,
+  ): Promise<{ verdict: LocalState; hash: string | null }> {
+    const verdict = localState(base, local);
+    if (verdict !== 'unsure' || base === null || local === null) {
+      return { verdict: verdict === 'unsure' ? 'changed' : verdict, hash: null };
+    }
+    const hash = await this.#hashLocal(local.path);
+    if (hash !== base.hash) return { verdict: 'changed', hash };
+    const same =
+      base.mtimeNs === local.mtimeNs && base.mode === local.mode && linkGroup(local) === base.linkGroup;
+    return { verdict: same ? 'same' : 'meta', hash };
+  }
+
+  /** Content is known to be equal: later looks need not read it again. */
+  #refresh(base: BaseEntry | null, local: LocalEntry | null): void {
+    if (base === null || local === null || local.kind !== 'file') return;
+    const suspect = local.ctimeNs > BigInt(this.#context.clock.now()) * 1_000_000n - 1_000_000_000n;
+    this.#context.state.putBase({ ...base, inode: local.inode, ctimeNs: local.ctimeNs, suspect });
+  }
+
+  async #reconcile(item: PlanItem, hash: string | null): Promise<PlanItem | null> {
+    const { local, remote } = item;
+    if (local === null || remote === null) return null;
+    const equal = local.kind === remote.kind && (await this.#equalContent(local, remote, hash));
+    if (!equal) return { ...item, action: 'upload', keepBoth: true };
+    // An interrupted restore made it, and did not come to set its times.
+    const isOurs = local.kind !== 'file' && this.#context.state.manifest(item.path) !== null;
+    if (isOurs && this.#occasion === 'start') return { ...item, action: 'download' };
+    // Remembered as equal by the next save, which also writes mode and time of the local side to the manifest.
+    const known = this.#context.state.manifest(item.path);
+    const base = adopted(local, remote, known?.hash ?? hash);
+    if (known === null || !sameMeta(known.mtimeNs, known.mode, local))
+      return { ...item, base, action: 'record' };
+    this.#context.state.putBase(base);
+    return null;
+  }
+
+  async #equalContent(local: LocalEntry, remote: RemoteLook, known: string | null): Promise<boolean> {
+    if (local.kind === 'directory') return true;
+    if (local.kind === 'symlink') return local.target === remote.target;
+    const manifest = this.#context.state.manifest(remote.path);
+    const trusted = manifest !== null && manifest.hash !== null && manifestMatches(manifest, remote);
+    if (!trusted && local.size !== remote.size) return false;
+    const hash = known ?? (await this.#hashLocal(local.path));
+    if (trusted) return hash === manifest.hash;
+    return hash === (await this.#hashRemote(remote));
+  }
+
+  async #hashLocal(path: string): Promise<string> {
+    const file = await openStable(this.#context.tree, path, this.#context);
+    try {
+      return await hashStable(file);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #hashRemote(remote: RemoteLook): Promise<string | null> {
+    const hash = createHash('sha256');
+    try {
+      for await (const chunk of this.#context.space.read(remote)) hash.update(chunk);
+    } catch (error) {
+      if (isSpaceError(error, 'not-found')) return null;
+      throw error;
+    }
+    return hash.digest('hex');
+  }
+}
+
+/** Times on a disk are set to the microsecond. */
+export function sameMeta(mtimeNs: bigint, mode: number, local: LocalEntry): boolean {
+  const apart = mtimeNs - local.mtimeNs;
+  return apart < 1_000n && apart > -1_000n && (local.kind === 'symlink' || mode === local.mode);
+}
+
+export function linkGroup(local: LocalEntry): string | null {
+  return local.kind === 'file' && local.links > 1 ? String(local.inode) : null;
+}
+
+/** The base entry for content that is equal on both sides. */
+export function adopted(local: LocalEntry, remote: RemoteLook, hash: string | null): BaseEntry {
+  return {
+    ...lookOf(local),
+    hash: local.kind === 'file' ? hash : null,
+    linkGroup: linkGroup(local),
+    remote:
+      remote.id === VIRTUAL_ID
+        ? null
+        : { id: remote.id, size: remote.size, mtimeSeconds: remote.mtimeSeconds },
+    suspect: false,
+  };
+}

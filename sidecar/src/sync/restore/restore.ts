@@ -1,0 +1,369 @@
+import { chmodSync, utimesSync } from 'node:fs';
+import * as fs from 'node:fs/promises';
+import { join } from 'node:path';
+import type { VolumeContext } from '../context.ts';
+import {
+  type BaseEntry,
+  type LocalEntry,
+  lookOf,
+  type ManifestEntry,
+  manifestMatches,
+  VIRTUAL_ID,
+} from '../model.ts';
+import type { RemoteLook } from '../plan/compare.ts';
+import { decodeItem, type PlanItem } from '../plan/plan.ts';
+import { forEachLimit } from '../pool.ts';
+import { compactTime } from '../save/space-layout.ts';
+import { Connections } from '../spaces/connections.ts';
+import { isSpaceError } from '../spaces/space.ts';
+import { Batch } from '../state/batch.ts';
+import { utimesSeconds } from '../volume/local-tree.ts';
+import { fetchFile } from './fetch-file.ts';
+import type { Fetched, FetchOptions } from './fetch-parts.ts';
+
+/** There is not enough room on a volume; nothing was copied. */
+export class VolumeFullError extends Error {
+  override readonly name = 'VolumeFullError';
+
+  constructor(what: string, needed: number, free: number) {
+    super(`${what}: ${bytesText(needed)} are needed and ${bytesText(free)} are free. Nothing was copied`);
+  }
+}
+
+export function bytesText(bytes: number): string {
+  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const power = bytes < 1024 ? 0 : Math.min(4, Math.floor(Math.log2(bytes) / 10));
+  const value = bytes / 1024 ** power;
+  return `${power === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[power]}`;
+}
+
+/** Left free for the state and for directories. */
+const RESERVE_BYTES = 32 << 20;
+
+export async function assertRoom(context: VolumeContext, what: string, needed: number): Promise<void> {
+  if (needed === 0) return;
+  // Parts of an earlier attempt are continued, so they count as done.
+  let partial = 0;
+  for (const name of await fs.readdir(context.partials)) {
+    const { size, blocks } = await fs.stat(join(context.partials, name));
+    // A file that is made in its full length takes room only as it fills.
+    partial += Math.min(size, blocks * 512);
+  }
+  const missing = Math.max(0, needed - partial);
+  const free = Math.max(0, (await context.tree.freeBytes()) - RESERVE_BYTES);
+  if (missing > free) throw new VolumeFullError(what, missing, free);
+}
+
+/** The volume is not what the plan saw any more. */
+class LocalChangedError extends Error {
+  override readonly name = 'LocalChangedError';
+}
+
+export interface RestoreOutcome {
+  readonly restored: number;
+  readonly removed: number;
+  /** Paths where something changed meanwhile; the next comparison looks again. */
+  readonly skipped: number;
+}
+
+export interface RestoreOptions {
+  /** Large files get no hash: nothing is there to compare it with, now or later. @default false */
+  readonly isUnhashed?: boolean;
+}
+
+/**
+ * Carries out `remove-local` and `download`. Only files that are as the plan saw them are replaced or removed.
+ * @param noRoom what to say where the volume is too small, e.g. `the project does not fit on its volume`
+ * @throws VolumeFullError before anything is changed
+ */
+export async function restorePending(
+  context: VolumeContext,
+  noRoom: string,
+  options: RestoreOptions = {},
+): Promise<RestoreOutcome> {
+  const { state } = context;
+  let [files, bytes] = [0, 0];
+  for (const row of state.pending('download')) {
+    const { remote } = decodeItem(row.data);
+    if (remote === null || remote.kind === 'directory') continue;
+    files += 1;
+    bytes += remote.size;
+  }
+  await assertRoom(context, noRoom, bytes);
+  context.progress.begin(files, bytes);
+  state.setMeta('restoring', 'yes');
+  const restorer = new Restorer(context, options);
+  const outcome = { restored: 0, removed: 0, skipped: 0 };
+  const attempt = async (work: () => Promise<void>): Promise<void> => {
+    context.signal?.throwIfAborted();
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof LocalChangedError) && !isSpaceError(error, 'not-found')) throw error;
+      outcome.skipped += 1;
+    }
+  };
+  for (const row of state.pending('remove-local', true)) {
+    await attempt(async () => {
+      if (await restorer.removeLocal(decodeItem(row.data))) outcome.removed += 1;
+    });
+  }
+  for (const row of state.pending('download')) {
+    const item = decodeItem(row.data);
+    if (item.remote?.kind === 'directory') await attempt(() => restorer.directory(item));
+  }
+  const leaf = async (item: PlanItem): Promise<void> => {
+    await attempt(async () => {
+      await restorer.leaf(item);
+      outcome.restored += 1;
+    });
+  };
+  const linked: number[] = [];
+  const single = async (row: { seq: number; data: string }): Promise<void> => {
+    const item = decodeItem(row.data);
+    if (item.remote === null || item.remote.kind === 'directory') return;
+    if (item.remote.kind === 'file' && restorer.manifest(item.remote)?.linkGroup != null)
+      linked.push(row.seq);
+    else await leaf(item);
+  };
+  try {
+    const limit = () => context.space.capabilities.concurrency * FILES_PER_CONNECTION;
+    await forEachLimit(state.pending('download'), limit, single);
+  } finally {
+    restorer.batch.write();
+  }
+  // One after the other: the second name of a file is made from the first.
+  for (const row of state.pendingRows(linked)) {
+    await leaf(decodeItem(row.data));
+    restorer.batch.write();
+  }
+  await finishDirectories(context);
+  if (outcome.skipped === 0) await clearPartials(context);
+  state.clearPending();
+  context.progress.done();
+  return outcome;
+}
+
+/**
+ * Gives directories the modes and times that the base says. They come last, because what is made inside changes them;
+ * after an interrupted restore, the next start does it before it takes them for somebody's change.
+ */
+export async function finishDirectories(context: VolumeContext): Promise<void> {
+  const { state, tree } = context;
+  for (const base of state.allBase()) {
+    if (base.kind !== 'directory') continue;
+    const local = tree.look(base.path);
+    if (local?.kind !== 'directory') continue;
+    if (local.mode !== base.mode) await tree.setMode(base.path, base.mode);
+    if (local.mtimeNs !== base.mtimeNs) await tree.setTimes(base.path, base.mtimeNs);
+    const now = tree.look(base.path);
+    if (now !== null)
+      state.putBase({
+        ...base,
+        mtimeNs: now.mtimeNs,
+        ctimeNs: now.ctimeNs,
+        mode: now.mode,
+        inode: now.inode,
+      });
+  }
+  state.setMeta('restoring', null);
+}
+
+/** Parts of files that nobody asks for any more. */
+async function clearPartials(context: VolumeContext): Promise<void> {
+  for (const name of await fs.readdir(context.partials))
+    await fs.rm(join(context.partials, name), { force: true });
+}
+
+/** While one file of a connection comes over the network, others of it go to the disk. */
+const FILES_PER_CONNECTION = 3;
+
+class Restorer {
+  readonly #context: VolumeContext;
+  readonly #options: RestoreOptions;
+  /** Files that are in place and not in the state yet: a crash costs as many comparisons, nothing else. */
+  readonly batch: Batch;
+  readonly #connections: Connections;
+  /** Link group → the first of its names that was restored, with its hash. */
+  readonly #groups = new Map<string, { path: string; hash: string }>();
+
+  constructor(context: VolumeContext, options: RestoreOptions) {
+    this.#context = context;
+    this.batch = new Batch(context.state);
+    this.#options = options;
+    this.#connections = new Connections(() => context.space.capabilities.concurrency);
+  }
+
+  /** @returns false where the space has the entry after all. */
+  async removeLocal(item: PlanItem): Promise<boolean> {
+    const { space, tree, state, selection } = this.#context;
+    const isLeftOut = selection?.has(item.path, item.base?.kind === 'directory') === false;
+    const isListed = item.base?.remote !== null && !isLeftOut;
+    // A listing may drop entries, so the space is asked for this very path.
+    if (isListed && (await space.stat({ path: item.path })) !== null) return false;
+    this.#assertAsSeen(item);
+    if (item.local?.kind === 'directory') {
+      if (!(await tree.removeEmptyDirectory(item.path))) throw new LocalChangedError(item.path);
+    } else await tree.removeFile(item.path);
+    state.deleteBase(item.path);
+    state.deleteManifest(item.path);
+    return true;
+  }
+
+  async directory(item: PlanItem): Promise<void> {
+    const { tree, state } = this.#context;
+    const remote = item.remote as RemoteLook;
+    if (item.local?.kind !== 'directory') {
+      await this.#makeWay(item);
+      await tree.makeDirectory(item.path);
+    }
+    const manifest = this.manifest(remote);
+    const local = this.#present(item.path);
+    const wanted = {
+      mtimeNs: manifest?.mtimeNs ?? secondsToNs(remote.mtimeSeconds) ?? local.mtimeNs,
+      mode: manifest?.mode ?? local.mode,
+    };
+    state.putBase({ ...asBase(local, remote, null, null), ...wanted });
+  }
+
+  async leaf(item: PlanItem): Promise<void> {
+    const remote = item.remote as RemoteLook;
+    const manifest = this.manifest(remote);
+    const hash =
+      remote.kind === 'symlink' ? await this.#link(item, manifest) : await this.#file(item, manifest);
+    const local = this.#present(item.path);
+    const base = asBase(local, remote, hash, manifest?.linkGroup ?? null);
+    this.batch.add(() => this.#context.state.putBase(base));
+    this.#context.progress.file();
+  }
+
+  async #link(item: PlanItem, manifest: ManifestEntry | null): Promise<null> {
+    const { space, tree, log } = this.#context;
+    const remote = item.remote as RemoteLook;
+    const target =
+      remote.target ??
+      manifest?.target ??
+      (await this.#connections.forOne()(() => space.readSymlink(remote)));
+    if (target === null) {
+      log.warn('a link without a target in the manifest was left out');
+      throw new LocalChangedError(item.path);
+    }
+    await this.#makeWay(item);
+    await tree.makeSymlink(item.path, target);
+    if (manifest !== null) await tree.setTimes(item.path, manifest.mtimeNs);
+    return null;
+  }
+
+  async #file(item: PlanItem, manifest: ManifestEntry | null): Promise<string | null> {
+    const { tree } = this.#context;
+    const remote = item.remote as RemoteLook;
+    const group = manifest?.linkGroup ?? null;
+    const first = group === null ? undefined : this.#groups.get(group);
+    if (first !== undefined && first.hash === manifest?.hash && tree.look(first.path)?.kind === 'file') {
+      await this.#makeWay(item);
+      await tree.link(first.path, item.path);
+      this.#refreshLinked(first.path);
+      return first.hash;
+    }
+    const { file, hash } = await this.#fetch(remote, manifest);
+    chmodSync(file, manifest?.mode ?? 0o664);
+    const mtimeNs = manifest?.mtimeNs ?? secondsToNs(remote.mtimeSeconds);
+    if (mtimeNs !== null) {
+      const seconds = utimesSeconds(mtimeNs);
+      utimesSync(file, seconds, seconds);
+    }
+    await this.#makeWay(item);
+    await tree.place(file, item.path);
+    if (group !== null && hash !== null) this.#groups.set(group, { path: item.path, hash });
+    return hash;
+  }
+
+  async #fetch(remote: RemoteLook, manifest: ManifestEntry | null): Promise<Fetched> {
+    const { space, partials, progress, signal, log } = this.#context;
+    const options: FetchOptions = {
+      signal,
+      onBytes: (count) => progress.bytes(count),
+      network: this.#connections.forOne(),
+      isHashed: this.#options.isUnhashed !== true,
+    };
+    const fetched = await fetchFile(space, remote, partials, options);
+    if (manifest?.hash == null || manifest.hash === fetched.hash) return fetched;
+    // A continued part may have been of an older version, or damaged: once more from the start.
+    await fs.rm(fetched.file, { force: true });
+    const again = await fetchFile(space, remote, partials, options);
+    if (again.hash !== manifest.hash) {
+      log.warn(
+        'a file in the space has other content than the manifest says; it is restored as the space has it',
+      );
+    }
+    return again;
+  }
+
+  /** Another name joined: the link count changed the inode's ctime. */
+  #refreshLinked(path: string): void {
+    const [base, local] = [this.#context.state.base(path), this.#context.tree.look(path)];
+    if (base !== null && local !== null) {
+      this.#context.state.putBase({ ...base, ctimeNs: local.ctimeNs, linkGroup: base.linkGroup });
+    }
+  }
+
+  /** Makes sure that nothing is lost at the place of a new entry. */
+  async #makeWay(item: PlanItem): Promise<void> {
+    const { tree, clock, log } = this.#context;
+    this.#assertAsSeen(item);
+    const found = tree.look(item.path);
+    if (found === null) return;
+    if (found.kind !== 'directory') {
+      if (item.remote?.kind === 'directory') await tree.removeFile(item.path);
+      return;
+    }
+    if (await tree.removeEmptyDirectory(item.path)) return;
+    const aside = `${item.path} (kept ${compactTime(clock.now())})`;
+    await fs.rename(tree.at(item.path), tree.at(aside));
+    log.warn('kept a directory of the volume beside a file of the space with the same name');
+  }
+
+  #assertAsSeen(item: PlanItem): void {
+    const now = this.#context.tree.look(item.path);
+    const seen = item.local;
+    if (seen === null && now === null) return;
+    if (seen === null || now === null || seen.kind !== now.kind) throw new LocalChangedError(item.path);
+    if (now.kind === 'directory') return;
+    if (seen.inode !== now.inode || seen.size !== now.size || seen.mtimeNs !== now.mtimeNs) {
+      throw new LocalChangedError(item.path);
+    }
+  }
+
+  /** What the manifest says of this very version, null where somebody else made it. */
+  manifest(remote: RemoteLook): ManifestEntry | null {
+    const manifest = this.#context.state.manifest(remote.path);
+    if (manifest === null) return null;
+    if (remote.id === VIRTUAL_ID) return manifest.remote === null ? manifest : null;
+    if (remote.kind === 'symlink') return remote.target === manifest.target ? manifest : null;
+    return manifestMatches(manifest, remote) ? manifest : null;
+  }
+
+  #present(path: string): LocalEntry {
+    const local = this.#context.tree.look(path);
+    if (local === null) throw new LocalChangedError(path);
+    return local;
+  }
+}
+
+function asBase(local: LocalEntry, remote: RemoteLook, hash: string | null, group: string | null): BaseEntry {
+  return {
+    ...lookOf(local),
+    hash,
+    linkGroup: group,
+    remote:
+      remote.id === VIRTUAL_ID
+        ? null
+        : { id: remote.id, size: remote.size, mtimeSeconds: remote.mtimeSeconds },
+    // Written a moment ago, but by this program alone.
+    suspect: false,
+  };
+}
+
+function secondsToNs(seconds: number | null): bigint | null {
+  return seconds === null ? null : BigInt(seconds) * 1_000_000_000n;
+}

@@ -1,0 +1,113 @@
+import type { VolumeContext } from '../context.ts';
+import type { BaseEntry, LocalEntry } from '../model.ts';
+import { type RemoteLook, remoteState } from '../plan/compare.ts';
+import { deletionRefusal } from '../plan/guards.ts';
+import { listSpace } from '../plan/listing.ts';
+import { decodeItem, encodeItem, type PlanItem } from '../plan/plan.ts';
+import { adopted } from '../plan/resolve.ts';
+import { joinPath } from '../spaces/space.ts';
+import { restorePending } from './restore.ts';
+
+export interface StageInResult {
+  readonly files: number;
+  readonly bytes: number;
+  readonly copied: number;
+  readonly removed: number;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Makes the source volume a copy of the source space, one way. Copies only what is new or changed since the last time;
+ * a large file goes on at the byte where it stopped. The space is only read: the context holds no writable one.
+ * @throws VolumeFullError before anything is copied; SpaceError
+ */
+export async function stageIn(context: VolumeContext): Promise<StageInResult> {
+  const { state, space } = context;
+  const known = state.meta('space');
+  const selected = context.selection?.key ?? null;
+  const sameSpace = known === null || known === space.identity;
+  const { files, bytes } = await listSpace(context);
+  await collect(context);
+  const warnings: string[] = [];
+  // Other patterns take away what they leave out, however much that is.
+  if (sameSpace && state.meta('selection') === selected) holdBackRemovals(context, warnings);
+  const noRoom = 'the source data does not fit on the source volume';
+  // The space says no hashes of its own, and nothing is ever sent back.
+  const outcome = await restorePending(context, noRoom, { isUnhashed: true });
+  state.setMeta('space', space.identity);
+  state.setMeta('selection', selected);
+  if (outcome.skipped > 0) warnings.push(`${outcome.skipped} source files changed while they were copied`);
+  return { files, bytes, copied: outcome.restored, removed: outcome.removed, warnings };
+}
+
+async function collect(context: VolumeContext): Promise<void> {
+  const { state } = context;
+  state.clearPending();
+  const stack: string[] = [''];
+  for (let directory = stack.pop(); directory !== undefined; directory = stack.pop()) {
+    const parent = directory;
+    const local = context.tree.children(parent) ?? new Map<string, LocalEntry>();
+    const base = state.baseChildren(parent);
+    const remote = state.remoteChildren(parent);
+    state.transaction(() => {
+      for (const name of new Set([...base.keys(), ...remote.keys()])) {
+        const sides = {
+          local: local.get(name) ?? null,
+          base: base.get(name) ?? null,
+          remote: remote.get(name) ?? null,
+        };
+        const item = compareSource(context, joinPath(parent, name), sides);
+        if (item !== null) state.addPending(item.action, encodeItem(item));
+        if (sides.base?.kind === 'directory' || sides.remote?.kind === 'directory')
+          stack.push(joinPath(parent, name));
+      }
+    });
+    await new Promise((next) => setImmediate(next));
+  }
+}
+
+/** The space is always right; only what this program brought is ever removed. */
+function compareSource(
+  context: VolumeContext,
+  path: string,
+  sides: { local: LocalEntry | null; base: BaseEntry | null; remote: RemoteLook | null },
+): PlanItem | null {
+  const { local, base, remote } = sides;
+  if (remote === null) return base === null ? null : { path, action: 'remove-local', ...sides };
+  if (base === null) {
+    // State lost: a copy carries the size and time of its original.
+    const copied =
+      local?.kind === 'file' &&
+      remote.kind === 'file' &&
+      local.size === remote.size &&
+      remote.mtimeSeconds !== null &&
+      local.mtimeNs === BigInt(remote.mtimeSeconds) * 1_000_000_000n;
+    if (!copied) return { path, action: 'download', ...sides };
+    context.state.putBase(adopted(local, remote, null));
+    return null;
+  }
+  const unchanged = remoteState(base, remote, context.space.capabilities.idsSurviveMove) === 'same';
+  return unchanged && isCopy(base, local) ? null : { path, action: 'download', ...sides };
+}
+
+function isCopy(base: BaseEntry, local: LocalEntry | null): boolean {
+  if (local?.kind !== base.kind) return false;
+  if (local.kind === 'directory') return true;
+  return (
+    local.size === base.size &&
+    local.target === base.target &&
+    (local.kind !== 'file' || local.mtimeNs === base.mtimeNs)
+  );
+}
+
+function holdBackRemovals(context: VolumeContext, warnings: string[]): void {
+  const { state, limits } = context;
+  let removals = 0;
+  for (const row of state.pending('remove-local')) {
+    if (decodeItem(row.data).base?.kind !== 'directory') removals += 1;
+  }
+  const refusal = deletionRefusal(removals, state.countBase(), limits);
+  if (refusal === null) return;
+  for (const row of state.pending('remove-local')) state.deletePending(row.seq);
+  warnings.push(`the source space lacks many files (${refusal}); their copies on the volume are kept`);
+}

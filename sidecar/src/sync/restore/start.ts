@@ -1,0 +1,170 @@
+import type { ProjectContext } from '../context.ts';
+import { toManifest } from '../model.ts';
+import { collectDifferences } from '../plan/collect.ts';
+import { massLoss } from '../plan/guards.ts';
+import { addVirtualEntries, listSpace } from '../plan/listing.ts';
+import { decodeItem, encodeItem } from '../plan/plan.ts';
+import { resolveDifferences } from '../plan/resolve.ts';
+import { Unread } from '../plan/unread.ts';
+import { type Head, loadManifest, readHead } from '../save/manifest.ts';
+import { recover } from '../save/recover.ts';
+import { commitPending, forgetLostSaves, knownGeneration, type SaveOptions } from '../save/save.ts';
+import { UnsavedWorkError } from '../sync-errors.ts';
+import { addPredecessorLinks } from './predecessor.ts';
+import { finishDirectories, restorePending } from './restore.ts';
+
+export interface StartOptions extends SaveOptions {
+  /** A person agreed that unsaved work joins a newer save, file by file. */
+  readonly confirmedMerge?: boolean;
+}
+
+export interface StartResult {
+  readonly generation: number;
+  /** Paths brought to the volume, and removed from it. */
+  readonly restored: number;
+  readonly removed: number;
+  /** Unsaved work that was found on the volume and saved first. */
+  readonly savedFirst: number;
+  /** Files and directories of the volume that could not be read, so they may hold work that is in no save. */
+  readonly unsaved: number;
+  readonly warnings: readonly string[];
+}
+
+/** A busy file can make a round incomplete; after so many rounds what is left waits for the next start. */
+const ROUNDS = 4;
+
+/**
+ * Brings volume and space together while Scipion is closed: an interrupted save is finished, unsaved work of the volume
+ * is saved, then the volume gets exactly what the last complete save holds. Can be called again after any error.
+ * @throws UnsavedWorkError, VolumeFullError, SpaceError, LeaseLostError, NewerFormatError, DamagedRecordError
+ */
+export async function startProject(
+  context: ProjectContext,
+  options: StartOptions = {},
+): Promise<StartResult> {
+  const { state } = context;
+  await recover(context);
+  assertSameSpace(context);
+  if (state.meta('restoring') !== null) await finishDirectories(context);
+  const warnings: string[] = [];
+  let [savedFirst, restored, removed] = [0, 0, 0];
+  for (let round = 1; ; round += 1) {
+    const head = await readHead(context.space);
+    const isLost = forgetLostSaves(context, head);
+    if (isLost) warnings.push('the project space has lost saves that were in it: its files are sent again');
+    const manifestWhole = await prepareManifest(context, head, warnings);
+    // The next save writes all of it: parts that the space lost may be known here.
+    if (isLost) state.setMeta('manifest-segments', null);
+    await listSpace(context);
+    addVirtualEntries(context);
+    if (head === null) await addPredecessorLinks(context);
+    const unread = new Unread();
+    await collectDifferences(context, true, unread);
+    await resolveDifferences(context, 'start', true, unread);
+    if (unread.count > 0)
+      warnings.push(
+        `${unread.count} files or directories of the volume could not be read and were left as they are`,
+      );
+    keepWhereSpaceLooksWrong(context, manifestWhole, warnings);
+    if (head !== null && head !== 'damaged') assertNoFork(context, head, options);
+    if (state.countPending('transfer') > 0 && round < ROUNDS) {
+      const result = await commitPending(context, options, unread);
+      savedFirst += result.changes;
+      if (result.heldBack !== null) warnings.push(`removals were held back: ${result.heldBack.why}`);
+      if (result.saved) continue;
+    }
+    const unsaved = unread.count + state.countPending('transfer');
+    const outcome = await restorePending(context, 'the project does not fit on the project volume');
+    restored += outcome.restored;
+    removed += outcome.removed;
+    if (outcome.skipped > 0 && round < ROUNDS) continue;
+    const generation = head === null || head === 'damaged' ? knownGeneration(context) : head.generation;
+    state.setMeta('generation', String(generation));
+    if (head !== null && head !== 'damaged') state.setMeta('saved-at', head.savedAt);
+    return { generation, restored, removed, savedFirst, unsaved, warnings };
+  }
+}
+
+/** A space is the same one at every provider that supports it. */
+function placeless(identity: string): string {
+  return identity.replace(/^onedata:\/\/[^/]*\//, 'onedata:');
+}
+
+function assertSameSpace(context: ProjectContext): void {
+  const { state, space } = context;
+  const known = state.meta('space');
+  if (known !== null && placeless(known) !== placeless(space.identity) && state.countBase() > 0) {
+    throw new UnsavedWorkError(
+      `the project volume holds the project of another space (${known}); this instance is set to ${space.identity}. ` +
+        'Nothing was changed. Set the former space again, or give this instance a new project volume',
+    );
+  }
+  state.setMeta('space', space.identity);
+}
+
+/** @returns false where a part of the manifest cannot be read: what it alone holds is then unknown, not gone. */
+async function prepareManifest(
+  context: ProjectContext,
+  head: Head | 'damaged' | null,
+  warnings: string[],
+): Promise<boolean> {
+  const { state } = context;
+  if (head === null) return true;
+  const damaged = head === 'damaged' ? ['head.json'] : await loadManifest(context.space, state, head);
+  if (damaged.length === 0) return true;
+  warnings.push(
+    `a part of the manifest in the project space is damaged (${damaged.join(', ')}): file contents are complete, ` +
+      'some times and modes are not known; the next save repairs it',
+  );
+  // What this volume remembers of the last save is as good.
+  state.transaction(() => {
+    for (const base of state.allBase()) {
+      if (state.manifest(base.path) === null) state.putManifest(toManifest(base));
+    }
+    state.setMeta('manifest-segments', null);
+  });
+  return false;
+}
+
+/** Unsaved work on an old save, and a newer save in the space: two projects that nobody can merge but their owner. */
+function assertNoFork(context: ProjectContext, head: Head, options: StartOptions): void {
+  const { state } = context;
+  const known = state.meta('generation');
+  if (known === null || Number(known) >= head.generation) return;
+  if (options.confirmedMerge === true) {
+    state.setMeta('generation', String(head.generation));
+    return;
+  }
+  let work = 0;
+  for (const row of state.pending('transfer')) {
+    const item = decodeItem(row.data);
+    // A newer save outweighs times and modes.
+    if (item.action === 'record') state.deletePending(row.seq);
+    else if ((item.local ?? item.base)?.kind !== 'directory') work += 1;
+  }
+  if (work === 0) return;
+  throw new UnsavedWorkError(
+    `the project volume holds ${work} files of work that was never saved, made on save ${known}; the project space has ` +
+      `gone on to save ${head.generation} by ${head.savedBy} at ${head.savedAt}. Nothing was changed. ` +
+      'To bring both together, with conflict names where they differ: sync confirm merge',
+  );
+}
+
+/** Removals from the volume that look like a fault of the space are turned round: its files are sent again. */
+function keepWhereSpaceLooksWrong(context: ProjectContext, manifestWhole: boolean, warnings: string[]): void {
+  const { state } = context;
+  let removals = 0;
+  for (const row of state.pending('remove-local')) {
+    if (decodeItem(row.data).base?.kind !== 'directory') removals += 1;
+  }
+  const refusal = massLoss(removals, state.countBase(), context.limits);
+  for (const row of state.pending('remove-local')) {
+    const item = decodeItem(row.data);
+    const onlyInManifest = item.base?.remote === null && !manifestWhole;
+    if (refusal === null && !onlyInManifest) continue;
+    state.updatePending(row.seq, 'transfer', encodeItem({ ...item, action: 'upload' }));
+  }
+  if (refusal !== null) {
+    warnings.push(`the project space lacks many files (${refusal}); they are kept here and sent again`);
+  }
+}

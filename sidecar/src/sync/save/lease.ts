@@ -1,0 +1,239 @@
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import type { Clock } from '../clock.ts';
+import { contentOf, isSpaceError, nameOf, readAll, type Space } from '../spaces/space.ts';
+import { ENGINE_FOLDERS, fencePath, LAYOUT } from './space-layout.ts';
+
+const leaseSchema = z.object({
+  version: z.literal(1),
+  holder: z.string().max(500),
+  session: z.string().max(100),
+  fence: z.int().min(1),
+  since: z.iso.datetime(),
+  heartbeatAt: z.iso.datetime(),
+  released: z.boolean(),
+});
+export type LeaseRecord = z.infer<typeof leaseSchema>;
+
+/** Another instance writes to the project space. */
+export class LeaseHeldError extends Error {
+  override readonly name = 'LeaseHeldError';
+  readonly holder: string;
+  readonly since: string;
+
+  constructor(holder: string, since: string, heartbeatAt: string) {
+    super(
+      `the project space is in use by ${holder} since ${since} (last sign of life ${heartbeatAt}); ` +
+        'this instance goes on by itself once the other one has ended',
+    );
+    this.holder = holder;
+    this.since = since;
+  }
+}
+
+/** This instance held the lease, was silent for too long, and somebody else has it now. Nothing may be written. */
+export class LeaseLostError extends Error {
+  override readonly name = 'LeaseLostError';
+}
+
+export interface LeaseTimes {
+  /** Silence after which a holder counts as gone. */
+  readonly expiryMs: number;
+  readonly heartbeatMs: number;
+}
+const MISSED_HEARTBEATS = 3;
+export const DEFAULT_LEASE_TIMES: LeaseTimes = { expiryMs: 180_000, heartbeatMs: 30_000 };
+
+/**
+ * The right to write a project space. The lease file tells people and other instances who has it; what decides is the
+ * fencing number: a directory `fences/N` that only one instance can make, because a directory never moves onto another.
+ * Whoever owns the highest number may commit. A holder that was paused finds a higher one and stops.
+ */
+export class Lease {
+  readonly #space: Space;
+  readonly #clock: Clock;
+  readonly #times: LeaseTimes;
+  readonly #holder: string;
+  readonly session = randomUUID();
+  #record: LeaseRecord | null = null;
+  #lastBeat = 0;
+  #writing: Promise<void> = Promise.resolve();
+  /** What was read of somebody else's lease, and when it was first seen so. */
+  #seen: { text: string; at: number } | null = null;
+
+  constructor(space: Space, options: { holder: string; clock: Clock; times?: Partial<LeaseTimes> }) {
+    this.#space = space;
+    this.#clock = options.clock;
+    this.#holder = options.holder;
+    this.#times = { ...DEFAULT_LEASE_TIMES, ...options.times };
+  }
+
+  get held(): boolean {
+    return this.#record !== null;
+  }
+  get fence(): number {
+    if (this.#record === null) throw new LeaseLostError('the lease of the project space is not held');
+    return this.#record.fence;
+  }
+  get heartbeatMs(): number {
+    return this.#times.heartbeatMs;
+  }
+
+  /**
+   * One attempt to get the lease.
+   * @param ownSessions sessions that ran on this same volume: they are over, their lease is ours at once
+   * @param takeOver take it from a live holder, by explicit wish of a person
+   * @throws LeaseHeldError
+   */
+  async acquire(ownSessions: readonly string[], takeOver = false): Promise<LeaseRecord> {
+    for (const folder of ENGINE_FOLDERS) await this.#space.makeDirectory(folder);
+    const found = await readLease(this.#space);
+    if (!takeOver) this.#assertFree(found, ownSessions);
+    const highest = await highestFence(this.#space, found?.record?.fence ?? 0);
+    const claim = `${LAYOUT.claims}/${this.session}`;
+    await this.#space.makeDirectory(claim);
+    try {
+      await this.#space.move({ path: claim, kind: 'directory' }, fencePath(highest + 1));
+    } catch (error) {
+      await this.#space.removeTree(claim).catch(() => undefined);
+      if (!isSpaceError(error, 'exists')) throw error;
+      throw new LeaseHeldError('another instance that starts at this moment', this.#now(), this.#now());
+    }
+    this.#record = {
+      version: 1,
+      holder: this.#holder,
+      session: this.session,
+      fence: highest + 1,
+      since: this.#now(),
+      heartbeatAt: this.#now(),
+      released: false,
+    };
+    await this.#writeRecord();
+    await this.#tidyFences();
+    return this.#record;
+  }
+
+  /** One request: tells others that this holder lives. Looks who owns the highest number after a long silence. */
+  async heartbeat(): Promise<void> {
+    if (this.#record === null) return;
+    if (this.#isSilentFor(this.#times.expiryMs)) await this.assertHeld();
+    this.#record = { ...this.#record, heartbeatAt: this.#now() };
+    await this.#writeRecord();
+  }
+
+  /** Asks the space. @throws LeaseLostError where somebody else has a higher fencing number. */
+  async assertHeld(): Promise<void> {
+    const fence = this.#record?.fence;
+    const isThere = fence !== undefined && (await this.#space.stat({ path: fencePath(fence) })) !== null;
+    const highest = await highestFence(this.#space, isThere ? fence : 0);
+    if (isThere && highest === fence) return;
+    this.#record = null;
+    throw new LeaseLostError(
+      `the lease of the project space was lost: number ${fence ?? 'none'} is held here, ${highest} is the newest`,
+    );
+  }
+
+  /** Like `assertHeld`, but asks only where the last sign of life is so old that somebody may have taken over. */
+  async assertFresh(): Promise<void> {
+    if (this.#record === null || this.#isSilentFor(this.#times.expiryMs / 2)) await this.assertHeld();
+  }
+
+  /** A clock that was set back says nothing of how long it was. */
+  #isSilentFor(milliseconds: number): boolean {
+    const silence = this.#clock.now() - this.#lastBeat;
+    return silence < 0 || silence > milliseconds;
+  }
+
+  async release(): Promise<void> {
+    if (this.#record === null) return;
+    await this.assertHeld();
+    this.#record = { ...this.#record, heartbeatAt: this.#now(), released: true };
+    await this.#writeRecord();
+    this.#record = null;
+  }
+
+  #assertFree(found: FoundLease | null, ownSessions: readonly string[]): void {
+    if (found === null) return;
+    const { record } = found;
+    if (record !== null && (record.released || ownSessions.includes(record.session))) return;
+    const now = this.#clock.now();
+    if (this.#seen?.text !== found.text) this.#seen = { text: found.text, at: now };
+    const unchangedMs = now - this.#seen.at;
+    // Clocks differ: an old time stamp counts only once no heartbeat came while this instance was watching.
+    const looksOld = record === null || now - Date.parse(record.heartbeatAt) > this.#times.expiryMs;
+    if (unchangedMs >= this.#times.expiryMs) return;
+    // A sign of life can come late, so one that is missing is none that will not come.
+    if (looksOld && unchangedMs > MISSED_HEARTBEATS * this.#times.heartbeatMs) return;
+    throw new LeaseHeldError(
+      record?.holder ?? 'an instance whose lease file cannot be read',
+      record?.since ?? 'an unknown time',
+      record?.heartbeatAt ?? 'unknown',
+    );
+  }
+
+  async #writeRecord(): Promise<void> {
+    // One after the other: a sign of life must not land on top of a release.
+    const write = this.#writing.then(async () => {
+      if (this.#record === null) return;
+      await this.#space.write(LAYOUT.lease, contentOf(`${JSON.stringify(this.#record)}\n`));
+      this.#lastBeat = this.#clock.now();
+    });
+    this.#writing = write.catch(() => undefined);
+    await write;
+  }
+
+  async #tidyFences(): Promise<void> {
+    const mine = this.fence;
+    for await (const entry of this.#space.list({ path: LAYOUT.fences })) {
+      const number = Number(entry.name);
+      // The last few stay, so that a slow listing of another instance still finds a higher one than its own.
+      if (Number.isInteger(number) && number < mine - 8)
+        await this.#space.removeEmptyDirectory(fencePath(number));
+    }
+  }
+
+  #now(): string {
+    return new Date(this.#clock.now()).toISOString();
+  }
+}
+
+interface FoundLease {
+  /** null: unreadable. */
+  readonly record: LeaseRecord | null;
+  readonly text: string;
+}
+
+/** null where there is none. */
+export async function readLease(space: Pick<Space, 'read'>): Promise<FoundLease | null> {
+  let text: string;
+  try {
+    text = (await readAll(space as Space, { path: LAYOUT.lease }, 65_536)).toString('utf8');
+  } catch (error) {
+    if (isSpaceError(error, 'not-found')) return null;
+    if (isSpaceError(error, 'transfer-broken', 'is-a-directory'))
+      return { record: null, text: String(error) };
+    throw error;
+  }
+  try {
+    const parsed = leaseSchema.safeParse(JSON.parse(text));
+    return { record: parsed.success ? parsed.data : null, text };
+  } catch {
+    return { record: null, text };
+  }
+}
+
+/** @param known a number that was given out, or 0 */
+async function highestFence(space: Space, known: number): Promise<number> {
+  let highest = known;
+  try {
+    for await (const entry of space.list({ path: LAYOUT.fences })) {
+      const number = Number(nameOf(entry.path));
+      if (Number.isSafeInteger(number)) highest = Math.max(highest, number);
+    }
+  } catch (error) {
+    if (!isSpaceError(error, 'not-found')) throw error;
+  }
+  // A listing may leave out what has just been made, so the next number is asked for by itself.
+  while ((await space.stat({ path: fencePath(highest + 1) })) !== null) highest += 1;
+  return highest;
+}

@@ -1,0 +1,186 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { z } from 'zod';
+import type { ManifestEntry } from '../model.ts';
+import { isEncodingOf, type NameCodec } from '../names.ts';
+import { type Content, isSpaceError, nameOf, readAll, type Space } from '../spaces/space.ts';
+import { formatManifestLine, formatRemovedLine, parseManifestLine } from '../state/manifest-line.ts';
+import type { StateStore } from '../state/state.ts';
+import { textLines } from '../text-lines.ts';
+import { LAYOUT } from './space-layout.ts';
+
+const segmentSchema = z.object({
+  /** File name in the manifest folder. */
+  name: z.string().regex(/^[A-Za-z0-9._-]{1,200}$/),
+  lines: z.int().min(0),
+  /** SHA-256 of the file. */
+  hash: z.string(),
+});
+export type Segment = z.infer<typeof segmentSchema>;
+
+/** What the space says of its last complete save. The manifest is its segments, one after the other. */
+const headSchema = z.object({
+  version: z.literal(1),
+  generation: z.int().min(0),
+  saveId: z.string().max(100),
+  savedAt: z.iso.datetime(),
+  savedBy: z.string().max(500),
+  segments: z.array(segmentSchema),
+  /** Ids of the last saves, newest last: a volume that was cut off during one learns that it was completed. */
+  recent: z.array(z.string().max(100)).max(100),
+});
+export type Head = z.infer<typeof headSchema>;
+
+/** The space was written by a newer version of this program; going on could destroy what it knows. */
+export class NewerFormatError extends Error {
+  override readonly name = 'NewerFormatError';
+}
+
+/** @returns null where no save was ever made; `damaged` where something is there that cannot be read. */
+export async function readHead(space: Space): Promise<Head | 'damaged' | null> {
+  let json: unknown;
+  try {
+    json = JSON.parse((await readAll(space, { path: LAYOUT.head }, 16 << 20)).toString('utf8'));
+  } catch (error) {
+    if (isSpaceError(error, 'not-found')) return null;
+    if (error instanceof SyntaxError) return 'damaged';
+    throw error;
+  }
+  const version = (json as { version?: unknown } | null)?.version;
+  if (typeof version === 'number' && version > 1) {
+    throw new NewerFormatError(
+      `the project space was saved by a newer version (format ${version}, known here: 1)`,
+    );
+  }
+  const parsed = headSchema.safeParse(json);
+  return parsed.success ? parsed.data : 'damaged';
+}
+
+const BLOCK_CHARACTERS = 1 << 16;
+
+/** Lines of a manifest written to a local file first, so that their number is bounded by nothing. */
+export async function writeLines(
+  file: string,
+  lines: AsyncIterable<string> | Iterable<string>,
+): Promise<{ lines: number; hash: string }> {
+  const hash = createHash('sha256');
+  let count = 0;
+  const counted = async function* (): AsyncIterable<string> {
+    let text = '';
+    for await (const line of lines) {
+      count += 1;
+      text += `${line}\n`;
+      if (text.length < BLOCK_CHARACTERS) continue;
+      hash.update(text);
+      yield text;
+      text = '';
+    }
+    hash.update(text);
+    yield text;
+  };
+  await pipeline(Readable.from(counted()), createWriteStream(file));
+  return { lines: count, hash: hash.digest('hex') };
+}
+
+export async function fileContent(file: string): Promise<Content> {
+  const { size } = await stat(file);
+  return {
+    size,
+    // Opened by its reader: a stream that fails while nobody reads it yet ends the process.
+    async *open() {
+      yield* createReadStream(file) as AsyncIterable<Buffer>;
+    },
+  };
+}
+
+export interface ManifestChange {
+  readonly path: string;
+  /** null: removed. */
+  readonly entry: ManifestEntry | null;
+}
+
+export function manifestLine(change: ManifestChange, codec: NameCodec): string {
+  if (change.entry === null) return formatRemovedLine(change.path);
+  return formatManifestLine(change.entry, codec.rawOf(nameOf(change.path)));
+}
+
+/** Uploads one segment under its final name; nothing refers to it until the head does. */
+export async function uploadSegment(
+  space: Space,
+  scratch: string,
+  name: string,
+  lines: Iterable<string>,
+): Promise<Segment> {
+  const file = join(scratch, name);
+  try {
+    const written = await writeLines(file, lines);
+    await space.write(`${LAYOUT.manifest}/${name}`, await fileContent(file));
+    return { name, ...written };
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+/**
+ * Brings the manifest in the state up to the head, reading only segments that it has not seen.
+ * @returns the names of segments that are missing or damaged; what they said is then unknown, the rest is used
+ */
+export async function loadManifest(space: Space, state: StateStore, head: Head): Promise<string[]> {
+  const known = JSON.parse(state.meta('manifest-segments') ?? '[]') as string[];
+  const wanted = head.segments.map((each) => each.hash);
+  const extends_ = known.length <= wanted.length && known.every((hash, index) => wanted[index] === hash);
+  if (!extends_) state.clearManifest();
+  const damaged: string[] = [];
+  for (const segment of head.segments.slice(extends_ ? known.length : 0)) {
+    if (!(await loadSegment(space, state, segment))) damaged.push(segment.name);
+  }
+  // A damaged one is read again at the next start: it may have been a fault of the way, not of the file.
+  state.setMeta('manifest-segments', damaged.length === 0 ? JSON.stringify(wanted) : null);
+  return damaged;
+}
+
+async function loadSegment(space: Space, state: StateStore, segment: Segment): Promise<boolean> {
+  const hash = createHash('sha256');
+  const path = `${LAYOUT.manifest}/${segment.name}`;
+  const bytes = async function* () {
+    for await (const chunk of space.read({ path })) {
+      hash.update(chunk);
+      yield chunk;
+    }
+  };
+  let bad = 0;
+  let batch: string[] = [];
+  const flush = (): void => {
+    state.transaction(() => {
+      for (const line of batch) if (!applyLine(state, line)) bad += 1;
+    });
+    batch = [];
+  };
+  try {
+    for await (const line of textLines(bytes())) {
+      if (batch.push(line) >= 1_000) flush();
+    }
+  } catch (error) {
+    if (!isSpaceError(error, 'not-found', 'is-a-directory')) throw error;
+    return false;
+  }
+  flush();
+  return bad === 0 && hash.digest('hex') === segment.hash;
+}
+
+function applyLine(state: StateStore, line: string): boolean {
+  const parsed = parseManifestLine(line);
+  if (parsed === null) return false;
+  const name = nameOf(parsed.path);
+  if (parsed.rawName !== null) {
+    if (!isEncodingOf(name, parsed.rawName)) return false;
+    state.rememberName(name, parsed.rawName);
+  }
+  if (parsed.entry === null) state.deleteManifest(parsed.path);
+  else state.putManifest(parsed.entry);
+  return true;
+}

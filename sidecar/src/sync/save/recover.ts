@@ -1,0 +1,63 @@
+import type { ProjectContext } from '../context.ts';
+import type { RemoteFacts } from '../plan/compare.ts';
+import { isSpaceError } from '../spaces/space.ts';
+import { finishInterruptedCommits } from './commit.ts';
+import { applyDecided, decidingSave, forgetDecided } from './deciding.ts';
+import { readHead } from './manifest.ts';
+import { LAYOUT } from './space-layout.ts';
+
+/**
+ * Brings the space to one complete save: a decided save is finished, an undecided one leaves no trace but uploads that
+ * this volume can use again. Then the state of the volume learns which of its saves were completed.
+ * The lease is held.
+ */
+export async function recover(context: ProjectContext): Promise<void> {
+  const { space, state, lease } = context;
+  await lease.assertHeld();
+  const links = new Map<string, RemoteFacts>();
+  const missing = new Set<string>();
+  await finishInterruptedCommits(space, {
+    log: context.log,
+    fence: lease.fence,
+    assertMayWrite: () => lease.assertFresh(),
+    onMade: (path, facts) => links.set(path, facts),
+    onMissing: (path) => missing.add(path),
+  });
+  const deciding = decidingSave(context);
+  if (deciding !== null) {
+    const head = await readHead(space);
+    // The head is moved last, so it alone proves that a save is complete.
+    const completed = head !== null && head !== 'damaged' && head.recent.includes(deciding.saveId);
+    if (completed) await applyDecided(context, links, missing);
+    else forgetDecided(context);
+  }
+  if (missing.size > 0) {
+    context.log.error(
+      { files: missing.size },
+      'uploads of a decided save are gone from the space; they are sent again',
+    );
+    // Without their hashes the reuse of uploads would trust what is not there.
+    state.clearStaged();
+  }
+  await clearLeftovers(context);
+}
+
+/** What runs that are over left behind: nobody else lives, because the lease is held here. */
+async function clearLeftovers(context: ProjectContext): Promise<void> {
+  const { space } = context;
+  const folders: [string, (name: string) => boolean][] = [
+    [LAYOUT.staging, (name) => name !== context.volumeId],
+    [LAYOUT.commits, (name) => name.endsWith('.new')],
+    [LAYOUT.claims, () => true],
+  ];
+  for (const [folder, isLeftover] of folders) {
+    const names: string[] = [];
+    try {
+      for await (const entry of space.list({ path: folder }))
+        if (isLeftover(entry.name)) names.push(entry.name);
+    } catch (error) {
+      if (!isSpaceError(error, 'not-found')) throw error;
+    }
+    for (const name of names) await space.removeTree(`${folder}/${name}`);
+  }
+}

@@ -1,0 +1,264 @@
+import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ProjectContext } from '../context.ts';
+import { toManifest } from '../model.ts';
+import { collectDifferences, type Look } from '../plan/collect.ts';
+import type { RemoteFacts } from '../plan/compare.ts';
+import { deletionRefusal, type HeldBack } from '../plan/guards.ts';
+import { forgetLostFiles } from '../plan/lost-files.ts';
+import { decodeItem } from '../plan/plan.ts';
+import { resolveDifferences } from '../plan/resolve.ts';
+import { Unread } from '../plan/unread.ts';
+import { contentOf } from '../spaces/space.ts';
+import { UnsavedWorkError } from '../sync-errors.ts';
+import { textLines } from '../text-lines.ts';
+import { carryOut } from './commit.ts';
+import { type CommitHeader, recordLines, type Step } from './commit-record.ts';
+import { applyDecided, type Deciding, decidingSave } from './deciding.ts';
+import { fileContent, type Head, manifestLine, readHead, uploadSegment, writeLines } from './manifest.ts';
+import { recover } from './recover.ts';
+import { saveSteps } from './save-steps.ts';
+import { commitPath, LAYOUT } from './space-layout.ts';
+import { uploadPending } from './upload.ts';
+
+export interface SaveOptions {
+  /** A person agreed to so many removals; more are held back all the same. @default 0 */
+  readonly confirmedDeletions?: number;
+  /**
+   * The volume goes after this save, so the space is asked whether it still has the one before and all files of it,
+   * also where nothing has changed.
+   */
+  readonly last?: boolean;
+  /** @default everything */
+  readonly look?: Look;
+}
+
+export interface SaveResult {
+  /** false: nothing had changed, and no request was made. */
+  readonly saved: boolean;
+  readonly generation: number;
+  readonly changes: number;
+  /** Files and directories that did not stand still or could not be read; their last saved version stays in the space. */
+  readonly skipped: number;
+  /** Paths of some of those that this program may not read. */
+  readonly unreadable: readonly string[];
+  /** Removals that were held back, null where none were. The rest is saved. */
+  readonly heldBack: HeldBack | null;
+}
+
+/**
+ * Brings the space to what the volume holds now, as a whole: uploads wait in the staging folder until a commit record
+ * says that all of them are there. Scipion may be running. With nothing changed no request is made.
+ * @throws SpaceError, LeaseLostError; the next call goes on where this one stopped
+ */
+export async function save(context: ProjectContext, options: SaveOptions = {}): Promise<SaveResult> {
+  if (decidingSave(context) !== null) {
+    await recover(context);
+    context.changes?.doubt();
+  }
+  let unread = await findChanges(context, options.last === true ? 'everything' : options.look);
+  const asks = options.last === true || context.state.countPending() > 0;
+  if (asks && forgetLostSaves(context, await readHead(context.space))) unread = await findChanges(context);
+  else if (options.last === true && (await forgetLostFiles(context))) unread = await findChanges(context);
+  return commitPending(context, options, unread);
+}
+
+async function findChanges(context: ProjectContext, look?: Look): Promise<Unread> {
+  const unread = new Unread();
+  await collectDifferences(context, false, unread, look);
+  if (context.state.countPending() > 0) await resolveDifferences(context, 'running', false, unread);
+  return unread;
+}
+
+/**
+ * A space that knows of fewer saves than this volume was emptied, or set back to a backup: what both had in common is
+ * void. Everything is compared anew, so that the volume gives back what the space lost and loses nothing itself.
+ * @returns whether it was so
+ */
+export function forgetLostSaves(context: ProjectContext, head: Head | 'damaged' | null): boolean {
+  const known = knownGeneration(context);
+  if (head === 'damaged' || known <= (head?.generation ?? 0)) return false;
+  context.state.transaction(() => {
+    context.state.clearBase();
+    context.state.setMeta('manifest-segments', null);
+  });
+  context.changes?.doubt();
+  context.log.error(
+    { known, found: head?.generation ?? 0 },
+    'the project space has lost saves that were in it; what the volume holds is compared and sent again',
+  );
+  return true;
+}
+
+/** Carries out what stands in the stage `transfer`: guard, uploads, commit. */
+export async function commitPending(
+  context: ProjectContext,
+  options: SaveOptions,
+  unread: Unread,
+): Promise<SaveResult> {
+  const heldBack = holdBackDeletions(context, options.confirmedDeletions ?? 0);
+  if (context.state.countPending('transfer') === 0) return { ...unchanged(context, unread), heldBack };
+  await uploadPending(context, unread);
+  const changes = context.state.countPending('ready');
+  if (changes === 0) return { ...unchanged(context, unread), heldBack };
+  const generation = await commit(context);
+  context.progress.done();
+  return { saved: true, generation, changes, skipped: unread.count, unreadable: unread.closed, heldBack };
+}
+
+function unchanged(context: ProjectContext, unread: Unread): SaveResult {
+  return {
+    saved: false,
+    generation: knownGeneration(context),
+    changes: 0,
+    skipped: unread.count,
+    unreadable: unread.closed,
+    heldBack: null,
+  };
+}
+
+export function knownGeneration(context: ProjectContext): number {
+  return Number(context.state.meta('generation') ?? 0);
+}
+
+/** Drops removals from the plan where there are too many of them at once; everything else goes on. */
+function holdBackDeletions(context: ProjectContext, confirmed: number): HeldBack | null {
+  const { state, limits } = context;
+  let removals = 0;
+  for (const row of state.pending('transfer')) {
+    const item = decodeItem(row.data);
+    if (item.action === 'remove-remote' && item.base?.kind !== 'directory') removals += 1;
+  }
+  // To count a million files takes a third of a second.
+  const refusal = removals <= confirmed ? null : deletionRefusal(removals, state.countBase(), limits);
+  if (refusal === null) return null;
+  for (const row of state.pending('transfer')) {
+    if (decodeItem(row.data).action === 'remove-remote') state.deletePending(row.seq);
+  }
+  return { removals, why: refusal };
+}
+
+async function commit(context: ProjectContext): Promise<number> {
+  const { state, space, lease, clock } = context;
+  await lease.assertHeld();
+  const before = await readHead(space);
+  assertNotOvertaken(context, before);
+  const generation =
+    Math.max(before === 'damaged' ? 0 : (before?.generation ?? 0), knownGeneration(context)) + 1;
+  const saveId = randomUUID();
+  const staging = `${LAYOUT.staging}/${context.volumeId}`;
+  await space.makeDirectory(staging);
+  const head = await writeManifest(context, before, { saveId, generation });
+  const stagedHead = `${staging}/head-${saveId}.json`;
+  await space.write(stagedHead, contentOf(`${JSON.stringify(head)}\n`));
+
+  const stepsFile = join(context.scratch, `steps-${saveId}`);
+  try {
+    const steps = await writeLines(stepsFile, stepLines(context, stagedHead));
+    const header: CommitHeader = {
+      version: 2,
+      saveId,
+      fence: lease.fence,
+      generation,
+      decidedAt: clock.now(),
+      steps: steps.lines,
+    };
+    state.durably(() =>
+      state.setMeta('deciding', JSON.stringify({ saveId, generation, head } satisfies Deciding)),
+    );
+    await decide(context, header, stepsFile);
+    const links = new Map<string, RemoteFacts>();
+    await carryOut(space, header, stepsOf(stepsFile), {
+      log: context.log,
+      assertMayWrite: () => lease.assertFresh(),
+      onMade: (path, facts) => links.set(path, facts),
+    });
+    await applyDecided(context, links, new Set());
+  } finally {
+    await rm(stepsFile, { force: true });
+  }
+  await space.removeFile(commitPath(lease.fence));
+  await space.removeTree(staging);
+  return generation;
+}
+
+function* stepLines(context: ProjectContext, stagedHead: string): Iterable<string> {
+  for (const step of saveSteps(context, stagedHead)) yield JSON.stringify(step);
+}
+
+/** The steps of a save were worked out once; they are read again and again from the disk. */
+async function* stepsOf(file: string): AsyncIterable<Step> {
+  for await (const line of linesOf(file)) yield JSON.parse(line) as Step;
+}
+
+/** Opened by its reader: a stream that fails while nobody reads it yet ends the process. */
+async function* linesOf(file: string): AsyncIterable<string> {
+  yield* textLines(createReadStream(file));
+}
+
+/** Somebody else took the lease over and saved; what is here was made on an older save. */
+function assertNotOvertaken(context: ProjectContext, head: Head | 'damaged' | null): void {
+  const known = context.state.meta('generation');
+  if (head === null || head === 'damaged' || known === null || head.generation <= Number(known)) return;
+  throw new UnsavedWorkError(
+    `the project volume was made on save ${known}, the project space has gone on to save ${head.generation} by ` +
+      `${head.savedBy}. Nothing was written. Restart this instance: it then says how to bring both together`,
+  );
+}
+
+/** From the move on the save is decided. Whoever took the lease over meanwhile either sees the record or is seen here. */
+async function decide(context: ProjectContext, header: CommitHeader, stepsFile: string): Promise<void> {
+  const { space, lease, scratch } = context;
+  const file = join(scratch, `commit-${header.saveId}`);
+  try {
+    await writeLines(file, recordLines(header, linesOf(stepsFile)));
+    await space.write(`${commitPath(header.fence)}.new`, await fileContent(file));
+  } finally {
+    await rm(file, { force: true });
+  }
+  await lease.assertHeld();
+  await space.move({ path: `${commitPath(header.fence)}.new`, kind: 'file' }, commitPath(header.fence));
+  await lease.assertHeld();
+}
+
+/** Lines since the last full segment, above which a new full one pays. */
+const COMPACT_AT_LEAST = 2_000;
+
+async function writeManifest(
+  context: ProjectContext,
+  before: Head | 'damaged' | null,
+  save: { saveId: string; generation: number },
+): Promise<Head> {
+  const { state, space, scratch, clock } = context;
+  const intact = before !== null && before !== 'damaged' && state.meta('manifest-segments') !== null;
+  let segments = intact ? [...before.segments] : [];
+  const name = (kind: string): string =>
+    `${String(save.generation).padStart(8, '0')}-${save.saveId}-${kind}.jsonl`;
+  const later = segments.slice(1).reduce((sum, each) => sum + each.lines, 0);
+  const isLong = later > COMPACT_AT_LEAST && later > state.countManifest();
+  const full = !intact || segments.length > 500 || isLong;
+  if (full && state.countManifest() > 0) {
+    const lines = function* (): Iterable<string> {
+      for (const entry of state.allManifest()) yield manifestLine({ path: entry.path, entry }, context.codec);
+    };
+    segments = [await uploadSegment(space, scratch, name('full'), lines())];
+  } else if (!intact) segments = [];
+  const changes = function* (): Iterable<string> {
+    for (const row of state.pending('ready')) {
+      const { path, next } = decodeItem(row.data);
+      yield manifestLine({ path, entry: next === undefined ? null : toManifest(next) }, context.codec);
+    }
+  };
+  segments.push(await uploadSegment(space, scratch, name('changes'), changes()));
+  return {
+    version: 1,
+    generation: save.generation,
+    saveId: save.saveId,
+    savedAt: new Date(clock.now()).toISOString(),
+    savedBy: context.instance,
+    segments,
+    recent: [...(before === null || before === 'damaged' ? [] : before.recent), save.saveId].slice(-50),
+  };
+}

@@ -1,0 +1,89 @@
+import type { ProjectContext } from '../context.ts';
+import type { RemoteFacts } from '../plan/compare.ts';
+import { decodeItem, encodeItem, type PlanItem } from '../plan/plan.ts';
+import { forEachLimit } from '../pool.ts';
+import { isSpaceError, type SpaceEntry } from '../spaces/space.ts';
+import { LAYOUT } from './space-layout.ts';
+
+/** The staging folder of this volume. */
+export function stagingOf(context: ProjectContext): string {
+  return `${LAYOUT.staging}/${context.volumeId}`;
+}
+
+/** @param upload a name that no other upload has @param seq of the item in the plan */
+export function stagedPath(context: ProjectContext, upload: string, seq: number): string {
+  return `${stagingOf(context)}/${upload}-${seq}`;
+}
+
+function seqOf(name: string): number | null {
+  const found = /-(\d+)$/.exec(name)?.[1];
+  return found === undefined ? null : Number(found);
+}
+
+/** Whether the space has said what it holds of the upload. */
+export function isConfirmed(item: PlanItem): boolean {
+  return item.staged === undefined || item.staged.facts.mtimeSeconds !== null;
+}
+
+/** Up to so many uploads are asked for one by one; more are found in one listing. */
+const FEW = 3;
+const BATCH = 500;
+
+/**
+ * Asks the space what it holds of the uploads in the stage `sent`: their sizes have to be right, and their times are
+ * what tells later whether somebody else has changed them. One listing says it of all; what a listing drops is asked
+ * for by itself.
+ * @returns how many are not there as they were sent; those are back in the stage `transfer`
+ */
+export async function confirmUploads(context: ProjectContext): Promise<number> {
+  const { state, space } = context;
+  if (state.countPending('sent') > FEW) await confirmListed(context);
+  let broken = 0;
+  await forEachLimit(state.pending('sent'), space.capabilities.concurrency, async ({ seq, data }) => {
+    const item = decodeItem(data);
+    const { path, facts } = item.staged as NonNullable<PlanItem['staged']>;
+    const found = await space.stat({ path, id: facts.id });
+    if (!confirm(context, seq, item, found)) broken += 1;
+  });
+  return broken;
+}
+
+async function confirmListed(context: ProjectContext): Promise<void> {
+  const { state, space } = context;
+  let batch: SpaceEntry[] = [];
+  const flush = (): void => {
+    state.transaction(() => {
+      for (const entry of batch) {
+        const seq = seqOf(entry.name);
+        for (const row of seq === null ? [] : state.pendingRows([seq], 'sent')) {
+          const item = decodeItem(row.data);
+          const isRight = item.staged?.path === entry.path && item.staged.facts.size === entry.size;
+          if (isRight) confirm(context, row.seq, item, entry);
+        }
+      }
+    });
+    batch = [];
+  };
+  try {
+    for await (const entry of space.list({ path: stagingOf(context) })) {
+      if (batch.push(entry) >= BATCH) flush();
+    }
+  } catch (error) {
+    if (!isSpaceError(error, 'listing-incomplete')) throw error;
+  }
+  flush();
+}
+
+/** @returns false where the space does not hold what was sent */
+function confirm(context: ProjectContext, seq: number, item: PlanItem, found: SpaceEntry | null): boolean {
+  const { staged, next, ...rest } = item;
+  if (staged === undefined || next === undefined) return true;
+  if (found === null || found.size !== staged.facts.size || found.id !== staged.facts.id) {
+    context.state.updatePending(seq, 'transfer', encodeItem(rest));
+    return false;
+  }
+  const facts: RemoteFacts = { id: found.id, size: found.size, mtimeSeconds: found.mtimeSeconds };
+  const confirmed = { ...rest, staged: { path: staged.path, facts }, next: { ...next, remote: facts } };
+  context.state.updatePending(seq, 'ready', encodeItem(confirmed));
+  return true;
+}

@@ -1,0 +1,65 @@
+import { ENGINE_FOLDER } from '../model.ts';
+
+/** Where the engine's own files lie in the project space. */
+export const LAYOUT = {
+  lease: `${ENGINE_FOLDER}/lease.json`,
+  /** One empty directory for every fencing number that was ever given out and not yet tidied away. */
+  fences: `${ENGINE_FOLDER}/fences`,
+  claims: `${ENGINE_FOLDER}/claims`,
+  staging: `${ENGINE_FOLDER}/staging`,
+  /** One record a fencing number: a save that is decided and being moved into place. */
+  commits: `${ENGINE_FOLDER}/commits`,
+  manifest: `${ENGINE_FOLDER}/manifest`,
+  /** Generation and manifest segments of the last complete save. */
+  head: `${ENGINE_FOLDER}/head.json`,
+  trash: `${ENGINE_FOLDER}/trash`,
+} as const;
+
+export const ENGINE_FOLDERS: readonly string[] = [
+  LAYOUT.fences,
+  LAYOUT.claims,
+  LAYOUT.staging,
+  LAYOUT.commits,
+  LAYOUT.manifest,
+  LAYOUT.trash,
+];
+
+export function fencePath(fence: number): string {
+  return `${LAYOUT.fences}/${fence}`;
+}
+
+export function commitPath(fence: number): string {
+  return `${LAYOUT.commits}/${fence}.jsonl`;
+}
+
+/** The folder in the trash of one save: sortable by time, told apart by its id. */
+export function trashFolder(nowMs: number, saveId: string): string {
+  return `${LAYOUT.trash}/${compactTime(nowMs)}-${saveId}`;
+}
+
+/** `20261122T130501Z` */
+export function compactTime(nowMs: number): string {
+  return `${new Date(nowMs).toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
+}
+
+/** When a trash folder was made; null for what is none. */
+export function trashTime(name: string): number | null {
+  const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-/.exec(name);
+  if (match === null) return null;
+  const [, year, month, day, hour, minute, second] = match;
+  return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+}
+
+/** A free name for somebody else's version, beside ours: `notes (changed elsewhere 20261122T130501Z).txt`. */
+export function conflictName(path: string, nowMs: number, attempt: number): string {
+  const slash = path.lastIndexOf('/') + 1;
+  const name = path.slice(slash);
+  const dot = name.lastIndexOf('.');
+  const [stem, ending] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, ''];
+  const mark = ` (changed elsewhere ${compactTime(nowMs)}${attempt === 0 ? '' : `-${attempt}`})`;
+  // Whole characters are cut until the name fits into 255 bytes.
+  const characters = [...stem];
+  while (characters.length > 0 && Buffer.byteLength(characters.join('') + mark + ending) > 255)
+    characters.pop();
+  return path.slice(0, slash) + characters.join('') + mark + (Buffer.byteLength(ending) > 100 ? '' : ending);
+}

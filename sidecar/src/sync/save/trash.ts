@@ -1,0 +1,79 @@
+import type { ProjectContext } from '../context.ts';
+import { isSpaceError, type Space } from '../spaces/space.ts';
+import { LAYOUT, trashTime } from './space-layout.ts';
+
+export interface TrashRetention {
+  /** Files that a user removed. */
+  readonly removedMs: number;
+  /** Versions that a later save replaced; a database has one for each autosave. */
+  readonly replacedMs: number;
+  /** So many of the newest saves keep their replaced versions, however old they are. */
+  readonly replacedSaves: number;
+}
+
+const HOUR_MS = 3_600_000;
+export const DEFAULT_RETENTION: TrashRetention = {
+  removedMs: 14 * 24 * HOUR_MS,
+  replacedMs: 24 * HOUR_MS,
+  replacedSaves: 10,
+};
+/** The trash is looked through so often, at most. */
+const EVERY_MS = HOUR_MS;
+
+/** Removes from the trash of the space what has been there for long enough. Asked often, it works seldom. */
+export async function tidyTrash(
+  context: ProjectContext,
+  retention: TrashRetention = DEFAULT_RETENTION,
+): Promise<number> {
+  const { state, space, clock } = context;
+  if (Math.abs(clock.now() - Number(state.meta('trash-tidied') ?? 0)) < EVERY_MS) return 0;
+  const now = await carefulNow(context);
+  if (now === null) return 0;
+  const folders: { path: string; madeAt: number }[] = [];
+  try {
+    for await (const entry of space.list({ path: LAYOUT.trash })) {
+      const madeAt = trashTime(entry.name);
+      if (madeAt === null || entry.kind !== 'directory') continue;
+      // Its name has the time of a clock that may have been years behind.
+      const seen = (entry.mtimeSeconds ?? 0) * 1000;
+      folders.push({ path: `${LAYOUT.trash}/${entry.name}`, madeAt: Math.max(madeAt, seen) });
+    }
+  } catch (error) {
+    if (!isSpaceError(error, 'not-found')) throw error;
+  }
+  folders.sort((a, b) => b.madeAt - a.madeAt);
+  let removed = 0;
+  for (const [index, { path, madeAt }] of folders.entries()) {
+    if (now - madeAt > Math.max(retention.removedMs, retention.replacedMs)) {
+      await space.removeTree(path);
+      removed += 1;
+    } else if (now - madeAt > retention.replacedMs && index >= retention.replacedSaves) {
+      await space.removeTree(`${path}/replaced`);
+      removed += 1;
+      // A listing may leave out what is there still, and an empty folder goes with all that is in it.
+      if (await holdsMore(space, path)) continue;
+      await space.removeEmptyDirectory(path).catch((error: unknown) => {
+        if (!isSpaceError(error, 'not-empty')) throw error;
+      });
+    }
+  }
+  state.setMeta('trash-tidied', String(clock.now()));
+  return removed;
+}
+
+/** Asks for each by its name. */
+async function holdsMore(space: Space, folder: string): Promise<boolean> {
+  for (const name of ['removed', 'folders'])
+    if ((await space.stat({ path: `${folder}/${name}` })) !== null) return true;
+  return false;
+}
+
+/**
+ * The earlier one of two clocks: here, and of the space, which stamps each sign of life. A clock that is years ahead
+ * would make everything old. null: the space does not know.
+ */
+async function carefulNow(context: ProjectContext): Promise<number | null> {
+  const lease = await context.space.stat({ path: LAYOUT.lease });
+  if (lease === null || lease.mtimeSeconds === null) return null;
+  return Math.min(context.clock.now(), lease.mtimeSeconds * 1000);
+}

@@ -1,0 +1,204 @@
+import { randomUUID } from 'node:crypto';
+import type { ProjectContext } from '../context.ts';
+import { type BaseEntry, type LocalEntry, lookOf } from '../model.ts';
+import { isOddTarget } from '../names.ts';
+import { decodeItem, encodeItem, type PlanItem } from '../plan/plan.ts';
+import { isPassing, linkGroup } from '../plan/resolve.ts';
+import type { Unread } from '../plan/unread.ts';
+import { forEachLimit } from '../pool.ts';
+import { Connections, type Gate } from '../spaces/connections.ts';
+import { SpaceError } from '../spaces/space.ts';
+import { Batch } from '../state/batch.ts';
+import type { StateStore } from '../state/state.ts';
+import { FileChangedError, localFacts, openStable, type StableFile } from '../volume/file-copy.ts';
+import { confirmUploads, isConfirmed, stagedPath, stagingOf } from './sent-uploads.ts';
+import { forgetUnfinished, goesInParts, type SentFile, uploadParts } from './upload-parts.ts';
+
+const READ_ATTEMPTS = 3;
+const SEND_ATTEMPTS = 3;
+
+/**
+ * Sends what is to be sent to the staging folder and says for every path what will be remembered.
+ * Files that did not stand still go to `unread`.
+ */
+export async function uploadPending(context: ProjectContext, unread: Unread): Promise<void> {
+  const { state, space } = context;
+  let [files, bytes] = [0, 0];
+  for (const row of state.pending('transfer')) {
+    const item = decodeItem(row.data);
+    if (item.action !== 'upload' || item.local?.kind !== 'file') continue;
+    files += 1;
+    bytes += item.local.size;
+  }
+  context.progress.begin(files, bytes);
+  if (files > 0) await space.makeDirectory(stagingOf(context));
+  const connections = new Connections(() => space.capabilities.concurrency);
+  for (let round = 1; ; round += 1) {
+    const batch = new Batch(state);
+    try {
+      await forEachLimit(
+        state.pending('transfer'),
+        () => space.capabilities.concurrency,
+        async (row) => {
+          context.signal?.throwIfAborted();
+          const item = decodeItem(row.data);
+          try {
+            const done = await prepare(context, item, row.seq, connections.forOne());
+            const weight = 1 + (done.staged?.facts.size ?? 0) / BYTES_A_WEIGHT;
+            batch.add(() => noteUpload(state, row.seq, done), weight);
+          } catch (error) {
+            if (!isPassing(error)) throw error;
+            unread.note(item.path, error);
+            state.deletePending(row.seq);
+          }
+        },
+      );
+    } finally {
+      batch.write();
+    }
+    const broken = await confirmUploads(context);
+    if (broken === 0) {
+      forgetUnfinished(context);
+      return;
+    }
+    if (round === SEND_ATTEMPTS) {
+      throw new SpaceError(
+        'transfer-broken',
+        `the space holds ${broken} files otherwise than they were sent to it, ${SEND_ATTEMPTS} times over`,
+      );
+    }
+  }
+}
+
+/** What so many bytes weigh in a batch, beside the item itself: a crash costs sending again what was not noted. */
+const BYTES_A_WEIGHT = 320_000;
+
+/** What was sent, also for a save after this one, where this one does not come to its end. */
+function noteUpload(state: StateStore, seq: number, item: PlanItem): void {
+  state.updatePending(seq, isConfirmed(item) ? 'ready' : 'sent', encodeItem(item));
+  const { path, staged, next } = item;
+  if (staged === undefined || next === undefined || next.suspect || next.hash === null) return;
+  state.putStaged({
+    path,
+    facts: localFacts(next),
+    staged: staged.path,
+    size: staged.facts.size,
+    hash: next.hash,
+    remoteId: staged.facts.id,
+    remoteMtime: staged.facts.mtimeSeconds,
+  });
+}
+
+async function prepare(
+  context: ProjectContext,
+  item: PlanItem,
+  seq: number,
+  network: Gate,
+): Promise<PlanItem> {
+  const { local, base } = item;
+  if (item.action === 'remove-remote' || local === null) return item;
+  if (item.action === 'record' && base !== null) {
+    const same = { hash: base.hash, remote: base.remote };
+    return { ...item, next: { ...row(local, false), ...same } };
+  }
+  switch (local.kind) {
+    case 'directory':
+      return { ...item, next: { ...row(local, false), remote: { id: '', size: 0, mtimeSeconds: null } } };
+    case 'symlink': {
+      const held = context.space.capabilities.symlinks && !isOddTarget(local.target ?? '');
+      const remote = held ? { id: '', size: 0, mtimeSeconds: null } : null;
+      return { ...item, next: { ...row(local, false), remote } };
+    }
+    case 'file':
+      return uploadFile(context, item, seq, network);
+  }
+}
+
+async function uploadFile(
+  context: ProjectContext,
+  item: PlanItem,
+  seq: number,
+  network: Gate,
+): Promise<PlanItem> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return (await network(() => reuse(context, item))) ?? (await uploadOnce(context, item, seq, network));
+    } catch (error) {
+      if (!(error instanceof FileChangedError) || attempt >= READ_ATTEMPTS) throw error;
+      await context.clock.sleep(50 * attempt, context.signal);
+    }
+  }
+}
+
+/** An upload of an earlier save that did not come to its end, if it is still there and the file is still the same. */
+async function reuse(context: ProjectContext, item: PlanItem): Promise<PlanItem | null> {
+  const known = context.state.staged(item.path);
+  const local = context.tree.look(item.path);
+  if (known === null || local === null || known.facts !== localFacts(local)) return null;
+  const found = await context.space.stat({ path: known.staged });
+  if (found === null || found.size !== known.size || found.id !== known.remoteId) return null;
+  context.progress.bytes(local.size);
+  context.progress.file();
+  const facts = { id: found.id, size: found.size, mtimeSeconds: found.mtimeSeconds };
+  return {
+    ...item,
+    staged: { path: known.staged, facts },
+    next: { ...row(local, true), hash: known.hash, remote: facts },
+  };
+}
+
+async function uploadOnce(
+  context: ProjectContext,
+  item: PlanItem,
+  seq: number,
+  network: Gate,
+): Promise<PlanItem> {
+  const file = await openStable(context.tree, item.path, context);
+  const stage = () => stagedPath(context, randomUUID(), seq);
+  try {
+    const { staged, written, hash } = goesInParts(context.space, file.content.size)
+      ? await uploadParts(context, file, network, stage)
+      : await network(() => uploadWhole(context, file, stage()));
+    await file.assertUnchanged();
+    const facts = { id: written.id, size: written.size, mtimeSeconds: written.mtimeSeconds };
+    context.progress.file();
+    return {
+      ...item,
+      staged: { path: staged, facts },
+      next: { ...row(file.entry, file.suspect), hash, remote: facts },
+    };
+  } finally {
+    await file.close();
+  }
+}
+
+async function uploadWhole(context: ProjectContext, file: StableFile, staged: string): Promise<SentFile> {
+  const { space, progress, signal } = context;
+  const { size } = file.content;
+  const counted = {
+    size,
+    async *open() {
+      for await (const chunk of file.content.open()) {
+        progress.bytes(chunk.byteLength);
+        yield chunk;
+      }
+    },
+  };
+  const options = { unconfirmed: true, ...(signal === undefined ? {} : { signal }) };
+  const written = await space.write(staged, counted, options);
+  if (written.size !== size) {
+    const text = `${file.entry.path}: the space has ${written.size} of ${size} bytes`;
+    throw new SpaceError('transfer-broken', text);
+  }
+  return { staged, written, hash: file.hash() };
+}
+
+function row(local: LocalEntry, suspect: boolean): BaseEntry {
+  return {
+    ...lookOf(local),
+    hash: null,
+    linkGroup: linkGroup(local),
+    remote: null,
+    suspect,
+  };
+}

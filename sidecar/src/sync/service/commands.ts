@@ -1,0 +1,234 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EXIT_CODES } from '../../../contract/exit-codes.ts';
+import { type SyncStatus, syncStatusSchema, type Transfer } from '../../../contract/status.ts';
+import type { HeldBack } from '../plan/guards.ts';
+import type { AsideResult } from '../restore/aside.ts';
+import { bytesText } from '../restore/restore.ts';
+import type { TrashItem } from '../restore/trash-content.ts';
+import { type Confirmation, confirmCommand } from '../save/confirmations.ts';
+import type { LeaseRecord } from '../save/lease.ts';
+import { ask, RefusedError, UnreachableError } from './api-client.ts';
+
+/** The commands that talk to the running `sync`. Each prints to `out` and returns the exit code of the process. */
+export interface CommandContext {
+  readonly socket: string;
+  /** The outcome, and nothing else, goes to `out` as one line of JSON. */
+  readonly json?: boolean;
+  readonly out: (line: string) => void;
+  readonly err: (line: string) => void;
+}
+
+const PROBLEM_EXIT_CODES: Record<string, number> = {
+  'space-unknown': EXIT_CODES.spaceMissing,
+  'space-not-supported': EXIT_CODES.spaceMissing,
+  'lease-held': EXIT_CODES.leaseHeld,
+  'token-invalid': EXIT_CODES.notPermitted,
+  'token-expired': EXIT_CODES.notPermitted,
+  'token-not-permitted': EXIT_CODES.notPermitted,
+  'deletions-guarded': EXIT_CODES.guarded,
+  'unsaved-work': EXIT_CODES.guarded,
+  'files-unreadable': EXIT_CODES.partial,
+};
+
+/** Runs a command; expected errors become one line and an exit code. */
+export async function guarded(context: CommandContext, command: () => Promise<number>): Promise<number> {
+  try {
+    return await command();
+  } catch (error) {
+    context.err((error as Error).message);
+    if (error instanceof UnreachableError) return EXIT_CODES.unreachable;
+    if (error instanceof RefusedError) return PROBLEM_EXIT_CODES[error.code] ?? EXIT_CODES.failed;
+    return EXIT_CODES.failed;
+  }
+}
+
+/** Prints the outcome for a program, or the lines for a person. */
+function tell(context: CommandContext, outcome: unknown, lines: readonly string[]): void {
+  for (const line of context.json === true ? [JSON.stringify(outcome)] : lines) context.out(line);
+}
+
+export async function status(context: CommandContext): Promise<number> {
+  const found = await readStatus(context.socket);
+  tell(context, found, describe(found));
+  return EXIT_CODES.done;
+}
+
+export async function saveNow(context: CommandContext): Promise<number> {
+  const result = (await ask(context.socket, 'POST', '/v1/save?wait=true')) as {
+    saved: boolean;
+    generation: number;
+    changes: number;
+    skipped: number;
+    heldBack: HeldBack | null;
+  };
+  tell(context, result, [
+    result.saved
+      ? `saved ${result.changes} changes as save ${result.generation}`
+      : `nothing to save since save ${result.generation}`,
+  ]);
+  if (result.heldBack !== null) {
+    const { removals, why } = result.heldBack;
+    context.err(`removals were held back: ${why}. To let them happen: ${confirmCommand(removals)}`);
+    return EXIT_CODES.guarded;
+  }
+  if (result.skipped === 0) return EXIT_CODES.done;
+  context.err(
+    `${result.skipped} files did not stand still or could not be read; the next save tries them again`,
+  );
+  return EXIT_CODES.partial;
+}
+
+/** Prints a line whenever something has changed, at least every few seconds, so that nobody takes it for dead. */
+export async function drain(context: CommandContext, timeoutSeconds: number): Promise<number> {
+  let finished = false;
+  const answer = ask(context.socket, 'POST', '/v1/drain').finally(() => {
+    finished = true;
+  });
+  // The answer is awaited below; until then its failure is nobody's.
+  answer.catch(() => undefined);
+  const until = Date.now() + timeoutSeconds * 1000;
+  let last = '';
+  let lastAt = 0;
+  while (!finished) {
+    if (Date.now() > until) {
+      context.err(
+        `the final save is not complete after ${timeoutSeconds} s; it goes on. Ask again to wait for it`,
+      );
+      return EXIT_CODES.failed;
+    }
+    const line = await readStatus(context.socket).then(progressLine, () => last);
+    if (context.json !== true && (line !== last || Date.now() - lastAt > 5_000)) {
+      context.out(line);
+      [last, lastAt] = [line, Date.now()];
+    }
+    await Promise.race([answer.catch(() => undefined), sleep(500)]);
+  }
+  const status = syncStatusSchema.parse(await answer);
+  const isHeldBack = status.problems.some(({ code }) => code === 'deletions-guarded');
+  tell(context, status, [
+    ...(isHeldBack
+      ? ['files that were removed here stay in the project space, as nobody confirmed so many removals']
+      : []),
+    `everything is saved (save ${status.save.generation}); the instance stays closed`,
+  ]);
+  return EXIT_CODES.done;
+}
+
+export async function plan(context: CommandContext): Promise<number> {
+  const found = (await ask(context.socket, 'GET', '/v1/plan')) as {
+    summary: { actions: Record<string, { count: number; bytes: number }> };
+    items: { path: string; action: string }[];
+    more: boolean;
+  };
+  const parts = Object.entries(found.summary.actions).map(
+    ([action, { count, bytes }]) => `${action}: ${count} (${bytesText(bytes)})`,
+  );
+  tell(context, found, [
+    ...found.items.map((item) => `${item.action.padEnd(14)} ${item.path}`),
+    ...(found.more ? ['…'] : []),
+    parts.length === 0 ? 'nothing to do' : parts.join(', '),
+  ]);
+  return EXIT_CODES.done;
+}
+
+export async function refreshSource(context: CommandContext): Promise<number> {
+  const found = (await ask(context.socket, 'POST', '/v1/refresh-source')) as Transfer;
+  tell(context, found, [
+    `the source volume is up to date: ${found.filesDone} files, ${bytesText(found.bytesDone)} copied`,
+  ]);
+  return EXIT_CODES.done;
+}
+
+export async function lease(context: CommandContext, takeOver: boolean): Promise<number> {
+  if (takeOver) {
+    await ask(context.socket, 'POST', '/v1/confirm', { what: 'takeOver' });
+    tell(context, { takeOver: true }, ['the lease is taken over at the next attempt']);
+    return EXIT_CODES.done;
+  }
+  const found = (await ask(context.socket, 'GET', '/v1/lease')) as Partial<LeaseRecord>;
+  const { holder, since, heartbeatAt, released } = found;
+  const held = `${holder} since ${since}, last sign of life ${heartbeatAt}`;
+  tell(context, found, [
+    holder === undefined || released === true ? 'nobody writes the project space' : held,
+  ]);
+  return EXIT_CODES.done;
+}
+
+export async function restore(
+  context: CommandContext,
+  { path, to }: { path?: string; to?: string },
+): Promise<number> {
+  const body = { path: path ?? '', ...(to === undefined ? {} : { to }) };
+  const found = (await ask(context.socket, 'POST', '/v1/restore', body)) as AsideResult;
+  tell(context, found, [
+    `copied ${found.files} files, ${bytesText(found.bytes)}, of save ${found.generation} to ${found.to}`,
+  ]);
+  if (found.skipped === 0) return EXIT_CODES.done;
+  context.err(`${found.skipped} files went away in the space while the copy was made`);
+  return EXIT_CODES.partial;
+}
+
+export async function trash(
+  context: CommandContext,
+  { restore: path, of }: { restore?: string; of?: string },
+): Promise<number> {
+  if (path === undefined) {
+    const found = (await ask(context.socket, 'GET', '/v1/trash')) as { items: TrashItem[]; more: boolean };
+    const lines = found.items.map(
+      (item) =>
+        `${item.at}  ${item.why.padEnd(8)}  ${bytesText(item.bytes).padStart(10)}  ${item.path}  ${item.of}`,
+    );
+    tell(context, found, [
+      ...lines,
+      ...(found.more ? ['…'] : []),
+      ...(lines.length === 0 ? ['the trash is empty'] : []),
+    ]);
+    return EXIT_CODES.done;
+  }
+  const body = { path, ...(of === undefined ? {} : { of }) };
+  const found = (await ask(context.socket, 'POST', '/v1/trash', body)) as { restored: string[] };
+  tell(
+    context,
+    found,
+    found.restored.map((each) => `brought back ${each}`),
+  );
+  return EXIT_CODES.done;
+}
+
+export async function confirm(context: CommandContext, given: Confirmation): Promise<number> {
+  await ask(context.socket, 'POST', '/v1/confirm', given);
+  const count = given.what === 'deletions' ? { count: given.count } : {};
+  tell(context, { confirmed: given.what, ...count }, [`confirmed: ${Object.values(given).join(' ')}`]);
+  return EXIT_CODES.done;
+}
+
+async function readStatus(socket: string): Promise<SyncStatus> {
+  return syncStatusSchema.parse(await ask(socket, 'GET', '/v1/status'));
+}
+
+function describe(status: SyncStatus): string[] {
+  const { save } = status;
+  return [
+    `phase      ${status.phase}${status.ready ? ', the desktop is open' : ''}`,
+    `source     ${transferText(status.source)}`,
+    `project    ${transferText(status.project)}`,
+    `last save  ${save.lastSavedAt === null ? 'never' : `${save.lastSavedAt}, save ${save.generation}`}`,
+    ...(save.nextSaveAt === null ? [] : [`next save  ${save.nextSaveAt}`]),
+    ...Object.entries(status.tokenExpiresAt ?? {}).map(
+      ([space, at]) => `${space} token ends ${at ?? 'never, as far as known'}`,
+    ),
+    ...status.problems.map((problem) => `problem    ${problem.message}`),
+    ...(status.warnings ?? []).map((warning) => `warning    ${warning.message}`),
+  ];
+}
+
+function progressLine(status: SyncStatus): string {
+  const [problem] = status.problems;
+  return `${status.phase}: ${transferText(status.project)}${problem === undefined ? '' : `. ${problem.message}`}`;
+}
+
+function transferText(transfer: Transfer): string {
+  const files = `${transfer.filesDone}${transfer.filesTotal === null ? '' : ` of ${transfer.filesTotal}`} files`;
+  const bytes = `${bytesText(transfer.bytesDone)}${transfer.bytesTotal === null ? '' : ` of ${bytesText(transfer.bytesTotal)}`}`;
+  return `${transfer.state}, ${files}, ${bytes}`;
+}

@@ -1,0 +1,142 @@
+import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import type { SyncStatus } from '../../../contract/status.ts';
+import { isPlain } from '../restore/aside.ts';
+import { RequestError } from '../sync-errors.ts';
+import type { SyncMetrics } from './metrics.ts';
+import { toProblem } from './problems.ts';
+import type { Runner } from './runner.ts';
+
+/** An event stream that says nothing for so long looks dead to its reader. */
+const EVENT_GAP_MS = 10_000;
+/** A save that lasts longer goes on without the one who asked for it, unless that one wants to wait. */
+const SAVE_ANSWER_MS = 5_000;
+
+/**
+ * A probe that is sent to another host succeeds, and the kubelet records the answer's text as an event of the pod: the
+ * one way for a pod without a service account to put a sentence among its events. Nothing is ever asked there.
+ * @see https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/#http-probes
+ */
+const ELSEWHERE = 'http://problem.invalid/';
+
+const TRASH_ITEMS = 10_000;
+const plainPath = z
+  .string()
+  .refine(isPlain, 'a path in the project, without ".." and not beginning with "/"');
+const fromTrashSchema = z.strictObject({ path: plainPath, of: z.string().optional() });
+const asideSchema = z.strictObject({ path: plainPath.or(z.literal('')), to: plainPath.optional() });
+const confirmSchema = z.discriminatedUnion('what', [
+  z.strictObject({ what: z.literal('deletions'), count: z.int().min(1) }),
+  z.strictObject({ what: z.enum(['merge', 'takeOver']) }),
+]);
+
+/** HTTP on the Unix socket: whoever shares the pod's run directory may ask. */
+export function syncApi(runner: Runner, log: Logger): FastifyInstance {
+  const app = fastify({ logger: false, forceCloseConnections: true });
+  app.setErrorHandler((error, _request, reply) => {
+    const status =
+      error instanceof z.ZodError || error instanceof RequestError
+        ? 400
+        : ((error as { statusCode?: number }).statusCode ?? 503);
+    const problem = toProblem(error, 'project', new Date().toISOString());
+    log.warn({ error: (error as Error).message }, 'a request failed');
+    const detail = error instanceof z.ZodError ? z.prettifyError(error) : (error as Error).message;
+    const message = problem.code === 'internal' ? detail : problem.message;
+    void reply.code(status).send({ code: problem.code, message });
+  });
+  app.get('/v1/status', () => runner.board.status());
+  app.get('/v1/events', (_request, reply) => streamEvents(runner, reply));
+  app.post<{ Querystring: { wait?: string } }>('/v1/save', async (request, reply) => {
+    const saving = runner.saveNow();
+    if (request.query.wait === 'true') return saving;
+    const first = await Promise.race([saving, pause(SAVE_ANSWER_MS)]);
+    if (first !== undefined) return first;
+    // Its outcome comes with the status.
+    saving.catch(() => undefined);
+    return reply.code(202).send({ accepted: true });
+  });
+  app.post('/v1/refresh-source', async () => {
+    await runner.refreshSource();
+    return runner.board.status().source;
+  });
+  app.post('/v1/drain', async () => {
+    await runner.drain();
+    return runner.board.status();
+  });
+  app.post('/v1/confirm', async (request) => {
+    runner.confirm(confirmSchema.parse(request.body));
+    return { confirmed: true };
+  });
+  app.get('/v1/plan', () => requireProject(runner).plan());
+  app.get('/v1/trash', () => requireProject(runner).trash(TRASH_ITEMS));
+  app.post('/v1/trash', async (request) => {
+    const { path, of } = fromTrashSchema.parse(request.body);
+    return requireOpen(runner).restoreFromTrash(path, of ?? null);
+  });
+  app.post('/v1/restore', async (request) => {
+    const { path, to } = asideSchema.parse(request.body);
+    return requireOpen(runner).restoreAside(path, to ?? null);
+  });
+  app.get('/v1/lease', async () => (await requireProject(runner).lease()) ?? {});
+  return app;
+}
+
+/** Files that are put on the volume are saved with the next save; that needs a project that is open. */
+function requireOpen(runner: Runner) {
+  if (!runner.board.status().ready)
+    throw new RequestError('the project is not open: it is still being restored, or closed');
+  return requireProject(runner);
+}
+
+function requireProject(runner: Runner) {
+  if (runner.project === null) throw new Error('the project volume is not open yet');
+  return runner.project;
+}
+
+function streamEvents(runner: Runner, reply: FastifyReply): void {
+  reply.hijack();
+  const { raw } = reply;
+  raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+  const send = (status: SyncStatus): void => {
+    // A reader that does not read misses states in between, not memory.
+    if (raw.writableLength < 1 << 20) raw.write(`event: status\ndata: ${JSON.stringify(status)}\n\n`);
+  };
+  send(runner.board.status());
+  const unsubscribe = runner.board.subscribe(send);
+  const timer = setInterval(() => send(runner.board.status()), EVENT_GAP_MS);
+  raw.on('close', () => {
+    unsubscribe();
+    clearInterval(timer);
+  });
+}
+
+/** Probes and metrics, the only thing of `sync` on TCP. Liveness says only that the process can still answer. */
+export function probesApi(runner: Runner, metrics: SyncMetrics): FastifyInstance {
+  const app = fastify({ logger: false, forceCloseConnections: true });
+  const alive = () => 'ok\n';
+  app.get('/livez', alive);
+  app.get('/healthz', alive);
+  app.get('/readyz', async (_request, reply) => {
+    const { ready, phase, problems } = runner.board.status();
+    const lines = [`phase ${phase}`, ...problems.map((problem) => `problem ${problem.code}`)];
+    return reply
+      .code(ready ? 200 : 503)
+      .type('text/plain')
+      .send(`${lines.join('\n')}\n`);
+  });
+  app.get('/problems', async (_request, reply) => {
+    const { problems } = runner.board.status();
+    if (problems.length === 0) return 'none\n';
+    const text = problems.map(({ message }) => message).join(' ');
+    return reply.code(302).header('location', ELSEWHERE).type('text/plain').send(text);
+  });
+  app.get('/metrics', async (_request, reply) =>
+    reply.type(metrics.registry.contentType).send(await metrics.text()),
+  );
+  return app;
+}
+
+function pause(milliseconds: number): Promise<undefined> {
+  return new Promise((done) => setTimeout(() => done(undefined), milliseconds).unref());
+}

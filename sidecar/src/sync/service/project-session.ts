@@ -1,0 +1,255 @@
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { VOLUME_FOLDERS } from '../../../contract/paths.ts';
+import type { Clock } from '../clock.ts';
+import type { ProjectContext } from '../context.ts';
+import { collectDifferences } from '../plan/collect.ts';
+import type { DeletionLimits } from '../plan/guards.ts';
+import { decodeItem, type PlanSummary, printableItem, summarise } from '../plan/plan.ts';
+import { resolveDifferences } from '../plan/resolve.ts';
+import { Unread } from '../plan/unread.ts';
+import { type AsideResult, copyAside, planAside } from '../restore/aside.ts';
+import { type StartOptions, type StartResult, startProject } from '../restore/start.ts';
+import { listTrash, restoreFromTrash, type TrashItem } from '../restore/trash-content.ts';
+import { Lease, type LeaseRecord, type LeaseTimes, readLease } from '../save/lease.ts';
+import { loadManifest, readHead } from '../save/manifest.ts';
+import { recover } from '../save/recover.ts';
+import { knownGeneration, type SaveOptions, type SaveResult, save } from '../save/save.ts';
+import { tidyTrash } from '../save/trash.ts';
+import type { Space } from '../spaces/space.ts';
+import { UnsavedWorkError } from '../sync-errors.ts';
+import { ChangeWatch } from '../volume/change-watch.ts';
+import { Reserve } from '../volume/reserve.ts';
+import { assertMounted, type OpenVolume, openVolume } from '../volume/volume.ts';
+import type { Progress } from './progress.ts';
+
+export interface SessionOptions {
+  readonly root: string;
+  readonly space: Space;
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly progress: Progress;
+  readonly limits: DeletionLimits;
+  readonly leaseTimes?: Partial<LeaseTimes>;
+  readonly signal: AbortSignal;
+  /** Room on the volume that is kept for saving. @default 32 MiB */
+  readonly reserveBytes?: number;
+}
+
+export interface PrintablePlan {
+  readonly summary: PlanSummary;
+  readonly items: readonly Record<string, unknown>[];
+  readonly more: boolean;
+}
+
+const PLAN_ITEMS = 10_000;
+
+/** One run of the engine on the project volume. Its operations run one at a time, in the order they were asked for. */
+export class ProjectSession {
+  readonly #options: SessionOptions;
+  readonly #volume: OpenVolume;
+  readonly #context: ProjectContext;
+  readonly #reserve: Reserve;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(options: SessionOptions, volume: OpenVolume, reserve: Reserve) {
+    this.#options = options;
+    this.#volume = volume;
+    this.#reserve = reserve;
+    const lease = new Lease(options.space, {
+      holder: options.instance,
+      clock: options.clock,
+      ...(options.leaseTimes === undefined ? {} : { times: options.leaseTimes }),
+    });
+    const { space, instance, clock, log, progress, limits, signal } = options;
+    volume.tree.onLeftOut = () => {
+      volume.tree.onLeftOut = undefined;
+      log.info('sockets, pipes and devices on the project volume are not saved');
+    };
+    const changes = new ChangeWatch(volume.tree, {
+      folder: join(volume.scratch, 'looks'),
+      onOff: (reason) => log.info({ reason }, 'each save looks at the whole volume'),
+    });
+    this.#context = { ...volume, space, instance, clock, log, progress, limits, signal, lease, changes };
+  }
+
+  /** @throws VolumeNotMountedError */
+  static async open(options: SessionOptions): Promise<ProjectSession> {
+    const { root, space, clock, log, reserveBytes } = options;
+    const reserve = new Reserve(join(root, VOLUME_FOLDERS.state), log, reserveBytes);
+    const volume = await reserve.with(() => openVolume(root, 'project', space, clock.now()));
+    const session = new ProjectSession(options, volume, reserve);
+    // Files that no state knows of: whatever they are, nobody can say that they are saved.
+    if (isUnknown(volume) && (await readdir(volume.tree.root)).length > 0) session.setOpen(true);
+    return session;
+  }
+
+  /** Why the state of the volume was begun anew, null where it was whole. */
+  get damaged(): string | null {
+    return this.#volume.damaged;
+  }
+  get generation(): number {
+    return knownGeneration(this.#context);
+  }
+  get savedAt(): string | null {
+    return this.#context.state.meta('saved-at');
+  }
+  get heartbeatMs(): number {
+    return this.#context.lease.heartbeatMs;
+  }
+
+  /** @throws LeaseHeldError */
+  async acquireLease(takeOver = false): Promise<LeaseRecord> {
+    return this.#exclusive(async () => {
+      await this.#options.space.check();
+      const { state, lease } = this.#context;
+      const known = JSON.parse(state.meta('sessions') ?? '[]') as string[];
+      const sessions = known.includes(lease.session) ? known : [...known, lease.session];
+      // Before the space can show it: a crash in between must find its own session here.
+      state.durably(() => state.setMeta('sessions', JSON.stringify(sessions.slice(-20))));
+      return lease.acquire(sessions, takeOver);
+    });
+  }
+
+  async heartbeat(): Promise<void> {
+    await this.#context.lease.heartbeat();
+  }
+
+  get holdsLease(): boolean {
+    return this.#context.lease.held;
+  }
+
+  async lease(): Promise<LeaseRecord | null> {
+    return (await readLease(this.#options.space))?.record ?? null;
+  }
+
+  async releaseLease(): Promise<void> {
+    await this.#exclusive(() => this.#context.lease.release());
+  }
+
+  /** Restore; Scipion is closed. */
+  start(options: StartOptions): Promise<StartResult> {
+    return this.#exclusive(async () => {
+      await this.#assertMounted();
+      try {
+        this.#context.changes?.doubt();
+        const result = await startProject(this.#context, options);
+        await this.#reserve.refill(() => this.#context.tree.freeBytes());
+        if (result.unsaved === 0) this.setOpen(false);
+        return result;
+      } catch (error) {
+        // A removal of the instance has to wait for its owner's choice.
+        if (error instanceof UnsavedWorkError) this.setOpen(true);
+        throw error;
+      }
+    });
+  }
+
+  /** Instead of `start` where Scipion runs already: nothing on the volume is touched. */
+  resume(): Promise<void> {
+    return this.#exclusive(async () => {
+      await this.#assertMounted();
+      // Noted before Scipion was opened, but perhaps in a state that is lost.
+      this.setOpen(true);
+      this.#context.changes?.doubt();
+      await recover(this.#context);
+      const { state, space } = this.#context;
+      const head = await readHead(space);
+      if (head === null || head === 'damaged') return;
+      // Only a state that was begun anew has neither.
+      if (state.meta('manifest-segments') === null) await loadManifest(space, state, head);
+      if (state.meta('generation') === null) state.setMeta('generation', String(head.generation));
+    });
+  }
+
+  save(options: SaveOptions): Promise<SaveResult> {
+    return this.#exclusive(async () => {
+      await this.#assertMounted();
+      const result = await save(this.#context, options);
+      if (result.saved) await this.#reserve.refill(() => this.#context.tree.freeBytes());
+      // The save is complete, whatever becomes of old versions.
+      if (result.saved) await tidyTrash(this.#context).catch((error: unknown) => this.#warn(error));
+      return result;
+    });
+  }
+
+  /** What the next save would do, from a look at volume and space. Changes nothing. */
+  plan(): Promise<PrintablePlan> {
+    return this.#exclusive(async () => {
+      const { state } = this.#context;
+      await collectDifferences(this.#context, false, new Unread());
+      await resolveDifferences(this.#context, 'running', false, new Unread());
+      const items: Record<string, unknown>[] = [];
+      const all = function* () {
+        for (const row of state.pending(null)) yield decodeItem(row.data);
+      };
+      for (const item of all()) if (items.length < PLAN_ITEMS) items.push(printableItem(item));
+      const plan = { summary: summarise(all()), items, more: state.countPending() > items.length };
+      state.clearPending();
+      return plan;
+    });
+  }
+
+  /** Copies what the last complete save has at `path` into a new folder of the project. @throws RequestError */
+  async restoreAside(path: string, to: string | null): Promise<AsideResult> {
+    const plan = await this.#exclusive(async () => {
+      await this.#assertMounted();
+      return planAside(this.#context, path, to, this.generation);
+    });
+    return copyAside(this.#context, plan);
+  }
+
+  trash(most: number): Promise<{ items: TrashItem[]; more: boolean }> {
+    return listTrash(this.#context, most);
+  }
+
+  /** @throws RequestError */
+  async restoreFromTrash(path: string, of: string | null): Promise<{ restored: string[] }> {
+    await this.#assertMounted();
+    return restoreFromTrash(this.#context, path, of);
+  }
+
+  /** Noted on the volume before the desktop may write, taken back after a complete final save. */
+  setOpen(open: boolean): void {
+    this.#context.state.durably(() =>
+      this.#context.state.setMeta('open-since', open ? String(Date.now()) : null),
+    );
+  }
+
+  /** The desktop wrote, or may have written, since the last complete save. */
+  get mayHoldUnsavedWork(): boolean {
+    return this.#context.state.meta('open-since') !== null;
+  }
+
+  close(): void {
+    this.#context.changes?.close();
+    this.#context.state.close();
+  }
+
+  async #assertMounted(): Promise<void> {
+    await assertMounted(this.#volume.root, 'project');
+    // The state of a volume that was taken away is an open file without a name.
+    if (!existsSync(this.#volume.scratch)) await assertMounted(this.#volume.scratch, 'project');
+  }
+
+  #warn(error: unknown): void {
+    this.#options.log.warn(
+      { error: (error as Error).message },
+      'the trash of the project space could not be tidied',
+    );
+  }
+
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(() => this.#reserve.with(work));
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+}
+
+/** A state that was just begun: no run has restored or saved with it. */
+function isUnknown({ state }: OpenVolume): boolean {
+  return state.meta('sessions') === null && state.meta('generation') === null;
+}

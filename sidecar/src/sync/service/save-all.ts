@@ -1,0 +1,50 @@
+import type { Clock } from '../clock.ts';
+import type { SaveResult } from '../save/save.ts';
+import { PartialSaveError } from '../sync-errors.ts';
+import { awaitsToken, isFinal } from './problems.ts';
+
+/** What a save is for. */
+export type SavePhase = 'saving' | 'draining' | 'final-saving';
+
+const FIRST_WAIT_MS = 2_000;
+const LAST_WAIT_MS = 60_000;
+/** Files that do not stand still although the desktop is gone get so many rounds in all. */
+const SETTLE_ROUNDS = 5;
+
+export interface SaveAllOptions {
+  readonly clock: Clock;
+  /** Failed rounds in a row before the error is given on. */
+  readonly attempts: number;
+  /** An error of the token is waited out for so long, whatever `attempts` says. */
+  readonly tokenWaitMs: number;
+  /** The wait between a round that failed and the next one. */
+  pause(milliseconds: number, error: unknown): Promise<void>;
+}
+
+/**
+ * Saves until a round finds nothing left.
+ * @throws what stopped it; PartialSaveError where all is saved but what cannot be read
+ */
+export async function saveAll(save: () => Promise<SaveResult>, options: SaveAllOptions): Promise<void> {
+  const { clock, attempts } = options;
+  const patienceEnds = clock.now() + options.tokenWaitMs;
+  let failures = 0;
+  for (let round = 1; ; ) {
+    let result: SaveResult;
+    try {
+      result = await save();
+    } catch (error) {
+      failures += 1;
+      const isPatient = awaitsToken(error) && clock.now() < patienceEnds;
+      const isOver = failures >= attempts || (isFinal(error) && attempts !== Number.POSITIVE_INFINITY);
+      if (isOver && !isPatient) throw error;
+      await options.pause(Math.min(LAST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures, 10)), error);
+      continue;
+    }
+    if (result.skipped === 0) return;
+    if (round >= SETTLE_ROUNDS) throw new PartialSaveError(result.skipped, result.unreadable);
+    round += 1;
+    failures = 0;
+    await clock.sleep(1_000);
+  }
+}

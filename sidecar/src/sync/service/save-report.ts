@@ -1,0 +1,25 @@
+import type { SaveResult } from '../save/save.ts';
+import { PartialSaveError } from '../sync-errors.ts';
+import { heldBackProblem, toProblem } from './problems.ts';
+import type { StatusBoard } from './status-board.ts';
+
+/** Puts on the board what came of a save. Times are ms since 1970; `savedAt` is that of the last complete save. */
+export function tellSaved(
+  board: StatusBoard,
+  result: SaveResult,
+  { began, ended, savedAt }: { began: number; ended: number; savedAt: string | null },
+): void {
+  const since = new Date(began).toISOString();
+  const isClosed = result.unreadable.length > 0;
+  const partial = isClosed ? new PartialSaveError(result.skipped, result.unreadable) : null;
+  board.clear('project');
+  board.warn(heldBackProblem(result.heldBack, since), 'deletions');
+  board.warn(partial === null ? null : toProblem(partial, 'project', since), 'unreadable');
+  board.setSave({
+    lastSavedAt: result.skipped === 0 ? since : savedAt,
+    generation: result.generation,
+    unsavedChanges: result.skipped > 0,
+    lastError: null,
+    ...(result.saved ? { lastSaveDurationSeconds: (ended - began) / 1000 } : {}),
+  });
+}

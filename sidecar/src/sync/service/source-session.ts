@@ -1,0 +1,68 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import type { VolumeContext } from '../context.ts';
+import type { DeletionLimits } from '../plan/guards.ts';
+import type { Selection } from '../plan/selection.ts';
+import { type StageInResult, stageIn } from '../restore/stage-in.ts';
+import type { ReadOnlySpace } from '../spaces/space.ts';
+import { assertMounted, type OpenVolume, openVolume } from '../volume/volume.ts';
+import type { Progress } from './progress.ts';
+
+export interface SourceSessionOptions {
+  readonly root: string;
+  readonly space: ReadOnlySpace;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly progress: Progress;
+  readonly limits: DeletionLimits;
+  readonly selection?: Selection;
+  readonly signal: AbortSignal;
+}
+
+/** One run of the engine on the source volume. */
+export class SourceSession {
+  readonly #volume: OpenVolume;
+  readonly #context: VolumeContext;
+  #running: Promise<StageInResult> | null = null;
+
+  private constructor(options: SourceSessionOptions, volume: OpenVolume) {
+    this.#volume = volume;
+    const { space, clock, log, progress, limits, signal, selection } = options;
+    this.#context = {
+      ...volume,
+      space,
+      clock,
+      log,
+      progress,
+      limits,
+      signal,
+      ...(selection && { selection }),
+    };
+  }
+
+  /** @throws VolumeNotMountedError */
+  static async open(options: SourceSessionOptions): Promise<SourceSession> {
+    return new SourceSession(
+      options,
+      await openVolume(options.root, 'source', options.space, options.clock.now()),
+    );
+  }
+
+  /** One at a time: a second caller gets the outcome of the one under way. */
+  stageIn(): Promise<StageInResult> {
+    this.#running ??= this.#stageIn().finally(() => {
+      this.#running = null;
+    });
+    return this.#running;
+  }
+
+  async #stageIn(): Promise<StageInResult> {
+    await assertMounted(this.#volume.root, 'source');
+    await this.#context.space.check();
+    return stageIn(this.#context);
+  }
+
+  close(): void {
+    this.#context.state.close();
+  }
+}

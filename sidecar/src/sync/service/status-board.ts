@@ -1,0 +1,146 @@
+import { isDeepStrictEqual } from 'node:util';
+import {
+  EMPTY_TRANSFER,
+  type Phase,
+  type Problem,
+  type SyncStatus,
+  type Warning,
+} from '../../../contract/status.ts';
+import type { Clock } from '../clock.ts';
+import type { Side } from '../model.ts';
+import { toProblem } from './problems.ts';
+import type { Progress } from './progress.ts';
+
+const LEAST_GAP_MS = 250;
+
+/** What a check of a token found. */
+export interface TokenState {
+  readonly expiresAt: Date | null;
+  readonly warnings: readonly Warning[];
+}
+
+/** The one status that everybody asks for; tells listeners of changes, at most four times a second. */
+export class StatusBoard {
+  readonly #clock: Clock;
+  readonly #listeners = new Set<(status: SyncStatus) => void>();
+  readonly #problems = new Map<string, Problem>();
+  readonly #tokens = new Map<Side, TokenState>();
+  readonly progress: { source?: Progress; project?: Progress } = {};
+  #phase: Phase = 'starting';
+  #ready = false;
+  #save: SyncStatus['save'] = {
+    lastSavedAt: null,
+    lastSaveDurationSeconds: null,
+    generation: 0,
+    unsavedChanges: null,
+    nextSaveAt: null,
+    lastError: null,
+  };
+  #timer: NodeJS.Timeout | undefined;
+  #lastSent = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  status(): SyncStatus {
+    return {
+      phase: this.#phase,
+      ready: this.#ready,
+      source: this.progress.source?.transfer ?? EMPTY_TRANSFER,
+      project: this.progress.project?.transfer ?? EMPTY_TRANSFER,
+      save: this.#save,
+      problems: this.#distinctProblems(),
+      warnings: [...this.#tokens.values()].flatMap(({ warnings }) => warnings),
+      tokenExpiresAt: Object.fromEntries(
+        [...this.#tokens].map(([side, { expiresAt }]) => [side, expiresAt?.toISOString() ?? null]),
+      ),
+    };
+  }
+
+  /** What stops the work and what a check of the token says are often the same: told once. */
+  #distinctProblems(): Problem[] {
+    const known = new Map<string, Problem>();
+    for (const problem of this.#problems.values()) {
+      const key = `${problem.space}/${problem.code}`;
+      if (!known.has(key)) known.set(key, problem);
+    }
+    return [...known.values()];
+  }
+
+  setToken(side: Side, state: TokenState): void {
+    if (isDeepStrictEqual(this.#tokens.get(side), state)) return;
+    this.#tokens.set(side, state);
+    this.changed();
+  }
+
+  setPhase(phase: Phase): void {
+    if (this.#phase === phase) return;
+    this.#phase = phase;
+    this.changed();
+  }
+
+  /** What a drain left: the save that it ended with. */
+  stayClosed({ generation, savedAt }: { generation: number; savedAt: string | null }): void {
+    this.setSave({ generation, lastSavedAt: savedAt });
+    this.setPhase('drained');
+  }
+
+  setReady(ready: boolean): void {
+    this.#ready = ready;
+    this.changed();
+  }
+
+  setSave(save: Partial<SyncStatus['save']>): void {
+    this.#save = { ...this.#save, ...save };
+    this.changed();
+  }
+
+  /** A side has at most one problem at a time; the same one keeps the time when it began. */
+  raise(error: unknown, side: Side, retryAtMs?: number): Problem {
+    const now = new Date(this.#clock.now()).toISOString();
+    const fresh = toProblem(error, side, now);
+    const known = this.#problems.get(side);
+    const since = known?.code === fresh.code ? known.since : now;
+    const problem = {
+      ...fresh,
+      since,
+      ...(retryAtMs === undefined ? {} : { retryAt: new Date(retryAtMs).toISOString() }),
+    };
+    this.#problems.set(side, problem);
+    this.changed();
+    return problem;
+  }
+
+  /** Something a person should know that does not stop the work. */
+  warn(problem: Problem | null, key: string): void {
+    if (problem === null) this.#problems.delete(key);
+    else this.#problems.set(key, problem);
+    this.changed();
+  }
+
+  clear(side: Side): void {
+    if (this.#problems.delete(side)) this.changed();
+  }
+
+  subscribe(listener: (status: SyncStatus) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  changed(): void {
+    if (this.#timer !== undefined) return;
+    const wait = Math.max(0, this.#lastSent + LEAST_GAP_MS - Date.now());
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#lastSent = Date.now();
+      const status = this.status();
+      for (const listener of this.#listeners) listener(status);
+    }, wait);
+    this.#timer.unref();
+  }
+}

@@ -1,0 +1,44 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import type { Side } from '../model.ts';
+import { LeaseHeldError } from '../save/lease.ts';
+import { UnsavedWorkError } from '../sync-errors.ts';
+import type { StatusBoard } from './status-board.ts';
+
+const FIRST_WAIT_MS = 2_000;
+const LAST_WAIT_MS = 60_000;
+/** Somebody else has to do something first; looking is cheap. */
+const HELD_WAIT_MS = 10_000;
+
+export interface UntilDoneOptions {
+  readonly clock: Clock;
+  readonly board: StatusBoard;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  pause(milliseconds: number): Promise<void>;
+}
+
+/** Tries for ever, says what is wrong, goes on by itself. Ends with the signal. */
+export async function untilDone(
+  side: Side,
+  work: () => Promise<void>,
+  { clock, board, log, signal, pause }: UntilDoneOptions,
+): Promise<void> {
+  for (let failures = 1; !signal.aborted; failures += 1) {
+    try {
+      await work();
+      board.clear(side);
+      return;
+    } catch (error) {
+      if (signal.aborted) return;
+      const isHeld = error instanceof LeaseHeldError || error instanceof UnsavedWorkError;
+      const wait = isHeld
+        ? HELD_WAIT_MS
+        : Math.min(LAST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures - 1, 10));
+      board.progress[side]?.wait();
+      board.raise(error, side, clock.now() + wait);
+      log.warn({ side, error: (error as Error).message }, 'copying failed and is tried again');
+      await pause(wait);
+    }
+  }
+}

@@ -1,0 +1,205 @@
+import { createHash } from 'node:crypto';
+import { closeSync, fstatSync, openSync, read, readSync } from 'node:fs';
+import * as fs from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import type { Clock } from '../clock.ts';
+import type { LocalEntry } from '../model.ts';
+import type { Content } from '../spaces/space.ts';
+import { type LocalTree, toEntry, withLog } from './local-tree.ts';
+import { copyDatabase, isDatabase } from './sqlite-copy.ts';
+import { SQLITE_HEADER } from './sqlite-names.ts';
+
+/** A local file did not stand still while it was read, or is gone. The next round finds it as it is then. */
+export class FileChangedError extends Error {
+  override readonly name = 'FileChangedError';
+}
+
+/** A stable view of a local file, ready to be read more than once. */
+export interface StableFile {
+  /** The file as it was when the reading began. */
+  readonly entry: LocalEntry;
+  /** Equal times of a later look prove nothing: the file was written at the moment it was read. */
+  readonly suspect: boolean;
+  readonly content: Content;
+  /** Of the open file with these bytes. */
+  readonly descriptor: number;
+  /** Some of the bytes by themselves; `check` is the CRC-32 of its last full pass. */
+  part(start: number, length: number): Content & { check(): number };
+  /** SHA-256 of the last full pass over `content`. */
+  hash(): string;
+  /** @throws FileChangedError where the file is another one by now. */
+  assertUnchanged(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A kernel stamps files with the time of its last tick; this is many ticks. */
+const TICK_NS = 100_000_000n;
+
+/**
+ * Opens a file for saving. Databases are copied into `scratch` first, by SQLite's own rules.
+ * @throws FileChangedError, DatabaseBusyError
+ */
+export async function openStable(
+  tree: LocalTree,
+  path: string,
+  options: { scratch: string; clock: Clock; signal?: AbortSignal },
+): Promise<StableFile> {
+  const descriptor = openFile(tree, path);
+  let database = false;
+  let entry: LocalEntry | null;
+  let start: Buffer;
+  const openedNs = BigInt(options.clock.now()) * 1_000_000n;
+  try {
+    entry = toEntry(path, fstatSync(descriptor, { bigint: true }), () => null);
+    if (entry?.kind !== 'file') throw new FileChangedError(`${path} is no file any more`);
+    start = readStart(descriptor, Math.min(Math.max(entry.size, SQLITE_HEADER.length), SMALL_FILE_BYTES));
+    database = isDatabase(start, path);
+    if (database) entry = withLog(entry, tree.at(path));
+  } catch (error) {
+    closeSync(descriptor);
+    throw error;
+  }
+  const suspect = entry.ctimeNs > openedNs - TICK_NS;
+  if (!database) {
+    const { size } = entry;
+    const isWhole = size <= SMALL_FILE_BYTES && start.length === size;
+    return stable(tree, { entry, suspect, descriptor, size, whole: isWhole ? start : null, copy: null });
+  }
+  closeSync(descriptor);
+  const copy = join(options.scratch, `db-${process.pid}-${nextCopy++}`);
+  let opened: number | null = null;
+  try {
+    await copyDatabase(tree.at(path), copy, options);
+    // SQLite opens by name, so a link that has taken a folder's place since is found out afterwards.
+    closeSync(openFile(tree, path));
+    opened = openSync(copy, 'r');
+    const size = fstatSync(opened).size;
+    return stable(tree, { entry, suspect, descriptor: opened, size, whole: null, copy });
+  } catch (error) {
+    if (opened !== null) closeSync(opened);
+    await fs.rm(copy, { force: true });
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new FileChangedError(`${path} is gone`);
+    throw error;
+  }
+}
+
+/** Up to this size a file is read at once and on the spot. */
+const SMALL_FILE_BYTES = 1 << 18;
+
+function openFile(tree: LocalTree, path: string): number {
+  try {
+    return tree.open(path);
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes((error as NodeJS.ErrnoException).code ?? '')) {
+      throw new FileChangedError(`${path} is gone`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+function readStart(descriptor: number, bytes: number): Buffer {
+  const buffer = Buffer.allocUnsafe(bytes);
+  return buffer.subarray(0, readSync(descriptor, buffer, 0, bytes, 0));
+}
+
+let nextCopy = 1;
+
+function readAt(descriptor: number, bytes: number, position: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(bytes);
+  return new Promise((resolve, reject) => {
+    read(descriptor, buffer, 0, bytes, position, (error, got) =>
+      error === null ? resolve(buffer.subarray(0, got)) : reject(error),
+    );
+  });
+}
+
+function partOf(path: string, descriptor: number, start: number, length: number) {
+  let check = 0;
+  return {
+    size: length,
+    async *open() {
+      let running = 0;
+      for (let at = start; at < start + length; ) {
+        const chunk = await readAt(descriptor, Math.min(1 << 18, start + length - at), at);
+        if (chunk.length === 0) throw new FileChangedError(`${path} became shorter while it was read`);
+        at += chunk.length;
+        running = crc32(chunk, running);
+        yield chunk;
+      }
+      check = running;
+    },
+    check: () => check,
+  };
+}
+
+interface Opened {
+  readonly entry: LocalEntry;
+  readonly suspect: boolean;
+  readonly descriptor: number;
+  readonly size: number;
+  /** All bytes of a small file. */
+  readonly whole: Buffer | null;
+  /** The copy of a database that is read instead of it. */
+  readonly copy: string | null;
+}
+
+function stable(tree: LocalTree, { entry, suspect, descriptor, size, whole, copy }: Opened): StableFile {
+  let digest = '';
+  return {
+    entry,
+    suspect,
+    content: {
+      size,
+      async *open() {
+        const hash = createHash('sha256');
+        if (whole !== null && size > 0) {
+          hash.update(whole);
+          yield whole;
+        }
+        for (let at = whole?.length ?? 0; at < size; ) {
+          const want = Math.min(1 << 18, size - at);
+          const chunk = await readAt(descriptor, want, at);
+          if (chunk.length === 0)
+            throw new FileChangedError(`${entry.path} became shorter while it was read`);
+          at += chunk.length;
+          hash.update(chunk);
+          yield chunk;
+        }
+        digest = hash.digest('hex');
+      },
+    },
+    descriptor,
+    part: (start, length) => partOf(entry.path, descriptor, start, length),
+    hash: () => digest,
+    async assertUnchanged() {
+      if (copy !== null) return;
+      const now = tree.look(entry.path);
+      const same =
+        now !== null &&
+        now.inode === entry.inode &&
+        now.size === entry.size &&
+        now.mtimeNs === entry.mtimeNs &&
+        now.ctimeNs === entry.ctimeNs;
+      if (!same) throw new FileChangedError(`${entry.path} changed while it was read`);
+    },
+    async close() {
+      closeSync(descriptor);
+      if (copy !== null) {
+        for (const suffix of ['', '-journal', '-wal', '-shm']) await fs.rm(copy + suffix, { force: true });
+      }
+    },
+  };
+}
+
+/** Reads a stable file once and returns its SHA-256. @throws FileChangedError */
+export async function hashStable(file: StableFile): Promise<string> {
+  for await (const _ of file.content.open()) void _;
+  await file.assertUnchanged();
+  return file.hash();
+}
+
+/** Fingerprint of what was read: an upload of a file with equal facts can be used again. */
+export function localFacts(entry: Pick<LocalEntry, 'size' | 'mtimeNs' | 'ctimeNs' | 'inode'>): string {
+  return `${entry.size}:${entry.mtimeNs}:${entry.ctimeNs}:${entry.inode}`;
+}

@@ -1,0 +1,257 @@
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+} from 'node:fs';
+import * as fs from 'node:fs/promises';
+import type { LocalEntry } from '../model.ts';
+import { type NameCodec, targetBytes, targetText } from '../names.ts';
+import { joinPath, parentOf } from '../spaces/space.ts';
+import type { BaseLook } from '../state/state-rows.ts';
+import { assertInside } from './open-path.ts';
+import { databaseOf, isSideFile, logChange } from './sqlite-names.ts';
+import { unchangedDirectories } from './unchanged.ts';
+
+/**
+ * The data folder of a volume. Paths are those of the space; bytes of names are the codec's business. Symbolic links
+ * are never followed: a path whose parent is a link is refused.
+ */
+export class LocalTree {
+  readonly root: string;
+  readonly #codec: NameCodec;
+  /** Told of every look at a socket, pipe or device. */
+  onLeftOut: (() => void) | undefined;
+
+  constructor(root: string, codec: NameCodec) {
+    this.root = root;
+    this.#codec = codec;
+  }
+
+  /** As `at`, and cheaper: text. null where only the bytes say it. */
+  #textAt(path: string): string | null {
+    if (path.includes('.scipion-name-')) return null;
+    return path === '' ? this.root : `${this.root}/${path}`;
+  }
+
+  /** Absolute, as bytes. */
+  at(path: string): Buffer {
+    return path === ''
+      ? Buffer.from(this.root)
+      : Buffer.concat([Buffer.from(`${this.root}/`), this.#codec.bytes(path)]);
+  }
+
+  /**
+   * The entries of a directory by name; null where there is no directory. Sockets, pipes and devices are left out, and
+   * `-journal`, `-wal` and `-shm` files beside their database, which only mean something together with it.
+   * @throws EACCES or EPERM where the directory may not be read
+   */
+  children(directory: string): Map<string, LocalEntry> | null {
+    // `readdir` would follow a link.
+    if (directory !== '' && this.look(directory)?.kind !== 'directory') return null;
+    let names: Buffer[];
+    try {
+      names = readdirSync(this.at(directory), { encoding: 'buffer' });
+    } catch (error) {
+      if (isAbsent(error)) return null;
+      throw error;
+    }
+    const present = new Set(names.map((name) => name.toString('latin1')));
+    const result = new Map<string, LocalEntry>();
+    for (const raw of names) {
+      const latin1 = raw.toString('latin1');
+      const database = databaseOf(latin1);
+      if (database !== null && present.has(database) && isSideFile(this.#child(directory, raw))) continue;
+      const name = this.#codec.encode(raw, directory);
+      const entry = this.#entry(joinPath(directory, name), present.has(`${latin1}-wal`));
+      if (entry !== null) result.set(name, entry);
+    }
+    return result;
+  }
+
+  /** The directories in a directory, by name, where nothing in it differs from these looks; else null, or where unsure. */
+  unchanged(directory: string, looks: readonly BaseLook[]): Map<string, LocalEntry> | null {
+    const at = this.#textAt(directory);
+    const names = at === null ? null : unchangedDirectories(at, looks);
+    if (names === null) return null;
+    const directories = new Map<string, LocalEntry>();
+    for (const name of names) {
+      const entry = this.look(joinPath(directory, name));
+      if (entry?.kind !== 'directory') return null;
+      directories.set(name, entry);
+    }
+    return directories;
+  }
+
+  /** One entry; null where nothing is, or nothing that can be saved. */
+  look(path: string): LocalEntry | null {
+    return this.#entry(path, true);
+  }
+
+  /** @param hasLog a write-ahead log may lie beside it: what it holds is a change of the database. */
+  #entry(path: string, hasLog: boolean): LocalEntry | null {
+    const at = this.#textAt(path) ?? this.at(path);
+    try {
+      const found = lstatSync(at, { bigint: true, throwIfNoEntry: false });
+      if (found === undefined) return null;
+      const entry = toEntry(path, found, () => targetText(readlinkSync(at, { encoding: 'buffer' })));
+      if (entry === null) this.onLeftOut?.();
+      return entry?.kind === 'file' && hasLog ? withLog(entry, this.at(path)) : entry;
+    } catch (error) {
+      if (isAbsent(error)) return null;
+      throw error;
+    }
+  }
+
+  #child(directory: string, raw: Buffer): Buffer {
+    return Buffer.concat([this.at(directory), Buffer.from('/'), raw]);
+  }
+
+  /**
+   * A descriptor for reading, to be closed by the caller. On the spot: handing a small file over to the pool of threads
+   * costs several times what opening it does.
+   * @throws ELOOP where a link has taken the place of the file or of a folder above it
+   */
+  open(path: string): number {
+    const descriptor = openSync(
+      this.at(path),
+      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+    );
+    try {
+      assertInside(descriptor, this.root, this.#codec.bytes(path));
+      return descriptor;
+    } catch (error) {
+      closeSync(descriptor);
+      throw error;
+    }
+  }
+
+  /** Directories, as needed; @throws where something else is in the way. */
+  async makeDirectory(path: string): Promise<void> {
+    if (path === '') return;
+    const found = this.look(path);
+    if (found?.kind === 'directory') return;
+    if (found !== null) throw new Error(`cannot make the directory ${path}: a ${found.kind} is there`);
+    await this.makeDirectory(parentOf(path));
+    await fs.mkdir(this.at(path), { mode: 0o775 });
+  }
+
+  /** Moves a finished file of the same volume to its place, replacing a file or link there. */
+  async place(temporary: string, path: string): Promise<void> {
+    await this.#assertParent(path);
+    await fs.rename(temporary, this.at(path));
+  }
+
+  /** Like `place`, but only where nothing is. @throws EEXIST */
+  async placeNew(temporary: string, path: string): Promise<void> {
+    await this.#assertParent(path);
+    await fs.link(temporary, this.at(path));
+    await fs.unlink(temporary);
+  }
+
+  async makeSymlink(path: string, target: string): Promise<void> {
+    await this.#assertParent(path);
+    await unlinkIfThere(this.at(path));
+    await fs.symlink(targetBytes(target), this.at(path));
+  }
+
+  async link(existing: string, path: string): Promise<void> {
+    await this.#assertParent(path);
+    await unlinkIfThere(this.at(path));
+    await fs.link(this.at(existing), this.at(path));
+  }
+
+  async removeFile(path: string): Promise<void> {
+    await unlinkIfThere(this.at(path));
+  }
+
+  /** @returns false where it is not empty. */
+  async removeEmptyDirectory(path: string): Promise<boolean> {
+    try {
+      await fs.rmdir(this.at(path));
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
+      if (code !== 'ENOENT') throw error;
+    }
+    return true;
+  }
+
+  async setMode(path: string, mode: number): Promise<void> {
+    await fs.chmod(this.at(path), mode & 0o777);
+  }
+
+  async setTimes(path: string, mtimeNs: bigint): Promise<void> {
+    const seconds = utimesSeconds(mtimeNs);
+    await fs.lutimes(this.at(path), seconds, seconds);
+  }
+
+  /** Bytes that an ordinary user can still write to the volume. */
+  async freeBytes(): Promise<number> {
+    const found = await fs.statfs(this.root, { bigint: true });
+    return Number(found.bavail * found.bsize);
+  }
+
+  async #assertParent(path: string): Promise<void> {
+    const parent = parentOf(path);
+    for (let each = parent; each !== ''; each = parentOf(each)) {
+      const found = this.look(each);
+      if (found?.kind !== 'directory') throw new Error(`${each} is no directory of the volume`);
+    }
+  }
+}
+
+/**
+ * Pure. A time as `utimes` takes it, right to the microsecond. Seconds as a double hold about 0.2 µs, and the digits
+ * behind are cut off, so that one that lies a little below its microsecond would become the one before.
+ */
+export function utimesSeconds(mtimeNs: bigint): number {
+  const microseconds = mtimeNs / 1_000n;
+  const seconds = Number(microseconds) / 1e6;
+  const kept = Math.trunc((seconds - Math.trunc(seconds)) * 1e6);
+  return kept < Number(microseconds % 1_000_000n) ? seconds + seconds * Number.EPSILON : seconds;
+}
+
+/** The entry of a database that has a write-ahead log: whatever changes the log changes the entry. */
+export function withLog(entry: LocalEntry, at: Buffer): LocalEntry {
+  const changed = logChange(at);
+  return changed === null || changed <= entry.ctimeNs ? entry : { ...entry, ctimeNs: changed };
+}
+
+export function toEntry(path: string, found: BigIntStats, target: () => string | null): LocalEntry | null {
+  const kind = found.isFile()
+    ? 'file'
+    : found.isDirectory()
+      ? 'directory'
+      : found.isSymbolicLink()
+        ? 'symlink'
+        : null;
+  if (kind === null) return null;
+  return {
+    path,
+    kind,
+    size: kind === 'file' ? Number(found.size) : 0,
+    mtimeNs: found.mtimeNs,
+    ctimeNs: found.ctimeNs,
+    mode: Number(found.mode & 0o777n),
+    inode: found.ino,
+    links: kind === 'file' ? Number(found.nlink) : 1,
+    target: kind === 'symlink' ? target() : null,
+  };
+}
+
+async function unlinkIfThere(at: Buffer): Promise<void> {
+  try {
+    await fs.unlink(at);
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+  }
+}
+
+function isAbsent(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}

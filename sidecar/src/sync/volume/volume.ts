@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import * as fs from 'node:fs/promises';
+import { join } from 'node:path';
+import { VOLUME_FOLDERS } from '../../../contract/paths.ts';
+import { NameCodec } from '../names.ts';
+import type { ReadOnlySpace } from '../spaces/space.ts';
+import type { StateStore } from '../state/state.ts';
+import { VolumeNotMountedError } from '../sync-errors.ts';
+import { LocalTree } from './local-tree.ts';
+import { openState } from './open-state.ts';
+
+const MARKER = 'volume.json';
+
+/** Makes the folders of a volume, and the mark by which later starts know it. Done again, it changes nothing. */
+export async function prepareVolume(root: string): Promise<void> {
+  for (const folder of Object.values(VOLUME_FOLDERS)) {
+    const path = join(root, folder);
+    await fs.mkdir(path, { recursive: true, mode: 0o775 });
+    // The process's umask may have narrowed it; a volume of another owner stays as it is.
+    await fs
+      .chmod(path, folder === VOLUME_FOLDERS.data ? 0o775 : 0o700)
+      .catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EPERM') throw error;
+      });
+  }
+  const marker = join(root, VOLUME_FOLDERS.state, MARKER);
+  if (existsSync(marker)) return;
+  const temporary = `${marker}.new`;
+  await fs.writeFile(temporary, `${JSON.stringify({ version: 1, volumeId: randomUUID() })}\n`, {
+    flush: true,
+  });
+  await fs.rename(temporary, marker);
+}
+
+/** @throws VolumeNotMountedError where the directory is not a prepared volume with a data folder. */
+export async function assertMounted(root: string, what: string): Promise<string> {
+  try {
+    const marker = JSON.parse(await fs.readFile(join(root, VOLUME_FOLDERS.state, MARKER), 'utf8')) as {
+      volumeId?: unknown;
+    };
+    const data = await fs.stat(join(root, VOLUME_FOLDERS.data));
+    if (typeof marker.volumeId === 'string' && data.isDirectory()) return marker.volumeId;
+  } catch (error) {
+    if (!(error instanceof SyntaxError) && !('code' in (error as object))) throw error;
+  }
+  throw new VolumeNotMountedError(
+    `the ${what} volume is not at ${root}: the mark that this program left on it is missing, or its data folder. ` +
+      'Nothing was read or written there. See whether the volume is mounted',
+  );
+}
+
+export interface OpenVolume {
+  readonly root: string;
+  readonly volumeId: string;
+  readonly state: StateStore;
+  readonly codec: NameCodec;
+  readonly tree: LocalTree;
+  readonly scratch: string;
+  readonly partials: string;
+  /** Why the state was set aside and begun anew; null where it was whole. */
+  readonly damaged: string | null;
+}
+
+/** @throws VolumeNotMountedError */
+export async function openVolume(
+  root: string,
+  what: 'source' | 'project',
+  space: ReadOnlySpace,
+  nowMs: number,
+): Promise<OpenVolume> {
+  const volumeId = await assertMounted(root, what);
+  const folder = join(root, VOLUME_FOLDERS.state);
+  const scratch = join(folder, 'scratch');
+  const partials = join(folder, 'partial');
+  // Scratch files are of no use to a later run; partial downloads are.
+  await fs.rm(scratch, { recursive: true, force: true });
+  await fs.mkdir(scratch, { recursive: true });
+  await fs.mkdir(partials, { recursive: true });
+  const { state, damaged } = openState(join(folder, 'sync.sqlite'), nowMs);
+  const codec = new NameCodec(state, space.capabilities);
+  const tree = new LocalTree(join(root, VOLUME_FOLDERS.data), codec);
+  return { root, volumeId, state, codec, tree, scratch, partials, damaged };
+}
