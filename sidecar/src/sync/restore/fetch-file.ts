@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs/promises';
-import { join } from 'node:path';
 import type { RemoteEntry } from '../model.ts';
 import type { ReadOnlySpace } from '../spaces/space.ts';
+import { partialFile } from '../volume/partials.ts';
 import { cutShort, type Fetched, type FetchOptions, fetchParts, noGate } from './fetch-parts.ts';
 
 /**
@@ -19,7 +19,7 @@ export async function fetchFile(
   const key = createHash('sha256')
     .update(JSON.stringify([space.identity, remote.path, remote.id, remote.size, remote.mtimeSeconds]))
     .digest('hex');
-  const file = join(partials, key.slice(0, 40));
+  const file = partialFile(partials, key.slice(0, 40));
   if (remote.size > SMALL_FILE_BYTES) return fetchParts(space, remote, file, options);
   return fetchSmall(space, remote, file, options);
 }

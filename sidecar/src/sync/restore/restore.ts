@@ -1,6 +1,5 @@
 import { chmodSync, utimesSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
-import { join } from 'node:path';
 import type { VolumeContext } from '../context.ts';
 import {
   type BaseEntry,
@@ -18,6 +17,7 @@ import { Connections } from '../spaces/connections.ts';
 import { isSpaceError } from '../spaces/space.ts';
 import { Batch } from '../state/batch.ts';
 import { utimesSeconds } from '../volume/local-tree.ts';
+import { partialFiles } from '../volume/partials.ts';
 import { fetchFile } from './fetch-file.ts';
 import type { Fetched, FetchOptions } from './fetch-parts.ts';
 
@@ -44,8 +44,8 @@ export async function assertRoom(context: VolumeContext, what: string, needed: n
   if (needed === 0) return;
   // Parts of an earlier attempt are continued, so they count as done.
   let partial = 0;
-  for (const name of await fs.readdir(context.partials)) {
-    const { size, blocks } = await fs.stat(join(context.partials, name));
+  for (const file of await partialFiles(context.partials)) {
+    const { size, blocks } = await fs.stat(file);
     // A file that is made in its full length takes room only as it fills.
     partial += Math.min(size, blocks * 512);
   }
@@ -171,8 +171,7 @@ export async function finishDirectories(context: VolumeContext): Promise<void> {
 
 /** Parts of files that nobody asks for any more. */
 async function clearPartials(context: VolumeContext): Promise<void> {
-  for (const name of await fs.readdir(context.partials))
-    await fs.rm(join(context.partials, name), { force: true });
+  for (const file of await partialFiles(context.partials)) await fs.rm(file, { force: true });
 }
 
 /** While one file of a connection comes over the network, others of it go to the disk. */
@@ -201,7 +200,7 @@ class Restorer {
     const isListed = item.base?.remote !== null && !isLeftOut;
     // A listing may drop entries, so the space is asked for this very path.
     if (isListed && (await space.stat({ path: item.path })) !== null) return false;
-    this.#assertAsSeen(item);
+    this.#asSeen(item);
     if (item.local?.kind === 'directory') {
       if (!(await tree.removeEmptyDirectory(item.path))) throw new LocalChangedError(item.path);
     } else await tree.removeFile(item.path);
@@ -310,8 +309,7 @@ class Restorer {
   /** Makes sure that nothing is lost at the place of a new entry. */
   async #makeWay(item: PlanItem): Promise<void> {
     const { tree, clock, log } = this.#context;
-    this.#assertAsSeen(item);
-    const found = tree.look(item.path);
+    const found = this.#asSeen(item);
     if (found === null) return;
     if (found.kind !== 'directory') {
       if (item.remote?.kind === 'directory') await tree.removeFile(item.path);
@@ -323,15 +321,17 @@ class Restorer {
     log.warn('kept a directory of the volume beside a file of the space with the same name');
   }
 
-  #assertAsSeen(item: PlanItem): void {
+  /** What is there, the same as the plan saw. @throws LocalChangedError */
+  #asSeen(item: PlanItem): LocalEntry | null {
     const now = this.#context.tree.look(item.path);
     const seen = item.local;
-    if (seen === null && now === null) return;
+    if (seen === null && now === null) return null;
     if (seen === null || now === null || seen.kind !== now.kind) throw new LocalChangedError(item.path);
-    if (now.kind === 'directory') return;
+    if (now.kind === 'directory') return now;
     if (seen.inode !== now.inode || seen.size !== now.size || seen.mtimeNs !== now.mtimeNs) {
       throw new LocalChangedError(item.path);
     }
+    return now;
   }
 
   /** What the manifest says of this very version, null where somebody else made it. */

@@ -9,6 +9,7 @@ import type { StateStore } from '../state/state.ts';
 import { VolumeNotMountedError } from '../sync-errors.ts';
 import { LocalTree } from './local-tree.ts';
 import { openState } from './open-state.ts';
+import { makePartialFolders } from './partials.ts';
 
 const MARKER = 'volume.json';
 
@@ -76,7 +77,7 @@ export async function openVolume(
   // Scratch files are of no use to a later run; partial downloads are.
   await fs.rm(scratch, { recursive: true, force: true });
   await fs.mkdir(scratch, { recursive: true });
-  await fs.mkdir(partials, { recursive: true });
+  await makePartialFolders(partials);
   const { state, damaged } = openState(join(folder, 'sync.sqlite'), nowMs);
   const codec = new NameCodec(state, space.capabilities);
   const tree = new LocalTree(join(root, VOLUME_FOLDERS.data), codec);
