@@ -8,7 +8,7 @@ import { medianSeconds, type Run } from '../lib/statistics.ts';
 import { alternate, assertTotals, type Case, counted, scaled, timeRatio } from './case.ts';
 import { Server } from './server.ts';
 import { slowLink } from './slow-link.ts';
-import { CONNECTIONS, stageInRun } from './transfer-cases.ts';
+import { CONNECTIONS, freshTarget, peerRun, stageInRun } from './transfer-cases.ts';
 import { diskBytes, makeLargeFiles, makeTree, type TreeShape, totalsOf } from './trees.ts';
 
 const GIBIBYTE = 2 ** 30;
@@ -73,16 +73,17 @@ export const stageInLargeCase: Case = {
     try {
       await server.addSpace('source', source);
       const target = join(bench.directory, 'target');
+      const clear = () => rm(target, { recursive: true, force: true });
       const {
         ours = [],
         curl = [],
         disk = [],
       } = await alternate(bench, {
-        ours: () => stageInRun(target, server.spec('source'), expected),
+        ours: () => stageInRun(target, server.spec('source'), expected).finally(clear),
         curl: () => curlRun(server, server.started.port, target, expected),
         disk: async () => {
           const run = await measure({ file: 'cp', arguments: ['-a', source, target] });
-          await rm(target, { recursive: true, force: true });
+          await clear();
           return run;
         },
       });
@@ -118,7 +119,7 @@ const farShape = (scale: Scale): TreeShape => {
 export const farSmallCase: Case = {
   name: 'far-small',
   title: `Stage-in of small files over ${ROUND_TRIP_MS} ms`,
-  diskBytes: (scale) => 4 * diskBytes(farShape(scale)),
+  diskBytes: (scale) => 10 * diskBytes(farShape(scale)),
   async run(bench) {
     const shape = farShape(bench.scale);
     const source = join(bench.directory, 'source');
@@ -135,17 +136,16 @@ export const farSmallCase: Case = {
     const [onedata, plain] = links as [(typeof links)[0], (typeof links)[0]];
     try {
       await server.addSpace('source', source);
-      const target = join(bench.directory, 'target');
       const { ours = [], rclone = [] } = await alternate(bench, {
-        ours: () => stageInRun(target, server.spec('source', onedata.port), expected),
-        rclone: async () => {
-          const run = await measure(
-            rcloneCopy(program, ':http:', target, CONNECTIONS, [`--http-url=http://127.0.0.1:${plain.port}`]),
-          );
-          assertTotals('rclone', totalsOf(target), expected);
-          await rm(target, { recursive: true, force: true });
-          return run;
-        },
+        ours: () => stageInRun(freshTarget(bench), server.spec('source', onedata.port), expected),
+        rclone: () =>
+          peerRun(freshTarget(bench), expected, (target) =>
+            measure(
+              rcloneCopy(program, ':http:', target, CONNECTIONS, [
+                `--http-url=http://127.0.0.1:${plain.port}`,
+              ]),
+            ),
+          ),
       });
       const best = CONNECTIONS / (ROUND_TRIP_MS / 1000);
       return {
@@ -189,8 +189,9 @@ export const farLargeCase: Case = {
     try {
       await server.addSpace('source', source);
       const target = join(bench.directory, 'target');
+      const clear = () => rm(target, { recursive: true, force: true });
       const { ours = [], curl = [] } = await alternate(bench, {
-        ours: () => stageInRun(target, server.spec('source', link.port), expected),
+        ours: () => stageInRun(target, server.spec('source', link.port), expected).finally(clear),
         curl: () => curlRun(server, link.port, target, expected),
       });
       return {

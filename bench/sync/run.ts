@@ -40,12 +40,15 @@ export async function runSync(options: RunOptions): Promise<void> {
     throw new Error(`there is no case "${unknown.join('", "')}"; there are: ${known.join(', ')}`);
   const cases = CASES.filter(({ name }) => only.length === 0 || only.includes(name));
   await mkdir(options.directory, { recursive: true });
-  for (const each of cases) assertDiskRoom(options.directory, each.diskBytes(scale), each.title);
+  const needed = cases.reduce((sum, each) => sum + each.diskBytes(scale), 0);
+  assertDiskRoom(options.directory, needed, cases.map(({ title }) => title).join(', '));
   await ensurePackages(['rsync', 'curl'], teller.step);
-  for (const each of cases) {
-    teller.result(`${each.title} (${each.name})`);
-    const directory = await mkdtemp(join(options.directory, 'scipion-bench-'));
-    try {
+  const root = await mkdtemp(join(options.directory, 'scipion-bench-'));
+  try {
+    for (const each of cases) {
+      teller.result(`${each.title} (${each.name})`);
+      const directory = join(root, each.name);
+      await mkdir(directory);
       const bench = { scale, directory, teller, repeats, rclone: () => ensureRclone(teller) };
       const measured = await each.run(bench);
       const result: CaseResult = {
@@ -63,8 +66,9 @@ export async function runSync(options: RunOptions): Promise<void> {
         );
       }
       await options.onResult(result);
-    } finally {
-      await rm(directory, { recursive: true, force: true });
     }
+  } finally {
+    // Not earlier: removals slow down what comes after them.
+    await rm(root, { recursive: true, force: true });
   }
 }
