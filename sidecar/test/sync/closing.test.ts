@@ -10,7 +10,7 @@ import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
 import { type Space, SpaceError } from '../../src/sync/spaces/space.ts';
 import { LocalTree } from '../../src/sync/volume/local-tree.ts';
 import { prepareVolume } from '../../src/sync/volume/volume.ts';
-import { Containers, containerPaths, untilStatus } from './given-container.ts';
+import { Containers, containerPaths, QUIET_CONFIG, untilStatus } from './given-container.ts';
 import { dumpFolder, Folders, sorted, visible } from './world.ts';
 
 const folders = new Folders();
@@ -32,13 +32,7 @@ const data = (name = '') => join(paths.projectVolume, 'data', name);
 
 async function start(given: { project?: Space; source?: Space; desktopWaitMs?: number } = {}) {
   return containers.start({
-    config: {
-      instance: 'lab/alice',
-      source: { host: 'localhost', spaceId: 's' },
-      project: { host: 'localhost', spaceId: 'p' },
-      autosaveIntervalSeconds: 3600,
-      graceSeconds: 60,
-    },
+    config: QUIET_CONFIG,
     paths,
     spaces: {
       source: () => given.source ?? new MemorySpace({ identity: 'memory://source' }),

@@ -10,7 +10,7 @@ import * as commands from '../../src/sync/service/commands.ts';
 import { startService } from '../../src/sync/service/service.ts';
 import { CONTAINER_PATHS, type SyncPaths } from '../../src/sync/service/sync-paths.ts';
 import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { prepareVolume } from '../../src/sync/volume/volume.ts';
+import { containerPaths, QUIET_CONFIG } from './given-container.ts';
 import { dumpFolder, Folders, quiet } from './world.ts';
 
 const DOCUMENTATION = new URL('../../../docs/sync-commands.md', import.meta.url);
@@ -51,25 +51,11 @@ describe('getting old work back', () => {
   let data: string;
   let stop: () => Promise<void>;
   beforeEach(async () => {
-    const root = folders.make();
-    const names = ['syncSocket', 'vncSocket', 'ready', 'config', 'sourceToken', 'projectToken'] as const;
-    const files = Object.fromEntries(names.map((name) => [name, join(root, name)]));
-    const volumes = { sourceVolume: join(root, 'source'), projectVolume: join(root, 'project') };
-    paths = { ...CONTAINER_PATHS, ...files, ...volumes };
-    for (const volume of Object.values(volumes)) {
-      mkdirSync(volume);
-      await prepareVolume(volume);
-    }
+    paths = await containerPaths(folders.make());
     data = join(paths.projectVolume, 'data');
     space = new MemorySpace({ identity: 'memory://project' });
     const { runner, done } = await startService({
-      config: {
-        instance: 'lab/alice',
-        source: { host: 'localhost', spaceId: 's' },
-        project: { host: 'localhost', spaceId: 'p' },
-        autosaveIntervalSeconds: 3600,
-        graceSeconds: 60,
-      },
+      config: QUIET_CONFIG,
       paths,
       spaces: { source: () => new MemorySpace({ identity: 'memory://source' }), project: () => space },
       clock: systemClock,

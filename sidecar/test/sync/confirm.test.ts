@@ -8,7 +8,7 @@ import { ask } from '../../src/sync/service/api-client.ts';
 import * as commands from '../../src/sync/service/commands.ts';
 import type { SyncPaths } from '../../src/sync/service/sync-paths.ts';
 import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { Containers, containerPaths, untilStatus } from './given-container.ts';
+import { Containers, containerPaths, QUIET_CONFIG, untilStatus } from './given-container.ts';
 import { Folders, visible } from './world.ts';
 
 const folders = new Folders();
@@ -28,13 +28,7 @@ afterEach(async () => {
 
 async function opened(): Promise<void> {
   await containers.start({
-    config: {
-      instance: 'lab/alice',
-      source: { host: 'localhost', spaceId: 's' },
-      project: { host: 'localhost', spaceId: 'p' },
-      autosaveIntervalSeconds: 3600,
-      graceSeconds: 60,
-    },
+    config: QUIET_CONFIG,
     paths,
     spaces: { source: () => new MemorySpace({ identity: 'memory://source' }), project: () => project },
   });

@@ -10,9 +10,9 @@ import { quiet } from './world.ts';
 
 /** The `sync` container in this process, with volumes, sockets and tokens in a folder of the test. */
 
-/** Paths below `root`, with both volumes as the init container leaves them. */
-export async function containerPaths(root: string): Promise<SyncPaths> {
-  const paths: SyncPaths = {
+/** Paths below `root`, of which nothing exists yet. */
+export function pathsBelow(root: string): SyncPaths {
+  return {
     sourceVolume: join(root, 'source'),
     projectVolume: join(root, 'project'),
     syncSocket: join(root, 'sync.sock'),
@@ -22,6 +22,20 @@ export async function containerPaths(root: string): Promise<SyncPaths> {
     sourceToken: join(root, 'source-token'),
     projectToken: join(root, 'project-token'),
   };
+}
+
+/** A configuration whose saves come only when they are asked for. */
+export const QUIET_CONFIG = {
+  instance: 'lab/alice',
+  source: { host: 'localhost', spaceId: 's' },
+  project: { host: 'localhost', spaceId: 'p' },
+  autosaveIntervalSeconds: 3600,
+  graceSeconds: 60,
+} as const;
+
+/** Paths below `root`, with both volumes as the init container leaves them. */
+export async function containerPaths(root: string): Promise<SyncPaths> {
+  const paths = pathsBelow(root);
   for (const volume of [paths.sourceVolume, paths.projectVolume]) {
     mkdirSync(volume);
     await prepareVolume(volume);

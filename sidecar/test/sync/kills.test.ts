@@ -24,6 +24,7 @@ import { ask } from '../../src/sync/service/api-client.ts';
 import type { SyncPaths } from '../../src/sync/service/sync-paths.ts';
 import { withRetry } from '../../src/sync/spaces/retry.ts';
 import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
+import { pathsBelow, QUIET_CONFIG } from './given-container.ts';
 import { fromEnvironment, Random, SEEDS } from './random.ts';
 import { Folders, openProject } from './world.ts';
 
@@ -102,17 +103,7 @@ interface Instance {
 }
 
 async function makeInstance(): Promise<Instance> {
-  const root = folders.make();
-  const paths: SyncPaths = {
-    sourceVolume: join(root, 'source'),
-    projectVolume: join(root, 'project'),
-    syncSocket: join(root, 'sync.sock'),
-    vncSocket: join(root, 'vnc.sock'),
-    ready: join(root, 'run/ready'),
-    config: join(root, 'sync.json'),
-    sourceToken: join(root, 'source-token'),
-    projectToken: join(root, 'project-token'),
-  };
+  const paths = pathsBelow(folders.make());
   const [source, project] = [await given.addSpace(), await given.addSpace()];
   const { token } = given.standIn.mint();
   for (const file of [paths.sourceToken, paths.projectToken]) writeFileSync(file, token, { mode: 0o600 });
@@ -120,11 +111,9 @@ async function makeInstance(): Promise<Instance> {
   writeFileSync(
     paths.config,
     JSON.stringify({
-      instance: 'lab/alice',
+      ...QUIET_CONFIG,
       source: { host, spaceId: source },
       project: { host, spaceId: project },
-      autosaveIntervalSeconds: 3600,
-      graceSeconds: 60,
       certificateAuthorities: given.standIn.authorityPem,
     }),
   );

@@ -20,7 +20,8 @@ import { applyDecided, type Deciding, decidingSave } from './deciding.ts';
 import { fileContent, type Head, manifestLine, readHead, uploadSegment, writeLines } from './manifest.ts';
 import { recover } from './recover.ts';
 import { saveSteps } from './save-steps.ts';
-import { commitPath, LAYOUT } from './space-layout.ts';
+import { stagingOf } from './sent-uploads.ts';
+import { commitPath } from './space-layout.ts';
 import { uploadPending } from './upload.ts';
 
 export interface SaveOptions {
@@ -148,7 +149,7 @@ async function commit(context: ProjectContext): Promise<number> {
   const generation =
     Math.max(before === 'damaged' ? 0 : (before?.generation ?? 0), knownGeneration(context)) + 1;
   const saveId = randomUUID();
-  const staging = `${LAYOUT.staging}/${context.volumeId}`;
+  const staging = stagingOf(context);
   await space.makeDirectory(staging);
   const head = await writeManifest(context, before, { saveId, generation });
   const stagedHead = `${staging}/head-${saveId}.json`;

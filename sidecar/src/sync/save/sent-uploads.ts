@@ -3,6 +3,7 @@ import type { RemoteFacts } from '../plan/compare.ts';
 import { decodeItem, encodeItem, type PlanItem } from '../plan/plan.ts';
 import { forEachLimit } from '../pool.ts';
 import { isSpaceError, type SpaceEntry } from '../spaces/space.ts';
+import { Batch } from '../state/batch.ts';
 import { LAYOUT } from './space-layout.ts';
 
 /** The staging folder of this volume. */
@@ -27,7 +28,6 @@ export function isConfirmed(item: PlanItem): boolean {
 
 /** Up to so many uploads are asked for one by one; more are found in one listing. */
 const FEW = 3;
-const BATCH = 500;
 
 /**
  * Asks the space what it holds of the uploads in the stage `sent`: their sizes have to be right, and their times are
@@ -50,28 +50,24 @@ export async function confirmUploads(context: ProjectContext): Promise<number> {
 
 async function confirmListed(context: ProjectContext): Promise<void> {
   const { state, space } = context;
-  let batch: SpaceEntry[] = [];
-  const flush = (): void => {
-    state.transaction(() => {
-      for (const entry of batch) {
-        const seq = seqOf(entry.name);
-        for (const row of seq === null ? [] : state.pendingRows([seq], 'sent')) {
-          const item = decodeItem(row.data);
-          const isRight = item.staged?.path === entry.path && item.staged.facts.size === entry.size;
-          if (isRight) confirm(context, row.seq, item, entry);
-        }
-      }
-    });
-    batch = [];
-  };
+  const batch = new Batch(state);
   try {
     for await (const entry of space.list({ path: stagingOf(context) })) {
-      if (batch.push(entry) >= BATCH) flush();
+      const seq = seqOf(entry.name);
+      if (seq !== null) batch.add(() => confirmEntry(context, seq, entry));
     }
   } catch (error) {
     if (!isSpaceError(error, 'listing-incomplete')) throw error;
   }
-  flush();
+  batch.write();
+}
+
+function confirmEntry(context: ProjectContext, seq: number, entry: SpaceEntry): void {
+  for (const row of context.state.pendingRows([seq], 'sent')) {
+    const item = decodeItem(row.data);
+    const isRight = item.staged?.path === entry.path && item.staged.facts.size === entry.size;
+    if (isRight) confirm(context, seq, item, entry);
+  }
 }
 
 /** @returns false where the space does not hold what was sent */

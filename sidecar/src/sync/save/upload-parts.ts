@@ -1,7 +1,14 @@
 import type { ProjectContext } from '../context.ts';
 import { forEachLimit } from '../pool.ts';
 import type { Gate } from '../spaces/connections.ts';
-import { type CallOptions, contentOf, type Space, type SpaceEntry, SpaceError } from '../spaces/space.ts';
+import {
+  type CallOptions,
+  contentOf,
+  counted,
+  type Space,
+  type SpaceEntry,
+  SpaceError,
+} from '../spaces/space.ts';
 import { FileChangedError, localFacts, type StableFile } from '../volume/file-copy.ts';
 import { type RunningHash, startHash } from '../volume/hasher.ts';
 import { type Part, partsOf } from '../volume/part-file.ts';
@@ -142,16 +149,8 @@ class PartsUpload {
     const { space, progress, signal } = this.#context;
     signal?.throwIfAborted();
     const content = this.#file.part(part.start, part.length);
-    const counted = {
-      size: part.length,
-      async *open() {
-        for await (const bytes of content.open()) {
-          progress.bytes(bytes.byteLength);
-          yield bytes;
-        }
-      },
-    };
-    await space.writePart?.({ path: upload.staged, id: upload.id }, part.start, counted, this.#options);
+    const told = counted(content, (count) => progress.bytes(count));
+    await space.writePart?.({ path: upload.staged, id: upload.id }, part.start, told, this.#options);
     upload.checks[part.index] = content.check();
     this.#note(upload);
   }

@@ -7,7 +7,7 @@ import { isPassing, linkGroup } from '../plan/resolve.ts';
 import type { Unread } from '../plan/unread.ts';
 import { forEachLimit } from '../pool.ts';
 import { Connections, type Gate } from '../spaces/connections.ts';
-import { SpaceError } from '../spaces/space.ts';
+import { counted, SpaceError } from '../spaces/space.ts';
 import { Batch } from '../state/batch.ts';
 import type { StateStore } from '../state/state.ts';
 import { FileChangedError, localFacts, openStable, type StableFile } from '../volume/file-copy.ts';
@@ -175,17 +175,9 @@ async function uploadOnce(
 async function uploadWhole(context: ProjectContext, file: StableFile, staged: string): Promise<SentFile> {
   const { space, progress, signal } = context;
   const { size } = file.content;
-  const counted = {
-    size,
-    async *open() {
-      for await (const chunk of file.content.open()) {
-        progress.bytes(chunk.byteLength);
-        yield chunk;
-      }
-    },
-  };
+  const content = counted(file.content, (count) => progress.bytes(count));
   const options = { unconfirmed: true, ...(signal === undefined ? {} : { signal }) };
-  const written = await space.write(staged, counted, options);
+  const written = await space.write(staged, content, options);
   if (written.size !== size) {
     const text = `${file.entry.path}: the space has ${written.size} of ${size} bytes`;
     throw new SpaceError('transfer-broken', text);

@@ -221,6 +221,19 @@ export function contentOf(data: string | Uint8Array): Content {
   };
 }
 
+/** The same content, with each number of bytes told as it goes. */
+export function counted(content: Content, onBytes: (count: number) => void): Content {
+  return {
+    size: content.size,
+    async *open() {
+      for await (const bytes of content.open()) {
+        onBytes(bytes.byteLength);
+        yield bytes;
+      }
+    },
+  };
+}
+
 /** The whole content of a small file. @throws transfer-broken above `maxBytes`. */
 export async function readAll(
   space: ReadOnlySpace,
