@@ -145,7 +145,7 @@ export class Session {
 
   #isAlive(entry: Entry): boolean {
     // The trash itself can be looked at; what was removed with its directory is gone for everyone.
-    return entry.parent === null || this.context.spaces.placeOf(entry) !== undefined;
+    return entry.parent === null || this.context.spaces.isInTree(entry);
   }
 
   place(entry: Entry): Place {

@@ -74,7 +74,9 @@ async function relocate(
   if (existing?.type === 'DIR') throw posix('eisdir');
   // The official client moves directories with the type of an object too, so only the other way round is refused.
   if (args.isContainer && source.type !== 'DIR') throw posix('enotdir');
-  const isIntoItself = spaces.tree.lineage(destination.parent).some(({ uuid }) => uuid === source.uuid);
+  const isIntoItself =
+    destination.parent.uuid === source.uuid ||
+    spaces.tree.ancestors(destination.parent).some(({ uuid }) => uuid === source.uuid);
   if (isIntoItself) throw posix('einval');
   if (existing?.uuid === source.uuid) return 204;
   const isWithinSpace = source.space === destination.parent.space;

@@ -57,8 +57,11 @@ async function xattrs(session: Session, call: Call, entry: Entry): Promise<void>
 }
 
 function inherited(session: Session, entry: Entry, own: Json): Json {
-  const line = session.context.spaces.tree.lineage(entry).slice(0, -1);
-  return Object.assign({}, ...line.map((item) => JSON.parse(item.xattrs ?? '{}') as Json), own) as Json;
+  const { tree } = session.context.spaces;
+  const above = tree
+    .ancestors(entry)
+    .map(({ uuid }) => JSON.parse(tree.byUuid(uuid)?.xattrs ?? '{}') as Json);
+  return Object.assign({}, ...above, own) as Json;
 }
 
 async function json(session: Session, call: Call, entry: Entry): Promise<void> {

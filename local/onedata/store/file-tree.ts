@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { posix } from '../http/api-error.ts';
+import { ENTRY_QUERIES, type EntryRow, entryOf } from './entry-rows.ts';
 
 export type FileType = 'REG' | 'DIR' | 'SYMLNK';
 
@@ -45,8 +46,10 @@ CREATE TABLE IF NOT EXISTS generations(user TEXT PRIMARY KEY, generation INTEGER
 CREATE TABLE IF NOT EXISTS conflicts(uuid TEXT PRIMARY KEY, parent TEXT NOT NULL, name TEXT NOT NULL, provider TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS imports(space TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY(space, key));
 `;
-const SELECT = `SELECT e.uuid, e.space, e.parent, e.name, i.inode, i.type, i.mode, i.size, i.atime, i.mtime, i.ctime,
-  i.creation, i.links, i.target, i.xattrs, i.json, i.rdf FROM entries e JOIN inodes i ON i.inode = e.inode`;
+/** What a path is made of. */
+export type Ancestor = Pick<Entry, 'uuid' | 'space' | 'parent' | 'name'>;
+/** Directories whose way from the root is remembered. */
+const MOST_LINES = 50_000;
 
 export const rootUuid = (spaceId: string) => `space_${spaceId}`;
 export const trashUuid = (spaceId: string) => `trash_${spaceId}`;
@@ -54,6 +57,10 @@ export const nowSeconds = () => Math.floor(Date.now() / 1000);
 /** Characters of a provider's id in the name of a conflict. */
 const SHOWN_PROVIDER_LENGTH = 4;
 const newUuid = () => randomBytes(16).toString('hex');
+
+const SQLITE_BUSY = 5;
+const inUse = (file: string) =>
+  new Error(`${file} is in use: end the stand-in that runs on this data, or give another directory`);
 
 type Value = string | number | null | Uint8Array;
 type Column = 'mode' | 'size' | 'atime' | 'mtime' | 'ctime' | 'xattrs' | 'json' | 'rdf' | 'writing';
@@ -65,13 +72,23 @@ type Column = 'mode' | 'size' | 'atime' | 'mtime' | 'ctime' | 'xattrs' | 'json' 
 export class FileTree {
   readonly database: DatabaseSync;
   readonly #prepared = new Map<string, StatementSync>();
+  readonly #preparedEntries = new Map<string, StatementSync>();
+  /** Directory → the way to it from the root, itself last. Forgotten as soon as any directory moves or goes. */
+  readonly #lines = new Map<string, readonly Ancestor[]>();
 
   constructor(file: string) {
     this.database = new DatabaseSync(file);
-    this.database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
-    // Ids are random, so a listing reads all over a large file: from memory, of which the system can take back most.
-    this.database.exec('PRAGMA cache_size = -32768; PRAGMA mmap_size = 1073741824;');
-    this.database.exec(SCHEMA);
+    try {
+      // Locked once and for all: to lock for each statement by itself costs more than most statements.
+      this.database.exec('PRAGMA locking_mode = EXCLUSIVE;');
+      this.database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+      // Ids are random, so a listing reads all over a large file: from memory, of which the system can take back most.
+      this.database.exec('PRAGMA cache_size = -32768; PRAGMA mmap_size = 1073741824;');
+      this.database.exec(SCHEMA);
+    } catch (error) {
+      this.database.close();
+      throw (error as { errcode?: number }).errcode === SQLITE_BUSY ? inUse(file) : error;
+    }
   }
 
   close(): void {
@@ -109,28 +126,38 @@ export class FileTree {
       return result;
     } catch (error) {
       this.database.exec('ROLLBACK');
+      this.#lines.clear();
       throw error;
     }
   }
 
+  #entries(sql: string): StatementSync {
+    let statement = this.#preparedEntries.get(sql);
+    if (!statement) {
+      statement = this.database.prepare(sql);
+      statement.setReturnArrays(true);
+      this.#preparedEntries.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #entry(sql: string, ...values: Value[]): Entry | undefined {
+    const row = this.#entries(sql).get(...values) as EntryRow | undefined;
+    return row && entryOf(row);
+  }
+
   byUuid(uuid: string): Entry | undefined {
-    return this.one<Entry>(`${SELECT} WHERE e.uuid = ?`, uuid);
+    return this.#entry(ENTRY_QUERIES.byUuid, uuid);
   }
 
   child(parent: string, name: string): Entry | undefined {
-    return this.one<Entry>(`${SELECT} WHERE e.parent = ? AND e.name = ?`, parent, name);
+    return this.#entry(ENTRY_QUERIES.child, parent, name);
   }
 
   /** In bytewise order of names, from `after` on (exclusive unless `isInclusive`). */
   children(parent: string, after: string, limit: number, isInclusive = false, skip = 0): Entry[] {
-    const comparison = isInclusive ? '>=' : '>';
-    return this.all<Entry>(
-      `${SELECT} WHERE e.parent = ? AND e.name ${comparison} ? ORDER BY e.name LIMIT ? OFFSET ?`,
-      parent,
-      after,
-      limit,
-      skip,
-    );
+    const sql = isInclusive ? ENTRY_QUERIES.childrenFrom : ENTRY_QUERIES.childrenAfter;
+    return (this.#entries(sql).all(parent, after, limit, skip) as unknown as EntryRow[]).map(entryOf);
   }
 
   /** Name of the entry `count` places before `name`, or the first one. */
@@ -145,18 +172,23 @@ export class FileTree {
   }
 
   entriesOfInode(inode: number): Entry[] {
-    return this.all<Entry>(`${SELECT} WHERE e.inode = ?`, inode);
+    return (this.#entries(ENTRY_QUERIES.ofInode).all(inode) as unknown as EntryRow[]).map(entryOf);
   }
 
-  /** Root first, the entry itself last. */
-  lineage(entry: Entry): Entry[] {
-    const line = [entry];
-    for (let parent = entry.parent; parent !== null; ) {
-      const found = this.byUuid(parent);
-      if (!found) break;
-      line.unshift(found);
-      parent = found.parent;
-    }
+  /** Directories above an entry, the root first. */
+  ancestors(entry: Pick<Entry, 'parent'>): readonly Ancestor[] {
+    return entry.parent === null ? [] : this.#lineTo(entry.parent);
+  }
+
+  #lineTo(directory: string): readonly Ancestor[] {
+    const known = this.#lines.get(directory);
+    if (known) return known;
+    const found = this.byUuid(directory);
+    if (!found) return [];
+    const { uuid, space, parent, name } = found;
+    const line = [...this.ancestors(found), { uuid, space, parent, name }];
+    if (this.#lines.size >= MOST_LINES) this.#lines.clear();
+    this.#lines.set(directory, line);
     return line;
   }
 
@@ -218,6 +250,7 @@ export class FileTree {
   unlink(entry: Entry): number | undefined {
     return this.atomically(() => {
       this.run('DELETE FROM entries WHERE uuid = ?', entry.uuid);
+      if (entry.type === 'DIR') this.#lines.clear();
       this.#endConflict(entry);
       this.run('UPDATE inodes SET links = links - 1, ctime = ? WHERE inode = ?', nowSeconds(), entry.inode);
       const parent = entry.parent === null ? undefined : this.byUuid(entry.parent);
@@ -234,6 +267,7 @@ export class FileTree {
     this.atomically(() => {
       this.#assertFree(parent, name);
       this.run('UPDATE entries SET parent = ?, name = ? WHERE uuid = ?', parent.uuid, name, entry.uuid);
+      if (entry.type === 'DIR') this.#lines.clear();
       this.#endConflict(entry);
       this.set(entry.inode, { ctime: nowSeconds() });
       const before = entry.parent === null ? undefined : this.byUuid(entry.parent);

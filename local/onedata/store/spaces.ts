@@ -32,12 +32,21 @@ export class Spaces {
   readonly tree: FileTree;
   readonly contents: ContentStore;
   readonly #used = new Map<string, number>();
+  /** As in the database, where only this class writes them. */
+  #records: ReadonlyMap<string, SpaceRecord>;
   #purge: Promise<void> | undefined;
   #isClosed = false;
 
   constructor(dataDirectory: string) {
     this.tree = new FileTree(join(dataDirectory, 'onedata.sqlite'));
     this.contents = new ContentStore(join(dataDirectory, 'contents'), this.tree);
+    this.#records = this.#readRecords();
+  }
+
+  /** In the order of their ids. */
+  #readRecords(): ReadonlyMap<string, SpaceRecord> {
+    const rows = this.tree.all<SpaceRow>('SELECT * FROM spaces ORDER BY id');
+    return new Map(rows.map((row) => [row.id, { ...row, supported: Boolean(row.supported) }]));
   }
 
   /** Settles what a crash left: sizes of files that were being written, trees that were being removed. */
@@ -70,21 +79,21 @@ export class Spaces {
       space.supported ? 1 : 0,
     );
     this.tree.makeRoots(space.id, space.name);
+    this.#records = this.#readRecords();
     return isNew;
   }
 
   setQuota(spaceId: string, quotaBytes: number | null): void {
     this.tree.run('UPDATE spaces SET quota = ? WHERE id = ?', quotaBytes, spaceId);
+    this.#records = this.#readRecords();
   }
 
   list(): SpaceRecord[] {
-    const rows = this.tree.all<SpaceRow>('SELECT * FROM spaces ORDER BY id');
-    return rows.map((row) => ({ ...row, supported: Boolean(row.supported) }));
+    return [...this.#records.values()];
   }
 
   space(id: string): SpaceRecord | undefined {
-    const row = this.tree.one<SpaceRow>('SELECT * FROM spaces WHERE id = ?', id);
-    return row ? { ...row, supported: Boolean(row.supported) } : undefined;
+    return this.#records.get(id);
   }
 
   usedBytes(spaceId: string): number {
@@ -121,10 +130,15 @@ export class Spaces {
     return this.tree.byUuid(rootUuid(spaceId)) as Entry;
   }
 
+  /** Not in the trash, and not gone. */
+  isInTree(entry: Entry): boolean {
+    return (this.tree.ancestors(entry)[0] ?? entry).uuid === rootUuid(entry.space);
+  }
+
   /** undefined for what is in the trash or gone. */
   placeOf(entry: Entry): Place | undefined {
-    const line = this.tree.lineage(entry);
-    if (line[0]?.uuid !== rootUuid(entry.space)) return undefined;
+    if (!this.isInTree(entry)) return undefined;
+    const line = [...this.tree.ancestors(entry), entry];
     return {
       spaceId: entry.space,
       names: line.slice(1).map(({ name }) => name),

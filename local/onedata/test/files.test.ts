@@ -260,6 +260,17 @@ describe('move by CDMI', () => {
     expect((await given.op('GET', `data/${id}?attributes=path`)).json.path).toBe('/lab/to/new name');
   });
 
+  test('what is below a directory moves with it, also to the trash', async () => {
+    const id = await given.put('above/between/below', 'x');
+    const path = async () => (await given.op('GET', `data/${id}?attributes=path`)).json.path;
+    expect(await path()).toBe('/lab/above/between/below');
+    expect((await given.move('lab@sp1/beside/', 'lab@sp1/above/between', 'container')).status).toBe(201);
+    expect(await path()).toBe('/lab/beside/below');
+    const { json } = await given.op('POST', 'lookup-file-id/lab/beside');
+    expect((await given.op('DELETE', `data/${json.fileId}`)).status).toBe(204);
+    expect(errorOf(await given.op('GET', `data/${id}`))).toBe('400 enoent');
+  });
+
   test('a directory moves with a slash and its own content type', async () => {
     const id = await given.put('tree/inner/file', 'x');
     const moved = await given.move('lab@sp1/grown/', 'lab@sp1/tree', 'container');

@@ -28,6 +28,17 @@ const DEFAULT_SPACES = [
   { id: 'sp3', name: 'elsewhere', supported: false },
 ];
 
+/** One connection at a time to this machine, whatever the host name is. */
+export const localAgent = (authorityPem: string) =>
+  new Agent({
+    connections: 1,
+    connect: {
+      ca: authorityPem,
+      lookup: (_host, options, callback) =>
+        options.all ? callback(null, [{ address: '127.0.0.1', family: 4 }]) : callback(null, '127.0.0.1', 4),
+    },
+  });
+
 /** A stand-in on loopback and raw calls to it, as any HTTP client would make them. */
 export class Given {
   readonly standIn: StandIn;
@@ -39,16 +50,7 @@ export class Given {
     this.standIn = standIn;
     this.directory = directory;
     this.token = standIn.mint().token;
-    this.#agent = new Agent({
-      connections: 1,
-      connect: {
-        ca: standIn.authorityPem,
-        lookup: (_host, options, callback) =>
-          options.all
-            ? callback(null, [{ address: '127.0.0.1', family: 4 }])
-            : callback(null, '127.0.0.1', 4),
-      },
-    });
+    this.#agent = localAgent(standIn.authorityPem);
   }
 
   static async start(options: Partial<StandInOptions> = {}, directory?: string): Promise<Given> {

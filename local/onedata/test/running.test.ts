@@ -1,14 +1,16 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { instanceDefaults } from '../configuration.ts';
 import { podConfiguration, STAND_IN, standInManifests } from '../manifests.ts';
 import { RemoteStandIn } from '../remote.ts';
-import { errorOf, Given } from './given.ts';
+import { errorOf, Given, localAgent } from './given.ts';
 
 let directory: string;
 beforeEach(async () => {
@@ -59,6 +61,48 @@ describe('over a restart', () => {
     expect((await second.op('GET', 'data/source/children')).json.children).toMatchObject([{ name: 'empty' }]);
     await second.stop();
   });
+});
+
+test('a second stand-in on the same data is refused with a sentence', async () => {
+  const data = join(directory, 'data');
+  const first = await Given.start({}, data);
+  try {
+    await expect(Given.start({}, data)).rejects.toThrow(/onedata\.sqlite is in use: end the stand-in/);
+    expect((await first.op('GET', 'spaces')).status).toBe(200);
+  } finally {
+    await first.stop();
+  }
+});
+
+test('what was answered is there after the process was killed', async () => {
+  const data = join(directory, 'data');
+  const program = fileURLToPath(new URL('../server.ts', import.meta.url));
+  const argv = ['--disable-warning=ExperimentalWarning', program, 'serve', '--data', data, '--port', '0'];
+  const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = once(child, 'exit');
+  const { provider, authorityFile, tokenFiles } = JSON.parse(String((await once(child.stdout, 'data'))[0]));
+  const agent = localAgent(await readFile(authorityFile, 'utf8'));
+  const names = Array.from({ length: 20 }, (_, index) => `file-${index}`);
+  for (const name of names) {
+    const answer = await agent.request({
+      origin: `https://${provider}`,
+      path: `/api/v3/oneprovider/data/project/path/${name}`,
+      method: 'PUT',
+      headers: { 'x-auth-token': await readFile(tokenFiles.project, 'utf8') },
+      body: `content of ${name}`,
+    });
+    expect(answer.statusCode).toBe(201);
+    await answer.body.dump();
+  }
+  child.kill('SIGKILL');
+  await Promise.all([ended, agent.destroy()]);
+  const second = await Given.start(instanceDefaults(), data);
+  try {
+    for (const name of names)
+      expect((await second.op('GET', `data/project/path/${name}`)).text).toBe(`content of ${name}`);
+  } finally {
+    await second.stop();
+  }
 });
 
 describe('faults', () => {
