@@ -1,21 +1,27 @@
+import type { ServerResponse } from 'node:http';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Faults } from '../faults.ts';
+import type { ReadAt } from '../store/content-store.ts';
 import { brokenBody, type Call, CUT_AFTER_MS } from './call.ts';
 
 const delay = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const SLICE = 65_536;
 
+async function* paced(faults: Faults, chunk: Buffer): AsyncGenerator<Buffer> {
+  for (let at = 0; at < chunk.length; at += SLICE) {
+    const slice = chunk.subarray(at, at + SLICE);
+    const wait = faults.reserve(slice.length);
+    if (wait > 0) await delay(wait);
+    yield slice;
+  }
+}
+
 /** Lets bytes pass at the speed that is set, in slices, so that progress is seen at low speeds too. */
 export function throttle(faults: Faults): Transform {
   return new Transform({
     async transform(chunk: Buffer, _encoding, done) {
-      for (let at = 0; at < chunk.length; at += SLICE) {
-        const slice = chunk.subarray(at, at + SLICE);
-        const wait = faults.reserve(slice.length);
-        if (wait > 0) await delay(wait);
-        this.push(slice);
-      }
+      for await (const slice of paced(faults, chunk)) this.push(slice);
       done();
     },
   });
@@ -53,6 +59,56 @@ function bodyFault(call: Call): Transform | undefined {
         setTimeout(() => done(new Error('cut by a fault rule')), CUT_AFTER_MS);
     },
   });
+}
+
+const CHUNK = 262_144;
+const MOST_SPARE = 32;
+/** Used again and again: fresh memory for each chunk costs as much as to encrypt it. */
+const spare: Buffer[] = [];
+const takeChunk = () => spare.pop() ?? Buffer.allocUnsafeSlow(CHUNK);
+
+/** As `sendBody`, of a file that lies there: while one chunk is sent the next one is read. */
+export async function sendFileRange(
+  { response }: Call,
+  read: ReadAt,
+  { start, end }: { readonly start: number; readonly end: number },
+  faults: Faults,
+): Promise<void> {
+  const write = writerOf(response);
+  const buffers = [takeChunk(), takeChunk()] as [Buffer, Buffer];
+  const readInto = (index: number, at: number) =>
+    read(buffers[index % 2] as Buffer, Math.min(CHUNK, end + 1 - at), at);
+  let pending = readInto(0, start);
+  try {
+    for (let at = start, index = 0; at <= end; index++) {
+      const length = await pending;
+      if (length === 0) throw new Error('the file became shorter');
+      at += length;
+      if (at <= end) pending = readInto(index + 1, at);
+      const chunk = (buffers[index % 2] as Buffer).subarray(0, length);
+      if (faults.bytesPerSecond <= 0) await write(chunk);
+      else for await (const slice of paced(faults, chunk)) await write(slice);
+    }
+    response.end();
+  } catch {
+    response.destroy();
+    // It still writes into one of the buffers.
+    await pending.catch(() => {});
+  }
+  if (spare.length < MOST_SPARE) spare.push(...buffers);
+}
+
+/** Resolves when the bytes are no longer needed. @throws Error when the client is gone */
+function writerOf(response: ServerResponse): (chunk: Buffer) => Promise<void> {
+  let giveUp = () => {};
+  // A write to a connection that is just closing says nothing any more.
+  response.once('close', () => giveUp());
+  return (chunk) =>
+    new Promise((resolve, reject) => {
+      giveUp = () => reject(new Error('the client went away'));
+      if (response.destroyed) giveUp();
+      else response.write(chunk, (error) => (error ? reject(error) : resolve()));
+    });
 }
 
 /** The upload of a request at the speed that is set. */

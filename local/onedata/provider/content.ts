@@ -6,8 +6,8 @@ import { finished } from 'node:stream/promises';
 import type { Context, Session } from '../context.ts';
 import type { FaultAction } from '../faults.ts';
 import { BareStatus, posix } from '../http/api-error.ts';
-import { sendBody, uploadOf } from '../http/bodies.ts';
-import { booleanParameter, type Call, sendNothing } from '../http/call.ts';
+import { sendBody, sendFileRange, uploadOf } from '../http/bodies.ts';
+import { booleanParameter, brokenBody, type Call, sendNothing } from '../http/call.ts';
 import { SMALL_BYTES } from '../store/content-store.ts';
 import { type Entry, nowSeconds } from '../store/file-tree.ts';
 
@@ -88,8 +88,12 @@ async function sendFile(context: Context, call: Call, entry: Entry): Promise<voi
     call.response.end(small.subarray(range.start, range.end + 1));
     return;
   }
-  const source = size === 0 ? Readable.from([]) : contents.read(entry.inode, range.start, range.end);
-  await sendBody(call, source, context.faults);
+  if (brokenBody(call) !== undefined || small !== undefined || size === 0) {
+    const source = size === 0 ? Readable.from([]) : contents.read(entry.inode, range.start, range.end);
+    await sendBody(call, source, context.faults);
+    return;
+  }
+  await contents.reading(entry.inode, (read) => sendFileRange(call, read, range, context.faults));
 }
 
 async function* parts(

@@ -7,6 +7,9 @@ import type { FileTree } from './file-tree.ts';
 /** Contents up to this size are kept in the database: to make a file of its own costs several times as much. */
 export const SMALL_BYTES = 65_536;
 
+/** Fills a buffer from this place of a file on; answers how many bytes came, 0 behind the end of the file. */
+export type ReadAt = (into: Buffer, length: number, position: number) => Promise<number>;
+
 /**
  * Bytes of files: small ones in the database beside the names, others as one plain file an inode. What was never written
  * is in neither and is empty.
@@ -58,6 +61,16 @@ export class ContentStore {
     const small = this.small(inode);
     if (small) return Readable.from([small.subarray(start, end + 1)]);
     return createReadStream(this.#fileOf(inode), { start, end, highWaterMark: 262_144 });
+  }
+
+  /** Lets someone read a content that is a file of its own. */
+  async reading(inode: number, work: (read: ReadAt) => Promise<void>): Promise<void> {
+    const file = await open(this.#fileOf(inode), constants.O_RDONLY);
+    try {
+      await work(async (into, length, position) => (await file.read(into, 0, length, position)).bytesRead);
+    } finally {
+      await file.close();
+    }
   }
 
   /** Writes from `offset` on without cutting what stands there; a gap reads as zeros. Several may write at one time. */

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { extract } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { errorOf, Given } from './given.ts';
+import { errorOf, Given, localAgent } from './given.ts';
 
 let given: Given;
 beforeAll(async () => {
@@ -112,6 +112,46 @@ describe('upload', () => {
     const hash = createHash('sha256');
     for await (const chunk of spaces.contents.read(inode, 0, bytes.length)) hash.update(chunk as Buffer);
     expect(hash.digest('hex')).toBe(createHash('sha256').update(bytes).digest('hex'));
+  });
+
+  test('ranges of a large file are what was asked for, also several at one time', async () => {
+    const text = randomBytes(1_500_000).toString('hex');
+    const id = await given.put('large', text);
+    const { authorityPem, providerHost } = given.standIn;
+    const read = async (start: number, end: number) => {
+      const agent = localAgent(authorityPem);
+      const { statusCode, body } = await agent.request({
+        origin: `https://${providerHost}`,
+        path: `/api/v3/oneprovider/data/${id}/content`,
+        method: 'GET',
+        headers: { 'x-auth-token': given.token, range: `bytes=${start}-${end}` },
+      });
+      expect(statusCode).toBe(206);
+      const isRight = (await body.text()) === text.slice(start, end + 1);
+      await agent.destroy();
+      return isRight;
+    };
+    const ranges = [0, 1, 2, 3, 4, 5, 6].map((part) => [part * 400_000, part * 400_000 + 599_999] as const);
+    expect(await Promise.all(ranges.map(([start, end]) => read(start, end)))).toEqual(ranges.map(() => true));
+    expect(await read(262_143, 262_144)).toBe(true);
+    expect((await given.op('GET', `data/${id}/content`)).text === text).toBe(true);
+  });
+
+  test('a client that leaves in the middle of a large file disturbs nobody', async () => {
+    const text = randomBytes(4_000_000).toString('hex');
+    const id = await given.put('left', text);
+    for (let round = 0; round < 5; round++) {
+      const agent = localAgent(given.standIn.authorityPem);
+      const { body } = await agent.request({
+        origin: `https://${given.standIn.providerHost}`,
+        path: `/api/v3/oneprovider/data/${id}/content`,
+        method: 'GET',
+        headers: { 'x-auth-token': given.token },
+      });
+      for await (const _ of body) break;
+      await agent.destroy();
+    }
+    expect((await given.op('GET', `data/${id}/content`)).text === text).toBe(true);
   });
 
   test('a full space refuses further blocks, not the one that fills it', async () => {
