@@ -1,10 +1,11 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Context } from '../context.ts';
 import type { FaultAction } from '../faults.ts';
+import type { Provider } from '../provider/provider.ts';
 import { serveProvider } from '../provider/routes.ts';
 import { serveZone } from '../zone/routes.ts';
 import { ApiError, BareStatus } from './api-error.ts';
-import { type Call, decode, parseQuery, sendJson } from './call.ts';
+import { type Call, decode, parseQuery, sendHead, sendJson } from './call.ts';
 
 const delay = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -37,7 +38,6 @@ async function serve(context: Context, request: IncomingMessage, response: Serve
     request.socket.destroy();
     return;
   }
-  response.setHeader('access-control-allow-origin', '*');
   if (faults.some(({ kind }) => kind === 'lose-answer')) loseAnswer(response);
   const late = faults.find((action) => action.kind === 'late-answer');
   if (late) delayEnd(response, late.milliseconds);
@@ -48,11 +48,23 @@ async function serve(context: Context, request: IncomingMessage, response: Serve
     const segments = path.split('/').slice(1).map(decode);
     call = { ...call, segments, query: parseQuery(search) };
     if (host === context.configuration.zoneHost) await serveZone(context, call);
-    else if (provider) await serveProvider({ ...context, provider }, call);
+    else if (provider) await serveProvider(contextAt(context, provider), call);
     else throw new BareStatus(421);
   } catch (error) {
     answerError(call, error);
   }
+}
+
+const contexts = new WeakMap<Provider, Context>();
+
+/** As the endpoints of this provider see it; the same one each time. */
+function contextAt(context: Context, provider: Provider): Context {
+  let own = contexts.get(provider);
+  if (own === undefined) {
+    own = { ...context, provider };
+    contexts.set(provider, own);
+  }
+  return own;
 }
 
 function split(url: string): [string, string] {
@@ -78,7 +90,7 @@ function answerWrongly(call: Call): void {
   call.request.resume();
   const page = '<!doctype html><title>Sign in</title><p>Sign in to go on.</p>';
   const headers = { 'content-type': 'text/html; charset=utf-8', 'content-length': String(page.length) };
-  call.response.writeHead(200, headers);
+  sendHead(call, 200, headers);
   call.response.end(page);
 }
 
@@ -107,18 +119,18 @@ function answerError(call: Call, error: unknown): void {
     return;
   }
   // What is left of an upload is taken in and dropped, so that the client gets to read the answer.
+  const closing: Record<string, string> = request.complete ? {} : { connection: 'close' };
   if (!request.complete) {
-    response.setHeader('connection', 'close');
     request.unpipe();
     request.resume();
   }
   if (error instanceof BareStatus) {
-    response.writeHead(error.status, { ...error.headers, 'content-length': '0' });
+    sendHead(call, error.status, { ...error.headers, ...closing, 'content-length': '0' });
     response.end();
     return;
   }
   if (error instanceof ApiError) {
-    sendJson(call, error.status, { error: error.body }, error.headers);
+    sendJson(call, error.status, { error: error.body }, { ...error.headers, ...closing });
     return;
   }
   const isBroken = (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE';
@@ -128,5 +140,5 @@ function answerError(call: Call, error: unknown): void {
   }
   const reference = Math.random().toString(36).slice(2, 12);
   process.stderr.write(`internal error ${reference}: ${(error as Error).stack}\n`);
-  sendJson(call, 500, { error: new ApiError(500, 'internalServerError', { reference }).body });
+  sendJson(call, 500, { error: new ApiError(500, 'internalServerError', { reference }).body }, closing);
 }

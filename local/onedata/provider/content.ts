@@ -7,7 +7,7 @@ import type { Context, Session } from '../context.ts';
 import type { FaultAction } from '../faults.ts';
 import { BareStatus, posix } from '../http/api-error.ts';
 import { sendBody, sendFileRange, uploadOf } from '../http/bodies.ts';
-import { booleanParameter, brokenBody, type Call, sendNothing } from '../http/call.ts';
+import { booleanParameter, brokenBody, type Call, sendHead, sendNothing } from '../http/call.ts';
 import { SMALL_BYTES } from '../store/content-store.ts';
 import { type Entry, nowSeconds } from '../store/file-tree.ts';
 
@@ -49,7 +49,7 @@ export async function download(session: Session, call: Call, asked: Entry): Prom
   }
   if (entry.type === 'SYMLNK') {
     const text = Buffer.from(entry.target ?? '');
-    call.response.writeHead(200, {
+    sendHead(call, 200, {
       'content-type': 'application/octet-stream',
       'content-length': text.length,
     });
@@ -61,7 +61,8 @@ export async function download(session: Session, call: Call, asked: Entry): Prom
 
 async function sendFile(context: Context, call: Call, entry: Entry): Promise<void> {
   const { contents } = context.spaces;
-  const size = await contents.size(entry.inode);
+  const small = contents.small(entry.inode);
+  const size = small?.length ?? (await contents.size(entry.inode));
   const ranges = parseRanges(call.request.headers.range, size);
   const headers = {
     'content-type': 'application/octet-stream',
@@ -70,7 +71,7 @@ async function sendFile(context: Context, call: Call, entry: Entry): Promise<voi
   };
   if (ranges && ranges.length > 1) {
     const boundary = randomBytes(12).toString('hex');
-    call.response.writeHead(206, {
+    sendHead(call, 206, {
       ...headers,
       'content-type': `multipart/byteranges; boundary=${boundary}`,
     });
@@ -78,12 +79,11 @@ async function sendFile(context: Context, call: Call, entry: Entry): Promise<voi
     return;
   }
   const range = ranges?.[0] ?? { start: 0, end: size - 1 };
-  call.response.writeHead(ranges ? 206 : 200, {
+  sendHead(call, ranges ? 206 : 200, {
     ...headers,
     'content-length': range.end - range.start + 1,
     ...(ranges ? { 'content-range': `bytes ${range.start}-${range.end}/${size}` } : {}),
   });
-  const small = contents.small(entry.inode);
   if (small !== undefined && context.faults.bytesPerSecond <= 0 && call.faults.length === 0) {
     call.response.end(small.subarray(range.start, range.end + 1));
     return;

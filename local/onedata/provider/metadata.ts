@@ -6,6 +6,7 @@ import {
   listParameter,
   parameters,
   readBody,
+  sendHead,
   sendJson,
   sendNothing,
   stringParameter,
@@ -100,7 +101,7 @@ function atKeyPath(value: unknown, path: string): unknown {
 async function rdf(session: Session, call: Call, entry: Entry): Promise<void> {
   if (call.method === 'GET') {
     if (entry.rdf === null) throw posix('enodata');
-    call.response.writeHead(200, { 'content-type': 'application/rdf+xml' });
+    sendHead(call, 200, { 'content-type': 'application/rdf+xml' });
     call.response.end(entry.rdf);
     return;
   }

@@ -9,6 +9,7 @@ import {
   parameters,
   rangedInteger,
   requiredString,
+  sendHead,
   sendJson,
   sendNothing,
 } from '../http/call.ts';
@@ -198,7 +199,7 @@ function sendLinkValue(session: Session, call: Call, id: string): void {
   session.assertReadable(entry);
   if (entry.type !== 'SYMLNK') throw posix('einval');
   const text = Buffer.from(entry.target ?? '');
-  call.response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': text.length });
+  sendHead(call, 200, { 'content-type': 'application/octet-stream', 'content-length': text.length });
   call.response.end(text);
 }
 
@@ -216,7 +217,7 @@ async function sendArchive(context: Context, call: Call, code: string): Promise<
   if (!known || !entry) throw new BareStatus(404);
   const session = new Session(context, known.scope, known.userId);
   const archive = pack();
-  call.response.writeHead(200, { 'content-type': 'application/x-tar' });
+  sendHead(call, 200, { 'content-type': 'application/x-tar' });
   const isVisible = (names: readonly string[]) => session.access(session.descend(entry, names)) === 'full';
   writeArchive(archive, context.spaces, entry, isVisible).catch((error) => archive.destroy(error));
   await sendBody(call, Readable.from(archive), context.faults);
