@@ -8,7 +8,10 @@ import { buildWeb } from './web/build.ts';
 const HERE = import.meta.dirname;
 const COMMANDS = ['sync', 'gateway'] as const;
 /** Threads of the commands, each a bundle that lies beside theirs. */
-const THREADS = { 'hash-thread': 'sync/volume/hash-thread.ts' } as const;
+const THREADS = {
+  'hash-thread': 'sync/volume/hash-thread.ts',
+  'http-thread': 'onedata/http-thread.ts',
+} as const;
 
 /** Where `sidecar/Containerfile` puts `app/`; `gateway` looks for its pages in `web/` there. */
 const INSTALLED_AT = '/opt/scipion';

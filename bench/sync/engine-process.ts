@@ -2,6 +2,7 @@
 import { subscribe } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
 import { pino } from 'pino';
+import { ANSWERED } from '../../sidecar/src/onedata/http-connections.ts';
 import { openOnedataSpace } from '../../sidecar/src/onedata/index.ts';
 import { systemClock } from '../../sidecar/src/sync/clock.ts';
 import { DEFAULT_LIMITS } from '../../sidecar/src/sync/plan/guards.ts';
@@ -17,7 +18,7 @@ import type { EngineAnswer, EngineOrder, SpaceSpec } from './engine.ts';
 import { seedProject } from './seed.ts';
 
 let requests = 0;
-subscribe('undici:request:create', () => {
+subscribe(ANSWERED, () => {
   requests += 1;
 });
 

@@ -11,8 +11,7 @@ export interface DispatcherOptions {
   readonly connections: number;
   /** Longest time without a byte, in milliseconds. */
   readonly stallTimeoutMs: number;
-  /** Default: what HTTPS_PROXY and NO_PROXY say. */
-  readonly proxy?: ProxySettings | undefined;
+  readonly proxy: ProxySettings;
 }
 
 export interface ProxySettings {
@@ -33,7 +32,8 @@ const lookupWithLocalhost: LookupFunction = (hostname, options, callback) => {
   else callback(null, '127.0.0.1', 4);
 };
 
-const proxyOfEnvironment = (): ProxySettings => ({
+/** What HTTPS_PROXY and NO_PROXY say. */
+export const proxyOfEnvironment = (): ProxySettings => ({
   httpsProxy: process.env.https_proxy ?? process.env.HTTPS_PROXY,
   noProxy: process.env.no_proxy ?? process.env.NO_PROXY,
 });
@@ -56,7 +56,7 @@ export function makeDispatcher(options: DispatcherOptions): Dispatcher {
     headersTimeout: stallTimeoutMs,
     connect: { ...tls, lookup: lookupWithLocalhost },
   };
-  const { httpsProxy, noProxy } = options.proxy ?? proxyOfEnvironment();
+  const { httpsProxy, noProxy } = options.proxy;
   if (!httpsProxy) return new Pool(options.origin, common);
   // `requestTls` is not in the types of this class, which hands it on to the one that has it.
   const viaProxy = { ...common, httpsProxy, noProxy: noProxy ?? '', requestTls: tls };

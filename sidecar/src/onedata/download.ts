@@ -36,7 +36,7 @@ export async function* download(
   const broken = (text: string) =>
     new SpaceError('transfer-broken', `${file.path}: ${text}`, { path: file.path });
   if (range !== undefined && Number(start) !== offset) {
-    await answer.body.dump({ limit: 0 }).catch(() => {});
+    answer.drop();
     if (answer.status === 200) {
       throw new SpaceError('unsupported', `${file.path}: ${http.host} answers with whole files only`, {
         path: file.path,
@@ -46,7 +46,7 @@ export async function* download(
   }
   const length = Number(headerOf(answer, 'content-length') ?? Number.NaN);
   let received = 0;
-  for await (const chunk of http.bytes(request, answer, options.pool)) {
+  for await (const chunk of http.bytes(request, answer)) {
     received += chunk.byteLength;
     yield chunk;
   }

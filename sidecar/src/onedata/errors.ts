@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { SpaceError, type SpaceErrorCode } from '../sync/spaces/space-error.ts';
+import { codeOfCause } from './error-code.ts';
 
 /** What the request was for, so that a message can name it. */
 export interface ErrorContext {
@@ -251,13 +252,4 @@ export function connectionError(error: unknown, { host, path }: ErrorContext, is
     `The Onedata provider ${host} cannot be reached: ${reason}. Check the host and the network.`,
     options,
   );
-}
-
-function codeOfCause(error: unknown): string {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    const { code } = at as NodeJS.ErrnoException;
-    if (typeof code === 'string' && code !== 'UND_ERR') return code;
-    if (at instanceof AggregateError && at.errors[0] instanceof Error) return codeOfCause(at.errors[0]);
-  }
-  return error instanceof Error ? error.name : 'unknown';
 }

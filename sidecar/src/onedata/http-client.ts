@@ -1,12 +1,10 @@
-import type { Dispatcher } from 'undici';
 import type { z } from 'zod';
-import type { PiecePool } from '../sync/spaces/piece-pool.ts';
 import { SpaceError } from '../sync/spaces/space-error.ts';
-import { makeDispatcher, type ProxySettings } from './dispatcher.ts';
+import { type ProxySettings, proxyOfEnvironment } from './dispatcher.ts';
 import { classify, connectionError, type ErrorContext, retryAfterOf } from './errors.ts';
 import { originOf } from './host.ts';
-import { type LoadMeter, metered } from './load-meter.ts';
-import { inPieces } from './pieces.ts';
+import { type Answer, HttpConnections } from './http-connections.ts';
+import type { LoadMeter } from './load-meter.ts';
 
 export interface HttpOptions {
   readonly host: string;
@@ -30,7 +28,7 @@ export interface HttpRequest {
   /** Percent-encoded, with query. */
   readonly url: string;
   readonly headers?: Record<string, string>;
-  readonly body?: string | AsyncIterable<Uint8Array>;
+  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
   readonly signal?: AbortSignal | undefined;
   /** Path in the space that it is about, for messages. */
   readonly path?: string | undefined;
@@ -38,10 +36,7 @@ export interface HttpRequest {
   readonly isPublic?: boolean;
 }
 
-export interface HttpAnswer {
-  readonly status: number;
-  readonly headers: Dispatcher.ResponseData['headers'];
-  readonly body: Dispatcher.ResponseData['body'];
+export interface HttpAnswer extends Answer {
   /** The token that was sent. */
   readonly token?: string;
 }
@@ -51,7 +46,7 @@ const MAXIMUM_ERROR_BYTES = 65_536;
 /** One host with one token. Knows connections, headers and errors, not what the calls mean. Never repeats a request. */
 export class OnedataHttp {
   readonly #options: HttpOptions;
-  #dispatcher: Dispatcher | undefined;
+  #connections: HttpConnections | undefined;
 
   constructor(options: HttpOptions) {
     this.#options = options;
@@ -64,37 +59,34 @@ export class OnedataHttp {
   /** The answer with its body still unread, whatever its status. */
   async send(request: HttpRequest): Promise<HttpAnswer> {
     const context = this.#context(request);
-    const body = typeof request.body === 'object' ? watched(request.body) : undefined;
+    const { body = null } = request;
+    const source =
+      typeof body === 'string' || body instanceof Uint8Array || body === null ? null : watched(body);
     try {
       const token = request.isPublic ? undefined : await this.token();
-      const headers = { ...(token === undefined ? {} : { 'x-auth-token': token }), ...request.headers };
-      const origin = originOf(this.#options.host);
-      const answer = await this.#open(origin).request({
-        origin,
+      const answer = await this.#open().request({
         method: request.method,
         path: request.url,
-        headers,
-        body: (body?.bytes ?? request.body ?? null) as string | null,
-        signal: request.signal ?? null,
+        headers: { ...(token === undefined ? {} : { 'x-auth-token': token }), ...request.headers },
+        body: source?.bytes ?? body,
+        signal: request.signal,
       });
-      const { statusCode: status, headers: received, body: content } = answer;
-      const result = { status, headers: received, body: content, ...(token === undefined ? {} : { token }) };
-      if (isForeign(result)) {
-        await content.dump({ limit: MAXIMUM_ERROR_BYTES }).catch(() => undefined);
+      if (isForeign(answer)) {
+        answer.drop();
         throw this.#foreign(request, 'a web page');
       }
-      return result;
+      return token === undefined ? answer : { ...answer, token };
     } catch (error) {
       request.signal?.throwIfAborted();
       // When reading the local file failed, that is the cause, not the connection that broke because of it.
-      throw body?.error() ?? connectionError(error, context, false);
+      throw source?.error() ?? connectionError(error, context, false);
     }
   }
 
   /** Bytes of an answer; breaks and stalls become `transfer-broken` and `stalled`. Leaving early ends the transfer. */
-  async *bytes(request: HttpRequest, answer: HttpAnswer, pool?: PiecePool): AsyncGenerator<Uint8Array> {
+  async *bytes(request: HttpRequest, answer: HttpAnswer): AsyncGenerator<Uint8Array> {
     try {
-      yield* inPieces(answer.body, Number(headerOf(answer, 'content-length')), pool);
+      yield* answer.body;
     } catch (error) {
       request.signal?.throwIfAborted();
       throw connectionError(error, this.#context(request), true);
@@ -153,27 +145,28 @@ export class OnedataHttp {
   }
 
   async close(): Promise<void> {
-    const dispatcher = this.#dispatcher;
-    this.#dispatcher = undefined;
-    await dispatcher?.destroy();
+    const connections = this.#connections;
+    this.#connections = undefined;
+    await connections?.close();
   }
 
   #context({ path }: HttpRequest): ErrorContext {
     return { host: this.#options.host, spaceId: this.#options.spaceId, path };
   }
 
-  #open(origin: string): Dispatcher {
-    const { certificateAuthorities, concurrency, meter, stallTimeoutMs, proxy } = this.#options;
-    if (this.#dispatcher !== undefined) return this.#dispatcher;
-    const plain = makeDispatcher({
-      origin,
-      certificateAuthorities,
-      connections: concurrency,
-      stallTimeoutMs,
-      proxy,
-    });
-    this.#dispatcher = meter === undefined ? plain : plain.compose(metered(meter));
-    return this.#dispatcher;
+  #open(): HttpConnections {
+    const { certificateAuthorities, concurrency, host, meter, stallTimeoutMs, proxy } = this.#options;
+    this.#connections ??= new HttpConnections(
+      {
+        origin: originOf(host),
+        certificateAuthorities,
+        connections: concurrency,
+        stallTimeoutMs,
+        proxy: proxy ?? proxyOfEnvironment(),
+      },
+      meter,
+    );
+    return this.#connections;
   }
 
   /** @throws SpaceError `token-invalid` when there is none to send */
@@ -195,16 +188,16 @@ export class OnedataHttp {
   }
 }
 
-export const isSuccess = ({ status }: HttpAnswer) => status >= 200 && status < 300;
+export const isSuccess = ({ status }: Answer) => status >= 200 && status < 300;
 
 /** ⚠ A gateway in between may answer with a page of its own and say 200: neither a file nor done. */
-const isForeign = (answer: HttpAnswer) =>
+const isForeign = (answer: Answer) =>
   isSuccess(answer) &&
   /^text\/html\b/i.test(headerOf(answer, 'content-type') ?? '') &&
   // Files that are web pages have it.
   headerOf(answer, 'content-disposition') === undefined;
 
-export function headerOf(answer: HttpAnswer, name: string): string | undefined {
+export function headerOf(answer: Answer, name: string): string | undefined {
   const value = answer.headers[name];
   return Array.isArray(value) ? value[0] : value;
 }

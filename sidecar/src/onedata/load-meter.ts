@@ -1,4 +1,3 @@
-import type { Dispatcher } from 'undici';
 import { AdaptiveLimit, type LimitRange } from './adaptive-limit.ts';
 
 const STRETCH_MS = 1_000;
@@ -62,38 +61,4 @@ export class LoadMeter {
     this.#isFull = this.#open >= this.limit;
     this.#isOverloaded = false;
   }
-}
-
-/** Tells the meter of every request that passes. */
-export function metered(meter: LoadMeter): Dispatcher.DispatcherComposeInterceptor {
-  return (dispatch) => (options, handler) => {
-    let isOpen = true;
-    let isOverloaded = false;
-    const end = (): void => {
-      if (isOpen) meter.end(isOverloaded);
-      isOpen = false;
-    };
-    meter.begin();
-    return dispatch(options, {
-      onRequestStart: (...given) => handler.onRequestStart?.(...given),
-      onRequestUpgrade: (...given) => handler.onRequestUpgrade?.(...given),
-      onResponseStart(controller, status, ...rest) {
-        isOverloaded = status === 429 || status === 503;
-        handler.onResponseStart?.(controller, status, ...rest);
-      },
-      onResponseData(controller, bytes) {
-        meter.moved(bytes.length);
-        handler.onResponseData?.(controller, bytes);
-      },
-      onResponseEnd(...given) {
-        end();
-        handler.onResponseEnd?.(...given);
-      },
-      onResponseError(controller, error) {
-        isOverloaded = /TIMEOUT|TIMEDOUT/.test((error as NodeJS.ErrnoException).code ?? '');
-        end();
-        handler.onResponseError?.(controller, error);
-      },
-    });
-  };
 }

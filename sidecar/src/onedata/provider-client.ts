@@ -243,7 +243,7 @@ export class ProviderClient {
       ...(target === undefined ? [] : [['target_file_path', target] as const]),
     ]);
     const url = `${OP}/data/${encodeURIComponent(this.#spaceId)}/path/${encodePath(path)}${query}`;
-    const request: HttpRequest = { method: 'PUT', url, path, signal, ...uploadOf(body) };
+    const request: HttpRequest = { method: 'PUT', url, path, signal, ...(await uploadOf(body)) };
     return (await this.http.json(request, createdSchema)).fileId;
   }
 
@@ -255,7 +255,7 @@ export class ProviderClient {
   ): Promise<void> {
     const query = offset === undefined ? '' : `?offset=${offset}`;
     const url = `${OP}/data/${encodeURIComponent(id)}/content${query}`;
-    await this.http.done({ method: 'PUT', url, ...context, ...uploadOf(body) });
+    await this.http.done({ method: 'PUT', url, ...context, ...(await uploadOf(body)) });
   }
 
   /** ⚠ A directory goes with all that is in it. @throws not-found */
@@ -297,9 +297,23 @@ function queryOf(pairs: readonly (readonly [string, string] | readonly string[])
   return `?${pairs.map(([key, value]) => `${key}=${encodeURIComponent(value ?? '')}`).join('&')}`;
 }
 
-function uploadOf(
-  body: { readonly size: number; readonly bytes: AsyncIterable<Uint8Array> } | undefined,
-): Pick<HttpRequest, 'headers'> & { body?: AsyncIterable<Uint8Array> } {
+type Upload = { readonly size: number; readonly bytes: AsyncIterable<Uint8Array> };
+
+/** Up to this size a body is one message to the connections. */
+const SHORT_BYTES = 1 << 18;
+
+async function uploadOf(body: Upload | undefined): Promise<Pick<HttpRequest, 'headers' | 'body'>> {
   const headers = { 'content-type': 'application/octet-stream', 'content-length': String(body?.size ?? 0) };
-  return body === undefined || body.size === 0 ? { headers } : { headers, body: body.bytes };
+  if (body === undefined || body.size === 0) return { headers };
+  return { headers, body: body.size > SHORT_BYTES ? body.bytes : await gathered(body) };
+}
+
+async function gathered({ size, bytes }: Upload): Promise<Uint8Array> {
+  const all = new Uint8Array(size);
+  let at = 0;
+  for await (const chunk of bytes) {
+    all.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return all;
 }

@@ -7,10 +7,8 @@ import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { download } from '../../src/onedata/download.ts';
 import type { HttpAnswer, HttpRequest } from '../../src/onedata/http-client.ts';
-import { inPieces } from '../../src/onedata/pieces.ts';
 import type { ProviderClient } from '../../src/onedata/provider-client.ts';
 import { fetchParts } from '../../src/sync/restore/fetch-parts.ts';
-import { PIECE_BYTES, PiecePool } from '../../src/sync/spaces/piece-pool.ts';
 import { withRetry } from '../../src/sync/spaces/retry.ts';
 import { contentOf, type Space, type SpaceEntry } from '../../src/sync/spaces/space.ts';
 import { type GivenStandIn, givenStandIn } from './given-stand-in.ts';
@@ -57,7 +55,7 @@ describe('a large file over REST', () => {
     ] as const) {
       faults().add({ path: '/content', times: 1, action });
     }
-    expect(await fetch()).toEqual({ file: join(folder, 'part'), hash });
+    expect(await fetch()).toEqual({ file: join(folder, 'part'), hash, isSynced: true });
     expect(new Set(faults().log.map(({ kind }) => kind))).toEqual(
       new Set(['truncate-body', 'stall-body', 'error', 'cut']),
     );
@@ -76,8 +74,7 @@ describe('a large file over REST', () => {
 
 describe('an answer to a range', () => {
   const ask = async (status: number, headers: Record<string, string>, body: Buffer) => {
-    const answer = { status, headers, body: Readable.from([body]) } as unknown as HttpAnswer;
-    Object.assign(answer.body, { dump: async () => undefined });
+    const answer: HttpAnswer = { status, headers, body: Readable.from([body]), drop: () => undefined };
     const provider = {
       content: () => ({ request: {} as HttpRequest, answer: Promise.resolve(answer) }),
       http: {
@@ -105,68 +102,5 @@ describe('an answer to a range', () => {
   test('with the whole file says that the server knows no ranges', async () => {
     const whole = { 'content-length': '12' };
     await expect(ask(200, whole, Buffer.from('0123456789ab'))).rejects.toMatchObject({ code: 'unsupported' });
-  });
-});
-
-describe('pieces of a body', () => {
-  const source = async function* (count: number, each: number) {
-    for (let index = 0; index < count; index += 1) yield Buffer.alloc(each, index);
-  };
-  const take = async (pieces: AsyncIterable<Uint8Array>, pool?: PiecePool) => {
-    const all: Buffer[] = [];
-    const lengths: number[] = [];
-    for await (const piece of pieces) {
-      all.push(Buffer.from(piece));
-      lengths.push(piece.byteLength);
-      pool?.give(piece);
-    }
-    return { bytes: Buffer.concat(all), lengths };
-  };
-  const expected = async (count: number, each: number) => (await take(source(count, each))).bytes;
-
-  test('are large, hold every byte in order, and use their memory again', async () => {
-    const pool = new PiecePool();
-    for (const each of [1, 16_384, 100_000, PIECE_BYTES, 3 * PIECE_BYTES + 1]) {
-      const count = Math.ceil((3 * MIB) / each / (each === 1 ? 100 : 1));
-      const got = await take(
-        inPieces(source(count, each), Number.NaN, pool, () => 0),
-        pool,
-      );
-      expect(got.bytes.equals(await expected(count, each))).toBe(true);
-      expect(got.lengths.slice(0, -1).every((length) => length === PIECE_BYTES)).toBe(true);
-    }
-  });
-
-  test('come soon where bytes come slowly, and before a break', async () => {
-    let now = 0;
-    const slow = async function* () {
-      for (let index = 0; index < 4; index += 1) {
-        now += 150;
-        yield Buffer.alloc(10, index);
-      }
-      throw new Error('cut');
-    };
-    const lengths: number[] = [];
-    const reading = (async () => {
-      for await (const piece of inPieces(slow(), Number.NaN, undefined, () => now))
-        lengths.push(piece.length);
-    })();
-    await expect(reading).rejects.toThrow('cut');
-    expect(lengths.reduce((sum, length) => sum + length, 0)).toBe(40);
-    expect(lengths.length).toBeGreaterThan(1);
-  });
-
-  test('memory that is not of the pool never comes back from it', () => {
-    const pool = new PiecePool();
-    const foreign = new Uint8Array(PIECE_BYTES).fill(7);
-    pool.give(foreign);
-    expect(pool.take().buffer).not.toBe(foreign.buffer);
-    const own = pool.take();
-    pool.give(own.subarray(0, 5));
-    pool.give(own);
-    const [first, second] = [pool.take(), pool.take()];
-    expect(first.buffer).toBe(own.buffer);
-    expect(second.buffer).not.toBe(own.buffer);
-    expect(first.byteLength).toBe(PIECE_BYTES);
   });
 });

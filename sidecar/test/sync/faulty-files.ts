@@ -8,18 +8,20 @@ export type Trouble = 'EIO' | 'ENOSPC' | 'EACCES';
 export type Calls = 'files' | 'state';
 
 const WRITES = new Set(
-  'open.w mkdir rename symlink link writeFile stream.open.w stream.write stream.fsync renameSync new exec run'.split(
+  'open.w mkdir rename symlink link writeFile stream.open.w stream.write stream.fsync renameSync writeSync fsync new exec run'.split(
     ' ',
   ),
 );
 const PATH_CALLS = new Set(
   (
     'open.r open.w mkdir rename symlink link writeFile stream.open.w readdirSync lstatSync readlinkSync renameSync ' +
-    'openSync existsSync readdir stat rm chmod utimes lutimes unlink rmdir readFile stream.open.r new'
+    'openSync chmodSync utimesSync existsSync readdir stat rm chmod utimes lutimes unlink rmdir readFile stream.open.r new'
   ).split(' '),
 );
 const SYNC_CALLS =
-  'readdirSync lstatSync fstatSync readlinkSync renameSync existsSync openSync readSync closeSync'.split(' ');
+  'readdirSync lstatSync fstatSync readlinkSync renameSync existsSync openSync readSync closeSync writeSync chmodSync utimesSync'.split(
+    ' ',
+  );
 const STATE = new Set(['new', 'exec', 'run', 'get', 'all']);
 /** As SQLite names them: SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN. */
 const SQLITE_CODES: Record<Trouble, number> = { EIO: 10, ENOSPC: 13, EACCES: 14 };
@@ -75,7 +77,7 @@ function handleOf(real: FileHandle): FileHandle {
       const value = Reflect.get(target, key, target) as unknown;
       if (typeof value !== 'function') return value;
       const bound = value.bind(target) as AnyFunction;
-      if (key === 'read' || key === 'stat') return failing(String(key), bound);
+      if (key === 'read' || key === 'stat' || key === 'sync') return failing(String(key), bound);
       // A descriptor is gone even where its close reports an error.
       if (key === 'close') return async () => Promise.resolve(bound()).finally(() => throwIfStruck('close'));
       return bound;
@@ -120,6 +122,11 @@ export function faultyFs(real: typeof nodeFs): Record<string, unknown> {
   result.read = (...args: unknown[]) => {
     const error = faultyFiles.strike('read');
     if (error === null) (all.read as AnyFunction)(...(args as never[]));
+    else process.nextTick(args.at(-1) as (error: Error) => void, error);
+  };
+  result.fsync = (...args: unknown[]) => {
+    const error = faultyFiles.strike('fsync');
+    if (error === null) (all.fsync as AnyFunction)(...(args as never[]));
     else process.nextTick(args.at(-1) as (error: Error) => void, error);
   };
   const streamCalls = (kind: 'r' | 'w'): Record<string, AnyFunction> => {

@@ -65,7 +65,7 @@ describe('a large file', () => {
           open -= 1;
         },
     );
-    expect(await fetch(space, entry, file)).toEqual({ file, hash });
+    expect(await fetch(space, entry, file)).toEqual({ file, hash, isSynced: true });
     expect(readFileSync(file).equals(bytes)).toBe(true);
     expect(asked).toEqual([`0+${4 * MIB}`, `${4 * MIB}+${4 * MIB}`, `${8 * MIB}+${3 * MIB + 17}`]);
     expect(most).toBe(3);
@@ -90,7 +90,7 @@ describe('a large file', () => {
     await expect(fetch(space, entry, file)).rejects.toThrow('the line is cut');
     isCut = false;
     asked.length = 0;
-    expect(await fetch(space, entry, file)).toEqual({ file, hash });
+    expect(await fetch(space, entry, file)).toEqual({ file, hash, isSynced: true });
     expect(asked).toEqual([`${4 * MIB}+${4 * MIB}`]);
     expect(readFileSync(file).equals(bytes)).toBe(true);
     asked.length = 0;
@@ -123,7 +123,7 @@ describe('a large file', () => {
           }
         },
     );
-    expect(await fetch(patient(space), entry, file)).toEqual({ file, hash });
+    expect(await fetch(patient(space), entry, file)).toEqual({ file, hash, isSynced: true });
     expect(left.size).toBe(0);
     expect(readFileSync(file).equals(bytes)).toBe(true);
   });
@@ -180,7 +180,7 @@ describe('a large file', () => {
         },
     );
     await expect(fetch(space, entry, file)).rejects.toThrow('the line is cut');
-    expect(await fetch(space, entry, file)).toEqual({ file, hash });
+    expect(await fetch(space, entry, file)).toEqual({ file, hash, isSynced: true });
     expect(readFileSync(file).equals(bytes)).toBe(true);
   });
 });

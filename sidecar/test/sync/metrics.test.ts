@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { request } from 'undici';
 import { afterEach, expect, test } from 'vitest';
 import { SIDECAR_IMAGE_TAG } from '../../../stacks/versions.ts';
+import { HttpConnections } from '../../src/onedata/http-connections.ts';
 import { SyncMetrics } from '../../src/sync/service/metrics.ts';
 import { StatusBoard } from '../../src/sync/service/status-board.ts';
 import { TestClock } from './world.ts';
@@ -38,11 +38,18 @@ test('requests are counted by answer, and where none came', async () => {
   open.push(server);
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const { port } = server.address() as AddressInfo;
-  const answer = await request(`http://127.0.0.1:${port}/`);
-  await answer.body.dump();
+  const connections = new HttpConnections({
+    origin: `http://127.0.0.1:${port}`,
+    connections: 1,
+    stallTimeoutMs: 5_000,
+    proxy: {},
+  });
+  const ask = () => connections.request({ method: 'GET', path: '/', headers: {}, body: null });
+  await ask();
   server.removeAllListeners('request');
   server.on('request', (incoming) => incoming.socket.destroy());
-  await expect(request(`http://127.0.0.1:${port}/`)).rejects.toThrow();
+  await expect(ask()).rejects.toThrow();
+  await connections.close();
   expect(await lines('scipion_onedata_requests_total')).toEqual([
     'scipion_onedata_requests_total{code="401"} 1',
     'scipion_onedata_requests_total{code="none"} 1',

@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto';
-import * as fs from 'node:fs/promises';
+import { hash } from 'node:crypto';
+import { closeSync, fsync, openSync, writeSync } from 'node:fs';
+import { promisify } from 'node:util';
 import type { RemoteEntry } from '../model.ts';
 import type { ReadOnlySpace } from '../spaces/space.ts';
 import { partialFile } from '../volume/partials.ts';
@@ -16,9 +17,8 @@ export async function fetchFile(
   partials: string,
   options: FetchOptions,
 ): Promise<Fetched> {
-  const key = createHash('sha256')
-    .update(JSON.stringify([space.identity, remote.path, remote.id, remote.size, remote.mtimeSeconds]))
-    .digest('hex');
+  const version = [space.identity, remote.path, remote.id, remote.size, remote.mtimeSeconds];
+  const key = hash('sha256', JSON.stringify(version), 'hex');
   const file = partialFile(partials, key.slice(0, 40));
   if (remote.size > SMALL_FILE_BYTES) return fetchParts(space, remote, file, options);
   return fetchSmall(space, remote, file, options);
@@ -35,14 +35,15 @@ async function fetchSmall(
 ): Promise<Fetched> {
   const { network = noGate } = options;
   const bytes = remote.size === 0 ? Buffer.alloc(0) : await network(() => readSmall(space, remote, options));
-  const handle = await fs.open(file, 'w');
+  // On the spot: handing each call over to the pool of threads costs several times what it does.
+  const descriptor = openSync(file, 'w');
   try {
-    await handle.writeFile(bytes);
-    await handle.sync();
+    for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
+    if (options.isSyncedLater !== true) await promisify(fsync)(descriptor);
   } finally {
-    await handle.close();
+    closeSync(descriptor);
   }
-  return { file, hash: createHash('sha256').update(bytes).digest('hex') };
+  return { file, hash: hash('sha256', bytes, 'hex'), isSynced: options.isSyncedLater !== true };
 }
 
 async function readSmall(space: ReadOnlySpace, remote: RemoteEntry, options: FetchOptions): Promise<Buffer> {

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import type { RemoteEntry } from '../model.ts';
 import { forEachLimit } from '../pool.ts';
 import type { Gate } from '../spaces/connections.ts';
-import { PiecePool } from '../spaces/piece-pool.ts';
+import { giveBack } from '../spaces/loans.ts';
 import { isSpaceError, type ReadOnlySpace, type ReadOptions, SpaceError } from '../spaces/space.ts';
 import { type RunningHash, startHash } from '../volume/hasher.ts';
 import { type Part, PartFile } from '../volume/part-file.ts';
@@ -14,6 +14,8 @@ export interface FetchOptions {
   readonly onBytes?: (bytes: number) => void;
   /** @default true; a hash that nobody compares with costs as much as the transfer */
   readonly isHashed?: boolean;
+  /** The caller brings small files to the disk, many at a time. @default false */
+  readonly isSyncedLater?: boolean;
 }
 
 export interface Fetched {
@@ -21,9 +23,9 @@ export interface Fetched {
   readonly file: string;
   /** SHA-256 in hex; null where it was not asked for. */
   readonly hash: string | null;
+  /** It is on the disk. */
+  readonly isSynced: boolean;
 }
-
-const pool = new PiecePool();
 
 export const noGate: Gate = (work) => work();
 
@@ -45,7 +47,7 @@ export async function fetchParts(
     await new PartsFetch(space, remote, target, hash, options).run();
     await network(() => assertSameVersion(space, remote, options));
     await target.finish();
-    return { file, hash: (await hash?.digest(remote.size))?.hash ?? null };
+    return { file, hash: (await hash?.digest(remote.size))?.hash ?? null, isSynced: true };
   } catch (error) {
     if (isSpaceError(error, 'transfer-broken', 'bad-range')) {
       const isSame = await network(() => assertSameVersion(space, remote, options)).then(
@@ -126,7 +128,7 @@ class PartsFetch {
     let at = first.start;
     let open = 0;
     let writing = Promise.resolve();
-    const options = { ...range, pool, ...(signal === undefined ? {} : { signal }) };
+    const options = { ...range, ...(signal === undefined ? {} : { signal }) };
     try {
       for await (const bytes of this.#space.read(this.#remote, options)) {
         if (at + bytes.byteLength > end) throw cutShort(this.#remote, at + bytes.byteLength);
@@ -136,7 +138,7 @@ class PartsFetch {
           this.#whole(part);
           part = parts[++open];
         }
-        writing = this.#target.write(bytes, at).then(() => pool.give(bytes));
+        writing = this.#target.write(bytes, at).then(() => giveBack(bytes));
         writing.catch(() => undefined);
         at += bytes.byteLength;
         onBytes?.(bytes.byteLength);

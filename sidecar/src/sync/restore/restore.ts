@@ -15,11 +15,11 @@ import { forEachLimit } from '../pool.ts';
 import { compactTime } from '../save/space-layout.ts';
 import { Connections } from '../spaces/connections.ts';
 import { isSpaceError } from '../spaces/space.ts';
-import { Batch } from '../state/batch.ts';
 import { utimesSeconds } from '../volume/local-tree.ts';
 import { partialFiles } from '../volume/partials.ts';
 import { fetchFile } from './fetch-file.ts';
 import type { Fetched, FetchOptions } from './fetch-parts.ts';
+import { PlacedFiles } from './placed-files.ts';
 
 /** There is not enough room on a volume; nothing was copied. */
 export class VolumeFullError extends Error {
@@ -130,12 +130,12 @@ export async function restorePending(
     const limit = () => context.space.capabilities.concurrency * FILES_PER_CONNECTION;
     await forEachLimit(state.pending('download'), limit, single);
   } finally {
-    restorer.batch.write();
+    await restorer.placed.write();
   }
   // One after the other: the second name of a file is made from the first.
   for (const row of state.pendingRows(linked)) {
     await leaf(decodeItem(row.data));
-    restorer.batch.write();
+    await restorer.placed.write();
   }
   await finishDirectories(context);
   if (outcome.skipped === 0) await clearPartials(context);
@@ -177,18 +177,19 @@ async function clearPartials(context: VolumeContext): Promise<void> {
 /** While one file of a connection comes over the network, others of it go to the disk. */
 const FILES_PER_CONNECTION = 3;
 
+type Written = Pick<Fetched, 'hash' | 'isSynced'>;
+
 class Restorer {
   readonly #context: VolumeContext;
   readonly #options: RestoreOptions;
-  /** Files that are in place and not in the state yet: a crash costs as many comparisons, nothing else. */
-  readonly batch: Batch;
+  readonly placed: PlacedFiles;
   readonly #connections: Connections;
   /** Link group → the first of its names that was restored, with its hash. */
   readonly #groups = new Map<string, { path: string; hash: string }>();
 
   constructor(context: VolumeContext, options: RestoreOptions) {
     this.#context = context;
-    this.batch = new Batch(context.state);
+    this.placed = new PlacedFiles(context.state, context.tree.root);
     this.#options = options;
     this.#connections = new Connections(() => context.space.capabilities.concurrency);
   }
@@ -228,15 +229,16 @@ class Restorer {
   async leaf(item: PlanItem): Promise<void> {
     const remote = item.remote as RemoteLook;
     const manifest = this.manifest(remote);
-    const hash =
+    const { state, tree, progress } = this.#context;
+    const { hash, isSynced } =
       remote.kind === 'symlink' ? await this.#link(item, manifest) : await this.#file(item, manifest);
     const local = this.#present(item.path);
     const base = asBase(local, remote, hash, manifest?.linkGroup ?? null);
-    this.batch.add(() => this.#context.state.putBase(base));
-    this.#context.progress.file();
+    progress.file();
+    await this.placed.add(isSynced ? null : tree.at(item.path), () => state.putBase(base));
   }
 
-  async #link(item: PlanItem, manifest: ManifestEntry | null): Promise<null> {
+  async #link(item: PlanItem, manifest: ManifestEntry | null): Promise<Written> {
     const { space, tree, log } = this.#context;
     const remote = item.remote as RemoteLook;
     const target =
@@ -250,10 +252,10 @@ class Restorer {
     await this.#makeWay(item);
     await tree.makeSymlink(item.path, target);
     if (manifest !== null) await tree.setTimes(item.path, manifest.mtimeNs);
-    return null;
+    return { hash: null, isSynced: true };
   }
 
-  async #file(item: PlanItem, manifest: ManifestEntry | null): Promise<string | null> {
+  async #file(item: PlanItem, manifest: ManifestEntry | null): Promise<Written> {
     const { tree } = this.#context;
     const remote = item.remote as RemoteLook;
     const group = manifest?.linkGroup ?? null;
@@ -262,9 +264,9 @@ class Restorer {
       await this.#makeWay(item);
       await tree.link(first.path, item.path);
       this.#refreshLinked(first.path);
-      return first.hash;
+      return { hash: first.hash, isSynced: true };
     }
-    const { file, hash } = await this.#fetch(remote, manifest);
+    const { file, hash, isSynced } = await this.#fetch(remote, manifest);
     chmodSync(file, manifest?.mode ?? 0o664);
     const mtimeNs = manifest?.mtimeNs ?? secondsToNs(remote.mtimeSeconds);
     if (mtimeNs !== null) {
@@ -272,9 +274,9 @@ class Restorer {
       utimesSync(file, seconds, seconds);
     }
     await this.#makeWay(item);
-    await tree.place(file, item.path);
+    tree.place(file, item.path);
     if (group !== null && hash !== null) this.#groups.set(group, { path: item.path, hash });
-    return hash;
+    return { hash, isSynced };
   }
 
   async #fetch(remote: RemoteLook, manifest: ManifestEntry | null): Promise<Fetched> {
@@ -284,6 +286,7 @@ class Restorer {
       onBytes: (count) => progress.bytes(count),
       network: this.#connections.forOne(),
       isHashed: this.#options.isUnhashed !== true,
+      isSyncedLater: true,
     };
     const fetched = await fetchFile(space, remote, partials, options);
     if (manifest?.hash == null || manifest.hash === fetched.hash) return fetched;

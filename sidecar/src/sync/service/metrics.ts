@@ -2,14 +2,11 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type Phase, phaseSchema } from '../../../contract/status.ts';
 import { addBuildInfo } from '../../build-info.ts';
+import { ANSWERED, type Answered } from '../../onedata/http-connections.ts';
 import type { Clock } from '../clock.ts';
 import type { SaveResult } from '../save/save.ts';
 import { SpaceError } from '../spaces/space.ts';
 import type { StatusBoard } from './status-board.ts';
-
-/** What undici, the only client of this process, tells of its requests. @see undici docs/docs/api/DiagnosticsChannel.md */
-const ANSWERED = 'undici:request:headers';
-const FAILED = 'undici:request:error';
 
 type Operation = 'stage-in' | 'restore' | 'save';
 
@@ -76,7 +73,6 @@ export class SyncMetrics implements MetricsSink {
     collectDefaultMetrics({ register: this.registry });
     addBuildInfo(this.registry, 'sync');
     subscribe(ANSWERED, this.#onAnswer);
-    subscribe(FAILED, this.#onFailure);
     const phases = this.#gauge('scipion_sync_phase', '1 for the current phase', ['phase']);
     const bytes = this.#gauge('scipion_sync_bytes_total', 'Bytes moved since the start of the container', []);
     const held = this.#gauge('scipion_sync_problems', 'Problems that somebody outside has to solve', []);
@@ -128,19 +124,11 @@ export class SyncMetrics implements MetricsSink {
 
   close(): void {
     unsubscribe(ANSWERED, this.#onAnswer);
-    unsubscribe(FAILED, this.#onFailure);
   }
 
-  /** Requests that an answer came to, so that a body that breaks off is not counted again. */
-  readonly #answered = new WeakSet<object>();
   readonly #onAnswer = (message: unknown): void => {
-    const { request, response } = message as { request: object; response: { statusCode: number } };
-    this.#answered.add(request);
-    this.#requests.inc({ code: String(response.statusCode) });
-  };
-  readonly #onFailure = (message: unknown): void => {
-    const { request } = message as { request: object };
-    if (!this.#answered.has(request)) this.#requests.inc({ code: 'none' });
+    const { status } = message as Answered;
+    this.#requests.inc({ code: status === null ? 'none' : String(status) });
   };
 
   #pendingGauges() {

@@ -1,4 +1,3 @@
-import type { PiecePool } from './piece-pool.ts';
 import { SpaceError } from './space-error.ts';
 
 export { isSpaceError, type RetryClass, SpaceError, type SpaceErrorCode } from './space-error.ts';
@@ -94,8 +93,6 @@ export interface ReadOptions extends CallOptions {
   readonly offset?: number;
   /** Number of bytes at most, default up to the end. */
   readonly length?: number;
-  /** Where the memory of large pieces comes from; the reader gives each one back when it is done with it. */
-  readonly pool?: PiecePool;
 }
 
 /** Bytes that can be given again, so that a failed write can be repeated. */

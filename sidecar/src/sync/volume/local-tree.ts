@@ -6,6 +6,7 @@ import {
   openSync,
   readdirSync,
   readlinkSync,
+  renameSync,
 } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import type { LocalEntry } from '../model.ts';
@@ -140,26 +141,26 @@ export class LocalTree {
   }
 
   /** Moves a finished file of the same volume to its place, replacing a file or link there. */
-  async place(temporary: string, path: string): Promise<void> {
-    await this.#assertParent(path);
-    await fs.rename(temporary, this.at(path));
+  place(temporary: string, path: string): void {
+    this.#assertParent(path);
+    renameSync(temporary, this.#textAt(path) ?? this.at(path));
   }
 
   /** Like `place`, but only where nothing is. @throws EEXIST */
   async placeNew(temporary: string, path: string): Promise<void> {
-    await this.#assertParent(path);
+    this.#assertParent(path);
     await fs.link(temporary, this.at(path));
     await fs.unlink(temporary);
   }
 
   async makeSymlink(path: string, target: string): Promise<void> {
-    await this.#assertParent(path);
+    this.#assertParent(path);
     await unlinkIfThere(this.at(path));
     await fs.symlink(targetBytes(target), this.at(path));
   }
 
   async link(existing: string, path: string): Promise<void> {
-    await this.#assertParent(path);
+    this.#assertParent(path);
     await unlinkIfThere(this.at(path));
     await fs.link(this.at(existing), this.at(path));
   }
@@ -195,11 +196,11 @@ export class LocalTree {
     return Number(found.bavail * found.bsize);
   }
 
-  async #assertParent(path: string): Promise<void> {
+  #assertParent(path: string): void {
     const parent = parentOf(path);
     for (let each = parent; each !== ''; each = parentOf(each)) {
-      const found = this.look(each);
-      if (found?.kind !== 'directory') throw new Error(`${each} is no directory of the volume`);
+      const found = lstatSync(this.#textAt(each) ?? this.at(each), { throwIfNoEntry: false });
+      if (found?.isDirectory() !== true) throw new Error(`${each} is no directory of the volume`);
     }
   }
 }

@@ -1,0 +1,45 @@
+import type { DispatcherOptions } from './dispatcher.ts';
+
+/** What the thread of the connections is told. Whatever is under way has the number that its request came with. */
+export type Order =
+  | { readonly do: 'open'; readonly client: number; readonly options: DispatcherOptions }
+  | { readonly do: 'close'; readonly client: number }
+  | { readonly do: 'request'; readonly client: number; readonly id: number; readonly request: Outgoing }
+  /** The next bytes of a body that comes in pieces; null: that was all. */
+  | { readonly do: 'send'; readonly id: number; readonly bytes: Uint8Array | null }
+  /** One more piece can be reported. */
+  | { readonly do: 'taken'; readonly id: number }
+  /** Of a piece that nobody uses any more. */
+  | { readonly do: 'give-back'; readonly memory: ArrayBuffer }
+  /** Nobody waits for the rest. */
+  | { readonly do: 'abandon'; readonly id: number };
+
+export interface Outgoing {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  /** Percent-encoded, with query. */
+  readonly path: string;
+  readonly headers: Record<string, string>;
+  /** `pieces`: it comes by `send`, each one when it is wanted. */
+  readonly body: string | Uint8Array | null | 'pieces';
+}
+
+export type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
+export type Report =
+  /** `body` is all of it; null: it comes in pieces. */
+  | {
+      readonly is: 'answer';
+      readonly id: number;
+      readonly status: number;
+      readonly headers: Headers;
+      readonly body: Uint8Array | null;
+    }
+  | { readonly is: 'piece'; readonly id: number; readonly bytes: Uint8Array }
+  | { readonly is: 'end'; readonly id: number }
+  | { readonly is: 'failed'; readonly id: number; readonly code: string; readonly message: string }
+  /** One more piece of the body can be sent. */
+  | { readonly is: 'want'; readonly id: number }
+  | { readonly is: 'closed'; readonly client: number };
+
+/** Pieces that wait for the one who reads them; more are left to the connection. */
+export const PIECES_AHEAD = 4;

@@ -1,0 +1,229 @@
+/** The connections to Onedata, in a thread of their own: TLS and HTTP are half of what a small file costs. See `http-connections.ts`. */
+import { parentPort } from 'node:worker_threads';
+import type { Dispatcher } from 'undici';
+import { makeDispatcher } from './dispatcher.ts';
+import { codeOfCause } from './error-code.ts';
+import { type Headers, type Order, type Outgoing, PIECES_AHEAD, type Report } from './exchange.ts';
+import { PIECE_BYTES, PieceMemory } from './pieces.ts';
+
+/** Up to this size a body goes with its answer. */
+const SHORT_BYTES = 1 << 18;
+
+const clients = new Map<number, { readonly dispatcher: Dispatcher; readonly origin: string }>();
+const exchanges = new Map<number, Exchange>();
+const memory = new PieceMemory();
+
+let reports: Report[] = [];
+let moved: ArrayBuffer[] = [];
+
+/** Reports of one turn of the loop go as one message: each message costs far more than what is in it. */
+function report(one: Report, bytes?: Uint8Array): void {
+  if (reports.length === 0) {
+    setImmediate(() => {
+      const [all, buffers] = [reports, moved];
+      reports = [];
+      moved = [];
+      parentPort?.postMessage(all, buffers);
+    });
+  }
+  reports.push(one);
+  if (bytes !== undefined) moved.push(bytes.buffer as ArrayBuffer);
+}
+
+/** One request and its answer. */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #id: number;
+  readonly #body: SentPieces | null;
+  #controller: Dispatcher.DispatchController | undefined;
+  #isAbandoned = false;
+  #status = 0;
+  #headers: Headers = {};
+  /** The answer was reported, its body goes on in pieces. */
+  #isTold = false;
+  #piece: Uint8Array | null = null;
+  #used = 0;
+  #begun = 0;
+  /** Pieces that were reported and not taken yet. */
+  #ahead = 0;
+
+  constructor(id: number, body: SentPieces | null) {
+    this.#id = id;
+    this.#body = body;
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#isAbandoned) controller.abort(new Error('nobody waits for it'));
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
+    // Of an answer that only announces another one, nothing is kept.
+    if (status < 200) return;
+    this.#status = status;
+    this.#headers = headers;
+    this.#begun = performance.now();
+    const length = Number(headers['content-length']);
+    this.#piece = length <= SHORT_BYTES ? new Uint8Array(length) : null;
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    for (let at = 0; at < chunk.length; ) {
+      this.#piece ??= memory.take();
+      const room = this.#piece.length - this.#used;
+      if (room === 0) {
+        this.#hand(this.#piece);
+        continue;
+      }
+      const count = Math.min(chunk.length - at, room);
+      this.#piece.set(
+        at === 0 && count === chunk.length ? chunk : chunk.subarray(at, at + count),
+        this.#used,
+      );
+      this.#used += count;
+      at += count;
+    }
+    const piece = this.#piece;
+    if (piece === null) return;
+    const isFull = this.#used === PIECE_BYTES;
+    if (isFull || performance.now() - this.#begun > OLDEST_MS) this.#hand(piece);
+    if (this.#ahead >= PIECES_AHEAD) controller.pause();
+  }
+
+  onResponseEnd(): void {
+    exchanges.delete(this.#id);
+    this.#body?.end();
+    if (this.#isTold) {
+      if (this.#used > 0 && this.#piece !== null) this.#hand(this.#piece);
+      report({ is: 'end', id: this.#id });
+      return;
+    }
+    const piece = this.#piece;
+    const isOwn = piece !== null && piece.length < PIECE_BYTES;
+    // A short body of unknown length lies in memory that is meant for long ones.
+    const body = isOwn ? piece.subarray(0, this.#used) : (piece?.slice(0, this.#used) ?? new Uint8Array());
+    if (piece !== null && !isOwn) memory.give(piece.buffer as ArrayBuffer);
+    this.#piece = null;
+    report({ is: 'answer', id: this.#id, status: this.#status, headers: this.#headers, body }, body);
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    exchanges.delete(this.#id);
+    this.#body?.end();
+    if (this.#isAbandoned) return;
+    // What came before a break counts as progress.
+    if (this.#status > 0) this.#tell();
+    if (this.#used > 0 && this.#piece !== null) this.#hand(this.#piece);
+    report({ is: 'failed', id: this.#id, code: codeOfCause(error), message: error.message });
+  }
+
+  send(bytes: Uint8Array | null): void {
+    this.#body?.give(bytes);
+  }
+
+  taken(): void {
+    this.#ahead -= 1;
+    if (this.#ahead < PIECES_AHEAD && this.#controller?.paused) this.#controller.resume();
+  }
+
+  abandon(): void {
+    this.#isAbandoned = true;
+    exchanges.delete(this.#id);
+    this.#controller?.abort(new Error('nobody waits for it'));
+  }
+
+  #tell(): void {
+    if (this.#isTold) return;
+    this.#isTold = true;
+    report({ is: 'answer', id: this.#id, status: this.#status, headers: this.#headers, body: null });
+  }
+
+  #hand(piece: Uint8Array): void {
+    this.#tell();
+    const bytes = this.#used === piece.length ? piece : piece.subarray(0, this.#used);
+    this.#piece = null;
+    this.#used = 0;
+    this.#begun = performance.now();
+    this.#ahead += 1;
+    report({ is: 'piece', id: this.#id, bytes }, bytes);
+  }
+}
+
+/** Where bytes come slowly, a piece waits no longer than this for more, so that progress and stalls are seen. */
+const OLDEST_MS = 200;
+
+/** The body of a request that comes piece by piece. Each is asked for when the connection has room. */
+class SentPieces {
+  readonly #id: number;
+  #next = Promise.withResolvers<Uint8Array | null>();
+
+  constructor(id: number) {
+    this.#id = id;
+  }
+
+  give(bytes: Uint8Array | null): void {
+    this.#next.resolve(bytes);
+  }
+
+  /** Nothing more is wanted. */
+  end(): void {
+    this.#next.resolve(null);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      report({ is: 'want', id: this.#id });
+      const bytes = await this.#next.promise;
+      if (bytes === null) return;
+      this.#next = Promise.withResolvers();
+      yield bytes;
+    }
+  }
+}
+
+function begin(client: number, id: number, { method, path, headers, body }: Outgoing): void {
+  const pieces = body === 'pieces' ? new SentPieces(id) : null;
+  const exchange = new Exchange(id, pieces);
+  exchanges.set(id, exchange);
+  const to = clients.get(client);
+  try {
+    if (to === undefined) throw new Error('its connections were closed');
+    const content = (pieces ?? body) as string | null;
+    to.dispatcher.dispatch({ origin: to.origin, method, path, headers, body: content }, exchange);
+  } catch (error) {
+    exchanges.delete(id);
+    report({ is: 'failed', id, code: codeOfCause(error), message: (error as Error).message });
+  }
+}
+
+function carryOut(order: Order): void {
+  switch (order.do) {
+    case 'open':
+      clients.set(order.client, { dispatcher: makeDispatcher(order.options), origin: order.options.origin });
+      return;
+    case 'close': {
+      const { client } = order;
+      const closed = () => report({ is: 'closed', client });
+      clients.get(client)?.dispatcher.destroy().then(closed, closed);
+      clients.delete(client);
+      return;
+    }
+    case 'request':
+      begin(order.client, order.id, order.request);
+      return;
+    case 'send':
+      exchanges.get(order.id)?.send(order.bytes);
+      return;
+    case 'taken':
+      exchanges.get(order.id)?.taken();
+      return;
+    case 'give-back':
+      memory.give(order.memory);
+      return;
+    case 'abandon':
+      exchanges.get(order.id)?.abandon();
+  }
+}
+
+parentPort?.on('message', (orders: readonly Order[]) => {
+  for (const order of orders) carryOut(order);
+});

@@ -1,0 +1,17 @@
+/** Who gets the memory of a piece back. */
+const lenders = new WeakMap<ArrayBufferLike, (memory: ArrayBuffer) => void>();
+
+/** These bytes are handed out, and whoever is done with them may give them back. */
+export function lend(bytes: Uint8Array<ArrayBuffer>, back: (memory: ArrayBuffer) => void): Uint8Array {
+  lenders.set(bytes.buffer, back);
+  return bytes;
+}
+
+/** Nobody uses these bytes any more. Of bytes that were not lent nothing happens. */
+export function giveBack(bytes: Uint8Array): void {
+  const { buffer } = bytes;
+  const back = lenders.get(buffer);
+  if (back === undefined) return;
+  lenders.delete(buffer);
+  back(buffer as ArrayBuffer);
+}
