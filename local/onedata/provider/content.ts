@@ -198,8 +198,7 @@ async function receiveSmall(session: Session, call: Call, entry: Entry): Promise
         entry.inode,
         chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks),
       );
-      spaces.setSize(entry, size);
-      spaces.tree.set(entry.inode, { mtime: now, ctime: now });
+      spaces.setSize(entry, size, { mtime: now, ctime: now });
     });
   }
 }

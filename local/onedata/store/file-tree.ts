@@ -51,12 +51,17 @@ export type Ancestor = Pick<Entry, 'uuid' | 'space' | 'parent' | 'name'>;
 /** Directories whose way from the root is remembered. */
 const MOST_LINES = 50_000;
 
+const INSERT_ENTRY = 'INSERT INTO entries VALUES (?,?,?,?,?)';
+/** Changes no page of the database where the time is the same already. */
+const TOUCH = 'UPDATE inodes SET mtime = ?1, ctime = ?1 WHERE inode = ?2 AND (mtime <> ?1 OR ctime <> ?1)';
+
 export const rootUuid = (spaceId: string) => `space_${spaceId}`;
 export const trashUuid = (spaceId: string) => `trash_${spaceId}`;
 export const nowSeconds = () => Math.floor(Date.now() / 1000);
 /** Characters of a provider's id in the name of a conflict. */
 const SHOWN_PROVIDER_LENGTH = 4;
-const newUuid = () => randomBytes(16).toString('hex');
+/** Those of one time lie together in the database, and so do most directories. */
+const newUuid = () => Date.now().toString(16).padStart(12, '0') + randomBytes(10).toString('hex');
 
 const SQLITE_BUSY = 5;
 const inUse = (file: string) =>
@@ -75,6 +80,7 @@ export class FileTree {
   readonly #preparedEntries = new Map<string, StatementSync>();
   /** Directory → the way to it from the root, itself last. Forgotten as soon as any directory moves or goes. */
   readonly #lines = new Map<string, readonly Ancestor[]>();
+  #hasConflicts: boolean;
 
   constructor(file: string) {
     this.database = new DatabaseSync(file);
@@ -89,6 +95,7 @@ export class FileTree {
       this.database.close();
       throw (error as { errcode?: number }).errcode === SQLITE_BUSY ? inUse(file) : error;
     }
+    this.#hasConflicts = this.one('SELECT 1 FROM conflicts') !== undefined;
   }
 
   close(): void {
@@ -119,13 +126,13 @@ export class FileTree {
   /** All or nothing; nests into an outer one. */
   atomically<Result>(work: () => Result): Result {
     if (this.database.isTransaction) return work();
-    this.database.exec('BEGIN IMMEDIATE');
+    this.run('BEGIN IMMEDIATE');
     try {
       const result = work();
-      this.database.exec('COMMIT');
+      this.run('COMMIT');
       return result;
     } catch (error) {
-      this.database.exec('ROLLBACK');
+      this.run('ROLLBACK');
       this.#lines.clear();
       throw error;
     }
@@ -218,19 +225,10 @@ export class FileTree {
   ): Entry {
     return this.atomically(() => {
       this.#assertFree(parent, name);
-      const uuid = newUuid();
-      this.#insert({
-        uuid,
-        space: parent.space,
-        parent: parent.uuid,
-        name,
-        type: file.type,
-        mode: file.mode,
-        target: file.target ?? null,
-        ...(file.mtime === undefined ? {} : { mtime: file.mtime }),
-      });
+      const { type, mode, target = null, mtime } = file;
+      const at = { uuid: newUuid(), space: parent.space, parent: parent.uuid, name };
       this.touch(parent.inode);
-      return this.byUuid(uuid) as Entry;
+      return this.#insert({ ...at, type, mode, target }, mtime);
     });
   }
 
@@ -239,7 +237,7 @@ export class FileTree {
     return this.atomically(() => {
       this.#assertFree(parent, name);
       const uuid = newUuid();
-      this.run('INSERT INTO entries VALUES (?,?,?,?,?)', uuid, parent.space, parent.uuid, name, inode);
+      this.run(INSERT_ENTRY, uuid, parent.space, parent.uuid, name, inode);
       this.run('UPDATE inodes SET links = links + 1, ctime = ? WHERE inode = ?', nowSeconds(), inode);
       this.touch(parent.inode);
       return this.byUuid(uuid) as Entry;
@@ -253,8 +251,7 @@ export class FileTree {
       if (entry.type === 'DIR') this.#lines.clear();
       this.#endConflict(entry);
       this.run('UPDATE inodes SET links = links - 1, ctime = ? WHERE inode = ?', nowSeconds(), entry.inode);
-      const parent = entry.parent === null ? undefined : this.byUuid(entry.parent);
-      if (parent) this.touch(parent.inode);
+      if (entry.parent !== null) this.#touchDirectory(entry.parent);
       const left = this.one<{ links: number }>('SELECT links FROM inodes WHERE inode = ?', entry.inode);
       if (left && left.links > 0) return undefined;
       this.run('DELETE FROM inodes WHERE inode = ?', entry.inode);
@@ -270,8 +267,7 @@ export class FileTree {
       if (entry.type === 'DIR') this.#lines.clear();
       this.#endConflict(entry);
       this.set(entry.inode, { ctime: nowSeconds() });
-      const before = entry.parent === null ? undefined : this.byUuid(entry.parent);
-      if (before) this.touch(before.inode);
+      if (entry.parent !== null) this.#touchDirectory(entry.parent);
       this.touch(parent.inode);
     });
   }
@@ -282,7 +278,8 @@ export class FileTree {
    * both; with Onedata it depends on which one is asked. @throws ApiError `enoent` where the name is free
    */
   createConflict(parent: Entry, name: string, provider: string, mode: number): Entry {
-    if (!this.child(parent.uuid, name)) throw posix('enoent');
+    if (!this.#isTaken(parent.uuid, name)) throw posix('enoent');
+    this.#hasConflicts = true;
     return this.atomically(() => {
       const shown = `${name}@${provider.slice(0, SHOWN_PROVIDER_LENGTH)}`;
       const made = this.create(parent, shown, { type: 'REG', mode });
@@ -293,14 +290,15 @@ export class FileTree {
 
   /** The name that an entry was made with, where it shows under another one, and who made it. */
   conflictOf({ uuid, name }: Entry): { name: string; provider: string } | undefined {
-    if (!name.includes('@')) return undefined;
+    if (!this.#hasConflicts || !name.includes('@')) return undefined;
     return this.one('SELECT name, provider FROM conflicts WHERE uuid = ?', uuid);
   }
 
   /** A name was given up, so the other one of two shows under it; an entry that was moved has one of its own. */
   #endConflict(left: Entry): void {
+    if (!this.#hasConflicts) return;
     this.run('DELETE FROM conflicts WHERE uuid = ?', left.uuid);
-    if (left.parent === null || this.child(left.parent, left.name)) return;
+    if (left.parent === null || this.#isTaken(left.parent, left.name)) return;
     const waiting = this.one<{ uuid: string }>(
       'SELECT uuid FROM conflicts WHERE parent = ? AND name = ?',
       left.parent,
@@ -318,39 +316,37 @@ export class FileTree {
 
   /** mtime and ctime move, as after a write or a change among the children. */
   touch(inode: number): void {
-    const now = nowSeconds();
-    this.set(inode, { mtime: now, ctime: now });
+    this.run(TOUCH, nowSeconds(), inode);
+  }
+
+  #touchDirectory(uuid: string): void {
+    const found = this.one<{ inode: number }>('SELECT inode FROM entries WHERE uuid = ?', uuid);
+    if (found) this.touch(found.inode);
   }
 
   #assertFree(parent: Entry, name: string): void {
     if (parent.type !== 'DIR') throw posix('enotdir');
-    if (this.child(parent.uuid, name)) throw posix('eexist');
+    if (this.#isTaken(parent.uuid, name)) throw posix('eexist');
   }
 
-  #insert(row: {
-    uuid: string;
-    space: string;
-    parent: string | null;
-    name: string;
-    type: FileType;
-    mode: number;
-    target: string | null;
-    mtime?: number;
-  }): void {
+  #isTaken(parent: string, name: string): boolean {
+    return this.one('SELECT 1 FROM entries WHERE parent = ? AND name = ?', parent, name) !== undefined;
+  }
+
+  #insert(
+    row: Pick<Entry, 'uuid' | 'space' | 'parent' | 'name' | 'type' | 'mode' | 'target'>,
+    mtime?: number,
+  ) {
+    const { uuid, space, parent, name, type, mode, target } = row;
     const now = nowSeconds();
-    const mtime = row.mtime ?? now;
-    const size = row.target === null ? 0 : Buffer.byteLength(row.target);
+    const size = target === null ? 0 : Buffer.byteLength(target);
+    const times = { atime: mtime ?? now, mtime: mtime ?? now, ctime: now, creation: now };
     const { lastInsertRowid } = this.#statement(
       `INSERT INTO inodes(space, type, mode, size, atime, mtime, ctime, creation, links, target)
        VALUES (?,?,?,?,?,?,?,?,1,?)`,
-    ).run(row.space, row.type, row.mode, size, mtime, mtime, now, now, row.target);
-    this.run(
-      'INSERT INTO entries VALUES (?,?,?,?,?)',
-      row.uuid,
-      row.space,
-      row.parent,
-      row.name,
-      Number(lastInsertRowid),
-    );
+    ).run(space, type, mode, size, ...Object.values(times), target);
+    const inode = Number(lastInsertRowid);
+    this.run(INSERT_ENTRY, uuid, space, parent, name, inode);
+    return { ...row, ...times, inode, size, links: 1, xattrs: null, json: null, rdf: null };
   }
 }

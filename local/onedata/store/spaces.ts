@@ -107,10 +107,14 @@ export class Spaces {
   }
 
   /** Records a new size; the space's account follows. */
-  setSize(entry: Pick<Entry, 'inode' | 'space'>, size: number): void {
+  setSize(
+    entry: Pick<Entry, 'inode' | 'space'>,
+    size: number,
+    more: Partial<Pick<Entry, 'mtime' | 'ctime'>> = {},
+  ): void {
     const before = this.tree.one<{ size: number }>('SELECT size FROM inodes WHERE inode = ?', entry.inode);
     if (!before) return;
-    this.tree.set(entry.inode, { size });
+    this.tree.set(entry.inode, { size, ...more });
     this.account(entry.space, size - before.size);
   }
 
