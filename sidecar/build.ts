@@ -11,6 +11,7 @@ const COMMANDS = ['sync', 'gateway'] as const;
 const THREADS = {
   'hash-thread': 'sync/volume/hash-thread.ts',
   'http-thread': 'onedata/http-thread.ts',
+  'scan-thread': 'sync/volume/scan-thread.ts',
 } as const;
 
 /** Where `sidecar/Containerfile` puts `app/`; `gateway` looks for its pages in `web/` there. */

@@ -1,10 +1,14 @@
 import type { ProjectContext } from '../context.ts';
 import type { BaseEntry, LocalEntry } from '../model.ts';
 import { joinPath } from '../spaces/space.ts';
+import type { BaseLook } from '../state/state-rows.ts';
 import type { ChangeWatch } from '../volume/change-watch.ts';
+import { type Looked, ScanHelper } from '../volume/scan-helper.ts';
+import type { SeenDirectory } from '../volume/unchanged.ts';
 import { localState, type RemoteLook, remoteState } from './compare.ts';
 import { encodeItem, type PlanItem } from './plan.ts';
 import { isClosed, type Unread } from './unread.ts';
+import { type Place, Waiting } from './waiting.ts';
 
 /** What a look at the volume is about: every directory, or those where something may have happened since the last one. */
 export type Look = 'everything' | 'changed';
@@ -21,12 +25,27 @@ export async function collectDifferences(
   unread: Unread,
   look: Look = 'everything',
 ): Promise<void> {
+  try {
+    await collect(context, withRemote, unread, look);
+  } catch (error) {
+    // Some directories were read, and what was found in them is not kept.
+    context.changes?.doubt();
+    throw error;
+  }
+}
+
+async function collect(
+  context: ProjectContext,
+  withRemote: boolean,
+  unread: Unread,
+  look: Look,
+): Promise<void> {
   context.state.clearPending();
   const changes = withRemote ? undefined : context.changes;
   const places = look === 'changed' ? await changes?.changed() : null;
   if (changes === undefined || places == null) {
     const complete = changes?.lookAtAll();
-    await walk({ context, withRemote, unread, changes, visited: null }, '');
+    await walk({ context, withRemote, unread, changes, visited: null, entries: 0 }, '');
     complete?.();
     return;
   }
@@ -34,12 +53,12 @@ export async function collectDifferences(
   for (const place of places) {
     // What is gone or new by now was found from above.
     if (!changes.follows(place)) continue;
-    const isSure = await walk({ context, withRemote, unread, changes, visited }, place);
+    const isSure = await walk({ context, withRemote, unread, changes, visited, entries: 0 }, place);
     if (isSure) continue;
     // The other name of a hard link may lie anywhere.
     unread.count = 0;
     unread.closed.length = 0;
-    return collectDifferences(context, withRemote, unread);
+    return collect(context, withRemote, unread, 'everything');
   }
 }
 
@@ -50,42 +69,69 @@ interface Walk {
   readonly changes: ChangeWatch | undefined;
   /** Directories that were looked at; below them only what is new or gone is. null: all are looked at. */
   readonly visited: Set<string> | null;
+  /** Number of entries that were looked at in this thread. */
+  entries: number;
 }
 
 /** @returns false where a look at single directories does not do */
 async function walk(how: Walk, from: string): Promise<boolean> {
   const { context, changes, visited } = how;
-  const stack: Place[] = [{ directory: from, isGone: false }];
-  for (let place = stack.pop(); place !== undefined; place = stack.pop()) {
-    const { directory, isGone } = place;
-    context.signal?.throwIfAborted();
-    if (visited?.has(directory)) continue;
-    visited?.add(directory);
-    if (!isGone) changes?.follow(directory);
-    const found = compareDirectory(how, place);
-    const unknown = isGone ? [] : (changes?.looked(directory, found.directories, found.isSettled) ?? []);
-    for (const each of found.gone) stack.push({ directory: each, isGone: true });
-    for (const each of visited === null ? found.present : unknown)
-      stack.push({ directory: each, isGone: false });
-    if (found.items.length > 0) {
-      if (visited !== null && found.items.some(isHardLink)) return false;
-      context.state.transaction(() => {
-        for (const item of found.items) context.state.addPending('found', encodeItem(item));
-      });
+  const waiting = new Waiting();
+  waiting.add('', [from]);
+  const helper = new ScanHelper({ root: context.tree.root, stateFile: context.state.file });
+  try {
+    while (waiting.size > 0 || helper.isBusy) {
+      context.signal?.throwIfAborted();
+      if (visited === null && how.entries >= context.tree.secondThreadFrom) helper.start();
+      share(how, waiting, helper);
+      const looked = helper.looked();
+      const place = looked === undefined ? waiting.next() : undefined;
+      if (looked !== undefined) hear(how, waiting, looked);
+      else if (place === undefined) await helper.next();
+      else if (!visited?.has(place.directory)) {
+        visited?.add(place.directory);
+        if (!place.isGone) changes?.follow(place.directory);
+        if (!note(how, waiting, place, look(how, place))) return false;
+      }
+      // Heartbeats, the socket and probes go on during a long walk.
+      await new Promise((next) => setImmediate(next));
     }
-    // Heartbeats, the socket and probes go on during a long walk.
-    await new Promise((next) => setImmediate(next));
+    return true;
+  } finally {
+    await helper.close();
   }
-  return true;
 }
 
-interface Place {
-  readonly directory: string;
-  /**
-   * It is no directory of the volume, so nothing below it is: the disk is not asked. Where a link has taken its place,
-   * the path would lead to the files behind the link, as if they were still here.
-   */
-  readonly isGone: boolean;
+/** Leaves some of the directories that wait to the other thread. They are watched from before it reads them. */
+function share({ changes }: Walk, waiting: Waiting, helper: ScanHelper): void {
+  for (;;) {
+    const directories = waiting.nextPresent(helper.wanted(waiting.size));
+    if (directories.length === 0) return;
+    for (const directory of directories) changes?.follow(directory);
+    helper.give(directories);
+  }
+}
+
+/** Notes what the other thread has found. It only knows what is as it was. */
+function hear(how: Walk, waiting: Waiting, { directory, found }: Looked): void {
+  const place = { directory, isGone: false };
+  if (found === undefined) waiting.add('', [directory]);
+  else note(how, waiting, place, found === null ? closerLook(how, place) : asBefore(found));
+}
+
+/** @returns false where a look at single directories does not do */
+function note(how: Walk, waiting: Waiting, { directory, isGone }: Place, found: Found): boolean {
+  const { context, changes, visited } = how;
+  const present = found.directories;
+  const unknown = isGone ? [] : (changes?.looked(directory, present, found.isSettled) ?? []);
+  waiting.add(directory, found.gone, true);
+  waiting.add(directory, visited === null ? present.keys() : unknown);
+  if (found.items.length === 0) return true;
+  if (visited !== null && found.items.some(isHardLink)) return false;
+  context.state.transaction(() => {
+    for (const item of found.items) context.state.addPending('found', encodeItem(item));
+  });
+  return true;
 }
 
 function isHardLink(item: PlanItem): boolean {
@@ -94,29 +140,39 @@ function isHardLink(item: PlanItem): boolean {
 
 interface Found {
   readonly items: readonly PlanItem[];
-  /** Directories of the base or the space that are not on the volume. */
+  /** Names of directories of the base or the space that are not on the volume. */
   readonly gone: readonly string[];
-  /** Directories on the volume. */
-  readonly present: readonly string[];
-  /** The same by name. */
-  readonly directories: ReadonlyMap<string, LocalEntry>;
+  /** Directories on the volume, by name. */
+  readonly directories: ReadonlyMap<string, SeenDirectory>;
   /** Nothing in it differs, and all of it could be read. */
   readonly isSettled: boolean;
 }
 
-function compareDirectory(how: Walk, { directory, isGone }: Place): Found {
-  const { context, withRemote, unread } = how;
-  const unchanged =
-    isGone || withRemote ? null : context.tree.unchanged(directory, context.state.baseLooks(directory));
-  if (unchanged !== null) {
-    const present = [...unchanged.values()].map((each) => each.path);
-    return { items: [], present, gone: [], directories: unchanged, isSettled: true };
+function asBefore(directories: ReadonlyMap<string, SeenDirectory>): Found {
+  return { items: [], gone: [], directories, isSettled: true };
+}
+
+function look(how: Walk, place: Place): Found {
+  const { context, withRemote } = how;
+  if (place.isGone || withRemote) return closerLook(how, place);
+  const looks = counted(how, context.state.baseLooks(place.directory));
+  const same = context.tree.unchanged(place.directory, looks);
+  return same === null ? closerLook(how, place) : asBefore(same);
+}
+
+function* counted(how: Walk, pages: Iterable<readonly BaseLook[]>): Iterable<readonly BaseLook[]> {
+  for (const page of pages) {
+    how.entries += page.length;
+    yield page;
   }
+}
+
+function closerLook({ context, withRemote, unread }: Walk, { directory, isGone }: Place): Found {
   const items: PlanItem[] = [];
-  const [present, gone]: [string[], string[]] = [[], []];
-  const directories = new Map<string, LocalEntry>();
+  const gone: string[] = [];
+  const directories = new Map<string, SeenDirectory>();
   const local = isGone ? new Map<string, LocalEntry>() : readable(context, directory, unread);
-  if (local === null) return { items, present, gone, directories, isSettled: false };
+  if (local === null) return { items, gone, directories, isSettled: false };
   const base = context.state.baseChildren(directory);
   const remote: Map<string, RemoteLook> = withRemote ? context.state.remoteChildren(directory) : new Map();
   for (const name of union(local, base, remote)) {
@@ -129,12 +185,10 @@ function compareDirectory(how: Walk, { directory, isGone }: Place): Found {
       withRemote,
     });
     if (item !== null) items.push(item);
-    if (here?.kind === 'directory') {
-      directories.set(name, here);
-      present.push(path);
-    } else if ([base.get(name)?.kind, remote.get(name)?.kind].includes('directory')) gone.push(path);
+    if (here?.kind === 'directory') directories.set(name, here);
+    else if ([base.get(name)?.kind, remote.get(name)?.kind].includes('directory')) gone.push(name);
   }
-  return { items, present, gone, directories, isSettled: items.length === 0 };
+  return { items, gone, directories, isSettled: items.length === 0 };
 }
 
 /** null where the directory may not be read, by the wish of its owner: the rest of the volume is saved all the same. */

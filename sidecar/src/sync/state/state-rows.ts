@@ -1,24 +1,42 @@
+import { constants } from 'node:fs';
 import type { BaseEntry, RemoteEntry } from '../model.ts';
 import { type EntryKind, joinPath } from '../spaces/space.ts';
 
 /** A row as SQLite gives it, with exact integers. */
 export type Row = Record<string, string | bigint | Uint8Array | null>;
 
-/** Of one entry, with the times in ms as `fs.Stats` has them, and suspect as 0 or 1. */
+/**
+ * What tells whether an entry is still the same, for comparing with `fs.Stats`: times in ms, and type and rights in one
+ * number, -1 where no look is enough. Few columns and no text but the name: there are millions.
+ */
 export type BaseLook = [
   name: string,
-  kind: EntryKind,
+  mode: number,
   size: number,
   mtimeMs: number,
   ctimeMs: number,
-  mode: number,
   inode: number,
-  suspect: number,
 ];
 
-/** The columns of a `BaseLook`. Times are worked out as Node does it, to the last bit. */
-export const LOOK_COLUMNS = `name, kind, size, ${milliseconds('mtime_ns')}, ${milliseconds('ctime_ns')}, mode,
-  CAST(inode AS REAL), suspect`;
+/** Rows of a page: of a directory with more of them, not all are in memory at one time. */
+export const LOOKS_OF_A_PAGE = 500;
+
+/** Asks for the `BaseLook`s of a directory that come after a name. Times are worked out as Node does it, to the last bit. */
+export const BASE_LOOKS = `SELECT name,
+  CASE WHEN kind = 'directory' THEN ${constants.S_IFDIR} | mode WHEN suspect <> 0 THEN -1
+    WHEN kind = 'file' THEN ${constants.S_IFREG} | mode WHEN kind = 'symlink' THEN ${constants.S_IFLNK} END,
+  size, ${milliseconds('mtime_ns')}, ${milliseconds('ctime_ns')}, CAST(inode AS REAL)
+  FROM base WHERE parent = ? AND name > ? ORDER BY name LIMIT ${LOOKS_OF_A_PAGE}`;
+
+/** @param read the rows of `BASE_LOOKS` */
+export function* lookPages(read: (after: string) => BaseLook[]): Iterable<BaseLook[]> {
+  let page = read('');
+  yield page;
+  while (page.length === LOOKS_OF_A_PAGE) {
+    page = read(page.at(-1)?.[0] ?? '');
+    yield page;
+  }
+}
 
 function milliseconds(column: string): string {
   return `${column} / 1000000000 * 1000 + ${column} % 1000000000 / 1e6`;

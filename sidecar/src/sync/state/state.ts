@@ -3,7 +3,15 @@ import type { BaseEntry, ManifestEntry, RemoteEntry } from '../model.ts';
 import type { NameStore } from '../names.ts';
 import { nameOf, parentOf } from '../spaces/space.ts';
 import { formatManifestLine, parseManifestLine } from './manifest-line.ts';
-import { type BaseLook, LOOK_COLUMNS, type StagedUpload, toBase, toRemote, toStaged } from './state-rows.ts';
+import {
+  BASE_LOOKS,
+  type BaseLook,
+  lookPages,
+  type StagedUpload,
+  toBase,
+  toRemote,
+  toStaged,
+} from './state-rows.ts';
 import { MIGRATIONS, TABLES } from './state-schema.ts';
 import { Statements } from './statements.ts';
 
@@ -12,11 +20,13 @@ import { Statements } from './statements.ts';
  * runs inside `transaction`. Losing the file costs a comparison with the space, never data.
  */
 export class StateStore implements NameStore {
+  readonly file: string;
   readonly #db: DatabaseSync;
   readonly #sql: Statements;
 
   /** @throws where the file is damaged or from a newer version of this program. */
   constructor(file: string) {
+    this.file = file;
     this.#db = new DatabaseSync(file, { timeout: 5_000 });
     this.#sql = new Statements(this.#db);
     try {
@@ -99,9 +109,9 @@ export class StateStore implements NameStore {
     return new Map(rows.map((row) => [String(row.name), toBase(row)]));
   }
 
-  /** As much of the children as tells whether something happened to them on the volume. */
-  baseLooks(parent: string): BaseLook[] {
-    return this.#sql.numbers(`SELECT ${LOOK_COLUMNS} FROM base WHERE parent = ?`, parent) as BaseLook[];
+  /** As much of the children as tells whether something happened to them on the volume, page by page. */
+  baseLooks(parent: string): Iterable<BaseLook[]> {
+    return lookPages((after) => this.#sql.numbers(BASE_LOOKS, parent, after) as BaseLook[]);
   }
 
   base(path: string): BaseEntry | null {

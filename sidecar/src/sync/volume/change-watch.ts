@@ -1,16 +1,17 @@
 import { type FSWatcher, lstatSync, readFileSync, statfsSync, watch, writeFileSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LocalEntry } from '../model.ts';
-import { joinPath, parentOf } from '../spaces/space.ts';
+import { parentOf } from '../spaces/space.ts';
 import type { LocalTree } from './local-tree.ts';
+import type { SeenDirectory } from './unchanged.ts';
+import { Watched } from './watched.ts';
 
 /**
  * File systems on which inotify reports every change: none of them can be changed by another machine.
  * @see linux/magic.h: ext, xfs, btrfs, tmpfs, f2fs, zfs
  */
 const LOCAL_FILE_SYSTEMS = new Set([0xef53, 0x58465342, 0x9123683e, 0x01021994, 0xf2f52010, 0x2fc12fc1]);
-/** Each watched directory costs 3 to 4 KiB of memory. */
+/** Each watched directory costs about 2 KiB of memory. */
 const MAX_DIRECTORIES = 25_000;
 /** Looks at changed directories before one at everything: a change through a memory map makes no event. */
 const LOOKS_BETWEEN_FULL_ONES = 12;
@@ -27,17 +28,12 @@ export interface ChangeWatchOptions {
   readonly looksBetweenFullOnes?: number;
 }
 
-interface Watched {
-  readonly path: string;
-  readonly inode: bigint;
-  /** As the look at the directory above saw it. */
-  ctimeNs: bigint;
-  readonly children: Map<string, Watched>;
-  watcher: FSWatcher | null;
-  events: number;
-  /** The directory at this path was moved, removed or replaced. */
-  isStale: boolean;
+/** A watch with the directory that it is of, so that all watches share their listeners. */
+interface NodeWatcher extends FSWatcher {
+  [WATCHED]?: Watched;
 }
+
+const WATCHED = Symbol('watched');
 
 /**
  * Knows in which directories something may have happened since they were last looked at. Each is watched by inotify
@@ -48,10 +44,13 @@ interface Watched {
 export class ChangeWatch {
   readonly #tree: LocalTree;
   readonly #options: ChangeWatchOptions;
-  readonly #watched = new Map<string, Watched>();
+  readonly #onChange: (type: string, name: string | Buffer | null) => void;
+  readonly #onError = () => this.#turnOff('a watch failed');
+  #root: Watched | null = null;
+  #size = 0;
   readonly #dirty = new Set<string>();
-  /** Names by which the kernel's watch of an inode calls itself: that of its first path. */
-  readonly #ownNames = new Map<bigint, { name: string; handles: number }>();
+  /** The kernel has one watch of an inode, which calls itself by the name that the first of ours had. */
+  readonly #firsts = new Map<bigint, Watched>();
   readonly #queueLimit = queueLimit();
   #off: string | null = null;
   #doubts = 1;
@@ -65,6 +64,10 @@ export class ChangeWatch {
   constructor(tree: LocalTree, options: ChangeWatchOptions) {
     this.#tree = tree;
     this.#options = options;
+    const happened = this.#happened.bind(this);
+    this.#onChange = function (this: NodeWatcher, type, name) {
+      if (this[WATCHED] !== undefined) happened(this[WATCHED], type, name as Buffer | null);
+    };
     try {
       if (!LOCAL_FILE_SYSTEMS.has(statfsSync(tree.root).type))
         this.#turnOff('the file system is not a local one');
@@ -97,9 +100,11 @@ export class ChangeWatch {
   lookAtAll(): () => void {
     if (this.#off !== null) return () => undefined;
     const { ino: inode, ctimeNs } = lstatSync(this.#tree.root, { bigint: true });
-    const root = this.#watched.get('');
-    if (root !== undefined && (root.isStale || root.inode !== inode)) this.#drop(root);
-    if (!this.#watched.has('')) this.#add('', { inode, ctimeNs });
+    if (this.#root !== null && (this.#root.isStale || this.#root.inode !== inode)) {
+      this.#drop(this.#root);
+      this.#root = null;
+    }
+    this.#root ??= this.#add(null, '', { inode, ctimeNs });
     const doubts = this.#doubts;
     return () => {
       this.#settledDoubts = doubts;
@@ -109,14 +114,14 @@ export class ChangeWatch {
 
   /** Whether it is one of the directories that are known. */
   follows(path: string): boolean {
-    return this.#watched.has(path);
+    return this.#find(path) !== undefined;
   }
 
   /** To be called before a directory is read. */
   follow(path: string): void {
     if (this.#off !== null) return;
     this.#dirty.delete(path);
-    const node = this.#watched.get(path);
+    const node = this.#find(path);
     if (node === undefined) return;
     node.events = 0;
     if (node.watcher === null) this.#open(node);
@@ -126,27 +131,26 @@ export class ChangeWatch {
    * To be called after a directory was read.
    * @param directories the directories in it, by name
    * @param isSettled there is nothing in it that the next look has to see again
-   * @returns those in it that were not watched so far, and have to be looked at with all below them
+   * @returns names of those in it that were not watched so far, and have to be looked at with all below them
    */
-  looked(path: string, directories: ReadonlyMap<string, LocalEntry>, isSettled: boolean): string[] {
-    const node = this.#watched.get(path);
-    if (this.#off !== null || node === undefined)
-      return [...directories.keys()].map((name) => joinPath(path, name));
-    for (const [name, child] of node.children) {
+  looked(path: string, directories: ReadonlyMap<string, SeenDirectory>, isSettled: boolean): string[] {
+    const node = this.#find(path);
+    if (this.#off !== null || node === undefined) return [...directories.keys()];
+    for (const [name, child] of node.children ?? []) {
       const entry = directories.get(name);
       if (!child.isStale && entry?.inode === child.inode) {
         child.ctimeNs = entry.ctimeNs;
         continue;
       }
       this.#drop(child);
-      node.children.delete(name);
+      node.children?.delete(name);
     }
     const unknown: string[] = [];
     for (const [name, entry] of directories) {
-      if (node.children.has(name)) continue;
-      const child = this.#add(entry.path, entry);
-      node.children.set(name, child);
-      unknown.push(child.path);
+      if (node.children?.has(name)) continue;
+      node.children ??= new Map();
+      node.children.set(name, this.#add(node, name, entry));
+      unknown.push(name);
     }
     if (!isSettled || node.watcher === null) this.#dirty.add(path);
     return unknown;
@@ -154,44 +158,38 @@ export class ChangeWatch {
 
   close(): void {
     this.#off ??= 'it is closed';
-    for (const { watcher } of this.#watched.values()) watcher?.close();
+    for (const { watcher } of this.#root?.all() ?? []) watcher?.close();
     this.#barrier?.close();
-    this.#watched.clear();
+    this.#root = null;
+    this.#firsts.clear();
     this.#dirty.clear();
   }
 
-  #add(path: string, { inode, ctimeNs }: Pick<LocalEntry, 'inode' | 'ctimeNs'>): Watched {
-    const node: Watched = {
-      path,
-      inode,
-      ctimeNs,
-      children: new Map(),
-      watcher: null,
-      events: 0,
-      isStale: false,
-    };
-    this.#watched.set(path, node);
+  #find(path: string): Watched | undefined {
+    return this.#root?.find(path);
+  }
+
+  #add(parent: Watched | null, name: string, { inode, ctimeNs }: SeenDirectory): Watched {
+    const node = new Watched(parent, name, inode, ctimeNs);
+    this.#size += 1;
     // Until it has been read.
-    this.#dirty.add(path);
+    this.#dirty.add(node.path);
     const limit = this.#options.maxDirectories ?? MAX_DIRECTORIES;
-    if (this.#watched.size > limit) this.#turnOff(`there are more than ${limit} directories`);
+    if (this.#size > limit) this.#turnOff(`there are more than ${limit} directories`);
     return node;
   }
 
   #open(node: Watched): void {
     const at = this.#tree.at(node.path);
     try {
-      const watcher = watch(at, { persistent: false, encoding: 'buffer' as never });
+      const watcher: NodeWatcher = watch(at, { persistent: false, encoding: 'buffer' as never });
+      watcher[WATCHED] = node;
       node.watcher = watcher;
-      const own = baseName(at);
-      const known = this.#ownNames.get(node.inode) ?? { name: own, handles: 0 };
-      known.handles += 1;
-      this.#ownNames.set(node.inode, known);
-      const ownNames = [own, known.name];
-      watcher.on('change', (type, name) =>
-        this.#happened(node, type, name as unknown as Buffer | null, ownNames),
-      );
-      watcher.on('error', () => this.#turnOff('a watch failed'));
+      const first = this.#firsts.get(node.inode) ?? node;
+      first.handles += 1;
+      this.#firsts.set(node.inode, first);
+      watcher.on('change', this.#onChange);
+      watcher.on('error', this.#onError);
       // Its time is seen in the directory above, which was read before.
       if (lstatSync(at, { bigint: true }).ctimeNs !== node.ctimeNs) this.#dirty.add(parentOf(node.path));
     } catch (error) {
@@ -201,24 +199,32 @@ export class ChangeWatch {
     }
   }
 
-  #happened(node: Watched, type: string, name: Buffer | null, ownNames: readonly string[]): void {
+  #happened(node: Watched, type: string, name: Buffer | null): void {
     this.#count(1);
-    if (this.#off !== null || this.#watched.get(node.path) !== node) return;
-    this.#dirty.add(node.path);
+    if (this.#off !== null || node.isDropped) return;
+    const { path } = node;
+    this.#dirty.add(path);
     node.events += 1;
     if (node.events === MUTED_AFTER) this.#mute(node);
     if (type !== 'rename') return;
     // Its own time has changed, which is seen in the directory above.
-    this.#dirty.add(parentOf(node.path));
-    if (name === null || (node.path === '' && ownNames.includes(name.toString('latin1')))) {
+    this.#dirty.add(parentOf(path));
+    const ofItself = name !== null && this.#ownNames(node).includes(name.toString('latin1'));
+    if (name === null || (path === '' && ofItself)) {
       this.doubt();
-      if (node.path === '') node.isStale = true;
+      if (path === '') node.isStale = true;
       return;
     }
-    const child = node.children.get(name.toString('utf8'));
+    const child = node.children?.get(name.toString('utf8'));
     if (child !== undefined) child.isStale = true;
     // So an event of the directory itself looks; one of an entry with the same name does no harm.
-    if (ownNames.includes(name.toString('latin1'))) node.isStale = true;
+    if (ofItself) node.isStale = true;
+  }
+
+  /** What an event of the directory itself may be called. */
+  #ownNames(node: Watched): string[] {
+    const first = this.#firsts.get(node.inode) ?? node;
+    return [node, first].map(({ path }) => baseName(this.#tree.at(path)));
   }
 
   /** All events that wait arrive in one turn of the loop. As many as the kernel can hold: it may have dropped some. */
@@ -239,8 +245,9 @@ export class ChangeWatch {
   }
 
   #drop(node: Watched): void {
-    for (const child of node.children.values()) this.#drop(child);
-    this.#watched.delete(node.path);
+    for (const child of node.children?.values() ?? []) this.#drop(child);
+    node.isDropped = true;
+    this.#size -= 1;
     this.#dirty.delete(node.path);
     this.#mute(node);
   }
@@ -251,10 +258,10 @@ export class ChangeWatch {
       setImmediate(() => {
         watcher.close();
         this.#count(1);
-        const known = this.#ownNames.get(inode);
-        if (known === undefined) return;
-        known.handles -= 1;
-        if (known.handles === 0) this.#ownNames.delete(inode);
+        const first = this.#firsts.get(inode);
+        if (first === undefined) return;
+        first.handles -= 1;
+        if (first.handles === 0) this.#firsts.delete(inode);
       }),
     );
   }

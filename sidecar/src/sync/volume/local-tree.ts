@@ -15,7 +15,7 @@ import { joinPath, parentOf } from '../spaces/space.ts';
 import type { BaseLook } from '../state/state-rows.ts';
 import { assertInside } from './open-path.ts';
 import { databaseOf, isSideFile, logChange } from './sqlite-names.ts';
-import { unchangedDirectories } from './unchanged.ts';
+import { type SeenDirectory, textPath, unchangedDirectories } from './unchanged.ts';
 
 /**
  * The data folder of a volume. Paths are those of the space; bytes of names are the codec's business. Symbolic links
@@ -24,6 +24,8 @@ import { unchangedDirectories } from './unchanged.ts';
 export class LocalTree {
   readonly root: string;
   readonly #codec: NameCodec;
+  /** A scan that has looked at so many entries gets a second thread; less work is not worth it. */
+  secondThreadFrom = 20_000;
   /** Told of every look at a socket, pipe or device. */
   onLeftOut: (() => void) | undefined;
 
@@ -34,8 +36,7 @@ export class LocalTree {
 
   /** As `at`, and cheaper: text. null where only the bytes say it. */
   #textAt(path: string): string | null {
-    if (path.includes('.scipion-name-')) return null;
-    return path === '' ? this.root : `${this.root}/${path}`;
+    return textPath(this.root, path);
   }
 
   /** Absolute, as bytes. */
@@ -74,17 +75,9 @@ export class LocalTree {
   }
 
   /** The directories in a directory, by name, where nothing in it differs from these looks; else null, or where unsure. */
-  unchanged(directory: string, looks: readonly BaseLook[]): Map<string, LocalEntry> | null {
+  unchanged(directory: string, looks: Iterable<readonly BaseLook[]>): Map<string, SeenDirectory> | null {
     const at = this.#textAt(directory);
-    const names = at === null ? null : unchangedDirectories(at, looks);
-    if (names === null) return null;
-    const directories = new Map<string, LocalEntry>();
-    for (const name of names) {
-      const entry = this.look(joinPath(directory, name));
-      if (entry?.kind !== 'directory') return null;
-      directories.set(name, entry);
-    }
-    return directories;
+    return at === null ? null : unchangedDirectories(at, looks, 'names');
   }
 
   /** One entry; null where nothing is, or nothing that can be saved. */
