@@ -27,12 +27,28 @@ export async function buildSidecar(outDirectory: string): Promise<void> {
   await rm(outDirectory, { recursive: true, force: true });
   await mkdir(join(outDirectory, 'app'), { recursive: true });
   await mkdir(join(outDirectory, 'bin'));
+  await bundle(
+    Object.fromEntries(COMMANDS.map((name) => [name, join(HERE, 'src', name, 'main.ts')])),
+    join(outDirectory, 'app'),
+  );
+  await buildWeb(join(outDirectory, 'app', 'web'));
+  for (const name of COMMANDS)
+    await writeCommand(join(outDirectory, 'bin', name), `${INSTALLED_AT}/${name}.js`);
+  await copyNode(join(outDirectory, 'node'));
+}
+
+/**
+ * Bundles programs, each into one file that runs without packages, and the threads beside them.
+ * @param programs file of each by the name that it gets
+ */
+export async function bundle(
+  programs: Readonly<Record<string, string>>,
+  outDirectory: string,
+): Promise<void> {
+  const threads = Object.entries(THREADS).map(([name, file]) => [name, join(HERE, 'src', file)]);
   await build({
-    entryPoints: Object.fromEntries([
-      ...COMMANDS.map((name) => [name, join(HERE, 'src', name, 'main.ts')]),
-      ...Object.entries(THREADS).map(([name, file]) => [name, join(HERE, 'src', file)]),
-    ]),
-    outdir: join(outDirectory, 'app'),
+    entryPoints: { ...programs, ...Object.fromEntries(threads) },
+    outdir: outDirectory,
     bundle: true,
     platform: 'node',
     target: 'node24',
@@ -43,11 +59,7 @@ export async function buildSidecar(outDirectory: string): Promise<void> {
     },
     logLevel: 'warning',
   });
-  await writeFile(join(outDirectory, 'app', 'package.json'), '{ "type": "module" }\n');
-  await buildWeb(join(outDirectory, 'app', 'web'));
-  for (const name of COMMANDS)
-    await writeCommand(join(outDirectory, 'bin', name), `${INSTALLED_AT}/${name}.js`);
-  await copyNode(join(outDirectory, 'node'));
+  await writeFile(join(outDirectory, 'package.json'), '{ "type": "module" }\n');
 }
 
 /** Node's binary of the version in package.json, which needs nothing but the C and C++ libraries. */

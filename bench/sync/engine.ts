@@ -1,6 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { loadavg } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundle } from '../../sidecar/build.ts';
 import { NODE_FLAGS } from '../../sidecar/contract/node-flags.ts';
 import type { Run } from '../lib/statistics.ts';
 import { nodeOptions } from './node-options.ts';
@@ -44,14 +46,22 @@ export interface Done extends Run {
   readonly result: Record<string, unknown>;
 }
 
-/** One process of the engine. */
+/** One process of the engine, bundled as in the image. */
 export class Engine {
+  static #program = '';
   readonly #child: ChildProcess;
   readonly #began = performance.now();
   readonly #load = loadavg()[0] as number;
 
+  /** To be called before the first one is made. */
+  static async build(directory: string): Promise<void> {
+    const source = fileURLToPath(new URL('engine-process.ts', import.meta.url));
+    await bundle({ 'engine-process': source }, directory);
+    Engine.#program = join(directory, 'engine-process.js');
+  }
+
   constructor() {
-    this.#child = fork(fileURLToPath(new URL('engine-process.ts', import.meta.url)), {
+    this.#child = fork(Engine.#program, {
       execArgv: [...NODE_FLAGS, ...nodeOptions()],
     });
   }

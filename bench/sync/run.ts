@@ -7,6 +7,7 @@ import { type CaseResult, isMet, type Scale } from '../lib/results.ts';
 import type { Teller } from '../lib/teller.ts';
 import { autosaveCase } from './autosave-case.ts';
 import type { Case } from './case.ts';
+import { Engine } from './engine.ts';
 import { farLargeCase, farSmallCase, stageInLargeCase } from './large-cases.ts';
 import { saveSmallCase, stageInSmallCase } from './transfer-cases.ts';
 
@@ -45,6 +46,7 @@ export async function runSync(options: RunOptions): Promise<void> {
   await ensurePackages(['rsync', 'curl'], teller.step);
   const root = await mkdtemp(join(options.directory, 'scipion-bench-'));
   try {
+    await Engine.build(join(root, 'engine'));
     for (const each of cases) {
       teller.result(`${each.title} (${each.name})`);
       const directory = join(root, each.name);

@@ -1,4 +1,5 @@
 import type { DispatcherOptions } from './dispatcher.ts';
+import type { Piece } from './pieces.ts';
 
 /** What the thread of the connections is told. Whatever is under way has the number that its request came with. */
 export type Order =
@@ -10,7 +11,7 @@ export type Order =
   /** One more piece can be reported. */
   | { readonly do: 'taken'; readonly id: number }
   /** Of a piece that nobody uses any more. */
-  | { readonly do: 'give-back'; readonly memory: ArrayBuffer }
+  | { readonly do: 'give-back'; readonly memory: SharedArrayBuffer }
   /** Nobody waits for the rest. */
   | { readonly do: 'abandon'; readonly id: number };
 
@@ -34,7 +35,7 @@ export type Report =
       readonly headers: Headers;
       readonly body: Uint8Array | null;
     }
-  | { readonly is: 'piece'; readonly id: number; readonly bytes: Uint8Array }
+  | { readonly is: 'piece'; readonly id: number; readonly bytes: Piece }
   | { readonly is: 'end'; readonly id: number }
   | { readonly is: 'failed'; readonly id: number; readonly code: string; readonly message: string }
   /** One more piece of the body can be sent. */

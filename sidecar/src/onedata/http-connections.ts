@@ -4,6 +4,7 @@ import { lend } from '../sync/spaces/loans.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
 import type { Headers, Order, Outgoing, Report } from './exchange.ts';
 import type { LoadMeter } from './load-meter.ts';
+import type { Piece } from './pieces.ts';
 
 /** Diagnostics channel: told of every request once, when its answer begins or it is clear that none comes. */
 export const ANSWERED = 'scipion:onedata:answered';
@@ -69,7 +70,6 @@ class HttpThread {
   readonly #exchanges = new Map<number, Exchange>();
   readonly #clients = new Map<number, PromiseWithResolvers<void>>();
   #orders: Order[] = [];
-  #moved: ArrayBuffer[] = [];
   #idle: NodeJS.Timeout | undefined;
   isOver = false;
 
@@ -107,7 +107,7 @@ class HttpThread {
 
   request(client: number, outgoing: OutgoingRequest, meter: LoadMeter | undefined): Promise<Answer> {
     const id = nextNumber++;
-    const exchange = new Exchange(id, outgoing, meter, (order, memory) => this.#order(order, memory));
+    const exchange = new Exchange(id, outgoing, meter, (order) => this.#order(order));
     if (this.#exchanges.size === 0) this.#worker.ref();
     this.#exchanges.set(id, exchange);
     exchange.over.finally(() => {
@@ -119,18 +119,16 @@ class HttpThread {
   }
 
   /** Orders of one turn of the loop go as one message. */
-  #order(order: Order, memory?: ArrayBuffer): void {
+  #order(order: Order): void {
     if (this.isOver) return;
     if (this.#orders.length === 0) {
       setImmediate(() => {
-        const [orders, moved] = [this.#orders, this.#moved];
+        const orders = this.#orders;
         this.#orders = [];
-        this.#moved = [];
-        if (!this.isOver) this.#worker.postMessage(orders, moved);
+        if (!this.isOver) this.#worker.postMessage(orders);
       });
     }
     this.#orders.push(order);
-    if (memory !== undefined) this.#moved.push(memory);
   }
 
   #hear(report: Report): void {
@@ -164,7 +162,7 @@ class HttpThread {
   }
 }
 
-type Send = (order: Order, memory?: ArrayBuffer) => void;
+type Send = (order: Order) => void;
 
 /** One request, as its sender sees it. */
 class Exchange {
@@ -240,7 +238,7 @@ class Exchange {
     if (whole === null) {
       const incoming = new Incoming(
         () => this.#send({ do: 'taken', id: this.#id }),
-        (memory) => this.#send({ do: 'give-back', memory }, memory),
+        (memory) => this.#send({ do: 'give-back', memory }),
         () => this.#abandon(new Error('nobody reads the answer')),
       );
       this.#incoming = incoming;
@@ -295,19 +293,19 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 /** The body of an answer that comes in pieces. */
 class Incoming implements AsyncIterable<Uint8Array> {
   readonly #taken: () => void;
-  readonly #giveBack: (memory: ArrayBuffer) => void;
+  readonly #giveBack: (memory: SharedArrayBuffer) => void;
   readonly #leave: () => void;
-  readonly #waiting: Uint8Array[] = [];
+  readonly #waiting: Piece[] = [];
   #news = Promise.withResolvers<void>();
   #outcome: { readonly error: unknown } | 'ended' | undefined;
 
-  constructor(taken: () => void, giveBack: (memory: ArrayBuffer) => void, leave: () => void) {
+  constructor(taken: () => void, giveBack: (memory: SharedArrayBuffer) => void, leave: () => void) {
     this.#taken = taken;
     this.#giveBack = giveBack;
     this.#leave = leave;
   }
 
-  push(bytes: Uint8Array): void {
+  push(bytes: Piece): void {
     this.#waiting.push(bytes);
     this.#news.resolve();
   }
@@ -329,7 +327,7 @@ class Incoming implements AsyncIterable<Uint8Array> {
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     try {
       for (;;) {
-        const bytes = this.#waiting.shift() as Uint8Array<ArrayBuffer> | undefined;
+        const bytes = this.#waiting.shift();
         if (bytes !== undefined) {
           yield lend(bytes, this.#giveBack);
           this.#taken();

@@ -4,10 +4,7 @@ import type { Dispatcher } from 'undici';
 import { makeDispatcher } from './dispatcher.ts';
 import { codeOfCause } from './error-code.ts';
 import { type Headers, type Order, type Outgoing, PIECES_AHEAD, type Report } from './exchange.ts';
-import { PIECE_BYTES, PieceMemory } from './pieces.ts';
-
-/** Up to this size a body goes with its answer. */
-const SHORT_BYTES = 1 << 18;
+import { PIECE_BYTES, type Piece, PieceMemory } from './pieces.ts';
 
 const clients = new Map<number, { readonly dispatcher: Dispatcher; readonly origin: string }>();
 const exchanges = new Map<number, Exchange>();
@@ -17,7 +14,7 @@ let reports: Report[] = [];
 let moved: ArrayBuffer[] = [];
 
 /** Reports of one turn of the loop go as one message: each message costs far more than what is in it. */
-function report(one: Report, bytes?: Uint8Array): void {
+function report(one: Report, handedOver?: ArrayBuffer): void {
   if (reports.length === 0) {
     setImmediate(() => {
       const [all, buffers] = [reports, moved];
@@ -27,7 +24,7 @@ function report(one: Report, bytes?: Uint8Array): void {
     });
   }
   reports.push(one);
-  if (bytes !== undefined) moved.push(bytes.buffer as ArrayBuffer);
+  if (handedOver !== undefined) moved.push(handedOver);
 }
 
 /** One request and its answer. */
@@ -40,7 +37,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #headers: Headers = {};
   /** The answer was reported, its body goes on in pieces. */
   #isTold = false;
-  #piece: Uint8Array | null = null;
+  #piece: Piece | null = null;
   #used = 0;
   #begun = 0;
   /** Pieces that were reported and not taken yet. */
@@ -62,8 +59,6 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#status = status;
     this.#headers = headers;
     this.#begun = performance.now();
-    const length = Number(headers['content-length']);
-    this.#piece = length <= SHORT_BYTES ? new Uint8Array(length) : null;
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -97,13 +92,10 @@ class Exchange implements Dispatcher.DispatchHandler {
       report({ is: 'end', id: this.#id });
       return;
     }
-    const piece = this.#piece;
-    const isOwn = piece !== null && piece.length < PIECE_BYTES;
-    // A short body of unknown length lies in memory that is meant for long ones.
-    const body = isOwn ? piece.subarray(0, this.#used) : (piece?.slice(0, this.#used) ?? new Uint8Array());
-    if (piece !== null && !isOwn) memory.give(piece.buffer as ArrayBuffer);
+    const body = this.#piece?.slice(0, this.#used) ?? new Uint8Array();
+    if (this.#piece !== null) memory.give(this.#piece.buffer);
     this.#piece = null;
-    report({ is: 'answer', id: this.#id, status: this.#status, headers: this.#headers, body }, body);
+    report({ is: 'answer', id: this.#id, status: this.#status, headers: this.#headers, body }, body.buffer);
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -137,14 +129,14 @@ class Exchange implements Dispatcher.DispatchHandler {
     report({ is: 'answer', id: this.#id, status: this.#status, headers: this.#headers, body: null });
   }
 
-  #hand(piece: Uint8Array): void {
+  #hand(piece: Piece): void {
     this.#tell();
     const bytes = this.#used === piece.length ? piece : piece.subarray(0, this.#used);
     this.#piece = null;
     this.#used = 0;
     this.#begun = performance.now();
     this.#ahead += 1;
-    report({ is: 'piece', id: this.#id, bytes }, bytes);
+    report({ is: 'piece', id: this.#id, bytes });
   }
 }
 

@@ -3,15 +3,21 @@ export const PIECE_BYTES = 1 << 19;
 /** Kept for the next transfer. */
 const MOST_FREE = 32;
 
-/** Memory for the pieces of long transfers, used again and again: new memory costs as much as the copy into it. */
+/**
+ * Memory for the pieces of long transfers, used again and again: new memory costs as much as the copy into it. It is
+ * shared between threads, because memory that is handed over counts as new and lost each time, so that V8 collects its
+ * garbage all the time. Whoever holds a piece is the only one who touches it.
+ */
 export class PieceMemory {
-  readonly #free: ArrayBuffer[] = [];
+  readonly #free: SharedArrayBuffer[] = [];
 
-  take(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.#free.pop() ?? new ArrayBuffer(PIECE_BYTES));
+  take(): Piece {
+    return new Uint8Array(this.#free.pop() ?? new SharedArrayBuffer(PIECE_BYTES));
   }
 
-  give(memory: ArrayBuffer): void {
+  give(memory: SharedArrayBuffer): void {
     if (memory.byteLength === PIECE_BYTES && this.#free.length < MOST_FREE) this.#free.push(memory);
   }
 }
+
+export type Piece = Uint8Array<SharedArrayBuffer>;

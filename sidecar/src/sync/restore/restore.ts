@@ -184,6 +184,7 @@ class Restorer {
   readonly #options: RestoreOptions;
   readonly placed: PlacedFiles;
   readonly #connections: Connections;
+  readonly #hasManifest: boolean;
   /** Link group → the first of its names that was restored, with its hash. */
   readonly #groups = new Map<string, { path: string; hash: string }>();
 
@@ -191,6 +192,7 @@ class Restorer {
     this.#context = context;
     this.placed = new PlacedFiles(context.state, context.tree.root);
     this.#options = options;
+    this.#hasManifest = context.state.countManifest() > 0;
     this.#connections = new Connections(() => context.space.capabilities.concurrency);
   }
 
@@ -339,6 +341,7 @@ class Restorer {
 
   /** What the manifest says of this very version, null where somebody else made it. */
   manifest(remote: RemoteLook): ManifestEntry | null {
+    if (!this.#hasManifest) return null;
     const manifest = this.#context.state.manifest(remote.path);
     if (manifest === null) return null;
     if (remote.id === VIRTUAL_ID) return manifest.remote === null ? manifest : null;

@@ -1,8 +1,8 @@
 /** Who gets the memory of a piece back. */
-const lenders = new WeakMap<ArrayBufferLike, (memory: ArrayBuffer) => void>();
+const lenders = new WeakMap<ArrayBufferLike, (memory: SharedArrayBuffer) => void>();
 
 /** These bytes are handed out, and whoever is done with them may give them back. */
-export function lend(bytes: Uint8Array<ArrayBuffer>, back: (memory: ArrayBuffer) => void): Uint8Array {
+export function lend(bytes: Uint8Array<SharedArrayBuffer>, back: (memory: SharedArrayBuffer) => void): Uint8Array {
   lenders.set(bytes.buffer, back);
   return bytes;
 }
@@ -13,5 +13,5 @@ export function giveBack(bytes: Uint8Array): void {
   const back = lenders.get(buffer);
   if (back === undefined) return;
   lenders.delete(buffer);
-  back(buffer as ArrayBuffer);
+  back(buffer as SharedArrayBuffer);
 }
