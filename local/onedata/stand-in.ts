@@ -60,6 +60,7 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
   const addSpace = async (space: SpaceConfiguration) => {
     const isNew = spaces.upsert(space);
     if (isNew && space.seedFrom !== undefined) await copyIn(spaces, spaces.root(space.id), space.seedFrom);
+    await spaces.tree.settled();
   };
   for (const space of configuration.spaces) await addSpace(space);
 

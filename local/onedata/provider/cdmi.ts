@@ -28,6 +28,7 @@ export async function cdmi(session: Session, call: Call, segments: readonly stri
     throw new ApiError(501, 'notImplemented', undefined, 'Only move and copy are served.');
   const source = find(session, body[operation] as string);
   const status = await relocate(session, { source, destination, operation, isContainer });
+  await session.context.spaces.tree.settled();
   if (status === 204) sendNothing(call);
   else sendJson(call, status, describe(session, destination, isContainer));
 }

@@ -129,6 +129,7 @@ export async function upload(
     spaces.tree.touch(entry.inode);
   }
   await receiveContent(session, call, entry, offset ?? 0, call.request);
+  await spaces.tree.settled();
   sendNothing(call);
 }
 
@@ -154,6 +155,7 @@ export async function receiveContent(
     return;
   }
   spaces.tree.set(entry.inode, { writing: 1 });
+  await spaces.tree.settled();
   const file = await spaces.contents.write(entry.inode, offset);
   let end = offset;
   const record = async () => {

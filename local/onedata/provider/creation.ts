@@ -43,6 +43,7 @@ export async function create(
   assertName(parent, name);
   session.assertWritable(parent);
   const entry = await createOrUpdate(session, call, { parent, name, type, mode });
+  await session.context.spaces.tree.settled();
   const id = fileId(entry);
   const location = `https://${session.context.provider.domain}/api/v3/oneprovider/data/${id}`;
   sendJson(call, 201, { fileId: id }, { location });

@@ -26,8 +26,11 @@ export async function metadata(session: Session, call: Call, asked: Entry, kind:
   return rdf(session, call, entry);
 }
 
-const store = (session: Session, entry: Entry, column: 'xattrs' | 'json' | 'rdf', text: string | null) =>
-  session.context.spaces.tree.set(entry.inode, { [column]: text, ctime: nowSeconds() });
+async function store(session: Session, entry: Entry, column: 'xattrs' | 'json' | 'rdf', text: string | null) {
+  const { tree } = session.context.spaces;
+  tree.set(entry.inode, { [column]: text, ctime: nowSeconds() });
+  await tree.settled();
+}
 
 function assertOwnKeys(keys: readonly string[]): void {
   if (keys.some((key) => key.startsWith('onedata_') || key.startsWith('cdmi_'))) throw posix('eperm');
@@ -46,13 +49,13 @@ async function xattrs(session: Session, call: Call, entry: Entry): Promise<void>
   if (call.method === 'PUT') {
     assertOwnKeys(Object.keys(values));
     const { resolve_symlink: _, ...given } = values;
-    store(session, entry, 'xattrs', JSON.stringify({ ...own, ...given }));
+    await store(session, entry, 'xattrs', JSON.stringify({ ...own, ...given }));
   } else {
     const keys = listParameter(values, 'keys');
     if (!keys) throw missing('keys');
     assertOwnKeys(keys);
     const left = Object.fromEntries(Object.entries(own).filter(([key]) => !keys.includes(key)));
-    store(session, entry, 'xattrs', Object.keys(left).length > 0 ? JSON.stringify(left) : null);
+    await store(session, entry, 'xattrs', Object.keys(left).length > 0 ? JSON.stringify(left) : null);
   }
   sendNothing(call);
 }
@@ -74,7 +77,7 @@ async function json(session: Session, call: Call, entry: Entry): Promise<void> {
     return;
   }
   if (call.method === 'DELETE') {
-    store(session, entry, 'json', null);
+    await store(session, entry, 'json', null);
   } else {
     const text = (await readBody(call.request, LIMIT_BYTES)).toString('utf8');
     try {
@@ -82,7 +85,7 @@ async function json(session: Session, call: Call, entry: Entry): Promise<void> {
     } catch {
       throw badInput('badValueJSON', { key: 'metadata' });
     }
-    store(session, entry, 'json', text);
+    await store(session, entry, 'json', text);
   }
   sendNothing(call);
 }
@@ -106,7 +109,7 @@ async function rdf(session: Session, call: Call, entry: Entry): Promise<void> {
     return;
   }
   const text = call.method === 'PUT' ? (await readBody(call.request, LIMIT_BYTES)).toString('utf8') : null;
-  store(session, entry, 'rdf', text);
+  await store(session, entry, 'rdf', text);
   sendNothing(call);
 }
 
@@ -120,5 +123,6 @@ export async function updateMode(
   if (mode === undefined) throw missing('mode');
   session.assertWritable(entry);
   session.context.spaces.tree.set(entry.inode, { mode, ctime: nowSeconds() });
+  await session.context.spaces.tree.settled();
   sendNothing(call);
 }

@@ -53,6 +53,8 @@ export class ContentStore {
 
   async empty(inode: number): Promise<void> {
     if (this.#forgetSmall(inode)) return;
+    // First that nothing leads to it has to last: what is removed cannot be undone.
+    await this.#tree.settled();
     await rm(this.#fileOf(inode), { force: true });
   }
 
@@ -104,6 +106,6 @@ export class ContentStore {
 
   /** @returns whether it was there */
   #forgetSmall(inode: number): boolean {
-    return this.#tree.one('DELETE FROM contents WHERE inode = ? RETURNING inode', inode) !== undefined;
+    return this.#tree.run('DELETE FROM contents WHERE inode = ?', inode) > 0;
   }
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { posix } from '../http/api-error.ts';
 import { ENTRY_QUERIES, type EntryRow, entryOf } from './entry-rows.ts';
+import { type Transactions, Turns } from './turns.ts';
 
 export type FileType = 'REG' | 'DIR' | 'SYMLNK';
 
@@ -81,6 +82,8 @@ export class FileTree {
   /** Directory → the way to it from the root, itself last. Forgotten as soon as any directory moves or goes. */
   readonly #lines = new Map<string, readonly Ancestor[]>();
   #hasConflicts: boolean;
+  #writes = 0;
+  readonly #turns: Turns;
 
   constructor(file: string) {
     this.database = new DatabaseSync(file);
@@ -96,9 +99,25 @@ export class FileTree {
       throw (error as { errcode?: number }).errcode === SQLITE_BUSY ? inUse(file) : error;
     }
     this.#hasConflicts = this.one('SELECT 1 FROM conflicts') !== undefined;
+    this.#turns = new Turns(this.#transactions());
+  }
+
+  #transactions(): Transactions {
+    const [begin, commit] = [this.database.prepare('BEGIN IMMEDIATE'), this.database.prepare('COMMIT')];
+    return {
+      begin: () => begin.run(),
+      commit: () => commit.run(),
+      rollback: () => {
+        // The database may have done so itself.
+        if (this.database.isTransaction) this.database.exec('ROLLBACK');
+        this.#lines.clear();
+      },
+      writes: () => this.#writes,
+    };
   }
 
   close(): void {
+    this.#turns.finish();
     this.database.close();
   }
 
@@ -119,23 +138,20 @@ export class FileTree {
     return this.#statement(sql).all(...values) as Row[];
   }
 
-  run(sql: string, ...values: Value[]): void {
-    this.#statement(sql).run(...values);
+  /** @returns how many rows changed */
+  run(sql: string, ...values: Value[]): number {
+    this.#writes += 1;
+    return Number(this.#statement(sql).run(...values).changes);
   }
 
-  /** All or nothing; nests into an outer one. */
+  /** All or nothing; nests into an outer one. Lasting when it is `settled`. */
   atomically<Result>(work: () => Result): Result {
-    if (this.database.isTransaction) return work();
-    this.run('BEGIN IMMEDIATE');
-    try {
-      const result = work();
-      this.run('COMMIT');
-      return result;
-    } catch (error) {
-      this.run('ROLLBACK');
-      this.#lines.clear();
-      throw error;
-    }
+    return this.#turns.join(work);
+  }
+
+  /** Resolves when every change so far outlasts the end of the process. To be waited for before a change is answered. */
+  settled(): Promise<void> {
+    return this.#turns.settled();
   }
 
   #entries(sql: string): StatementSync {
@@ -341,6 +357,7 @@ export class FileTree {
     const now = nowSeconds();
     const size = target === null ? 0 : Buffer.byteLength(target);
     const times = { atime: mtime ?? now, mtime: mtime ?? now, ctime: now, creation: now };
+    this.#writes += 1;
     const { lastInsertRowid } = this.#statement(
       `INSERT INTO inodes(space, type, mode, size, atime, mtime, ctime, creation, links, target)
        VALUES (?,?,?,?,?,?,?,?,1,?)`,

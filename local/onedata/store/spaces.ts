@@ -167,9 +167,8 @@ export class Spaces {
       const trash = this.tree.byUuid(trashUuid(entry.space)) as Entry;
       this.tree.move(entry, trash, `${entry.name}@@${entry.uuid}`);
       this.startPurge();
-      return;
-    }
-    await this.unlink(entry);
+    } else await this.unlink(entry);
+    await this.tree.settled();
   }
 
   async unlink(entry: Entry): Promise<void> {
