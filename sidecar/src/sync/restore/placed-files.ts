@@ -32,7 +32,8 @@ export class PlacedFiles {
     if (this.#notes.length < MOST) return;
     // One batch goes to the disk while the next one is gathered.
     await this.#writing;
-    this.#begin();
+    // Several may have waited.
+    if (this.#notes.length >= MOST) this.#begin();
   }
 
   /** Resolves when all of them are noted. */
