@@ -43,8 +43,8 @@ export class HttpConnections {
   }
 
   /** @throws Error with a `code` where no answer came; the signal's reason */
-  request(outgoing: OutgoingRequest): Promise<Answer> {
-    if (this.#isClosed) throw new Error('its connections were closed');
+  async request(outgoing: OutgoingRequest): Promise<Answer> {
+    if (this.#isClosed) throw withCode(new Error('its connections were closed'), 'UND_ERR_CLOSED');
     if (this.#thread?.isOver !== false) {
       this.#thread = HttpThread.running();
       this.#thread.open(this.#client, this.#options);
@@ -61,6 +61,8 @@ export class HttpConnections {
 
 let nextNumber = 1;
 
+const withCode = (error: Error, code: string): Error => Object.assign(error, { code });
+
 /** A thread that has had no connections for so long ends. */
 const IDLE_MS = 5_000;
 
@@ -71,6 +73,7 @@ class HttpThread {
   readonly #clients = new Map<number, PromiseWithResolvers<void>>();
   #orders: Order[] = [];
   #idle: NodeJS.Timeout | undefined;
+  #waiting = 0;
   isOver = false;
 
   static running(): HttpThread {
@@ -100,22 +103,32 @@ class HttpThread {
     const closed = this.#clients.get(client);
     if (closed === undefined || this.isOver) return;
     this.#order({ do: 'close', client });
-    this.#worker.ref();
-    await closed.promise;
-    this.#rest();
+    await this.#wait(closed.promise);
+    if (this.#clients.size === 0) this.#endSoon();
   }
 
   request(client: number, outgoing: OutgoingRequest, meter: LoadMeter | undefined): Promise<Answer> {
     const id = nextNumber++;
-    const exchange = new Exchange(id, outgoing, meter, (order) => this.#order(order));
-    if (this.#exchanges.size === 0) this.#worker.ref();
-    this.#exchanges.set(id, exchange);
-    exchange.over.finally(() => {
-      this.#exchanges.delete(id);
-      this.#rest();
+    const exchange = new Exchange(id, outgoing, meter, {
+      send: (order) => this.#order(order),
+      wait: (promise) => this.#wait(promise),
+      end: () => this.#exchanges.delete(id),
     });
+    this.#exchanges.set(id, exchange);
     exchange.begin(client);
-    return exchange.answer;
+    return this.#wait(exchange.answer);
+  }
+
+  /** Who waits for the thread keeps the process; a connection that is open does not. */
+  async #wait<T>(promise: Promise<T>): Promise<T> {
+    this.#waiting += 1;
+    if (this.#waiting === 1) this.#worker.ref();
+    try {
+      return await promise;
+    } finally {
+      this.#waiting -= 1;
+      if (this.#waiting === 0) this.#worker.unref();
+    }
   }
 
   /** Orders of one turn of the loop go as one message. */
@@ -138,11 +151,7 @@ class HttpThread {
     } else this.#exchanges.get(report.id)?.hear(report);
   }
 
-  /** Nothing under way keeps the process; without connections the thread ends. */
-  #rest(): void {
-    if (this.#exchanges.size > 0 || this.isOver) return;
-    this.#worker.unref();
-    if (this.#clients.size > 0) return;
+  #endSoon(): void {
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => {
       if (this.#clients.size > 0) return;
@@ -162,36 +171,35 @@ class HttpThread {
   }
 }
 
-type Send = (order: Order) => void;
+interface Line {
+  send(order: Order): void;
+  wait<T>(promise: Promise<T>): Promise<T>;
+  /** Nothing more is to be heard. */
+  end(): void;
+}
 
 /** One request, as its sender sees it. */
 class Exchange {
   readonly #id: number;
   readonly #outgoing: OutgoingRequest;
   readonly #meter: LoadMeter | undefined;
-  readonly #send: Send;
+  readonly #line: Line;
   readonly #answer = Promise.withResolvers<Answer>();
-  readonly #over = Promise.withResolvers<void>();
   #pieces: Iterator<Uint8Array> | AsyncIterator<Uint8Array> | undefined;
   #incoming: Incoming | undefined;
   #isOverloaded = false;
   #isOver = false;
   readonly #onAbort = () => this.#abandon(this.#outgoing.signal?.reason);
 
-  constructor(id: number, outgoing: OutgoingRequest, meter: LoadMeter | undefined, send: Send) {
+  constructor(id: number, outgoing: OutgoingRequest, meter: LoadMeter | undefined, line: Line) {
     this.#id = id;
     this.#outgoing = outgoing;
     this.#meter = meter;
-    this.#send = send;
+    this.#line = line;
   }
 
   get answer(): Promise<Answer> {
     return this.#answer.promise;
-  }
-
-  /** Resolves when nothing more comes of it. */
-  get over(): Promise<void> {
-    return this.#over.promise;
   }
 
   begin(client: number): void {
@@ -205,7 +213,7 @@ class Exchange {
     const isWhole = body === null || typeof body === 'string' || body instanceof Uint8Array;
     if (!isWhole) this.#pieces = body[Symbol.asyncIterator]();
     const request = { method, path, headers, body: isWhole ? body : ('pieces' as const) };
-    this.#send({ do: 'request', client, id: this.#id, request });
+    this.#line.send({ do: 'request', client, id: this.#id, request });
   }
 
   hear(report: Exclude<Report, { is: 'closed' }>): void {
@@ -225,7 +233,7 @@ class Exchange {
         this.#incoming?.end();
         return;
       case 'failed': {
-        const error = Object.assign(new Error(report.message), { code: report.code });
+        const error = withCode(new Error(report.message), report.code);
         this.#isOverloaded ||= /TIMEOUT|TIMEDOUT/.test(report.code);
         this.#fail(error);
       }
@@ -236,10 +244,8 @@ class Exchange {
     answered.publish({ status } satisfies Answered);
     this.#isOverloaded = status === 429 || status === 503;
     if (whole === null) {
-      const incoming = new Incoming(
-        () => this.#send({ do: 'taken', id: this.#id }),
-        (memory) => this.#send({ do: 'give-back', memory }),
-        () => this.#abandon(new Error('nobody reads the answer')),
+      const incoming = new Incoming(this.#id, this.#line, () =>
+        this.#abandon(new Error('nobody reads the answer')),
       );
       this.#incoming = incoming;
       this.#answer.resolve({ status, headers, body: incoming, drop: () => incoming.drop() });
@@ -254,8 +260,8 @@ class Exchange {
     try {
       const next = await this.#pieces?.next();
       if (this.#isOver) return;
-      const bytes = next === undefined || next.done === true ? null : next.value;
-      this.#send({ do: 'send', id: this.#id, bytes });
+      const bytes = next === undefined || next.done === true ? null : alone(next.value);
+      this.#line.send({ do: 'send', id: this.#id, bytes });
     } catch (error) {
       this.#abandon(error);
     }
@@ -263,7 +269,7 @@ class Exchange {
 
   #abandon(reason: unknown): void {
     if (this.#isOver) return;
-    this.#send({ do: 'abandon', id: this.#id });
+    this.#line.send({ do: 'abandon', id: this.#id });
     this.#fail(reason);
   }
 
@@ -282,8 +288,13 @@ class Exchange {
     this.#meter?.end(this.#isOverloaded);
     // Who gives the bytes is told that no more of them are wanted.
     void Promise.resolve(this.#pieces?.return?.()).catch(() => undefined);
-    this.#over.resolve();
+    this.#line.end();
   }
+}
+
+/** The memory around a view would go with it. */
+function alone(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength < bytes.buffer.byteLength ? new Uint8Array(bytes) : bytes;
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -292,16 +303,16 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 
 /** The body of an answer that comes in pieces. */
 class Incoming implements AsyncIterable<Uint8Array> {
-  readonly #taken: () => void;
-  readonly #giveBack: (memory: SharedArrayBuffer) => void;
+  readonly #id: number;
+  readonly #line: Line;
   readonly #leave: () => void;
   readonly #waiting: Piece[] = [];
   #news = Promise.withResolvers<void>();
   #outcome: { readonly error: unknown } | 'ended' | undefined;
 
-  constructor(taken: () => void, giveBack: (memory: SharedArrayBuffer) => void, leave: () => void) {
-    this.#taken = taken;
-    this.#giveBack = giveBack;
+  constructor(id: number, line: Line, leave: () => void) {
+    this.#id = id;
+    this.#line = line;
     this.#leave = leave;
   }
 
@@ -329,13 +340,13 @@ class Incoming implements AsyncIterable<Uint8Array> {
       for (;;) {
         const bytes = this.#waiting.shift();
         if (bytes !== undefined) {
-          yield lend(bytes, this.#giveBack);
-          this.#taken();
+          yield lend(bytes, (memory) => this.#line.send({ do: 'give-back', memory }));
+          this.#line.send({ do: 'taken', id: this.#id });
           continue;
         }
         if (this.#outcome === 'ended') return;
         if (this.#outcome !== undefined) throw this.#outcome.error;
-        await this.#news.promise;
+        await this.#line.wait(this.#news.promise);
         this.#news = Promise.withResolvers();
       }
     } finally {

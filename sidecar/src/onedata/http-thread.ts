@@ -58,12 +58,14 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (status < 200) return;
     this.#status = status;
     this.#headers = headers;
-    this.#begun = performance.now();
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     for (let at = 0; at < chunk.length; ) {
-      this.#piece ??= memory.take();
+      if (this.#piece === null) {
+        this.#piece = memory.take();
+        this.#begun = performance.now();
+      }
       const room = this.#piece.length - this.#used;
       if (room === 0) {
         this.#hand(this.#piece);
@@ -134,7 +136,6 @@ class Exchange implements Dispatcher.DispatchHandler {
     const bytes = this.#used === piece.length ? piece : piece.subarray(0, this.#used);
     this.#piece = null;
     this.#used = 0;
-    this.#begun = performance.now();
     this.#ahead += 1;
     report({ is: 'piece', id: this.#id, bytes });
   }

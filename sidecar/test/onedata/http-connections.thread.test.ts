@@ -114,6 +114,10 @@ describe('a process', () => {
   }
   const well = (output: string) => ({ code: 0, signal: null, output, errors: '' });
 
+  test('ends though a body was never read', async () => {
+    expect(await run("console.log((await get(connections, '/long')).status);")).toEqual(well('200\n'));
+  });
+
   test('ends while connections are open and idle', async () => {
     expect(await run("console.log((await get(connections, '/short')).status);")).toEqual(well('200\n'));
   });
