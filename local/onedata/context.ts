@@ -228,8 +228,8 @@ export class Session {
     const id = at < 0 ? undefined : text.slice(at + 1);
     const found = this.context.spaces
       .list()
-      .filter((space) => this.#isMember(space.id) && this.sees(space))
-      .find((space) => space.name === name && (id === undefined || space.id === id));
+      .filter((space) => space.name === name && (id === undefined || space.id === id))
+      .find((space) => this.#isMember(space.id) && this.sees(space));
     if (!found) throw posix('enoent');
     this.#assertSupported(found);
     return found;

@@ -90,7 +90,8 @@ export class FileTree {
     try {
       // Locked once and for all: to lock for each statement by itself costs more than most statements.
       this.database.exec('PRAGMA locking_mode = EXCLUSIVE;');
-      this.database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+      // A process that is killed loses nothing; that the machine stops is nothing a stand-in has to outlast.
+      this.database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;');
       // Ids are random, so a listing reads all over a large file: from memory, of which the system can take back most.
       this.database.exec('PRAGMA cache_size = -32768; PRAGMA mmap_size = 1073741824;');
       this.database.exec(SCHEMA);
