@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { collectDifferences, type Look } from '../../src/sync/plan/collect.ts';
@@ -105,7 +106,8 @@ function change({ at }: Project, from: number): void {
   fs.symlinkSync(nameOf(from + 162), at(nameOf(from + 161)));
 }
 
-describe('a scan in two threads', () => {
+// On one core there is one thread.
+describe.skipIf(availableParallelism() < 2)('a scan in two threads', () => {
   test('finds what one thread finds, parents before their children', async () => {
     const context = await project();
     expect((await inTwoThreads(context)).paths).toEqual([]);
@@ -174,28 +176,31 @@ describe('a scan in two threads', () => {
   });
 });
 
-test('what a thread that failed was to look at is given back', async () => {
-  const root = folders.make();
-  const stateFile = join(root, 'state');
-  const state = new StateStore(stateFile);
-  fs.mkdirSync(join(root, 'empty'));
-  const helper = new ScanHelper({ root, stateFile });
-  expect(helper.wanted(100)).toBe(0);
-  helper.start();
-  while (helper.wanted(100) === 0) await new Promise((later) => setImmediate(later));
-  helper.give(['empty', 'none']);
-  await helper.next();
-  expect(helper.looked()).toEqual({ directory: 'empty', found: new Map() });
-  expect(helper.looked()).toEqual({ directory: 'none', found: null });
-  expect(helper.looked()).toBeUndefined();
-  expect(helper.isBusy).toBe(false);
-  // No path: it kills the thread.
-  helper.give([0 as never]);
-  helper.give(['none']);
-  await helper.next();
-  expect(helper.looked()).toEqual({ directory: 0, found: undefined });
-  expect(helper.looked()).toEqual({ directory: 'none', found: undefined });
-  expect([helper.isBusy, helper.wanted(100)]).toEqual([false, 0]);
-  await helper.close();
-  state.close();
-});
+test.skipIf(availableParallelism() < 2)(
+  'what a thread that failed was to look at is given back',
+  async () => {
+    const root = folders.make();
+    const stateFile = join(root, 'state');
+    const state = new StateStore(stateFile);
+    fs.mkdirSync(join(root, 'empty'));
+    const helper = new ScanHelper({ root, stateFile });
+    expect(helper.wanted(100)).toBe(0);
+    helper.start();
+    while (helper.wanted(100) === 0) await new Promise((later) => setImmediate(later));
+    helper.give(['empty', 'none']);
+    await helper.next();
+    expect(helper.looked()).toEqual({ directory: 'empty', found: new Map() });
+    expect(helper.looked()).toEqual({ directory: 'none', found: null });
+    expect(helper.looked()).toBeUndefined();
+    expect(helper.isBusy).toBe(false);
+    // No path: it kills the thread.
+    helper.give([0 as never]);
+    helper.give(['none']);
+    await helper.next();
+    expect(helper.looked()).toEqual({ directory: 0, found: undefined });
+    expect(helper.looked()).toEqual({ directory: 'none', found: undefined });
+    expect([helper.isBusy, helper.wanted(100)]).toEqual([false, 0]);
+    await helper.close();
+    state.close();
+  },
+);

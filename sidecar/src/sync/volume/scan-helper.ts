@@ -97,7 +97,7 @@ export class ScanHelper {
 
   /** Until the thread has ended and let go of the state. */
   async close(): Promise<void> {
-    if (this.#isReady) this.#worker?.postMessage('end' satisfies ScanOrder);
+    if (this.#isReady && this.#orders.length === 0) this.#worker?.postMessage('end' satisfies ScanOrder);
     else void this.#worker?.terminate();
     this.#isReady = false;
     await this.#end;
