@@ -3,7 +3,7 @@ import { subscribe } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
 import { pino } from 'pino';
 import { ANSWERED } from '../../sidecar/src/onedata/http-connections.ts';
-import { openOnedataSpace } from '../../sidecar/src/onedata/index.ts';
+import { fileToken, openOnedataSpace } from '../../sidecar/src/onedata/index.ts';
 import { systemClock } from '../../sidecar/src/sync/clock.ts';
 import { DEFAULT_LIMITS } from '../../sidecar/src/sync/plan/guards.ts';
 import { Progress } from '../../sidecar/src/sync/service/progress.ts';
@@ -31,7 +31,7 @@ function openSpace(spec: SpaceSpec): Space {
   const space = openOnedataSpace({
     host,
     spaceId,
-    token: async () => readFileSync(tokenFile, 'utf8'),
+    token: fileToken(tokenFile),
     certificateAuthorities: readFileSync(authorityFile, 'utf8'),
   });
   return withRetry(space);

@@ -5,7 +5,14 @@ import type { Piece } from './pieces.ts';
 export type Order =
   | { readonly do: 'open'; readonly client: number; readonly options: DispatcherOptions }
   | { readonly do: 'close'; readonly client: number }
-  | { readonly do: 'request'; readonly client: number; readonly id: number; readonly request: Outgoing }
+  | {
+      readonly do: 'request';
+      readonly client: number;
+      readonly id: number;
+      readonly request: Outgoing;
+      /** Requests of this client at one time from now on; the others wait in the thread. */
+      readonly limit: number;
+    }
   /** The next bytes of a body that comes in pieces; null: that was all. */
   | { readonly do: 'send'; readonly id: number; readonly bytes: Uint8Array | null }
   /** One more piece can be reported. */

@@ -63,6 +63,9 @@ let nextNumber = 1;
 
 const withCode = (error: Error, code: string): Error => Object.assign(error, { code });
 
+/** Above the limit, for calls that no gate holds back: the lease is renewed beside any transfer. */
+const SPARE = 2;
+
 /** A thread that has had no connections for so long ends. */
 const IDLE_MS = 5_000;
 
@@ -213,7 +216,8 @@ class Exchange {
     const isWhole = body === null || typeof body === 'string' || body instanceof Uint8Array;
     if (!isWhole) this.#pieces = body[Symbol.asyncIterator]();
     const request = { method, path, headers, body: isWhole ? body : ('pieces' as const) };
-    this.#line.send({ do: 'request', client, id: this.#id, request });
+    const limit = (this.#meter?.limit ?? Number.POSITIVE_INFINITY) + SPARE;
+    this.#line.send({ do: 'request', client, id: this.#id, request, limit });
   }
 
   hear(report: Exclude<Report, { is: 'closed' }>): void {

@@ -1,12 +1,12 @@
 /** The connections to Onedata, in a thread of their own: TLS and HTTP are half of what a small file costs. See `http-connections.ts`. */
 import { parentPort } from 'node:worker_threads';
 import type { Dispatcher } from 'undici';
-import { makeDispatcher } from './dispatcher.ts';
+import { type DispatcherOptions, makeDispatcher } from './dispatcher.ts';
 import { codeOfCause } from './error-code.ts';
 import { type Headers, type Order, type Outgoing, PIECES_AHEAD, type Report } from './exchange.ts';
 import { PIECE_BYTES, type Piece, PieceMemory } from './pieces.ts';
 
-const clients = new Map<number, { readonly dispatcher: Dispatcher; readonly origin: string }>();
+const clients = new Map<number, Client>();
 const exchanges = new Map<number, Exchange>();
 const memory = new PieceMemory();
 
@@ -27,9 +27,56 @@ function report(one: Report, handedOver?: ArrayBuffer): void {
   if (handedOver !== undefined) moved.push(handedOver);
 }
 
+/** The connections to one host, and the requests that wait for one. */
+class Client {
+  readonly #origin: string;
+  readonly #dispatcher: Dispatcher;
+  readonly #waiting = new Set<Exchange>();
+  #under = 0;
+  #limit = 1;
+
+  constructor(options: DispatcherOptions) {
+    this.#origin = options.origin;
+    this.#dispatcher = makeDispatcher(options);
+  }
+
+  begin(exchange: Exchange, limit: number): void {
+    this.#limit = limit;
+    this.#waiting.add(exchange);
+    this.#next();
+  }
+
+  /** @returns whether it was still waiting: then it is never sent */
+  forget(exchange: Exchange): boolean {
+    return this.#waiting.delete(exchange);
+  }
+
+  ended(): void {
+    this.#under -= 1;
+    this.#next();
+  }
+
+  destroy(): Promise<void> {
+    for (const exchange of this.#waiting) exchange.fail(new Error('its connections were closed'));
+    this.#waiting.clear();
+    return this.#dispatcher.destroy();
+  }
+
+  #next(): void {
+    for (const exchange of this.#waiting) {
+      if (this.#under >= this.#limit) return;
+      this.#waiting.delete(exchange);
+      this.#under += 1;
+      exchange.send(this.#dispatcher, this.#origin);
+    }
+  }
+}
+
 /** One request and its answer. */
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #id: number;
+  readonly #client: Client;
+  readonly #outgoing: Outgoing;
   readonly #body: SentPieces | null;
   #controller: Dispatcher.DispatchController | undefined;
   #isAbandoned = false;
@@ -43,9 +90,27 @@ class Exchange implements Dispatcher.DispatchHandler {
   /** Pieces that were reported and not taken yet. */
   #ahead = 0;
 
-  constructor(id: number, body: SentPieces | null) {
+  constructor(id: number, client: Client, outgoing: Outgoing) {
     this.#id = id;
-    this.#body = body;
+    this.#client = client;
+    this.#outgoing = outgoing;
+    this.#body = outgoing.body === 'pieces' ? new SentPieces(id) : null;
+  }
+
+  send(dispatcher: Dispatcher, origin: string): void {
+    const { method, path, headers, body } = this.#outgoing;
+    try {
+      const content = (this.#body ?? body) as string | null;
+      dispatcher.dispatch({ origin, method, path, headers, body: content }, this);
+    } catch (error) {
+      this.fail(error as Error);
+      this.#client.ended();
+    }
+  }
+
+  fail(error: Error): void {
+    exchanges.delete(this.#id);
+    report({ is: 'failed', id: this.#id, code: codeOfCause(error), message: error.message });
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -87,8 +152,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    exchanges.delete(this.#id);
-    this.#body?.end();
+    this.#ended();
     if (this.#isTold) {
       if (this.#used > 0 && this.#piece !== null) this.#hand(this.#piece);
       report({ is: 'end', id: this.#id });
@@ -101,16 +165,15 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    exchanges.delete(this.#id);
-    this.#body?.end();
+    this.#ended();
     if (this.#isAbandoned) return;
     // What came before a break counts as progress.
     if (this.#status > 0) this.#tell();
     if (this.#used > 0 && this.#piece !== null) this.#hand(this.#piece);
-    report({ is: 'failed', id: this.#id, code: codeOfCause(error), message: error.message });
+    this.fail(error);
   }
 
-  send(bytes: Uint8Array | null): void {
+  give(bytes: Uint8Array | null): void {
     this.#body?.give(bytes);
   }
 
@@ -122,7 +185,14 @@ class Exchange implements Dispatcher.DispatchHandler {
   abandon(): void {
     this.#isAbandoned = true;
     exchanges.delete(this.#id);
+    if (this.#client.forget(this)) return;
     this.#controller?.abort(new Error('nobody waits for it'));
+  }
+
+  #ended(): void {
+    exchanges.delete(this.#id);
+    this.#body?.end();
+    this.#client.ended();
   }
 
   #tell(): void {
@@ -173,38 +243,34 @@ class SentPieces {
   }
 }
 
-function begin(client: number, id: number, { method, path, headers, body }: Outgoing): void {
-  const pieces = body === 'pieces' ? new SentPieces(id) : null;
-  const exchange = new Exchange(id, pieces);
-  exchanges.set(id, exchange);
-  const to = clients.get(client);
-  try {
-    if (to === undefined) throw new Error('its connections were closed');
-    const content = (pieces ?? body) as string | null;
-    to.dispatcher.dispatch({ origin: to.origin, method, path, headers, body: content }, exchange);
-  } catch (error) {
-    exchanges.delete(id);
-    report({ is: 'failed', id, code: codeOfCause(error), message: (error as Error).message });
+function begin({ client: number, id, request, limit }: Extract<Order, { do: 'request' }>): void {
+  const client = clients.get(number);
+  if (client === undefined) {
+    report({ is: 'failed', id, code: 'UND_ERR_CLOSED', message: 'its connections were closed' });
+    return;
   }
+  const exchange = new Exchange(id, client, request);
+  exchanges.set(id, exchange);
+  client.begin(exchange, limit);
 }
 
 function carryOut(order: Order): void {
   switch (order.do) {
     case 'open':
-      clients.set(order.client, { dispatcher: makeDispatcher(order.options), origin: order.options.origin });
+      clients.set(order.client, new Client(order.options));
       return;
     case 'close': {
       const { client } = order;
       const closed = () => report({ is: 'closed', client });
-      clients.get(client)?.dispatcher.destroy().then(closed, closed);
+      clients.get(client)?.destroy().then(closed, closed);
       clients.delete(client);
       return;
     }
     case 'request':
-      begin(order.client, order.id, order.request);
+      begin(order);
       return;
     case 'send':
-      exchanges.get(order.id)?.send(order.bytes);
+      exchanges.get(order.id)?.give(order.bytes);
       return;
     case 'taken':
       exchanges.get(order.id)?.taken();

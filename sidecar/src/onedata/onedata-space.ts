@@ -84,6 +84,9 @@ class OnedataSpace implements Space {
       get concurrency() {
         return meter.limit;
       },
+      get waiting() {
+        return meter.limit;
+      },
     };
     this.#http = new OnedataHttp({
       host: options.host,

@@ -255,8 +255,47 @@ describe('a part file', () => {
 });
 
 describe('connections', () => {
+  const capabilities = (concurrency: number, waiting = 0) => ({
+    ...new MemorySpace({}).capabilities,
+    concurrency,
+    waiting,
+  });
+
+  test('short work may wait beside what is under way, but not behind what takes long', async () => {
+    const connections = new Connections(() => capabilities(2, 3));
+    const gate = connections.forOne();
+    const ends: (() => void)[] = [];
+    let begun = 0;
+    const work = () => {
+      begun += 1;
+      return new Promise<void>((end) => ends.push(end));
+    };
+    const end = async () => {
+      ends.shift()?.();
+      await new Promise(setImmediate);
+    };
+    const short = Array.from({ length: 6 }, () => gate(work, true));
+    await new Promise(setImmediate);
+    expect(begun).toBe(5);
+    const long = gate(work);
+    // The last short one came first; the long one waits until a connection is free.
+    for (const ended of [1, 2, 3, 4]) {
+      await end();
+      expect([ended, begun]).toEqual([ended, 6]);
+    }
+    await end();
+    expect(begun).toBe(7);
+    const later = [gate(work, true), gate(work, true), gate(work, true)];
+    await new Promise(setImmediate);
+    expect(begun).toBe(7);
+    await end();
+    expect(begun).toBe(8);
+    while (ends.length > 0) await end();
+    await Promise.all([...short, long, ...later]);
+  });
+
   test('are never more than the limit, and go to whoever holds the fewest', async () => {
-    const connections = new Connections(() => 3);
+    const connections = new Connections(() => capabilities(3));
     const [large, small] = [connections.forOne(), connections.forOne()];
     const order: string[] = [];
     let [open, most] = [0, 0];
@@ -275,7 +314,7 @@ describe('connections', () => {
   });
 
   test('a piece of work that fails gives its connection back', async () => {
-    const connections = new Connections(() => 1);
+    const connections = new Connections(() => capabilities(1));
     const gate = connections.forOne();
     await expect(gate(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
     expect(await gate(async () => 'next')).toBe('next');

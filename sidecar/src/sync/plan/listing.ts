@@ -1,7 +1,7 @@
 import type { VolumeContext } from '../context.ts';
 import { isIgnoredAtRoot, type RemoteEntry, VIRTUAL_ID } from '../model.ts';
 import { forEachLimit } from '../pool.ts';
-import { isSpaceError, parentOf, type SpaceEntry, SpaceError } from '../spaces/space.ts';
+import { isSpaceError, parentOf, type SpaceEntry, SpaceError, shortCalls } from '../spaces/space.ts';
 
 /** Directories whose listing broke are asked again so often before the whole listing counts as broken. */
 const LISTING_ATTEMPTS = 4;
@@ -20,7 +20,7 @@ export async function listSpace(context: VolumeContext): Promise<{ files: number
       if (directories.length === 0) break;
       await forEachLimit(
         directories,
-        () => space.capabilities.concurrency,
+        () => shortCalls(space.capabilities),
         (directory) => listOne(context, directory),
       );
     }

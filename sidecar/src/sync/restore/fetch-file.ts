@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { closeSync, fsync, openSync, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { RemoteEntry } from '../model.ts';
+import { isShort } from '../spaces/connections.ts';
 import type { ReadOnlySpace } from '../spaces/space.ts';
 import { partialFile } from '../volume/partials.ts';
 import { cutShort, type Fetched, type FetchOptions, fetchParts, noGate } from './fetch-parts.ts';
@@ -20,12 +21,9 @@ export async function fetchFile(
   const version = [space.identity, remote.path, remote.id, remote.size, remote.mtimeSeconds];
   const key = hash('sha256', JSON.stringify(version), 'hex');
   const file = partialFile(partials, key.slice(0, 40));
-  if (remote.size > SMALL_FILE_BYTES) return fetchParts(space, remote, file, options);
+  if (!isShort(remote.size)) return fetchParts(space, remote, file, options);
   return fetchSmall(space, remote, file, options);
 }
-
-/** Up to this size a file is held in memory and written at once: a stream costs more than its bytes. */
-const SMALL_FILE_BYTES = 1 << 18;
 
 async function fetchSmall(
   space: ReadOnlySpace,
@@ -34,7 +32,8 @@ async function fetchSmall(
   options: FetchOptions,
 ): Promise<Fetched> {
   const { network = noGate } = options;
-  const bytes = remote.size === 0 ? Buffer.alloc(0) : await network(() => readSmall(space, remote, options));
+  const bytes =
+    remote.size === 0 ? Buffer.alloc(0) : await network(() => readSmall(space, remote, options), true);
   // On the spot: handing each call over to the pool of threads costs several times what it does.
   const descriptor = openSync(file, 'w');
   try {

@@ -193,7 +193,7 @@ class Restorer {
     this.placed = new PlacedFiles(context.state, context.tree.root);
     this.#options = options;
     this.#hasManifest = context.state.countManifest() > 0;
-    this.#connections = new Connections(() => context.space.capabilities.concurrency);
+    this.#connections = new Connections(() => context.space.capabilities);
   }
 
   /** @returns false where the space has the entry after all. */

@@ -1,7 +1,14 @@
 import type { Logger } from 'pino';
 import { type RemoteFacts, sameVersion } from '../plan/compare.ts';
 import { forEachLimit } from '../pool.ts';
-import { isSpaceError, parentOf, type Space, type SpaceEntry, SpaceError } from '../spaces/space.ts';
+import {
+  isSpaceError,
+  parentOf,
+  type Space,
+  type SpaceEntry,
+  SpaceError,
+  shortCalls,
+} from '../spaces/space.ts';
 import { textLines } from '../text-lines.ts';
 import {
   type CommitHeader,
@@ -42,7 +49,7 @@ export async function carryOut(
     const current = batch;
     batch = [];
     // Directories go child before parent, one after the other.
-    const limit = current[0]?.do === 'rmdir' ? 1 : () => space.capabilities.concurrency;
+    const limit = current[0]?.do === 'rmdir' ? 1 : () => shortCalls(space.capabilities);
     await forEachLimit(current, limit, async (step) => {
       await options.assertMayWrite();
       await mover.apply(step);

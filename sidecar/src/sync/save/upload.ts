@@ -6,8 +6,8 @@ import { decodeItem, encodeItem, type PlanItem } from '../plan/plan.ts';
 import { isPassing, linkGroup } from '../plan/resolve.ts';
 import type { Unread } from '../plan/unread.ts';
 import { forEachLimit } from '../pool.ts';
-import { Connections, type Gate } from '../spaces/connections.ts';
-import { counted, SpaceError } from '../spaces/space.ts';
+import { Connections, type Gate, isShort } from '../spaces/connections.ts';
+import { counted, SpaceError, shortCalls } from '../spaces/space.ts';
 import { Batch } from '../state/batch.ts';
 import type { StateStore } from '../state/state.ts';
 import { FileChangedError, localFacts, openStable, type StableFile } from '../volume/file-copy.ts';
@@ -32,13 +32,13 @@ export async function uploadPending(context: ProjectContext, unread: Unread): Pr
   }
   context.progress.begin(files, bytes);
   if (files > 0) await space.makeDirectory(stagingOf(context));
-  const connections = new Connections(() => space.capabilities.concurrency);
+  const connections = new Connections(() => space.capabilities);
   for (let round = 1; ; round += 1) {
     const batch = new Batch(state);
     try {
       await forEachLimit(
         state.pending('transfer'),
-        () => space.capabilities.concurrency,
+        () => shortCalls(space.capabilities),
         async (row) => {
           context.signal?.throwIfAborted();
           const item = decodeItem(row.data);
@@ -122,7 +122,9 @@ async function uploadFile(
 ): Promise<PlanItem> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return (await network(() => reuse(context, item))) ?? (await uploadOnce(context, item, seq, network));
+      return (
+        (await network(() => reuse(context, item), true)) ?? (await uploadOnce(context, item, seq, network))
+      );
     } catch (error) {
       if (!(error instanceof FileChangedError) || attempt >= READ_ATTEMPTS) throw error;
       await context.clock.sleep(50 * attempt, context.signal);
@@ -158,7 +160,7 @@ async function uploadOnce(
   try {
     const { staged, written, hash } = goesInParts(context.space, file.content.size)
       ? await uploadParts(context, file, network, stage)
-      : await network(() => uploadWhole(context, file, stage()));
+      : await network(() => uploadWhole(context, file, stage()), isShort(file.content.size));
     await file.assertUnchanged();
     const facts = { id: written.id, size: written.size, mtimeSeconds: written.mtimeSeconds };
     context.progress.file();

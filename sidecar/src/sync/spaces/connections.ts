@@ -1,8 +1,17 @@
-/** Lets so many pieces of work through at one time. */
-export type Gate = <T>(work: () => Promise<T>) => Promise<T>;
+import { type SpaceCapabilities, shortCalls } from './space.ts';
+
+/**
+ * Lets so many pieces of work through at one time.
+ * @param isShort it is over soon, so it may wait beside others for its connection. @default false
+ */
+export type Gate = <T>(work: () => Promise<T>, isShort?: boolean) => Promise<T>;
+
+/** A transfer of so many bytes is a short call. They are held in memory: a stream of them costs more than they do. */
+export const isShort = (bytes: number): boolean => bytes <= 1 << 18;
 
 interface Waiting {
   readonly owner: object;
+  readonly isShort: boolean;
   readonly start: () => void;
 }
 
@@ -11,41 +20,45 @@ interface Waiting {
  * first: a large file takes all that nobody else wants, and a small one never waits behind all ranges of a large one.
  */
 export class Connections {
-  readonly #limit: () => number;
+  readonly #capabilities: () => SpaceCapabilities;
   readonly #held = new Map<object, number>();
   readonly #waiting: Waiting[] = [];
   #used = 0;
+  /** Of these, work that is not short. */
+  #long = 0;
 
-  /** @param limit asked whenever one may start, so it may change while work is under way. */
-  constructor(limit: () => number) {
-    this.#limit = limit;
+  /** @param capabilities asked whenever work may start, so they may change while some is under way. */
+  constructor(capabilities: () => SpaceCapabilities) {
+    this.#capabilities = capabilities;
   }
 
   /** A gate for one transfer. */
   forOne(): Gate {
     const owner = {};
-    return (work) => this.#run(owner, work);
+    return (work, isShort = false) => this.#run(owner, isShort, work);
   }
 
-  /** Starts what a limit that has risen lets through. */
+  /** Starts what limits that have risen let through. */
   refresh(): void {
-    while (this.#waiting.length > 0 && this.#used < this.#limit()) this.#next().start();
+    for (let next = this.#next(); next !== undefined; next = this.#next()) next.start();
   }
 
-  async #run<T>(owner: object, work: () => Promise<T>): Promise<T> {
+  async #run<T>(owner: object, isShort: boolean, work: () => Promise<T>): Promise<T> {
     await new Promise<void>((resolve) => {
       const start = () => {
         this.#used += 1;
+        if (!isShort) this.#long += 1;
         this.#held.set(owner, this.#holds(owner) + 1);
         resolve();
       };
-      this.#waiting.push({ owner, start });
+      this.#waiting.push({ owner, isShort, start });
       this.refresh();
     });
     try {
       return await work();
     } finally {
       this.#used -= 1;
+      if (!isShort) this.#long -= 1;
       const held = this.#holds(owner) - 1;
       if (held > 0) this.#held.set(owner, held);
       else this.#held.delete(owner);
@@ -57,7 +70,8 @@ export class Connections {
     return this.#held.get(owner) ?? 0;
   }
 
-  #next(): Waiting {
+  /** Takes the one out that may start now. */
+  #next(): Waiting | undefined {
     let best = 0;
     let least = Number.POSITIVE_INFINITY;
     for (const [index, { owner }] of this.#waiting.entries()) {
@@ -66,6 +80,14 @@ export class Connections {
       [best, least] = [index, held];
       if (held === 0) break;
     }
-    return this.#waiting.splice(best, 1)[0] as Waiting;
+    const next = this.#waiting[best];
+    if (next === undefined || this.#used >= this.#limit(next)) return undefined;
+    return this.#waiting.splice(best, 1)[0];
+  }
+
+  /** Behind long work a short one would wait long. */
+  #limit({ isShort }: Waiting): number {
+    const capabilities = this.#capabilities();
+    return isShort && this.#long === 0 ? shortCalls(capabilities) : capabilities.concurrency;
   }
 }

@@ -2,7 +2,10 @@
 const lenders = new WeakMap<ArrayBufferLike, (memory: SharedArrayBuffer) => void>();
 
 /** These bytes are handed out, and whoever is done with them may give them back. */
-export function lend(bytes: Uint8Array<SharedArrayBuffer>, back: (memory: SharedArrayBuffer) => void): Uint8Array {
+export function lend(
+  bytes: Uint8Array<SharedArrayBuffer>,
+  back: (memory: SharedArrayBuffer) => void,
+): Uint8Array {
   lenders.set(bytes.buffer, back);
   return bytes;
 }

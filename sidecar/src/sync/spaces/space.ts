@@ -52,6 +52,13 @@ export interface SpaceCapabilities {
   readonly reservedNameParts: readonly string[];
   /** Calls at one time that this space serves well. */
   readonly concurrency: number;
+  /** So many short calls more may be made: they wait where they cost no time, until one of those is over. @default 0 */
+  readonly waiting?: number;
+}
+
+/** Calls at one time where each is over soon. A long one that waits would look stalled. */
+export function shortCalls({ concurrency, waiting = 0 }: SpaceCapabilities): number {
+  return concurrency + waiting;
 }
 
 export interface CallOptions {
