@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Faults } from '../faults.ts';
+import { CHUNK_BYTES, giveBack, takeChunk } from '../store/chunks.ts';
 import type { ReadAt } from '../store/content-store.ts';
 import { brokenBody, type Call, CUT_AFTER_MS } from './call.ts';
 
@@ -61,12 +62,6 @@ function bodyFault(call: Call): Transform | undefined {
   });
 }
 
-const CHUNK = 262_144;
-const MOST_SPARE = 32;
-/** Used again and again: fresh memory for each chunk costs as much as to encrypt it. */
-const spare: Buffer[] = [];
-const takeChunk = () => spare.pop() ?? Buffer.allocUnsafeSlow(CHUNK);
-
 /** As `sendBody`, of a file that lies there: while one chunk is sent the next one is read. */
 export async function sendFileRange(
   { response }: Call,
@@ -77,7 +72,7 @@ export async function sendFileRange(
   const write = writerOf(response);
   const buffers = [takeChunk(), takeChunk()] as [Buffer, Buffer];
   const readInto = (index: number, at: number) =>
-    read(buffers[index % 2] as Buffer, Math.min(CHUNK, end + 1 - at), at);
+    read(buffers[index % 2] as Buffer, Math.min(CHUNK_BYTES, end + 1 - at), at);
   let pending = readInto(0, start);
   try {
     for (let at = start, index = 0; at <= end; index++) {
@@ -95,7 +90,7 @@ export async function sendFileRange(
     // It still writes into one of the buffers.
     await pending.catch(() => {});
   }
-  if (spare.length < MOST_SPARE) spare.push(...buffers);
+  giveBack(...buffers);
 }
 
 /** Resolves when the bytes are no longer needed. @throws Error when the client is gone */
@@ -111,15 +106,10 @@ function writerOf(response: ServerResponse): (chunk: Buffer) => Promise<void> {
     });
 }
 
-/** The upload of a request at the speed that is set. */
-export function uploadOf({ request }: Call, faults: Faults): Readable {
-  const stage = throttle(faults);
-  // A pipe does not pass on that the client went away; `pipeline` would close the connection before an error is answered.
-  const end = () => {
-    if (!request.complete) stage.destroy(new Error('the client went away'));
-  };
-  // Gone before anybody listened, it says nothing any more.
-  if (request.destroyed) end();
-  else request.once('close', end);
-  return request.pipe(stage);
+/** The upload of a request at the speed that is set. To leave early does not end it, so that an error can be answered. */
+export async function* uploadOf({ request }: Call, faults: Faults): AsyncGenerator<Buffer> {
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    if (faults.bytesPerSecond <= 0) yield chunk;
+    else yield* paced(faults, chunk);
+  }
 }

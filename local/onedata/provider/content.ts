@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
-import { finished } from 'node:stream/promises';
 import type { Context, Session } from '../context.ts';
 import type { FaultAction } from '../faults.ts';
 import { BareStatus, posix } from '../http/api-error.ts';
@@ -159,19 +157,18 @@ export async function receiveContent(
   const file = await spaces.contents.write(entry.inode, offset);
   let end = offset;
   const record = async () => {
-    file.end();
-    await finished(file);
+    await file.end();
     const size = await spaces.contents.size(entry.inode);
     spaces.setSize(entry, size);
     spaces.tree.set(entry.inode, { writing: 0, mtime: nowSeconds(), ctime: nowSeconds() });
   };
   try {
-    for await (const chunk of uploadOf(call, faults) as AsyncIterable<Buffer>) {
+    for await (const chunk of uploadOf(call, faults)) {
       spaces.assertRoom(entry.space);
       const room = broken === undefined ? chunk.length : broken.afterBytes - (end - offset);
-      if (!file.write(chunk.subarray(0, room))) await once(file, 'drain');
+      await file.write(chunk.subarray(0, room));
       end += Math.min(room, chunk.length);
-      if (end > currentSize(session, entry)) spaces.setSize(entry, end);
+      spaces.growTo(entry, end);
       if (broken !== undefined && room < chunk.length) breakOff(call, broken);
     }
     if (!request.complete) throw posix('ecanceled');
@@ -186,8 +183,7 @@ async function receiveSmall(session: Session, call: Call, entry: Entry): Promise
   const chunks: Buffer[] = [];
   let size = 0;
   try {
-    const body = faults.bytesPerSecond <= 0 ? request : uploadOf(call, faults);
-    for await (const chunk of body as AsyncIterable<Buffer>) {
+    for await (const chunk of uploadOf(call, faults)) {
       spaces.assertRoom(entry.space);
       size += chunk.length;
       chunks.push(chunk);
@@ -208,14 +204,6 @@ async function receiveSmall(session: Session, call: Call, entry: Entry): Promise
 function breakOff({ request }: Call, action: BrokenUpload): never {
   if (action.kind === 'cut-upload') request.socket.destroy();
   throw posix(action.kind === 'cut-upload' ? 'ecanceled' : action.errno);
-}
-
-function currentSize(session: Session, entry: Entry): number {
-  const row = session.context.spaces.tree.one<{ size: number }>(
-    'SELECT size FROM inodes WHERE inode = ?',
-    entry.inode,
-  );
-  return row?.size ?? Number.POSITIVE_INFINITY;
 }
 
 const hasBody = (request: IncomingMessage) =>

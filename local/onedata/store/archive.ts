@@ -77,7 +77,12 @@ export async function readArchive(spaces: Spaces, top: Entry, source: Readable):
     } else if (type === 'file') {
       const entry = await place(spaces, top, at, 'REG');
       await spaces.contents.empty(entry.inode);
-      await pipeline(item, await spaces.contents.write(entry.inode, 0));
+      const content = await spaces.contents.write(entry.inode, 0);
+      try {
+        for await (const chunk of item) await content.write(chunk as Buffer);
+      } finally {
+        await content.end();
+      }
       const size = await spaces.contents.size(entry.inode);
       spaces.setSize(entry, size);
       result.files += 1;

@@ -1,8 +1,9 @@
 import { constants, createReadStream, mkdirSync, writeFileSync } from 'node:fs';
-import { copyFile, type FileHandle, open, readFile, rm, stat } from 'node:fs/promises';
+import { copyFile, open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { FileTree } from './file-tree.ts';
+import { FileWriter } from './file-writer.ts';
 
 /** Contents up to this size are kept in the database: to make a file of its own costs several times as much. */
 export const SMALL_BYTES = 65_536;
@@ -76,15 +77,14 @@ export class ContentStore {
   }
 
   /** Writes from `offset` on without cutting what stands there; a gap reads as zeros. Several may write at one time. */
-  async write(inode: number, offset: number): Promise<ReturnType<FileHandle['createWriteStream']>> {
+  async write(inode: number, offset: number): Promise<FileWriter> {
     const small = this.small(inode);
     if (small) {
       writeFileSync(this.#fileOf(inode), small);
       this.#forgetSmall(inode);
     }
     const flags = constants.O_WRONLY | constants.O_CREAT;
-    const file = await open(this.#fileOf(inode), flags, 0o666);
-    return file.createWriteStream({ start: offset, highWaterMark: 262_144 });
+    return new FileWriter(await open(this.#fileOf(inode), flags, 0o666), offset);
   }
 
   async copy(from: number, to: number): Promise<void> {

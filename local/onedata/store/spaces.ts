@@ -118,6 +118,16 @@ export class Spaces {
     this.account(entry.space, size - before.size);
   }
 
+  /** Records that a content reaches at least this far, with all that the same turn brings. */
+  growTo(entry: Pick<Entry, 'inode' | 'space'>, size: number): void {
+    this.tree.atomically(() => {
+      const before = this.tree.one<{ size: number }>('SELECT size FROM inodes WHERE inode = ?', entry.inode);
+      if (before === undefined || before.size >= size) return;
+      this.tree.run('UPDATE inodes SET size = ? WHERE inode = ?', size, entry.inode);
+      this.account(entry.space, size - before.size);
+    });
+  }
+
   /** As `FileTree.createConflict`, with content. */
   makeConflict(parent: Entry, name: string, provider: string, text: string): Entry {
     const made = this.tree.createConflict(parent, name, provider, 0o664);
