@@ -11,7 +11,7 @@ import { Watched } from './watched.ts';
  * @see linux/magic.h: ext, xfs, btrfs, tmpfs, f2fs, zfs
  */
 const LOCAL_FILE_SYSTEMS = new Set([0xef53, 0x58465342, 0x9123683e, 0x01021994, 0xf2f52010, 0x2fc12fc1]);
-/** Each watched directory costs about 2 KiB of memory. */
+/** Each watched directory costs about 1.5 KiB of memory. */
 const MAX_DIRECTORIES = 25_000;
 /** Looks at changed directories before one at everything: a change through a memory map makes no event. */
 const LOOKS_BETWEEN_FULL_ONES = 12;
