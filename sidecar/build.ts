@@ -11,6 +11,7 @@ const COMMANDS = ['sync', 'gateway'] as const;
 const THREADS = {
   'hash-thread': 'sync/volume/hash-thread.ts',
   'http-thread': 'onedata/http-thread.ts',
+  'write-thread': 'sync/volume/write-thread.ts',
   'scan-thread': 'sync/volume/scan-thread.ts',
 } as const;
 

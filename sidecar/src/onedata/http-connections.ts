@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { lend } from '../sync/spaces/loans.ts';
+import { startThread } from '../thread.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
 import type { Headers, Order, Outgoing, Report } from './exchange.ts';
 import type { LoadMeter } from './load-meter.ts';
@@ -85,9 +86,7 @@ class HttpThread {
   }
 
   constructor() {
-    // A bundle has the thread beside it under the same name.
-    const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    this.#worker = new Worker(new URL(`http-thread.${ending}`, import.meta.url));
+    this.#worker = startThread('http-thread', import.meta.url);
     this.#worker.unref();
     this.#worker.on('message', (reports: readonly Report[]) => {
       for (const report of reports) this.#hear(report);

@@ -3,7 +3,8 @@ import { createHash, type Hash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
-import type { HashAnswer, HashOrder } from './hasher.ts';
+import { failureOf, type Outcome } from '../../thread.ts';
+import type { Digest, HashOrder } from './hasher.ts';
 
 interface Job {
   readonly hash: Hash;
@@ -15,7 +16,7 @@ interface Job {
 const jobs = new Map<number, Job>();
 const buffer = Buffer.allocUnsafe(1 << 20);
 
-function carryOut(order: HashOrder): HashAnswer | null {
+function carryOut(order: HashOrder): Outcome<Digest> | null {
   if (order.do === 'forget') {
     jobs.delete(order.job);
     return null;
@@ -37,7 +38,8 @@ function carryOut(order: HashOrder): HashAnswer | null {
   if (!order.isAll) return null;
   if (partBytes !== null && job.at % partBytes !== 0) endPart(job);
   jobs.delete(id);
-  return { job: id, hash: job.hash.digest('hex'), checks: partBytes === null ? [] : job.checks };
+  const checks = partBytes === null ? [] : job.checks;
+  return { job: id, result: { hash: job.hash.digest('hex'), checks } };
 }
 
 function endPart(job: Job): void {
@@ -51,6 +53,6 @@ parentPort?.on('message', (order: HashOrder) => {
     if (answer !== null) parentPort?.postMessage(answer);
   } catch (error) {
     jobs.delete(order.job);
-    parentPort?.postMessage({ job: order.job, error: (error as Error).message } satisfies HashAnswer);
+    parentPort?.postMessage(failureOf(order.job, error));
   }
 });

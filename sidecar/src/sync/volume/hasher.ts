@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { JobThread } from '../../thread.ts';
 
 export type HashOrder =
   | {
@@ -11,10 +11,6 @@ export type HashOrder =
       readonly isAll: boolean;
     }
   | { readonly do: 'forget'; readonly job: number };
-
-export type HashAnswer =
-  | { readonly job: number; readonly hash: string; readonly checks: readonly number[] }
-  | { readonly job: number; readonly error: string };
 
 export interface Digest {
   /** SHA-256 in hex. */
@@ -33,18 +29,7 @@ export interface RunningHash {
   forget(): void;
 }
 
-interface Job {
-  resolve(digest: Digest): void;
-  reject(error: Error): void;
-}
-
-/** A thread that nobody needed for so long ends. */
-const IDLE_MS = 5_000;
-
-let worker: Worker | undefined;
-let idle: NodeJS.Timeout | undefined;
-let nextJob = 1;
-const jobs = new Map<number, Job>();
+const thread = new JobThread<HashOrder, Digest>('hash-thread', import.meta.url);
 
 /**
  * Hashing costs as much as receiving, so it has a thread of its own, one for all files. It reads what was written from
@@ -53,60 +38,15 @@ const jobs = new Map<number, Job>();
  * @param partBytes where a checksum of each part of this length is wanted besides.
  */
 export function startHash(descriptor: number, partBytes: number | null = null): RunningHash {
-  const job = nextJob++;
-  const settled = Promise.withResolvers<Digest>();
+  const { job, result } = thread.begin();
   // Who asks for no digest is told of no failure.
-  settled.promise.catch(() => undefined);
-  jobs.set(job, settled);
-  const send = (order: HashOrder) => thread().postMessage(order);
-  const end = () => {
-    jobs.delete(job);
-    if (jobs.size === 0) rest();
-  };
+  result.catch(() => undefined);
   return {
-    goOn: (upTo) => send({ do: 'go-on', job, descriptor, upTo, partBytes, isAll: false }),
+    goOn: (upTo) => thread.order({ do: 'go-on', job, descriptor, upTo, partBytes, isAll: false }),
     digest(size) {
-      send({ do: 'go-on', job, descriptor, upTo: size, partBytes, isAll: true });
-      return settled.promise.finally(end);
+      thread.order({ do: 'go-on', job, descriptor, upTo: size, partBytes, isAll: true });
+      return result;
     },
-    forget() {
-      if (!jobs.has(job)) return;
-      send({ do: 'forget', job });
-      end();
-    },
+    forget: () => thread.forget(job, { do: 'forget', job }),
   };
-}
-
-function thread(): Worker {
-  clearTimeout(idle);
-  if (worker !== undefined) {
-    worker.ref();
-    return worker;
-  }
-  // A bundle has the thread beside it under the same name.
-  const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const started = new Worker(new URL(`hash-thread.${ending}`, import.meta.url));
-  worker = started;
-  started.on('message', (answer: HashAnswer) => {
-    if ('hash' in answer) jobs.get(answer.job)?.resolve(answer);
-    else jobs.get(answer.job)?.reject(new Error(`hashing failed: ${answer.error}`));
-  });
-  const failed = (error: Error) => {
-    if (worker !== started) return;
-    worker = undefined;
-    for (const job of jobs.values()) job.reject(error);
-  };
-  started.on('error', failed);
-  started.on('exit', () => failed(new Error('the thread that hashes has ended')));
-  return started;
-}
-
-function rest(): void {
-  worker?.unref();
-  idle = setTimeout(() => {
-    const ending = worker;
-    worker = undefined;
-    void ending?.terminate();
-  }, IDLE_MS);
-  idle.unref();
 }

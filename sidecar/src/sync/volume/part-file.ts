@@ -1,4 +1,5 @@
 import * as fs from 'node:fs/promises';
+import { writePiece } from './piece-writer.ts';
 
 const MIB = 1 << 20;
 const SMALLEST_PART = 4 * MIB;
@@ -7,12 +8,6 @@ const LARGEST_PART = 16 * MIB;
 const PARTS = 8;
 /** Of the largest files, so that what is noted of them stays small. */
 const MOST_PARTS = 4096;
-
-/**
- * Written at one time. The page cache takes larger writes in larger pages, which a virtual machine often has to get from
- * its host first: that was measured at three times the cost of the whole write.
- */
-const WRITE_BYTES = 1 << 17;
 
 /** Marks the end of a part file and its layout. */
 const MAGIC = 0x53_50_30_31;
@@ -98,11 +93,8 @@ export class PartFile {
     return gap === undefined ? this.#size : gap.start;
   }
 
-  async write(bytes: Uint8Array, at: number): Promise<void> {
-    for (let done = 0; done < bytes.byteLength; ) {
-      const left = Math.min(WRITE_BYTES, bytes.byteLength - done);
-      done += (await this.handle.write(bytes, done, left, at + done)).bytesWritten;
-    }
+  write(bytes: Uint8Array, at: number): Promise<void> {
+    return writePiece(this.handle, bytes, at);
   }
 
   /** All bytes of the part are written. It is marked when they are on the disk, several parts at one time. */

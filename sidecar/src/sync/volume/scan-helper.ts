@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
+import { startThread } from '../../thread.ts';
 import type { SeenDirectory } from './unchanged.ts';
 
 export interface ScanThreadData {
@@ -46,12 +47,8 @@ export class ScanHelper {
     if (this.#wasStarted) return;
     this.#wasStarted = true;
     if (availableParallelism() < 2) return;
-    // A bundle has the thread beside it under the same name.
-    const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     try {
-      const worker = new Worker(new URL(`scan-thread.${ending}`, import.meta.url), {
-        workerData: this.#data,
-      });
+      const worker = startThread('scan-thread', import.meta.url, { workerData: this.#data });
       this.#worker = worker;
       worker.on('message', (answer: ScanAnswer) => this.#answered(answer));
       worker.on('error', () => this.#ended());
