@@ -111,6 +111,13 @@ export const stageInSmallCase: Case = {
             sense: 'at least',
             unit: '×',
           },
+          {
+            text: 'files a second against rclone with TLS, as ours',
+            measured: 1 / timeRatio(ours, rcloneSecure),
+            limit: 1.2,
+            sense: 'at least',
+            unit: '×',
+          },
         ],
         growth: [],
       };

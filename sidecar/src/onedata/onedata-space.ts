@@ -52,6 +52,8 @@ export interface OnedataSpaceOptions {
   readonly proxy?: ProxySettings;
 }
 
+/** Short requests that wait for each connection: what a busy engine takes to come back with the next one. */
+const WAITING_EACH = 4;
 /** Requests at one time. */
 const LIMITS = { floor: 2, start: CAPABILITIES.concurrency, ceiling: 32 };
 const DEFAULT_STALL_TIMEOUT_MS = 120_000;
@@ -85,7 +87,7 @@ class OnedataSpace implements Space {
         return meter.limit;
       },
       get waiting() {
-        return meter.limit;
+        return WAITING_EACH * meter.limit;
       },
     };
     this.#http = new OnedataHttp({

@@ -21,9 +21,12 @@ export async function fetchFile(
   const version = [space.identity, remote.path, remote.id, remote.size, remote.mtimeSeconds];
   const key = hash('sha256', JSON.stringify(version), 'hex');
   const file = partialFile(partials, key.slice(0, 40));
-  if (!isShort(remote.size)) return fetchParts(space, remote, file, options);
+  if (remote.size > SMALL_FILE_BYTES) return fetchParts(space, remote, file, options);
   return fetchSmall(space, remote, file, options);
 }
+
+/** Up to this size a file is held in memory and written at once: a stream costs more than its bytes. */
+const SMALL_FILE_BYTES = 1 << 18;
 
 async function fetchSmall(
   space: ReadOnlySpace,
@@ -33,7 +36,9 @@ async function fetchSmall(
 ): Promise<Fetched> {
   const { network = noGate } = options;
   const bytes =
-    remote.size === 0 ? Buffer.alloc(0) : await network(() => readSmall(space, remote, options), true);
+    remote.size === 0
+      ? Buffer.alloc(0)
+      : await network(() => readSmall(space, remote, options), isShort(remote.size));
   // On the spot: handing each call over to the pool of threads costs several times what it does.
   const descriptor = openSync(file, 'w');
   try {

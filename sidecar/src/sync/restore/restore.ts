@@ -14,7 +14,7 @@ import { decodeItem, type PlanItem } from '../plan/plan.ts';
 import { forEachLimit } from '../pool.ts';
 import { compactTime } from '../save/space-layout.ts';
 import { Connections } from '../spaces/connections.ts';
-import { isSpaceError } from '../spaces/space.ts';
+import { isSpaceError, shortCalls } from '../spaces/space.ts';
 import { utimesSeconds } from '../volume/local-tree.ts';
 import { partialFiles } from '../volume/partials.ts';
 import { fetchFile } from './fetch-file.ts';
@@ -127,7 +127,7 @@ export async function restorePending(
     else await leaf(item);
   };
   try {
-    const limit = () => context.space.capabilities.concurrency * FILES_PER_CONNECTION;
+    const limit = () => shortCalls(context.space.capabilities) + AT_THE_DISK;
     await forEachLimit(state.pending('download'), limit, single);
   } finally {
     await restorer.placed.write();
@@ -174,8 +174,8 @@ async function clearPartials(context: VolumeContext): Promise<void> {
   for (const file of await partialFiles(context.partials)) await fs.rm(file, { force: true });
 }
 
-/** While one file of a connection comes over the network, others of it go to the disk. */
-const FILES_PER_CONNECTION = 3;
+/** Files that are written or hashed while others come over the network. */
+const AT_THE_DISK = 16;
 
 type Written = Pick<Fetched, 'hash' | 'isSynced'>;
 

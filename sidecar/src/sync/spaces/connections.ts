@@ -6,8 +6,8 @@ import { type SpaceCapabilities, shortCalls } from './space.ts';
  */
 export type Gate = <T>(work: () => Promise<T>, isShort?: boolean) => Promise<T>;
 
-/** A transfer of so many bytes is a short call. They are held in memory: a stream of them costs more than they do. */
-export const isShort = (bytes: number): boolean => bytes <= 1 << 18;
+/** A transfer of so many bytes is a short call: on a slow line too, all that wait are over long before one looks stalled. */
+export const isShort = (bytes: number): boolean => bytes <= 1 << 16;
 
 interface Waiting {
   readonly owner: object;
