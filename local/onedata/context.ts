@@ -5,7 +5,8 @@ import { ApiError, badInput, forbidden, posix, spaceNotSupported, unauthorized }
 import type { Call } from './http/call.ts';
 import type { Provider } from './provider/provider.ts';
 import type { Refusals } from './refusals.ts';
-import { type Entry, nowSeconds, rootUuid } from './store/file-tree.ts';
+import type { Entry } from './store/entry.ts';
+import { nowSeconds, rootUuid } from './store/file-tree.ts';
 import { decodeFileId, fileId, guid, type SpaceRecord, type Spaces } from './store/spaces.ts';
 import type { Token, TokenAuthority } from './tokens.ts';
 

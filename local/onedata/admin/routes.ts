@@ -10,7 +10,7 @@ import { faultRuleSchema, settingsSchema } from '../faults.ts';
 import { decode, readBody } from '../http/call.ts';
 import type { StandIn } from '../stand-in.ts';
 import { copyIn, readArchive, writeArchive } from '../store/archive.ts';
-import type { Entry } from '../store/file-tree.ts';
+import type { Entry } from '../store/entry.ts';
 import type { Spaces } from '../store/spaces.ts';
 import { caveatsSchema } from '../tokens.ts';
 

@@ -1,7 +1,7 @@
 import type { Session } from '../context.ts';
 import { badInput, posix } from '../http/api-error.ts';
 import { type Call, listParameter, type Parameters } from '../http/call.ts';
-import type { Entry } from '../store/file-tree.ts';
+import type { Entry } from '../store/entry.ts';
 import { fileId, guid } from '../store/spaces.ts';
 
 interface Subject {

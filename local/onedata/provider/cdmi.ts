@@ -1,7 +1,7 @@
 import { assertName, pathNames, type Session } from '../context.ts';
 import { ApiError, BareStatus, missing, posix } from '../http/api-error.ts';
 import { type Call, parseObject, readBody, sendJson, sendNothing } from '../http/call.ts';
-import type { Entry } from '../store/file-tree.ts';
+import type { Entry } from '../store/entry.ts';
 import { fileId } from '../store/spaces.ts';
 
 const TYPES = { object: 'application/cdmi-object', container: 'application/cdmi-container' } as const;

@@ -7,7 +7,8 @@ import { BareStatus, posix } from '../http/api-error.ts';
 import { sendBody, sendFileRange, uploadOf } from '../http/bodies.ts';
 import { booleanParameter, brokenBody, type Call, sendHead, sendNothing } from '../http/call.ts';
 import { SMALL_BYTES } from '../store/content-store.ts';
-import { type Entry, nowSeconds } from '../store/file-tree.ts';
+import type { Entry } from '../store/entry.ts';
+import { nowSeconds } from '../store/file-tree.ts';
 
 type BrokenUpload = Extract<FaultAction, { kind: 'refuse-body' | 'cut-upload' }>;
 

@@ -10,7 +10,7 @@ import {
   sendJson,
   stringParameter,
 } from '../http/call.ts';
-import type { Entry } from '../store/file-tree.ts';
+import type { Entry } from '../store/entry.ts';
 import { fileId } from '../store/spaces.ts';
 import { receiveContent } from './content.ts';
 

@@ -8,7 +8,7 @@ import {
   rangedInteger,
   stringParameter,
 } from '../http/call.ts';
-import type { Entry } from '../store/file-tree.ts';
+import type { Entry } from '../store/entry.ts';
 import { fileId } from '../store/spaces.ts';
 import { absolutePath, render, type Selection, selectAttributes } from './attributes.ts';
 

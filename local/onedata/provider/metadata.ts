@@ -11,7 +11,8 @@ import {
   sendNothing,
   stringParameter,
 } from '../http/call.ts';
-import { type Entry, nowSeconds } from '../store/file-tree.ts';
+import type { Entry } from '../store/entry.ts';
+import { nowSeconds } from '../store/file-tree.ts';
 
 const LIMIT_BYTES = 4 * 1_048_576;
 type Json = Record<string, unknown>;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { extract, type Pack, pack } from 'tar-stream';
-import type { Entry } from './file-tree.ts';
+import type { Entry } from './entry.ts';
 import type { Spaces } from './spaces.ts';
 
 export interface ImportResult {

@@ -1,4 +1,4 @@
-import type { Entry } from './file-tree.ts';
+import type { Entry } from './entry.ts';
 
 const OF_NAME = ['uuid', 'space', 'parent', 'name'] as const;
 const OF_INODE = [

@@ -3,7 +3,8 @@ import type { Place } from '../access.ts';
 import type { SpaceConfiguration } from '../configuration.ts';
 import { posix } from '../http/api-error.ts';
 import { ContentStore } from './content-store.ts';
-import { type Entry, FileTree, nowSeconds, rootUuid, trashUuid } from './file-tree.ts';
+import type { Entry } from './entry.ts';
+import { FileTree, nowSeconds, rootUuid, trashUuid } from './file-tree.ts';
 
 export interface SpaceRecord {
   readonly id: string;

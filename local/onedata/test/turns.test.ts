@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Entry, FileTree, rootUuid } from '../store/file-tree.ts';
+import type { Entry } from '../store/entry.ts';
+import { FileTree, rootUuid } from '../store/file-tree.ts';
 
 let directory: string;
 let tree: FileTree;
