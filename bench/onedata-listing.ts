@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { startStandIn } from '../local/onedata/stand-in.ts';
-import type { Entry } from '../local/onedata/store/file-tree.ts';
+import type { Entry } from '../local/onedata/store/entry.ts';
 import { rootUuid } from '../local/onedata/store/file-tree.ts';
 import { openOnedataSpace } from '../sidecar/src/onedata/index.ts';
 

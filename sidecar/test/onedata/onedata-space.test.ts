@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Entry } from '../../../local/onedata/store/file-tree.ts';
+import type { Entry } from '../../../local/onedata/store/entry.ts';
 import { rootUuid } from '../../../local/onedata/store/file-tree.ts';
 import { withRetry } from '../../src/sync/spaces/retry.ts';
 import { contentOf, isSpaceError, readAll, type Space } from '../../src/sync/spaces/space.ts';
