@@ -6,7 +6,8 @@ import { codeOfCause } from './error-code.ts';
 import { type Headers, type Order, type Outgoing, PIECES_AHEAD, type Report } from './exchange.ts';
 import { PIECE_BYTES, type Piece, PieceMemory } from './pieces.ts';
 
-const clients = new Map<number, Client>();
+/** With the reason where connections cannot be opened as they are asked for. */
+const clients = new Map<number, Client | Error>();
 const exchanges = new Map<number, Exchange>();
 const memory = new PieceMemory();
 
@@ -243,10 +244,19 @@ class SentPieces {
   }
 }
 
+/** What is wrong with the options of one client is told to that one alone. */
+function opened(options: DispatcherOptions): Client | Error {
+  try {
+    return new Client(options);
+  } catch (error) {
+    return error as Error;
+  }
+}
+
 function begin({ client: number, id, request, limit }: Extract<Order, { do: 'request' }>): void {
-  const client = clients.get(number);
-  if (client === undefined) {
-    report({ is: 'failed', id, code: 'UND_ERR_CLOSED', message: 'its connections were closed' });
+  const client = clients.get(number) ?? new Error('its connections were closed');
+  if (client instanceof Error) {
+    report({ is: 'failed', id, code: codeOfCause(client), message: client.message });
     return;
   }
   const exchange = new Exchange(id, client, request);
@@ -257,13 +267,14 @@ function begin({ client: number, id, request, limit }: Extract<Order, { do: 'req
 function carryOut(order: Order): void {
   switch (order.do) {
     case 'open':
-      clients.set(order.client, new Client(order.options));
+      clients.set(order.client, opened(order.options));
       return;
     case 'close': {
-      const { client } = order;
-      const closed = () => report({ is: 'closed', client });
-      clients.get(client)?.destroy().then(closed, closed);
-      clients.delete(client);
+      const client = clients.get(order.client);
+      const closed = () => report({ is: 'closed', client: order.client });
+      clients.delete(order.client);
+      if (client instanceof Client) client.destroy().then(closed, closed);
+      else closed();
       return;
     }
     case 'request':

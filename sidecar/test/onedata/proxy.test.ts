@@ -51,3 +51,13 @@ test('a proxy that does not answer is a connection that failed', async () => {
   await expect(space.check()).rejects.toMatchObject({ code: 'unreachable' });
   await space.close();
 });
+
+test('a proxy that is no address fails for those who use it alone', async () => {
+  const spaceId = await given.addSpace();
+  const other = given.open(spaceId, { proxy: {} });
+  await other.check();
+  const space = given.open(spaceId, { proxy: { httpsProxy: 'no address' } });
+  await expect(space.check()).rejects.toMatchObject({ code: 'unreachable' });
+  await other.write('file', contentOf('direct'));
+  await Promise.all([space.close(), other.close()]);
+});
