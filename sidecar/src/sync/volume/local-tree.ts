@@ -39,6 +39,11 @@ export class LocalTree {
     return textPath(this.root, path);
   }
 
+  /** As `at`, as text where that says it. */
+  #pathOf(path: string): string | Buffer {
+    return this.#textAt(path) ?? this.at(path);
+  }
+
   /** Absolute, as bytes. */
   at(path: string): Buffer {
     return path === ''
@@ -87,7 +92,7 @@ export class LocalTree {
 
   /** @param hasLog a write-ahead log may lie beside it: what it holds is a change of the database. */
   #entry(path: string, hasLog: boolean): LocalEntry | null {
-    const at = this.#textAt(path) ?? this.at(path);
+    const at = this.#pathOf(path);
     try {
       const found = lstatSync(at, { bigint: true, throwIfNoEntry: false });
       if (found === undefined) return null;
@@ -136,7 +141,7 @@ export class LocalTree {
   /** Moves a finished file of the same volume to its place, replacing a file or link there. */
   place(temporary: string, path: string): void {
     this.#assertParent(path);
-    renameSync(temporary, this.#textAt(path) ?? this.at(path));
+    renameSync(temporary, this.#pathOf(path));
   }
 
   /** Like `place`, but only where nothing is. @throws EEXIST */
@@ -192,7 +197,7 @@ export class LocalTree {
   #assertParent(path: string): void {
     const parent = parentOf(path);
     for (let each = parent; each !== ''; each = parentOf(each)) {
-      const found = lstatSync(this.#textAt(each) ?? this.at(each), { throwIfNoEntry: false });
+      const found = lstatSync(this.#pathOf(each), { throwIfNoEntry: false });
       if (found?.isDirectory() !== true) throw new Error(`${each} is no directory of the volume`);
     }
   }
