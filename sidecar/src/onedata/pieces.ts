@@ -7,12 +7,16 @@ const MOST_FREE = 32;
  * Memory for the pieces of long transfers, used again and again: new memory costs as much as the copy into it. It is
  * shared between threads, because memory that is handed over counts as new and lost each time, so that V8 collects its
  * garbage all the time. Whoever holds a piece is the only one who touches it.
+ *
+ * ⚠ Memory that could grow begins at a page, as the disk wants it to take it as it is (`piece-writer.ts`).
  */
 export class PieceMemory {
   readonly #free: SharedArrayBuffer[] = [];
 
   take(): Piece {
-    return new Uint8Array(this.#free.pop() ?? new SharedArrayBuffer(PIECE_BYTES));
+    const memory = this.#free.pop() ?? new SharedArrayBuffer(PIECE_BYTES, { maxByteLength: PIECE_BYTES });
+    // With its length: a view that follows a growing memory is slower.
+    return new Uint8Array(memory, 0, PIECE_BYTES);
   }
 
   give(memory: SharedArrayBuffer): void {

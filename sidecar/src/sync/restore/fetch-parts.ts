@@ -41,7 +41,7 @@ export async function fetchParts(
   options: FetchOptions,
 ): Promise<Fetched> {
   const { network = noGate, isHashed = true } = options;
-  const target = await PartFile.open(file, remote.size);
+  const target = await PartFile.open(file, remote.size, { isReadSoon: isHashed });
   const hash = isHashed ? startHash(target.handle.fd) : null;
   try {
     await new PartsFetch(space, remote, target, hash, options).run();

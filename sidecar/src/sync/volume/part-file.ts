@@ -1,5 +1,5 @@
 import * as fs from 'node:fs/promises';
-import { writePiece } from './piece-writer.ts';
+import { PieceWriter } from './piece-writer.ts';
 
 const MIB = 1 << 20;
 const SMALLEST_PART = 4 * MIB;
@@ -40,43 +40,30 @@ export class PartFile {
   readonly parts: readonly Part[];
   readonly #size: number;
   readonly #isWhole: boolean[];
+  readonly #writer: PieceWriter;
   /** Written and not on the disk yet. */
   #unsynced: number[] = [];
   #syncing: Promise<void> = Promise.resolve();
   #isFinished: boolean;
 
-  private constructor(handle: fs.FileHandle, size: number, isWhole: boolean[], isFinished: boolean) {
+  private constructor(handle: fs.FileHandle, writer: PieceWriter, size: number, marks: Marks) {
     this.handle = handle;
     this.parts = partsOf(size);
+    this.#writer = writer;
     this.#size = size;
-    this.#isWhole = isWhole;
-    this.#isFinished = isFinished;
+    this.#isWhole = marks.isWhole;
+    this.#isFinished = marks.isFinished;
   }
 
-  /** Opens what an earlier run left, or begins anew. */
-  static async open(path: string, size: number): Promise<PartFile> {
-    const flags = fs.constants.O_RDWR | fs.constants.O_CREAT;
-    const handle = await fs.open(path, flags, 0o600);
+  /**
+   * Opens what an earlier run left, or begins anew.
+   * @param options.isReadSoon its bytes are read while it grows or soon after, e.g. for a hash
+   */
+  static async open(path: string, size: number, { isReadSoon = true } = {}): Promise<PartFile> {
+    const handle = await fs.open(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600);
     try {
-      const { length } = partsOf(size);
-      const found = (await handle.stat()).size;
-      if (found === size) return new PartFile(handle, size, Array(length).fill(true), true);
-      const tail = Buffer.alloc(HEADER_BYTES + length);
-      if (found === size + tail.length) {
-        await handle.read(tail, 0, tail.length, size);
-        if (tail.readUInt32LE(0) === MAGIC && tail.readUInt32LE(4) === length) {
-          const marks = [...tail.subarray(HEADER_BYTES)].map((mark) => mark === WHOLE);
-          return new PartFile(handle, size, marks, false);
-        }
-      }
-      await handle.truncate(0);
-      // Longer than the file at once, so that no part of one is ever taken for a finished one.
-      await handle.truncate(size + tail.length);
-      const header = Buffer.alloc(HEADER_BYTES);
-      header.writeUInt32LE(MAGIC, 0);
-      header.writeUInt32LE(length, 4);
-      await handle.write(header, 0, HEADER_BYTES, size);
-      return new PartFile(handle, size, Array(length).fill(false), false);
+      const marks = await marksOf(handle, size);
+      return new PartFile(handle, await PieceWriter.open(path, handle, isReadSoon), size, marks);
     } catch (error) {
       await handle.close();
       throw error;
@@ -94,7 +81,7 @@ export class PartFile {
   }
 
   write(bytes: Uint8Array, at: number): Promise<void> {
-    return writePiece(this.handle, bytes, at);
+    return this.#writer.write(bytes, at);
   }
 
   /** All bytes of the part are written. It is marked when they are on the disk, several parts at one time. */
@@ -127,6 +114,35 @@ export class PartFile {
 
   async close(): Promise<void> {
     await this.#syncing.catch(() => undefined);
+    await this.#writer.close();
     await this.handle.close();
   }
+}
+
+interface Marks {
+  readonly isWhole: boolean[];
+  /** They were taken off already. */
+  readonly isFinished: boolean;
+}
+
+/** Of a file that an earlier run left; one that cannot be used is made anew. */
+async function marksOf(handle: fs.FileHandle, size: number): Promise<Marks> {
+  const { length } = partsOf(size);
+  const found = (await handle.stat()).size;
+  if (found === size) return { isWhole: Array(length).fill(true), isFinished: true };
+  const tail = Buffer.alloc(HEADER_BYTES + length);
+  if (found === size + tail.length) {
+    await handle.read(tail, 0, tail.length, size);
+    if (tail.readUInt32LE(0) === MAGIC && tail.readUInt32LE(4) === length) {
+      return { isWhole: [...tail.subarray(HEADER_BYTES)].map((mark) => mark === WHOLE), isFinished: false };
+    }
+  }
+  await handle.truncate(0);
+  // Longer than the file at once, so that no part of one is ever taken for a finished one.
+  await handle.truncate(size + tail.length);
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.writeUInt32LE(MAGIC, 0);
+  header.writeUInt32LE(length, 4);
+  await handle.write(header, 0, HEADER_BYTES, size);
+  return { isWhole: Array(length).fill(false), isFinished: false };
 }
