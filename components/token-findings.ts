@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What the zone's answers about a token mean for a space. Pure; no sentence holds a token. */
 

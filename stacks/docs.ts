@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type FieldNotes, notesOf } from './fields.ts';
 import { SECRET_KEYS, SETTING_FIELDS } from './schema.ts';
 

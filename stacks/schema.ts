@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { cpuMillis, durationSeconds, field, json, pattern, size, wholeNumber, yesOrNo } from './fields.ts';
 import { describeDuration } from './units.ts';
 import { DEFAULT_VERSION, knownVersions, SCIPION_VERSIONS } from './versions.ts';

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ensurePackages } from '../apt.ts';
 import { buildBinaries, type Cluster, startCluster } from '../cluster/index.ts';
 import { clusterPackages } from '../cluster/packages.ts';

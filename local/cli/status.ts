@@ -1,5 +1,5 @@
 import prettyBytes from 'pretty-bytes';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type SyncStatus, syncStatusSchema, type Transfer } from '../../sidecar/contract/status.ts';
 import { kubectl, type Target } from './target.ts';
 

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import { execa } from 'execa';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Report } from '../progress.ts';
 import { ctr } from './box.ts';
 import type { ProcessIdentity } from './process.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ensurePackages } from '../apt.ts';
 import type { Report } from '../progress.ts';
 import { applyAddons } from './addons.ts';

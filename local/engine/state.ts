@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { chmod, link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { EngineError, type ResourceOptions } from './protocol.ts';
 import { decryptText, encryptText, newKey } from './secrets.ts';
 import { isProperties, type Properties, Reference, Secret, Unknown, type Value } from './values.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Releases whose behaviour the stand-in can show; what differs stands in `supports()` of `version.ts`. */
 export const VERSIONS = ['21.02.1', '21.02.4', '21.02.5', '21.02.8'] as const;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What happens to a request that a rule matches. */
 const actionSchema = z.discriminatedUnion('kind', [

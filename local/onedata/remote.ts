@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { TreeEntry } from './admin/routes.ts';
 import { STAND_IN_PROGRAM } from './bundle.ts';
 import { INSTANCE_SPACES } from './configuration.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { EngineError } from '../engine/index.ts';
 import { MARKER } from './report.ts';
 

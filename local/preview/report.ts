@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What one preview says of its stacks; written by the job that runs the change, read by the one that comments. */
 export const reportSchema = z.strictObject({

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A space over REST. The token is not here: it is in the Secret's directory. */
 const remoteSpace = z.strictObject({

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * What `sync` says of itself: `GET /v1/status` on its socket answers one of these, `GET /v1/events` sends one as a

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type SyncStatus, syncStatusSchema } from '../../sidecar/contract/status.ts';
 import { eventually, inContainer } from './world.ts';
 

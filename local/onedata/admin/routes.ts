@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { RequestListener, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
-import { z } from 'zod';
+import * as z from 'zod';
 import { spaceSchema } from '../configuration.ts';
 import { faultRuleSchema, settingsSchema } from '../faults.ts';
 import { decode, readBody } from '../http/call.ts';

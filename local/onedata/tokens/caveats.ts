@@ -1,5 +1,5 @@
 import { BlockList, isIPv6 } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const listed = z.array(z.string()).min(1);
 const caveatSchema = z.discriminatedUnion('type', [

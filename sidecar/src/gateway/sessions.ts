@@ -1,5 +1,5 @@
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { SecretStore } from './settings.ts';
 
 /** Cookie names; the prefix makes browsers insist on Secure, Path=/ and no Domain. */

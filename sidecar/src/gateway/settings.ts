@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type GatewayConfig, gatewayConfigSchema } from '../../contract/config.ts';
 import { parsePasswordHash } from '../../contract/password-hash.ts';
 import { GATEWAY_SECRET_KEYS } from '../../contract/paths.ts';

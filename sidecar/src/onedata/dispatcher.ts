@@ -2,6 +2,7 @@ import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { createSecureContext, rootCertificates } from 'node:tls';
 import { type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
+import type { ProxySettings } from './proxy.ts';
 
 export interface DispatcherOptions {
   /** `https://host[:port]`. */
@@ -14,13 +15,6 @@ export interface DispatcherOptions {
   readonly proxy: ProxySettings;
 }
 
-export interface ProxySettings {
-  /** Absent or empty: none. */
-  readonly httpsProxy?: string | undefined;
-  /** Names that are reached directly, as in NO_PROXY. */
-  readonly noProxy?: string | undefined;
-}
-
 const CONNECT_TIMEOUT_MS = 15_000;
 
 /** RFC 6761 section 6.3: names under `localhost` are this machine, which the resolver of the C library does not know. */
@@ -31,12 +25,6 @@ const lookupWithLocalhost: LookupFunction = (hostname, options, callback) => {
   else if (options.all) callback(null, [{ address: '127.0.0.1', family: 4 }]);
   else callback(null, '127.0.0.1', 4);
 };
-
-/** What HTTPS_PROXY and NO_PROXY say. */
-export const proxyOfEnvironment = (): ProxySettings => ({
-  httpsProxy: process.env.https_proxy ?? process.env.HTTPS_PROXY,
-  noProxy: process.env.no_proxy ?? process.env.NO_PROXY,
-});
 
 /** Connections to one host, through a proxy where one is set. TLS goes to the host itself in either case. */
 export function makeDispatcher(options: DispatcherOptions): Dispatcher {

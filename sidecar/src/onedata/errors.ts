@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { SpaceError, type SpaceErrorCode } from '../sync/spaces/space-error.ts';
 import { codeOfCause } from './error-code.ts';
 

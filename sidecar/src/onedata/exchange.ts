@@ -31,7 +31,16 @@ export interface Outgoing {
   readonly body: string | Uint8Array | null | 'pieces';
 }
 
-export type Headers = Readonly<Record<string, string | string[] | undefined>>;
+/** The headers of an answer that are read here. The others stay in the thread: each of them is copied twice. */
+export const HEADERS_READ = [
+  'content-disposition',
+  'content-length',
+  'content-range',
+  'content-type',
+  'location',
+  'retry-after',
+] as const;
+export type Headers = Partial<Record<(typeof HEADERS_READ)[number], string | string[]>>;
 
 export type Report =
   /** `body` is all of it; null: it comes in pieces. */
@@ -39,7 +48,7 @@ export type Report =
       readonly is: 'answer';
       readonly id: number;
       readonly status: number;
-      readonly headers: Headers;
+      readonly headers: Readonly<Headers>;
       readonly body: Uint8Array | null;
     }
   | { readonly is: 'piece'; readonly id: number; readonly bytes: Piece }
@@ -51,3 +60,9 @@ export type Report =
 
 /** Pieces that wait for the one who reads them; more are left to the connection. */
 export const PIECES_AHEAD = 4;
+
+/**
+ * Orders or reports in one message. Each message costs far more than what is in it; with more of them, one thread has
+ * nothing to do while the other one works through all it was told.
+ */
+export const MOST_TOGETHER = 8;

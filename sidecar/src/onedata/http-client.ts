@@ -1,10 +1,11 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { SpaceError } from '../sync/spaces/space-error.ts';
-import { type ProxySettings, proxyOfEnvironment } from './dispatcher.ts';
 import { classify, connectionError, type ErrorContext, retryAfterOf } from './errors.ts';
+import type { Headers } from './exchange.ts';
 import { originOf } from './host.ts';
 import { type Answer, HttpConnections } from './http-connections.ts';
 import type { LoadMeter } from './load-meter.ts';
+import { type ProxySettings, proxyOfEnvironment } from './proxy.ts';
 
 export interface HttpOptions {
   readonly host: string;
@@ -197,7 +198,7 @@ const isForeign = (answer: Answer) =>
   // Files that are web pages have it.
   headerOf(answer, 'content-disposition') === undefined;
 
-export function headerOf(answer: Answer, name: string): string | undefined {
+export function headerOf(answer: Answer, name: keyof Headers): string | undefined {
   const value = answer.headers[name];
   return Array.isArray(value) ? value[0] : value;
 }

@@ -3,7 +3,7 @@ import type { Worker } from 'node:worker_threads';
 import { lend } from '../sync/spaces/loans.ts';
 import { startThread } from '../thread.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
-import type { Headers, Order, Outgoing, Report } from './exchange.ts';
+import { type Headers, MOST_TOGETHER, type Order, type Outgoing, type Report } from './exchange.ts';
 import type { LoadMeter } from './load-meter.ts';
 import type { Piece } from './pieces.ts';
 
@@ -133,17 +133,18 @@ class HttpThread {
     }
   }
 
-  /** Orders of one turn of the loop go as one message. */
+  /** Orders of one turn of the loop go together, but not so many that the thread would wait for them. */
   #order(order: Order): void {
     if (this.isOver) return;
-    if (this.#orders.length === 0) {
-      setImmediate(() => {
-        const orders = this.#orders;
-        this.#orders = [];
-        if (!this.isOver) this.#worker.postMessage(orders);
-      });
-    }
+    if (this.#orders.length === 0) setImmediate(() => this.#sendOrders());
     this.#orders.push(order);
+    if (this.#orders.length === MOST_TOGETHER) this.#sendOrders();
+  }
+
+  #sendOrders(): void {
+    const orders = this.#orders;
+    this.#orders = [];
+    if (orders.length > 0 && !this.isOver) this.#worker.postMessage(orders);
   }
 
   #hear(report: Report): void {

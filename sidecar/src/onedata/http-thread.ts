@@ -3,29 +3,38 @@ import { parentPort } from 'node:worker_threads';
 import type { Dispatcher } from 'undici';
 import { type DispatcherOptions, makeDispatcher } from './dispatcher.ts';
 import { codeOfCause } from './error-code.ts';
-import { type Headers, type Order, type Outgoing, PIECES_AHEAD, type Report } from './exchange.ts';
+import {
+  HEADERS_READ,
+  type Headers,
+  MOST_TOGETHER,
+  type Order,
+  type Outgoing,
+  PIECES_AHEAD,
+  type Report,
+} from './exchange.ts';
 import { PIECE_BYTES, type Piece, PieceMemory } from './pieces.ts';
 
 /** With the reason where connections cannot be opened as they are asked for. */
 const clients = new Map<number, Client | Error>();
 const exchanges = new Map<number, Exchange>();
-const memory = new PieceMemory();
+const pieces = new PieceMemory();
 
 let reports: Report[] = [];
 let moved: ArrayBuffer[] = [];
 
-/** Reports of one turn of the loop go as one message: each message costs far more than what is in it. */
+/** Reports of one turn of the loop go together, as orders do. */
 function report(one: Report, handedOver?: ArrayBuffer): void {
-  if (reports.length === 0) {
-    setImmediate(() => {
-      const [all, buffers] = [reports, moved];
-      reports = [];
-      moved = [];
-      parentPort?.postMessage(all, buffers);
-    });
-  }
+  if (reports.length === 0) setImmediate(sendReports);
   reports.push(one);
   if (handedOver !== undefined) moved.push(handedOver);
+  if (reports.length === MOST_TOGETHER) sendReports();
+}
+
+function sendReports(): void {
+  const [all, buffers] = [reports, moved];
+  reports = [];
+  moved = [];
+  if (all.length > 0) parentPort?.postMessage(all, buffers);
 }
 
 /** The connections to one host, and the requests that wait for one. */
@@ -85,7 +94,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   #headers: Headers = {};
   /** The answer was reported, its body goes on in pieces. */
   #isTold = false;
-  #piece: Piece | null = null;
+  /** A piece, or all of a short body. */
+  #memory: Uint8Array<ArrayBuffer> | Piece | null = null;
   #used = 0;
   #begun = 0;
   /** Pieces that were reported and not taken yet. */
@@ -119,49 +129,44 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (this.#isAbandoned) controller.abort(new Error('nobody waits for it'));
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
     // Of an answer that only announces another one, nothing is kept.
     if (status < 200) return;
     this.#status = status;
-    this.#headers = headers;
+    this.#headers = pick(headers);
+    const length = Number(headers['content-length'] ?? Number.NaN);
+    if (length > 0 && length <= WHOLE_BYTES) this.#start(new Uint8Array(length));
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     for (let at = 0; at < chunk.length; ) {
-      if (this.#piece === null) {
-        this.#piece = memory.take();
-        this.#begun = performance.now();
-      }
-      const room = this.#piece.length - this.#used;
+      const memory = this.#memory ?? this.#start(pieces.take());
+      const room = memory.length - this.#used;
       if (room === 0) {
-        this.#hand(this.#piece);
+        this.#hand();
         continue;
       }
       const count = Math.min(chunk.length - at, room);
-      this.#piece.set(
-        at === 0 && count === chunk.length ? chunk : chunk.subarray(at, at + count),
-        this.#used,
-      );
+      memory.set(at === 0 && count === chunk.length ? chunk : chunk.subarray(at, at + count), this.#used);
       this.#used += count;
       at += count;
     }
-    const piece = this.#piece;
-    if (piece === null) return;
-    const isFull = this.#used === PIECE_BYTES;
-    if (isFull || performance.now() - this.#begun > OLDEST_MS) this.#hand(piece);
+    if (this.#used === PIECE_BYTES || performance.now() - this.#begun > OLDEST_MS) this.#hand();
     if (this.#ahead >= PIECES_AHEAD) controller.pause();
   }
 
   onResponseEnd(): void {
     this.#ended();
     if (this.#isTold) {
-      if (this.#used > 0 && this.#piece !== null) this.#hand(this.#piece);
+      this.#hand();
       report({ is: 'end', id: this.#id });
       return;
     }
-    const body = this.#piece?.slice(0, this.#used) ?? new Uint8Array();
-    if (this.#piece !== null) memory.give(this.#piece.buffer);
-    this.#piece = null;
+    const body = this.#whole();
     report({ is: 'answer', id: this.#id, status: this.#status, headers: this.#headers, body }, body.buffer);
   }
 
@@ -170,7 +175,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (this.#isAbandoned) return;
     // What came before a break counts as progress.
     if (this.#status > 0) this.#tell();
-    if (this.#used > 0 && this.#piece !== null) this.#hand(this.#piece);
+    this.#hand();
     this.fail(error);
   }
 
@@ -202,18 +207,54 @@ class Exchange implements Dispatcher.DispatchHandler {
     report({ is: 'answer', id: this.#id, status: this.#status, headers: this.#headers, body: null });
   }
 
-  #hand(piece: Piece): void {
+  #start<Memory extends Uint8Array<ArrayBuffer> | Piece>(memory: Memory): Memory {
+    this.#memory = memory;
+    this.#begun = performance.now();
+    return memory;
+  }
+
+  /** What has come since the last time, if anything. */
+  #hand(): void {
+    const [memory, used] = [this.#memory, this.#used];
+    if (memory === null || used === 0) return;
     this.#tell();
-    const bytes = this.#used === piece.length ? piece : piece.subarray(0, this.#used);
-    this.#piece = null;
+    this.#memory = null;
     this.#used = 0;
     this.#ahead += 1;
-    report({ is: 'piece', id: this.#id, bytes });
+    const piece = isShared(memory) ? memory : pieces.take();
+    if (piece !== memory) piece.set(memory.subarray(0, used));
+    report({ is: 'piece', id: this.#id, bytes: used === piece.length ? piece : piece.subarray(0, used) });
+  }
+
+  /** All that has come, in memory of its own. */
+  #whole(): Uint8Array<ArrayBuffer> {
+    const [memory, used] = [this.#memory, this.#used];
+    this.#memory = null;
+    if (memory === null) return new Uint8Array();
+    if (!isShared(memory)) return used === memory.length ? memory : memory.slice(0, used);
+    const body = memory.slice(0, used);
+    pieces.give(memory.buffer);
+    return body;
   }
 }
 
 /** Where bytes come slowly, a piece waits no longer than this for more, so that progress and stalls are seen. */
 const OLDEST_MS = 200;
+
+/** A body that says to be no longer gets memory of its own, which goes with the answer. */
+const WHOLE_BYTES = 1 << 16;
+
+const isShared = (memory: Uint8Array<ArrayBuffer> | Piece): memory is Piece =>
+  memory.buffer instanceof SharedArrayBuffer;
+
+function pick(all: Readonly<Record<string, string | string[] | undefined>>): Headers {
+  const headers: Headers = {};
+  for (const name of HEADERS_READ) {
+    const value = all[name];
+    if (value !== undefined) headers[name] = value;
+  }
+  return headers;
+}
 
 /** The body of a request that comes piece by piece. Each is asked for when the connection has room. */
 class SentPieces {
@@ -287,7 +328,7 @@ function carryOut(order: Order): void {
       exchanges.get(order.id)?.taken();
       return;
     case 'give-back':
-      memory.give(order.memory);
+      pieces.give(order.memory);
       return;
     case 'abandon':
       exchanges.get(order.id)?.abandon();

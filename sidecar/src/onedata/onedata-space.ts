@@ -17,11 +17,11 @@ import {
   type WriteOptions,
 } from '../sync/spaces/space.ts';
 import { isSpaceError } from '../sync/spaces/space-error.ts';
-import type { ProxySettings } from './dispatcher.ts';
 import { download } from './download.ts';
 import { OnedataHttp } from './http-client.ts';
 import { LoadMeter } from './load-meter.ts';
 import { type FileAttributes, ProviderClient, type SpaceDetails } from './provider-client.ts';
+import type { ProxySettings } from './proxy.ts';
 import {
   assertAddressable,
   assertName,

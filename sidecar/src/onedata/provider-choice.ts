@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { isSpaceError } from '../sync/spaces/space-error.ts';
 import type { HostChoice } from './discovered-space.ts';
 import { type ChoiceOptions, chooseProvider } from './providers.ts';

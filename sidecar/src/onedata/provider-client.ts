@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CallOptions, ListOptions } from '../sync/spaces/space.ts';
 import { SpaceError } from '../sync/spaces/space-error.ts';
 import { type HttpAnswer, type HttpRequest, isSuccess, type OnedataHttp } from './http-client.ts';

@@ -1,8 +1,8 @@
 import { tokenFacts } from '../../contract/token-facts.ts';
 import { SpaceError } from '../sync/spaces/space-error.ts';
-import type { ProxySettings } from './dispatcher.ts';
 import { type HttpOptions, OnedataHttp } from './http-client.ts';
 import { isVersionAtLeast, OLDEST_VERSION, ProviderClient } from './provider-client.ts';
+import type { ProxySettings } from './proxy.ts';
 import { inferScope } from './zone.ts';
 
 /** A provider that supports the space, by the word of the zone. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isSpaceError } from '../sync/spaces/space-error.ts';
 import { tokenError } from './errors.ts';
 import { type HttpOptions, type HttpRequest, isSuccess, OnedataHttp } from './http-client.ts';

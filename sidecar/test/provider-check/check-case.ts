@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import { fileToken, openOnedataSpace } from '../../src/onedata/index.ts';
 import { withRetry } from '../../src/sync/spaces/retry.ts';
 import type { Space } from '../../src/sync/spaces/space.ts';

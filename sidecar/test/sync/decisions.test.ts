@@ -7,7 +7,7 @@ import { deletionRefusal } from '../../src/sync/plan/guards.ts';
 import { decodeItem, encodeItem, type PlanItem, summarise } from '../../src/sync/plan/plan.ts';
 import { DECISIONS, decide } from '../../src/sync/plan/table.ts';
 import { parseDumpLine } from '../../src/sync/restore/predecessor.ts';
-import { bytesText } from '../../src/sync/restore/restore.ts';
+import { bytesText } from '../../src/sync/restore/room.ts';
 import { conflictName, trashFolder, trashTime } from '../../src/sync/save/space-layout.ts';
 import { toProblem } from '../../src/sync/service/problems.ts';
 import { SpaceError } from '../../src/sync/spaces/space.ts';

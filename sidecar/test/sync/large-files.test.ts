@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import fs from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { fetchParts } from '../../src/sync/restore/fetch-parts.ts';
 import { Connections } from '../../src/sync/spaces/connections.ts';
 import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
@@ -65,7 +67,7 @@ describe('a large file', () => {
           open -= 1;
         },
     );
-    expect(await fetch(space, entry, file)).toEqual({ file, hash, isSynced: true });
+    expect(await fetch(space, entry, file)).toEqual({ file, hash });
     expect(readFileSync(file).equals(bytes)).toBe(true);
     expect(asked).toEqual([`0+${4 * MIB}`, `${4 * MIB}+${4 * MIB}`, `${8 * MIB}+${3 * MIB + 17}`]);
     expect(most).toBe(3);
@@ -90,7 +92,7 @@ describe('a large file', () => {
     await expect(fetch(space, entry, file)).rejects.toThrow('the line is cut');
     isCut = false;
     asked.length = 0;
-    expect(await fetch(space, entry, file)).toEqual({ file, hash, isSynced: true });
+    expect(await fetch(space, entry, file)).toEqual({ file, hash });
     expect(asked).toEqual([`${4 * MIB}+${4 * MIB}`]);
     expect(readFileSync(file).equals(bytes)).toBe(true);
     asked.length = 0;
@@ -123,7 +125,7 @@ describe('a large file', () => {
           }
         },
     );
-    expect(await fetch(patient(space), entry, file)).toEqual({ file, hash, isSynced: true });
+    expect(await fetch(patient(space), entry, file)).toEqual({ file, hash });
     expect(left.size).toBe(0);
     expect(readFileSync(file).equals(bytes)).toBe(true);
   });
@@ -180,7 +182,7 @@ describe('a large file', () => {
         },
     );
     await expect(fetch(space, entry, file)).rejects.toThrow('the line is cut');
-    expect(await fetch(space, entry, file)).toEqual({ file, hash, isSynced: true });
+    expect(await fetch(space, entry, file)).toEqual({ file, hash });
     expect(readFileSync(file).equals(bytes)).toBe(true);
   });
 });
@@ -221,6 +223,31 @@ describe('a part file', () => {
       const again = await PartFile.open(path, size);
       expect(again.missing).toHaveLength(again.parts.length);
       await again.close();
+    }
+  });
+
+  test('goes on with what an earlier run has closed to itself', async () => {
+    const path = join(folders.make(), 'part');
+    const begun = await PartFile.open(path, size);
+    await begun.write(Buffer.alloc(first.length, 1), first.start);
+    begun.whole(first);
+    await begun.close();
+    chmodSync(path, 0o440);
+    // As for anybody but root, who runs the tests.
+    const { open } = fs;
+    vi.spyOn(fs, 'open').mockImplementation(async (...given) => {
+      const mayWrite = (statSync(path).mode & 0o200) !== 0;
+      if (!mayWrite) throw Object.assign(new Error('EACCES'), { code: 'EACCES' });
+      return open(...given);
+    });
+    syncBuiltinESMExports();
+    try {
+      const again = await PartFile.open(path, size);
+      expect(again.missing).toHaveLength(again.parts.length - 1);
+      await again.close();
+    } finally {
+      vi.restoreAllMocks();
+      syncBuiltinESMExports();
     }
   });
 

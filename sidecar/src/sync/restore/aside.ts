@@ -13,7 +13,7 @@ import { RequestError } from '../sync-errors.ts';
 import { textLines } from '../text-lines.ts';
 import { utimesSeconds } from '../volume/local-tree.ts';
 import { fetchFile } from './fetch-file.ts';
-import { assertRoom } from './restore.ts';
+import { assertRoom } from './room.ts';
 
 export interface AsideResult {
   /** The folder of the project that holds the copy. */

@@ -1,15 +1,25 @@
 import { hash } from 'node:crypto';
-import { closeSync, fsync, openSync, writeSync } from 'node:fs';
-import { promisify } from 'node:util';
+import { writeFile } from 'node:fs/promises';
 import type { RemoteEntry } from '../model.ts';
 import { isShort } from '../spaces/connections.ts';
 import type { ReadOnlySpace } from '../spaces/space.ts';
-import { partialFile } from '../volume/partials.ts';
+import { newPartial, partialFile } from '../volume/partials.ts';
 import { cutShort, type Fetched, type FetchOptions, fetchParts, noGate } from './fetch-parts.ts';
 
+/** Up to this size a file is held in memory and written at once: a stream costs more than its bytes. */
+const SMALL_FILE_BYTES = 1 << 18;
+
+export const isSmall = ({ size }: RemoteEntry): boolean => size <= SMALL_FILE_BYTES;
+
+export interface FetchedBytes {
+  readonly bytes: Buffer;
+  /** As of `Fetched`. */
+  readonly hash: string | null;
+}
+
 /**
- * Copies a file of the space into `partials` and returns the finished temporary file with its hash. What an earlier
- * attempt left of the same version is kept and continued.
+ * Copies a file of the space into `partials` and returns the finished temporary file, which is on the disk, with its
+ * hash. What an earlier attempt left of the same version of a large file is kept and continued.
  * @throws SpaceError; `transfer-broken` where the file changed on the way
  */
 export async function fetchFile(
@@ -18,36 +28,29 @@ export async function fetchFile(
   partials: string,
   options: FetchOptions,
 ): Promise<Fetched> {
+  if (isSmall(remote)) {
+    const { bytes, hash: found } = await fetchSmall(space, remote, options);
+    const temporary = newPartial(partials);
+    await writeFile(temporary, bytes, { flush: true });
+    return { file: temporary, hash: found };
+  }
   const version = [space.identity, remote.path, remote.id, remote.size, remote.mtimeSeconds];
   const key = hash('sha256', JSON.stringify(version), 'hex');
-  const file = partialFile(partials, key.slice(0, 40));
-  if (remote.size > SMALL_FILE_BYTES) return fetchParts(space, remote, file, options);
-  return fetchSmall(space, remote, file, options);
+  return fetchParts(space, remote, partialFile(partials, key.slice(0, 40)), options);
 }
 
-/** Up to this size a file is held in memory and written at once: a stream costs more than its bytes. */
-const SMALL_FILE_BYTES = 1 << 18;
-
-async function fetchSmall(
+/** The content of a small file. @throws SpaceError; `transfer-broken` where it is not as long as it was listed */
+export async function fetchSmall(
   space: ReadOnlySpace,
   remote: RemoteEntry,
-  file: string,
   options: FetchOptions,
-): Promise<Fetched> {
-  const { network = noGate } = options;
+): Promise<FetchedBytes> {
+  const { network = noGate, isHashed = true } = options;
   const bytes =
     remote.size === 0
       ? Buffer.alloc(0)
       : await network(() => readSmall(space, remote, options), isShort(remote.size));
-  // On the spot: handing each call over to the pool of threads costs several times what it does.
-  const descriptor = openSync(file, 'w');
-  try {
-    for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
-    if (options.isSyncedLater !== true) await promisify(fsync)(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-  return { file, hash: hash('sha256', bytes, 'hex'), isSynced: options.isSyncedLater !== true };
+  return { bytes, hash: isHashed ? hash('sha256', bytes, 'hex') : null };
 }
 
 async function readSmall(space: ReadOnlySpace, remote: RemoteEntry, options: FetchOptions): Promise<Buffer> {

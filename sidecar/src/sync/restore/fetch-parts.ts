@@ -14,17 +14,13 @@ export interface FetchOptions {
   readonly onBytes?: (bytes: number) => void;
   /** @default true; a hash that nobody compares with costs as much as the transfer */
   readonly isHashed?: boolean;
-  /** The caller brings small files to the disk, many at a time. @default false */
-  readonly isSyncedLater?: boolean;
 }
 
 export interface Fetched {
-  /** Path of the finished temporary file. */
+  /** Path of the finished temporary file. It is on the disk. */
   readonly file: string;
   /** SHA-256 in hex; null where it was not asked for. */
   readonly hash: string | null;
-  /** It is on the disk. */
-  readonly isSynced: boolean;
 }
 
 export const noGate: Gate = (work) => work();
@@ -47,7 +43,7 @@ export async function fetchParts(
     await new PartsFetch(space, remote, target, hash, options).run();
     await network(() => assertSameVersion(space, remote, options));
     await target.finish();
-    return { file, hash: (await hash?.digest(remote.size))?.hash ?? null, isSynced: true };
+    return { file, hash: (await hash?.digest(remote.size))?.hash ?? null };
   } catch (error) {
     if (isSpaceError(error, 'transfer-broken', 'bad-range')) {
       const isSame = await network(() => assertSameVersion(space, remote, options)).then(

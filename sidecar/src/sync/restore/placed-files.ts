@@ -2,7 +2,7 @@ import type { StateStore } from '../state/state.ts';
 import { syncFiles } from '../volume/sync-files.ts';
 
 /** Files that wait to be noted, at most; a crash costs as many comparisons. */
-const MOST = 1_000;
+const MOST = 4_000;
 
 /**
  * Notes files as equal on both sides once they are on the disk, many at a time. A file that is noted and lost with the

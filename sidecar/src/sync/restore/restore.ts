@@ -15,44 +15,14 @@ import { forEachLimit } from '../pool.ts';
 import { compactTime } from '../save/space-layout.ts';
 import { Connections } from '../spaces/connections.ts';
 import { isSpaceError, shortCalls } from '../spaces/space.ts';
+import { Batch } from '../state/batch.ts';
 import { utimesSeconds } from '../volume/local-tree.ts';
-import { partialFiles } from '../volume/partials.ts';
-import { fetchFile } from './fetch-file.ts';
-import type { Fetched, FetchOptions } from './fetch-parts.ts';
+import { newPartial, partialFiles } from '../volume/partials.ts';
+import { type Attributes, mayBeDatabase, withNewFile } from '../volume/small-file.ts';
+import { fetchFile, fetchSmall, isSmall } from './fetch-file.ts';
+import type { FetchOptions } from './fetch-parts.ts';
 import { PlacedFiles } from './placed-files.ts';
-
-/** There is not enough room on a volume; nothing was copied. */
-export class VolumeFullError extends Error {
-  override readonly name = 'VolumeFullError';
-
-  constructor(what: string, needed: number, free: number) {
-    super(`${what}: ${bytesText(needed)} are needed and ${bytesText(free)} are free. Nothing was copied`);
-  }
-}
-
-export function bytesText(bytes: number): string {
-  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
-  const power = bytes < 1024 ? 0 : Math.min(4, Math.floor(Math.log2(bytes) / 10));
-  const value = bytes / 1024 ** power;
-  return `${power === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[power]}`;
-}
-
-/** Left free for the state and for directories. */
-const RESERVE_BYTES = 32 << 20;
-
-export async function assertRoom(context: VolumeContext, what: string, needed: number): Promise<void> {
-  if (needed === 0) return;
-  // Parts of an earlier attempt are continued, so they count as done.
-  let partial = 0;
-  for (const file of await partialFiles(context.partials)) {
-    const { size, blocks } = await fs.stat(file);
-    // A file that is made in its full length takes room only as it fills.
-    partial += Math.min(size, blocks * 512);
-  }
-  const missing = Math.max(0, needed - partial);
-  const free = Math.max(0, (await context.tree.freeBytes()) - RESERVE_BYTES);
-  if (missing > free) throw new VolumeFullError(what, missing, free);
-}
+import { assertRoom } from './room.ts';
 
 /** The volume is not what the plan saw any more. */
 class LocalChangedError extends Error {
@@ -150,24 +120,26 @@ export async function restorePending(
  */
 export async function finishDirectories(context: VolumeContext): Promise<void> {
   const { state, tree } = context;
-  for (const base of state.allBase()) {
-    if (base.kind !== 'directory') continue;
+  const batch = new Batch(state, DIRECTORIES_AT_ONCE);
+  let seen = 0;
+  for (const base of state.baseDirectories()) {
+    seen += 1;
+    if (seen % DIRECTORIES_AT_ONCE === 0) await new Promise((next) => setImmediate(next));
     const local = tree.look(base.path);
     if (local?.kind !== 'directory') continue;
-    if (local.mode !== base.mode) await tree.setMode(base.path, base.mode);
-    if (local.mtimeNs !== base.mtimeNs) await tree.setTimes(base.path, base.mtimeNs);
+    if (local.mode !== base.mode) tree.setMode(base.path, base.mode);
+    if (local.mtimeNs !== base.mtimeNs) tree.setTimes(base.path, base.mtimeNs);
     const now = tree.look(base.path);
-    if (now !== null)
-      state.putBase({
-        ...base,
-        mtimeNs: now.mtimeNs,
-        ctimeNs: now.ctimeNs,
-        mode: now.mode,
-        inode: now.inode,
-      });
+    if (now === null) continue;
+    const { mtimeNs, ctimeNs, mode, inode } = now;
+    batch.add(() => state.putBase({ ...base, mtimeNs, ctimeNs, mode, inode }));
   }
+  batch.write();
   state.setMeta('restoring', null);
 }
+
+/** Then others have their turn. */
+const DIRECTORIES_AT_ONCE = 200;
 
 /** Parts of files that nobody asks for any more. */
 async function clearPartials(context: VolumeContext): Promise<void> {
@@ -177,7 +149,12 @@ async function clearPartials(context: VolumeContext): Promise<void> {
 /** Files that are written or hashed while others come over the network. */
 const AT_THE_DISK = 16;
 
-type Written = Pick<Fetched, 'hash' | 'isSynced'>;
+interface Written {
+  readonly hash: string | null;
+  /** It is on the disk. */
+  readonly isSynced: boolean;
+  readonly local: LocalEntry;
+}
 
 class Restorer {
   readonly #context: VolumeContext;
@@ -232,9 +209,8 @@ class Restorer {
     const remote = item.remote as RemoteLook;
     const manifest = this.manifest(remote);
     const { state, tree, progress } = this.#context;
-    const { hash, isSynced } =
+    const { hash, isSynced, local } =
       remote.kind === 'symlink' ? await this.#link(item, manifest) : await this.#file(item, manifest);
-    const local = this.#present(item.path);
     const base = asBase(local, remote, hash, manifest?.linkGroup ?? null);
     progress.file();
     await this.placed.add(isSynced ? null : tree.at(item.path), () => state.putBase(base));
@@ -253,8 +229,8 @@ class Restorer {
     }
     await this.#makeWay(item);
     await tree.makeSymlink(item.path, target);
-    if (manifest !== null) await tree.setTimes(item.path, manifest.mtimeNs);
-    return { hash: null, isSynced: true };
+    if (manifest !== null) tree.setTimes(item.path, manifest.mtimeNs);
+    return { hash: null, isSynced: true, local: this.#present(item.path) };
   }
 
   async #file(item: PlanItem, manifest: ManifestEntry | null): Promise<Written> {
@@ -266,37 +242,70 @@ class Restorer {
       await this.#makeWay(item);
       await tree.link(first.path, item.path);
       this.#refreshLinked(first.path);
-      return { hash: first.hash, isSynced: true };
+      return { hash: first.hash, isSynced: true, local: this.#present(item.path) };
     }
-    const { file, hash, isSynced } = await this.#fetch(remote, manifest);
-    chmodSync(file, manifest?.mode ?? 0o664);
-    const mtimeNs = manifest?.mtimeNs ?? secondsToNs(remote.mtimeSeconds);
-    if (mtimeNs !== null) {
-      const seconds = utimesSeconds(mtimeNs);
+    const attributes = {
+      mode: manifest?.mode ?? 0o664,
+      mtimeNs: manifest?.mtimeNs ?? secondsToNs(remote.mtimeSeconds),
+    };
+    const written = isSmall(remote)
+      ? await this.#small(item, manifest, attributes)
+      : await this.#large(item, manifest, attributes);
+    if (group !== null && written.hash !== null)
+      this.#groups.set(group, { path: item.path, hash: written.hash });
+    return written;
+  }
+
+  async #small(item: PlanItem, manifest: ManifestEntry | null, attributes: Attributes): Promise<Written> {
+    const { space, tree, partials } = this.#context;
+    const remote = item.remote as RemoteLook;
+    const { bytes, hash } = await this.#asSaved(manifest, () => fetchSmall(space, remote, this.#fetching()));
+    const temporary = newPartial(partials);
+    return withNewFile(temporary, bytes, attributes, async (descriptor) => {
+      await this.#makeWay(item);
+      const local = tree.placeOpen(descriptor, temporary, item.path, mayBeDatabase(bytes));
+      if (local === null) throw new LocalChangedError(item.path);
+      return { hash, isSynced: false, local };
+    });
+  }
+
+  async #large(item: PlanItem, manifest: ManifestEntry | null, attributes: Attributes): Promise<Written> {
+    const { space, tree, partials } = this.#context;
+    const remote = item.remote as RemoteLook;
+    const fetch = () => fetchFile(space, remote, partials, this.#fetching());
+    const { file, hash } = await this.#asSaved(manifest, fetch, ({ file }) => fs.rm(file, { force: true }));
+    chmodSync(file, attributes.mode);
+    if (attributes.mtimeNs !== null) {
+      const seconds = utimesSeconds(attributes.mtimeNs);
       utimesSync(file, seconds, seconds);
     }
     await this.#makeWay(item);
     tree.place(file, item.path);
-    if (group !== null && hash !== null) this.#groups.set(group, { path: item.path, hash });
-    return { hash, isSynced };
+    return { hash, isSynced: true, local: this.#present(item.path) };
   }
 
-  async #fetch(remote: RemoteLook, manifest: ManifestEntry | null): Promise<Fetched> {
-    const { space, partials, progress, signal, log } = this.#context;
-    const options: FetchOptions = {
+  #fetching(): FetchOptions {
+    const { progress, signal } = this.#context;
+    return {
       signal,
       onBytes: (count) => progress.bytes(count),
       network: this.#connections.forOne(),
       isHashed: this.#options.isUnhashed !== true,
-      isSyncedLater: true,
     };
-    const fetched = await fetchFile(space, remote, partials, options);
+  }
+
+  /** Once more from the start where the content is not what the manifest says: what was continued may be damaged. */
+  async #asSaved<T extends { readonly hash: string | null }>(
+    manifest: ManifestEntry | null,
+    fetch: () => Promise<T>,
+    forget?: (fetched: T) => Promise<void>,
+  ): Promise<T> {
+    const fetched = await fetch();
     if (manifest?.hash == null || manifest.hash === fetched.hash) return fetched;
-    // A continued part may have been of an older version, or damaged: once more from the start.
-    await fs.rm(fetched.file, { force: true });
-    const again = await fetchFile(space, remote, partials, options);
+    await forget?.(fetched);
+    const again = await fetch();
     if (again.hash !== manifest.hash) {
-      log.warn(
+      this.#context.log.warn(
         'a file in the space has other content than the manifest says; it is restored as the space has it',
       );
     }

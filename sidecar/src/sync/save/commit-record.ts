@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ENGINE_FOLDER } from '../model.ts';
 
 /** The version of an entry that a step means to act on; null: nothing is expected there. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Clock } from '../clock.ts';
 import { contentOf, isSpaceError, nameOf, readAll, type Space } from '../spaces/space.ts';
 import { ENGINE_FOLDERS, fencePath, LAYOUT } from './space-layout.ts';

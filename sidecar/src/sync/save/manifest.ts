@@ -4,7 +4,7 @@ import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ManifestEntry } from '../model.ts';
 import { isEncodingOf, type NameCodec } from '../names.ts';
 import { type Content, isSpaceError, nameOf, readAll, type Space } from '../spaces/space.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { RUN_FILES } from '../../../contract/paths.ts';
 import type { SyncPaths } from './sync-paths.ts';
 

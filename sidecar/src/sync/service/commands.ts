@@ -3,7 +3,7 @@ import { EXIT_CODES } from '../../../contract/exit-codes.ts';
 import { type SyncStatus, syncStatusSchema, type Transfer } from '../../../contract/status.ts';
 import type { HeldBack } from '../plan/guards.ts';
 import type { AsideResult } from '../restore/aside.ts';
-import { bytesText } from '../restore/restore.ts';
+import { bytesText } from '../restore/room.ts';
 import type { TrashItem } from '../restore/trash-content.ts';
 import { type Confirmation, confirmCommand } from '../save/confirmations.ts';
 import type { LeaseRecord } from '../save/lease.ts';

@@ -1,6 +1,6 @@
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Logger } from 'pino';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { SyncStatus } from '../../../contract/status.ts';
 import { isPlain } from '../restore/aside.ts';
 import { RequestError } from '../sync-errors.ts';

@@ -2,7 +2,7 @@ import type { Problem, ProblemCode } from '../../../contract/status.ts';
 import { SwappedTokensError } from '../../onedata/check-token.ts';
 import { ENGINE_FOLDER, type Side } from '../model.ts';
 import type { HeldBack } from '../plan/guards.ts';
-import { VolumeFullError } from '../restore/restore.ts';
+import { VolumeFullError } from '../restore/room.ts';
 import { DamagedRecordError } from '../save/commit.ts';
 import { confirmCommand } from '../save/confirmations.ts';
 import { LeaseHeldError, LeaseLostError } from '../save/lease.ts';

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Side } from '../model.ts';
 import { ENGINE_FOLDER } from '../model.ts';
 import { DirectorySpace } from './directory-space.ts';

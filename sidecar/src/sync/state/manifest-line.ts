@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ManifestEntry } from '../model.ts';
 
 const KINDS = { f: 'file', d: 'directory', l: 'symlink' } as const;

@@ -157,6 +157,10 @@ export class StateStore implements NameStore {
     for (const row of this.#sql.byPath('SELECT * FROM base')) yield toBase(row);
   }
 
+  *baseDirectories(): Iterable<BaseEntry> {
+    for (const row of this.#sql.byPath('SELECT * FROM base', "kind = 'directory'")) yield toBase(row);
+  }
+
   clearBase(): void {
     this.#sql.run('DELETE FROM base');
   }

@@ -1,8 +1,11 @@
 import {
   type BigIntStats,
+  chmodSync,
   closeSync,
   constants,
+  fstatSync,
   lstatSync,
+  lutimesSync,
   openSync,
   readdirSync,
   readlinkSync,
@@ -144,6 +147,17 @@ export class LocalTree {
     renameSync(temporary, this.#pathOf(path));
   }
 
+  /**
+   * As `place`, for a file that is still open.
+   * @param mayHaveLog it may be a database, beside which a write-ahead log lies
+   * @returns what is there now
+   */
+  placeOpen(descriptor: number, temporary: string, path: string, mayHaveLog: boolean): LocalEntry | null {
+    this.place(temporary, path);
+    // Asked of the file itself: a look at its path costs as much as the move.
+    return mayHaveLog ? this.look(path) : toEntry(path, fstatSync(descriptor, { bigint: true }), () => null);
+  }
+
   /** Like `place`, but only where nothing is. @throws EEXIST */
   async placeNew(temporary: string, path: string): Promise<void> {
     this.#assertParent(path);
@@ -179,13 +193,13 @@ export class LocalTree {
     return true;
   }
 
-  async setMode(path: string, mode: number): Promise<void> {
-    await fs.chmod(this.at(path), mode & 0o777);
+  setMode(path: string, mode: number): void {
+    chmodSync(this.at(path), mode & 0o777);
   }
 
-  async setTimes(path: string, mtimeNs: bigint): Promise<void> {
+  setTimes(path: string, mtimeNs: bigint): void {
     const seconds = utimesSeconds(mtimeNs);
-    await fs.lutimes(this.at(path), seconds, seconds);
+    lutimesSync(this.at(path), seconds, seconds);
   }
 
   /** Bytes that an ordinary user can still write to the volume. */

@@ -60,7 +60,7 @@ export class PartFile {
    * @param options.isReadSoon its bytes are read while it grows or soon after, e.g. for a hash
    */
   static async open(path: string, size: number, { isReadSoon = true } = {}): Promise<PartFile> {
-    const handle = await fs.open(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600);
+    const handle = await openOwn(path);
     try {
       const marks = await marksOf(handle, size);
       return new PartFile(handle, await PieceWriter.open(path, handle, isReadSoon), size, marks);
@@ -116,6 +116,18 @@ export class PartFile {
     await this.#syncing.catch(() => undefined);
     await this.#writer.close();
     await this.handle.close();
+  }
+}
+
+/** What an earlier run left may have its final mode already, and that may be one to read only. */
+async function openOwn(path: string): Promise<fs.FileHandle> {
+  const open = () => fs.open(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600);
+  try {
+    return await open();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+    await fs.chmod(path, 0o600);
+    return open();
   }
 }
 
