@@ -65,4 +65,4 @@ export const PIECES_AHEAD = 4;
  * Orders or reports in one message. Each message costs far more than what is in it; with more of them, one thread has
  * nothing to do while the other one works through all it was told.
  */
-export const MOST_TOGETHER = 8;
+export const MOST_TOGETHER = 4;
