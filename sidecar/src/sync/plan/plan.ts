@@ -47,16 +47,21 @@ export function printableItem(item: PlanItem): Record<string, unknown> {
   };
 }
 
-/** JSON with exact 64-bit numbers. */
-export function encodeItem(item: PlanItem): string {
-  return JSON.stringify(item, (_key, value: unknown) =>
-    typeof value === 'bigint' ? { $ns: String(value) } : value,
-  );
-}
-
-/** Where 64-bit numbers are. A reviver that looked at every value would cost ten times as much. */
+/** Where 64-bit numbers are. A function of JSON's that looked at every value would cost ten times as much. */
 const EXACT_PARTS = ['local', 'base', 'next'] as const;
 const EXACT_KEYS = ['mtimeNs', 'ctimeNs', 'inode'] as const;
+
+/** JSON with exact 64-bit numbers. */
+export function encodeItem(item: PlanItem): string {
+  const encoded: Record<string, unknown> = { ...item };
+  for (const part of EXACT_PARTS) {
+    const entry = item[part];
+    if (entry == null) continue;
+    const exact = EXACT_KEYS.map((key) => [key, { $ns: String(entry[key]) }]);
+    encoded[part] = { ...entry, ...Object.fromEntries(exact) };
+  }
+  return JSON.stringify(encoded);
+}
 
 export function decodeItem(text: string): PlanItem {
   const item = JSON.parse(text) as Record<string, Record<string, unknown> | null | undefined>;

@@ -53,11 +53,14 @@ export async function restorePending(
 ): Promise<RestoreOutcome> {
   const { state } = context;
   let [files, bytes] = [0, 0];
+  const directories: number[] = [];
   for (const row of state.pending('download')) {
     const { remote } = decodeItem(row.data);
-    if (remote === null || remote.kind === 'directory') continue;
-    files += 1;
-    bytes += remote.size;
+    if (remote?.kind === 'directory') directories.push(row.seq);
+    else if (remote !== null) {
+      files += 1;
+      bytes += remote.size;
+    }
   }
   await assertRoom(context, noRoom, bytes);
   context.progress.begin(files, bytes);
@@ -78,10 +81,8 @@ export async function restorePending(
       if (await restorer.removeLocal(decodeItem(row.data))) outcome.removed += 1;
     });
   }
-  for (const row of state.pending('download')) {
-    const item = decodeItem(row.data);
-    if (item.remote?.kind === 'directory') await attempt(() => restorer.directory(item));
-  }
+  for (const row of state.pendingRows(directories))
+    await attempt(() => restorer.directory(decodeItem(row.data)));
   const leaf = async (item: PlanItem): Promise<void> => {
     await attempt(async () => {
       await restorer.leaf(item);

@@ -157,6 +157,20 @@ async function attempt<T>(
   });
 }
 
+/** Who waits for a signal, through one listener of ours: a signal looks through all it has whenever one comes or goes. */
+const waiting = new WeakMap<AbortSignal, Set<() => void>>();
+
+function listenersOf(signal: AbortSignal): Set<() => void> {
+  const known = waiting.get(signal);
+  if (known !== undefined) return known;
+  const listeners = new Set<() => void>();
+  waiting.set(signal, listeners);
+  signal.addEventListener('abort', () => {
+    for (const listener of listeners) listener();
+  });
+  return listeners;
+}
+
 /** Gives up what does not move. Waiting is watched, the time between two waits is not: the consumer may be slow. */
 class StallWatch {
   readonly #abort = new AbortController();
@@ -172,7 +186,7 @@ class StallWatch {
     this.#outer = outer;
     // `AbortSignal.any` costs as much as the rest of a small request: what it joins is found again by the collector.
     if (outer?.aborted) this.#onAbort();
-    else outer?.addEventListener('abort', this.#onAbort, { once: true });
+    else if (outer !== undefined) listenersOf(outer).add(this.#onAbort);
     this.#timer = setTimeout(() => this.#stalled(), policy.stallMs);
   }
 
@@ -213,7 +227,7 @@ class StallWatch {
   /** Also ends what is still under way, where `abort` says so. */
   end(abort: boolean): void {
     clearTimeout(this.#timer);
-    this.#outer?.removeEventListener('abort', this.#onAbort);
+    if (this.#outer !== undefined) listenersOf(this.#outer).delete(this.#onAbort);
     if (abort) this.#abort.abort();
   }
 }
