@@ -8,5 +8,5 @@
 export const NODE_FLAGS = [
   // Node calls its SQLite experimental at every start; that is known and no news in a log.
   '--disable-warning=ExperimentalWarning',
-  '--max-semi-space-size=4',
+  '--max-semi-space-size=2',
 ] as const;

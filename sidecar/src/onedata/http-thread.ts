@@ -14,6 +14,9 @@ import {
 } from './exchange.ts';
 import { PIECE_BYTES, type Piece, PieceMemory } from './pieces.ts';
 
+// What is told of an error is its code and message, and each connection that a server closes makes some.
+Error.stackTraceLimit = 0;
+
 /** With the reason where connections cannot be opened as they are asked for. */
 const clients = new Map<number, Client | Error>();
 const exchanges = new Map<number, Exchange>();
