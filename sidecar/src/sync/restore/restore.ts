@@ -37,7 +37,7 @@ export interface RestoreOutcome {
 }
 
 export interface RestoreOptions {
-  /** Large files get no hash: nothing is there to compare it with, now or later. @default false */
+  /** Files get no hash: nothing is there to compare it with, now or later. @default false */
   readonly isUnhashed?: boolean;
 }
 
