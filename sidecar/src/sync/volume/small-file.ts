@@ -1,6 +1,6 @@
 import { closeSync, fchmodSync, futimesSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { utimesSeconds } from './local-tree.ts';
-import { SQLITE_HEADER } from './sqlite-names.ts';
+import { hasHeader } from './sqlite-names.ts';
 
 export interface Attributes {
   /** Permission bits. */
@@ -35,8 +35,7 @@ export async function withNewFile<T>(
 }
 
 /** Pure. A write-ahead log means something beside a database; one is empty until its first transaction. */
-export const mayBeDatabase = (bytes: Buffer): boolean =>
-  bytes.length === 0 || bytes.subarray(0, SQLITE_HEADER.length).equals(SQLITE_HEADER);
+export const mayBeDatabase = (bytes: Buffer): boolean => bytes.length === 0 || hasHeader(bytes);
 
 function remove(path: string): void {
   try {

@@ -3,7 +3,7 @@ import * as fs from 'node:fs/promises';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { pipeline } from 'node:stream/promises';
 import type { Clock } from '../clock.ts';
-import { SQLITE_HEADER } from './sqlite-names.ts';
+import { hasHeader, SQLITE_HEADER } from './sqlite-names.ts';
 
 const SQLITE_NAME = /\.(sqlite3?|db)$/i;
 
@@ -17,8 +17,7 @@ export class DatabaseBusyError extends Error {
  * @param start the first bytes of the file, at least as many as the header of a database has, or all
  */
 export function isDatabase(start: Buffer, path: string): boolean {
-  if (start.length >= SQLITE_HEADER.length)
-    return start.subarray(0, SQLITE_HEADER.length).equals(SQLITE_HEADER);
+  if (start.length >= SQLITE_HEADER.length) return hasHeader(start);
   return start.length > 0 && SQLITE_NAME.test(path);
 }
 

@@ -2,6 +2,9 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from '
 
 const SIDE_FILE = /-(journal|wal|shm)$/;
 export const SQLITE_HEADER = Buffer.from('SQLite format 3\0', 'latin1');
+/** Whether a file that begins like this is a database. */
+export const hasHeader = (start: Buffer): boolean =>
+  start.subarray(0, SQLITE_HEADER.length).equals(SQLITE_HEADER);
 /** What a rollback journal and the two kinds of write-ahead logs begin with. */
 const JOURNAL_STARTS = ['d9d505f920a163d7', '377f0682', '377f0683'].map((hex) => Buffer.from(hex, 'hex'));
 
