@@ -166,8 +166,8 @@ async function targetOf(context: ProjectContext, entry: Listed): Promise<string>
  * @returns the path that it got
  */
 export async function placeCopy(context: ProjectContext, entry: SpaceEntry, path: string): Promise<string> {
-  const { space, partials, state, tree, clock, signal } = context;
-  const fetched = await fetchFile(space, entry, partials, { signal });
+  const { space, state, tree, clock, signal } = context;
+  const fetched = await fetchFile(space, entry, context, { signal });
   const known = state.manifest(entry.path);
   const manifest = known !== null && manifestMatches(known, entry) ? known : null;
   await fs.chmod(fetched.file, manifest?.mode ?? 0o664);

@@ -3,7 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import type { RemoteEntry } from '../model.ts';
 import { isShort } from '../spaces/connections.ts';
 import type { ReadOnlySpace } from '../spaces/space.ts';
-import { newPartial, partialFile } from '../volume/partials.ts';
+import { partialFile } from '../volume/partials.ts';
+import { newFileIn } from '../volume/small-file.ts';
 import { cutShort, type Fetched, type FetchOptions, fetchParts, noGate } from './fetch-parts.ts';
 
 /** Up to this size a file is held in memory and written at once: a stream costs more than its bytes. */
@@ -18,19 +19,19 @@ export interface FetchedBytes {
 }
 
 /**
- * Copies a file of the space into `partials` and returns the finished temporary file, which is on the disk, with its
- * hash. What an earlier attempt left of the same version of a large file is kept and continued.
+ * Copies a file of the space into one of these folders and returns the finished temporary file, which is on the disk,
+ * with its hash. What an earlier attempt left of the same version of a large file is kept and continued.
  * @throws SpaceError; `transfer-broken` where the file changed on the way
  */
 export async function fetchFile(
   space: ReadOnlySpace,
   remote: RemoteEntry,
-  partials: string,
+  { partials, scratch }: { readonly partials: string; readonly scratch: string },
   options: FetchOptions,
 ): Promise<Fetched> {
   if (isSmall(remote)) {
     const { bytes, hash: found } = await fetchSmall(space, remote, options);
-    const temporary = newPartial(partials);
+    const temporary = newFileIn(scratch);
     await writeFile(temporary, bytes, { flush: true });
     return { file: temporary, hash: found };
   }

@@ -17,8 +17,8 @@ import { Connections } from '../spaces/connections.ts';
 import { isSpaceError, shortCalls } from '../spaces/space.ts';
 import { Batch } from '../state/batch.ts';
 import { utimesSeconds } from '../volume/local-tree.ts';
-import { newPartial, partialFiles } from '../volume/partials.ts';
-import { type Attributes, mayBeDatabase, withNewFile } from '../volume/small-file.ts';
+import { partialFiles } from '../volume/partials.ts';
+import { type Attributes, mayBeDatabase, newFileIn, withNewFile } from '../volume/small-file.ts';
 import { fetchFile, fetchSmall, isSmall } from './fetch-file.ts';
 import type { FetchOptions } from './fetch-parts.ts';
 import { PlacedFiles } from './placed-files.ts';
@@ -258,10 +258,10 @@ class Restorer {
   }
 
   async #small(item: PlanItem, manifest: ManifestEntry | null, attributes: Attributes): Promise<Written> {
-    const { space, tree, partials } = this.#context;
+    const { space, tree, scratch } = this.#context;
     const remote = item.remote as RemoteLook;
     const { bytes, hash } = await this.#asSaved(manifest, () => fetchSmall(space, remote, this.#fetching()));
-    const temporary = newPartial(partials);
+    const temporary = newFileIn(scratch);
     return withNewFile(temporary, bytes, attributes, async (descriptor) => {
       await this.#makeWay(item);
       const local = tree.placeOpen(descriptor, temporary, item.path, mayBeDatabase(bytes));
@@ -271,9 +271,9 @@ class Restorer {
   }
 
   async #large(item: PlanItem, manifest: ManifestEntry | null, attributes: Attributes): Promise<Written> {
-    const { space, tree, partials } = this.#context;
+    const { space, tree } = this.#context;
     const remote = item.remote as RemoteLook;
-    const fetch = () => fetchFile(space, remote, partials, this.#fetching());
+    const fetch = () => fetchFile(space, remote, this.#context, this.#fetching());
     const { file, hash } = await this.#asSaved(manifest, fetch, ({ file }) => fs.rm(file, { force: true }));
     chmodSync(file, attributes.mode);
     if (attributes.mtimeNs !== null) {

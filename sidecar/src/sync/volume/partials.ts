@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -16,16 +15,6 @@ export async function makePartialFolders(partials: string): Promise<void> {
 /** @param key hex digits by which a later attempt finds the file again */
 export function partialFile(partials: string, key: string): string {
   return join(partials, key.slice(0, 1), key.slice(1));
-}
-
-/** Of this process: what an earlier one left may be nothing that one may write to. */
-const OWN = randomBytes(6).toString('hex');
-let made = 0;
-
-/** A file that no later attempt goes on with. */
-export function newPartial(partials: string): string {
-  made += 1;
-  return `${partials}/${FOLDERS[made % FOLDERS.length]}/${OWN}-${made}`;
 }
 
 export async function partialFiles(partials: string): Promise<string[]> {

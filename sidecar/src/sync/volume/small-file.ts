@@ -9,6 +9,14 @@ export interface Attributes {
   readonly mtimeNs: bigint | null;
 }
 
+let made = 0;
+
+/** A name for a new file, which no later run goes on with: the next start empties the folder. */
+export function newFileIn(scratch: string): string {
+  made += 1;
+  return `${scratch}/new-${made}`;
+}
+
 /**
  * Makes a file, and does something with it while it is open; it is removed again where that fails. All of it on the
  * spot and by its descriptor: to hand each call over to the pool of threads costs several times what it does, and so
