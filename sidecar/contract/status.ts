@@ -34,7 +34,10 @@ export const problemCodeSchema = z.enum([
   'lease-held',
   'unsaved-work',
   'deletions-guarded',
+  /** Files or folders that were left out of a save; `fileProblems` has their names. */
   'files-unreadable',
+  /** Files of the project that could not be restored: the desktop waits for `sync confirm missing`. */
+  'files-missing',
   'volume-not-mounted',
   'state-damaged',
   'internal',
@@ -55,6 +58,53 @@ const problemSchema = z.object({
 export type Problem = z.infer<typeof problemSchema>;
 
 const sideSchema = z.enum(['source', 'project']);
+
+/** Stable ids of what keeps a single file or folder from being staged, restored or saved. */
+export const fileProblemCodeSchema = z.enum([
+  /** The rights on it, on the volume or in the space, keep this program out. */
+  'no-access',
+  /** The disk of the volume cannot read or write it. */
+  'disk-fault',
+  /** The space, or the storage behind it, fails at this file and serves others. */
+  'space-fault',
+  /** It does not stand still while it is read. */
+  'changing',
+  /** A database that another program has locked. */
+  'database-locked',
+  /** Name or path are longer than the system allows. */
+  'name-too-long',
+  /** Something else is at its place. */
+  'in-the-way',
+  /** It, or the copy that a database needs to be saved, has no room on the volume. */
+  'no-room',
+  /** The space lists it and does not have its content. */
+  'not-in-space',
+  /** Its content is not what its checksum says. */
+  'damaged',
+  /** Neither side can hold something about it. */
+  'not-possible',
+]);
+export type FileProblemCode = z.infer<typeof fileProblemCodeSchema>;
+
+/** One file or folder that was left out; all others were copied. */
+const fileProblemSchema = z.object({
+  /** In the space; of a folder: it and all that is in it. */
+  path: z.string(),
+  isFolder: z.boolean(),
+  space: sideSchema,
+  during: z.enum(['stage-in', 'restore', 'save']),
+  code: fileProblemCodeSchema,
+  /** One or two sentences a scientist understands: what is wrong with it, what to do. */
+  message: z.string(),
+  /** ISO 8601, UTC: when it began. */
+  since: z.iso.datetime(),
+});
+export type FileProblem = z.infer<typeof fileProblemSchema>;
+
+/** At most so many files are named; the total is always right. */
+export const MOST_FILE_PROBLEMS = 200;
+const fileProblemsSchema = z.object({ total: z.int().min(0), items: z.array(fileProblemSchema) });
+export type FileProblems = z.infer<typeof fileProblemsSchema>;
 
 /** What works but is better changed. Nothing waits for it. */
 const warningSchema = z.object({
@@ -95,6 +145,8 @@ export const syncStatusSchema = z.object({
     lastError: z.string().nullable(),
   }),
   problems: z.array(problemSchema),
+  /** Files and folders that were left out. Absent: nothing was copied yet. */
+  fileProblems: fileProblemsSchema.optional(),
   /** Absent: nothing was looked at yet. */
   warnings: z.array(warningSchema).optional(),
   /** ISO 8601, UTC, for each space whose token was checked; null: it never ends, or the zone could not be asked. */

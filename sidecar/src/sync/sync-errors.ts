@@ -1,3 +1,5 @@
+import type { FileProblems } from '../../contract/status.ts';
+
 /** The volume holds work that is in no save, and the space has gone on without it. A person has to choose. */
 export class UnsavedWorkError extends Error {
   override readonly name = 'UnsavedWorkError';
@@ -7,15 +9,19 @@ export class UnsavedWorkError extends Error {
 export class PartialSaveError extends Error {
   override readonly name = 'PartialSaveError';
 
-  /** @param unreadable paths of some that this program may not read */
-  constructor(count: number, unreadable: readonly string[]) {
-    super(
-      `${count} files or folders of the project could not be read or did not stand still, so they are not saved` +
-        (unreadable.length === 0
-          ? ''
-          : `, e.g. ${unreadable.map((path) => JSON.stringify(path)).join(', ')}. Make them readable (chmod u+rwX) or remove them`),
-    );
+  constructor({ total, items }: FileProblems) {
+    super(`${total} files or folders of the project are not saved${namely(items)}`);
   }
+}
+
+const NAMED = 3;
+
+/** `: "a", "b" and others. <what to do about the first>` */
+function namely(items: FileProblems['items']): string {
+  const names = items.slice(0, NAMED).map(({ path }) => JSON.stringify(path));
+  const [first] = items;
+  if (first === undefined) return '';
+  return `: ${names.join(', ')}${items.length > NAMED ? ' and others' : ''}. ${first.message}`;
 }
 
 /** Somebody asked for something that cannot be done; nothing was changed. */

@@ -15,9 +15,9 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ProjectContext } from '../../src/sync/context.ts';
+import { FileFailures } from '../../src/sync/file-failures.ts';
 import { collectDifferences, type Look } from '../../src/sync/plan/collect.ts';
 import { decodeItem } from '../../src/sync/plan/plan.ts';
-import { Unread } from '../../src/sync/plan/unread.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
@@ -79,7 +79,7 @@ async function looked(context: World, look: Look = 'changed'): Promise<string[]>
 }
 
 async function differences(context: ProjectContext, look: Look): Promise<string[]> {
-  await collectDifferences(context, false, new Unread(), look);
+  await collectDifferences(context, false, new FileFailures(context, 'project', 'save'), look);
   const paths = [...context.state.pending(null)].map((row) => decodeItem(row.data).path);
   return paths.sort();
 }

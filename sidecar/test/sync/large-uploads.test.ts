@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { FileChangedError } from '../../src/sync/file-errors.ts';
 import { noGate } from '../../src/sync/restore/fetch-parts.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
@@ -16,7 +17,7 @@ import {
   type Space,
   SpaceError,
 } from '../../src/sync/spaces/space.ts';
-import { FileChangedError, openStable } from '../../src/sync/volume/file-copy.ts';
+import { openStable } from '../../src/sync/volume/file-copy.ts';
 import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
 import { Folders, openProject, TestClock } from './world.ts';
 

@@ -2,9 +2,9 @@ import * as fs from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { FileFailures } from '../../src/sync/file-failures.ts';
 import { collectDifferences, type Look } from '../../src/sync/plan/collect.ts';
 import { decodeItem } from '../../src/sync/plan/plan.ts';
-import { Unread } from '../../src/sync/plan/unread.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
@@ -53,7 +53,7 @@ async function project() {
 type Project = Awaited<ReturnType<typeof project>>;
 
 async function differences(context: Project, look: Look): Promise<string[]> {
-  await collectDifferences(context, false, new Unread(), look);
+  await collectDifferences(context, false, new FileFailures(context, 'project', 'save'), look);
   return [...context.state.pending(null)].map((row) => decodeItem(row.data).path);
 }
 

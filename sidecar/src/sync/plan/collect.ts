@@ -1,4 +1,5 @@
 import type { ProjectContext } from '../context.ts';
+import type { FileFailures } from '../file-failures.ts';
 import type { BaseEntry, LocalEntry } from '../model.ts';
 import { joinPath } from '../spaces/space.ts';
 import type { BaseLook } from '../state/state-rows.ts';
@@ -7,7 +8,6 @@ import { type Looked, ScanHelper } from '../volume/scan-helper.ts';
 import type { SeenDirectory } from '../volume/unchanged.ts';
 import { localState, type RemoteLook, remoteState } from './compare.ts';
 import { encodeItem, type PlanItem } from './plan.ts';
-import { isClosed, type Unread } from './unread.ts';
 import { type Place, Waiting } from './waiting.ts';
 
 /** What a look at the volume is about: every directory, or those where something may have happened since the last one. */
@@ -22,7 +22,7 @@ export type Look = 'everything' | 'changed';
 export async function collectDifferences(
   context: ProjectContext,
   withRemote: boolean,
-  unread: Unread,
+  unread: FileFailures,
   look: Look = 'everything',
 ): Promise<void> {
   try {
@@ -37,7 +37,7 @@ export async function collectDifferences(
 async function collect(
   context: ProjectContext,
   withRemote: boolean,
-  unread: Unread,
+  unread: FileFailures,
   look: Look,
 ): Promise<void> {
   context.state.clearPending();
@@ -56,8 +56,7 @@ async function collect(
     const isSure = await walk({ context, withRemote, unread, changes, visited, entries: 0 }, place);
     if (isSure) continue;
     // The other name of a hard link may lie anywhere.
-    unread.count = 0;
-    unread.closed.length = 0;
+    unread.reset();
     return collect(context, withRemote, unread, 'everything');
   }
 }
@@ -65,7 +64,7 @@ async function collect(
 interface Walk {
   readonly context: ProjectContext;
   readonly withRemote: boolean;
-  readonly unread: Unread;
+  readonly unread: FileFailures;
   readonly changes: ChangeWatch | undefined;
   /** Directories that were looked at; below them only what is new or gone is. null: all are looked at. */
   readonly visited: Set<string> | null;
@@ -191,18 +190,16 @@ function closerLook({ context, withRemote, unread }: Walk, { directory, isGone }
   return { items, gone, directories, isSettled: items.length === 0 };
 }
 
-/** null where the directory may not be read, by the wish of its owner: the rest of the volume is saved all the same. */
+/** null where the directory cannot be read: the rest of the volume is saved all the same. */
 function readable(
   context: ProjectContext,
   directory: string,
-  unread: Unread,
+  unread: FileFailures,
 ): Map<string, LocalEntry> | null {
   try {
     return context.tree.children(directory) ?? new Map();
   } catch (error) {
-    if (!isClosed(error) || directory === '' || context.tree.look(directory)?.kind !== 'directory')
-      throw error;
-    unread.note(directory, error);
+    unread.noteLocal(error, { does: 'list', path: directory });
     return null;
   }
 }

@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { ProjectContext } from '../context.ts';
+import type { FileFailures } from '../file-failures.ts';
 import { type BaseEntry, type LocalEntry, lookOf, manifestMatches, VIRTUAL_ID } from '../model.ts';
 import { forEachLimit } from '../pool.ts';
 import { isSpaceError, parentOf } from '../spaces/space.ts';
 import { Batch } from '../state/batch.ts';
-import { FileChangedError, hashStable, openStable } from '../volume/file-copy.ts';
-import { DatabaseBusyError } from '../volume/sqlite-copy.ts';
+import { hashStable, openStable } from '../volume/file-copy.ts';
 import { localState, type RemoteLook, remoteState } from './compare.ts';
 import { decodeItem, encodeItem, type PlanItem } from './plan.ts';
 import { type Action, decide, type LocalState, type Occasion } from './table.ts';
-import { isClosed, type Unread } from './unread.ts';
 
 /**
  * Decides every noted path: asks the content where times are not enough, and the space where it was not listed.
@@ -19,7 +18,7 @@ export async function resolveDifferences(
   context: ProjectContext,
   occasion: Occasion,
   withRemote: boolean,
-  unread: Unread,
+  unread: FileFailures,
 ): Promise<void> {
   /** Directories that the space does not have: what is below them need not be asked for. */
   const absent = new Set<string>();
@@ -33,8 +32,7 @@ export async function resolveDifferences(
     try {
       item = await resolver.resolve(found);
     } catch (error) {
-      if (!isPassing(error)) throw error;
-      unread.note(found.path, error);
+      await unread.note(error, { does: 'read', path: found.path });
       item = null;
     }
     if (item === null) batch.add(() => state.deletePending(seq));
@@ -50,12 +48,6 @@ function stageOf(action: Action): string {
   if (action === 'download') return 'download';
   if (action === 'remove-local') return 'remove-local';
   return 'transfer';
-}
-
-/** An error of one local file that the next round meets again or not; the others go on. */
-export function isPassing(error: unknown): boolean {
-  if (error instanceof FileChangedError || error instanceof DatabaseBusyError) return true;
-  return isClosed(error) || ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
 class Resolver {

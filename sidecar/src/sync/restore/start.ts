@@ -1,11 +1,11 @@
 import type { ProjectContext } from '../context.ts';
+import { FileFailures } from '../file-failures.ts';
 import { toManifest } from '../model.ts';
 import { collectDifferences } from '../plan/collect.ts';
 import { massLoss } from '../plan/guards.ts';
 import { addVirtualEntries, listSpace } from '../plan/listing.ts';
 import { decodeItem, encodeItem } from '../plan/plan.ts';
 import { resolveDifferences } from '../plan/resolve.ts';
-import { Unread } from '../plan/unread.ts';
 import { type Head, loadManifest, readHead } from '../save/manifest.ts';
 import { recover } from '../save/recover.ts';
 import { commitPending, forgetLostSaves, knownGeneration, type SaveOptions } from '../save/save.ts';
@@ -58,7 +58,7 @@ export async function startProject(
     await listSpace(context);
     addVirtualEntries(context);
     if (head === null) await addPredecessorLinks(context);
-    const unread = new Unread();
+    const unread = new FileFailures(context, 'project', 'save');
     await collectDifferences(context, true, unread);
     await resolveDifferences(context, 'start', true, unread);
     if (unread.count > 0)

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { FileProblems } from '../../../contract/status.ts';
 import type { ProjectContext } from '../context.ts';
+import { FileFailures } from '../file-failures.ts';
 import { toManifest } from '../model.ts';
 import { collectDifferences, type Look } from '../plan/collect.ts';
 import type { RemoteFacts } from '../plan/compare.ts';
@@ -10,7 +12,6 @@ import { deletionRefusal, type HeldBack } from '../plan/guards.ts';
 import { forgetLostFiles } from '../plan/lost-files.ts';
 import { decodeItem } from '../plan/plan.ts';
 import { resolveDifferences } from '../plan/resolve.ts';
-import { Unread } from '../plan/unread.ts';
 import { contentOf } from '../spaces/space.ts';
 import { UnsavedWorkError } from '../sync-errors.ts';
 import { textLines } from '../text-lines.ts';
@@ -43,8 +44,8 @@ export interface SaveResult {
   readonly changes: number;
   /** Files and directories that did not stand still or could not be read; their last saved version stays in the space. */
   readonly skipped: number;
-  /** Paths of some of those that this program may not read. */
-  readonly unreadable: readonly string[];
+  /** The same by name, as far as there is room. */
+  readonly fileProblems: FileProblems;
   /** Removals that were held back, null where none were. The rest is saved. */
   readonly heldBack: HeldBack | null;
 }
@@ -66,8 +67,8 @@ export async function save(context: ProjectContext, options: SaveOptions = {}): 
   return commitPending(context, options, unread);
 }
 
-async function findChanges(context: ProjectContext, look?: Look): Promise<Unread> {
-  const unread = new Unread();
+async function findChanges(context: ProjectContext, look?: Look): Promise<FileFailures> {
+  const unread = new FileFailures(context, 'project', 'save');
   await collectDifferences(context, false, unread, look);
   if (context.state.countPending() > 0) await resolveDifferences(context, 'running', false, unread);
   return unread;
@@ -97,7 +98,7 @@ export function forgetLostSaves(context: ProjectContext, head: Head | 'damaged' 
 export async function commitPending(
   context: ProjectContext,
   options: SaveOptions,
-  unread: Unread,
+  unread: FileFailures,
 ): Promise<SaveResult> {
   const heldBack = holdBackDeletions(context, options.confirmedDeletions ?? 0);
   if (context.state.countPending('transfer') === 0) return { ...unchanged(context, unread), heldBack };
@@ -106,16 +107,16 @@ export async function commitPending(
   if (changes === 0) return { ...unchanged(context, unread), heldBack };
   const generation = await commit(context);
   context.progress.done();
-  return { saved: true, generation, changes, skipped: unread.count, unreadable: unread.closed, heldBack };
+  return { saved: true, generation, changes, skipped: unread.count, fileProblems: unread.problems, heldBack };
 }
 
-function unchanged(context: ProjectContext, unread: Unread): SaveResult {
+function unchanged(context: ProjectContext, unread: FileFailures): SaveResult {
   return {
     saved: false,
     generation: knownGeneration(context),
     changes: 0,
     skipped: unread.count,
-    unreadable: unread.closed,
+    fileProblems: unread.problems,
     heldBack: null,
   };
 }

@@ -1,4 +1,5 @@
 import type { ProjectContext } from '../context.ts';
+import { FileChangedError } from '../file-errors.ts';
 import { forEachLimit } from '../pool.ts';
 import type { Gate } from '../spaces/connections.ts';
 import {
@@ -9,7 +10,7 @@ import {
   type SpaceEntry,
   SpaceError,
 } from '../spaces/space.ts';
-import { FileChangedError, localFacts, type StableFile } from '../volume/file-copy.ts';
+import { localFacts, type StableFile } from '../volume/file-copy.ts';
 import { type RunningHash, startHash } from '../volume/hasher.ts';
 import { type Part, partsOf } from '../volume/part-file.ts';
 

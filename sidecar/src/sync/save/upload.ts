@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { ProjectContext } from '../context.ts';
+import { FileChangedError } from '../file-errors.ts';
+import type { FileFailures } from '../file-failures.ts';
 import { type BaseEntry, type LocalEntry, lookOf } from '../model.ts';
 import { isOddTarget } from '../names.ts';
 import { decodeItem, encodeItem, type PlanItem } from '../plan/plan.ts';
-import { isPassing, linkGroup } from '../plan/resolve.ts';
-import type { Unread } from '../plan/unread.ts';
+import { linkGroup } from '../plan/resolve.ts';
 import { forEachLimit } from '../pool.ts';
 import { Connections, type Gate, isShort } from '../spaces/connections.ts';
 import { counted, SpaceError, shortCalls } from '../spaces/space.ts';
 import { Batch } from '../state/batch.ts';
 import type { StateStore } from '../state/state.ts';
-import { FileChangedError, localFacts, openStable, type StableFile } from '../volume/file-copy.ts';
+import { localFacts, openStable, type StableFile } from '../volume/file-copy.ts';
 import { confirmUploads, isConfirmed, stagedPath, stagingOf } from './sent-uploads.ts';
 import { forgetUnfinished, goesInParts, type SentFile, uploadParts } from './upload-parts.ts';
 
@@ -21,7 +22,7 @@ const SEND_ATTEMPTS = 3;
  * Sends what is to be sent to the staging folder and says for every path what will be remembered.
  * Files that did not stand still go to `unread`.
  */
-export async function uploadPending(context: ProjectContext, unread: Unread): Promise<void> {
+export async function uploadPending(context: ProjectContext, unread: FileFailures): Promise<void> {
   const { state, space } = context;
   let [files, bytes] = [0, 0];
   for (const row of state.pending('transfer')) {
@@ -44,11 +45,11 @@ export async function uploadPending(context: ProjectContext, unread: Unread): Pr
           const item = decodeItem(row.data);
           try {
             const done = await prepare(context, item, row.seq, connections.forOne());
+            unread.succeeded();
             const weight = 1 + (done.staged?.facts.size ?? 0) / BYTES_A_WEIGHT;
             batch.add(() => noteUpload(state, row.seq, done), weight);
           } catch (error) {
-            if (!isPassing(error)) throw error;
-            unread.note(item.path, error);
+            await unread.note(error, { does: 'send', path: item.path });
             state.deletePending(row.seq);
           }
         },

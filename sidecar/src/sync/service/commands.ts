@@ -1,6 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT_CODES } from '../../../contract/exit-codes.ts';
-import { type SyncStatus, syncStatusSchema, type Transfer } from '../../../contract/status.ts';
+import {
+  type FileProblems,
+  type SyncStatus,
+  syncStatusSchema,
+  type Transfer,
+} from '../../../contract/status.ts';
 import type { HeldBack } from '../plan/guards.ts';
 import type { AsideResult } from '../restore/aside.ts';
 import { bytesText } from '../restore/room.ts';
@@ -59,6 +64,7 @@ export async function saveNow(context: CommandContext): Promise<number> {
     generation: number;
     changes: number;
     skipped: number;
+    fileProblems: FileProblems;
     heldBack: HeldBack | null;
   };
   tell(context, result, [
@@ -72,9 +78,7 @@ export async function saveNow(context: CommandContext): Promise<number> {
     return EXIT_CODES.guarded;
   }
   if (result.skipped === 0) return EXIT_CODES.done;
-  context.err(
-    `${result.skipped} files did not stand still or could not be read; the next save tries them again`,
-  );
+  for (const line of fileLines(result.fileProblems)) context.err(line);
   return EXIT_CODES.partial;
 }
 
@@ -103,7 +107,16 @@ export async function drain(context: CommandContext, timeoutSeconds: number): Pr
     }
     await Promise.race([answer.catch(() => undefined), sleep(500)]);
   }
-  const status = syncStatusSchema.parse(await answer);
+  let status: SyncStatus;
+  try {
+    status = syncStatusSchema.parse(await answer);
+  } catch (error) {
+    if (error instanceof RefusedError && error.code === 'files-unreadable') {
+      const left = await readStatus(context.socket);
+      tell(context, left, fileLines(left.fileProblems));
+    }
+    throw error;
+  }
   const isHeldBack = status.problems.some(({ code }) => code === 'deletions-guarded');
   tell(context, status, [
     ...(isHeldBack
@@ -119,6 +132,7 @@ export async function plan(context: CommandContext): Promise<number> {
     summary: { actions: Record<string, { count: number; bytes: number }> };
     items: { path: string; action: string }[];
     more: boolean;
+    fileProblems: FileProblems;
   };
   const parts = Object.entries(found.summary.actions).map(
     ([action, { count, bytes }]) => `${action}: ${count} (${bytesText(bytes)})`,
@@ -127,6 +141,7 @@ export async function plan(context: CommandContext): Promise<number> {
     ...found.items.map((item) => `${item.action.padEnd(14)} ${item.path}`),
     ...(found.more ? ['…'] : []),
     parts.length === 0 ? 'nothing to do' : parts.join(', '),
+    ...fileLines(found.fileProblems),
   ]);
   return EXIT_CODES.done;
 }
@@ -218,8 +233,22 @@ function describe(status: SyncStatus): string[] {
       ([space, at]) => `${space} token ends ${at ?? 'never, as far as known'}`,
     ),
     ...status.problems.map((problem) => `problem    ${problem.message}`),
+    ...fileLines(status.fileProblems),
     ...(status.warnings ?? []).map((warning) => `warning    ${warning.message}`),
   ];
+}
+
+const DURING = { 'stage-in': 'not copied', restore: 'not restored', save: 'not saved' } as const;
+
+/** One line for each file that was left out, and how many more there are. */
+function fileLines(problems: FileProblems | undefined): string[] {
+  if (problems === undefined || problems.total === 0) return [];
+  const lines = problems.items.map(({ path, isFolder, during, code, message }) => {
+    const name = `${JSON.stringify(path)}${isFolder ? ' (folder)' : ''}`;
+    return `${DURING[during].padEnd(10)} ${name}  ${code}: ${message}`;
+  });
+  const more = problems.total - problems.items.length;
+  return more > 0 ? [...lines, `and ${more} more files or folders`] : lines;
 }
 
 function progressLine(status: SyncStatus): string {

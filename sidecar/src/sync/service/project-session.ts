@@ -3,13 +3,14 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { VOLUME_FOLDERS } from '../../../contract/paths.ts';
+import type { FileProblems } from '../../../contract/status.ts';
 import type { Clock } from '../clock.ts';
 import type { ProjectContext } from '../context.ts';
+import { FileFailures } from '../file-failures.ts';
 import { collectDifferences } from '../plan/collect.ts';
 import type { DeletionLimits } from '../plan/guards.ts';
 import { decodeItem, type PlanSummary, printableItem, summarise } from '../plan/plan.ts';
 import { resolveDifferences } from '../plan/resolve.ts';
-import { Unread } from '../plan/unread.ts';
 import { type AsideResult, copyAside, planAside } from '../restore/aside.ts';
 import { type StartOptions, type StartResult, startProject } from '../restore/start.ts';
 import { listTrash, restoreFromTrash, type TrashItem } from '../restore/trash-content.ts';
@@ -43,6 +44,8 @@ export interface PrintablePlan {
   readonly summary: PlanSummary;
   readonly items: readonly Record<string, unknown>[];
   readonly more: boolean;
+  /** What the next save would have to leave out, as far as a look tells. */
+  readonly fileProblems: FileProblems;
 }
 
 const PLAN_ITEMS = 10_000;
@@ -180,14 +183,16 @@ export class ProjectSession {
   plan(): Promise<PrintablePlan> {
     return this.#exclusive(async () => {
       const { state } = this.#context;
-      await collectDifferences(this.#context, false, new Unread());
-      await resolveDifferences(this.#context, 'running', false, new Unread());
+      const unread = new FileFailures(this.#context, 'project', 'save');
+      await collectDifferences(this.#context, false, unread);
+      await resolveDifferences(this.#context, 'running', false, unread);
       const items: Record<string, unknown>[] = [];
       const all = function* () {
         for (const row of state.pending(null)) yield decodeItem(row.data);
       };
       for (const item of all()) if (items.length < PLAN_ITEMS) items.push(printableItem(item));
-      const plan = { summary: summarise(all()), items, more: state.countPending() > items.length };
+      const more = state.countPending() > items.length;
+      const plan = { summary: summarise(all()), items, more, fileProblems: unread.problems };
       state.clearPending();
       return plan;
     });

@@ -42,7 +42,7 @@ export async function saveAll(save: () => Promise<SaveResult>, options: SaveAllO
       continue;
     }
     if (result.skipped === 0) return;
-    if (round >= SETTLE_ROUNDS) throw new PartialSaveError(result.skipped, result.unreadable);
+    if (round >= SETTLE_ROUNDS) throw new PartialSaveError(result.fileProblems);
     round += 1;
     failures = 0;
     await clock.sleep(1_000);

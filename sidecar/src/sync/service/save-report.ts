@@ -10,11 +10,13 @@ export function tellSaved(
   { began, ended, savedAt }: { began: number; ended: number; savedAt: string | null },
 ): void {
   const since = new Date(began).toISOString();
-  const isClosed = result.unreadable.length > 0;
-  const partial = isClosed ? new PartialSaveError(result.skipped, result.unreadable) : null;
+  // A file that is being written comes with the next save, which is no fault of anything.
+  const isFault = result.fileProblems.items.some(({ code }) => code !== 'changing');
+  const partial = isFault ? new PartialSaveError(result.fileProblems) : null;
   board.clear('project');
   board.warn(heldBackProblem(result.heldBack, since), 'deletions');
   board.warn(partial === null ? null : toProblem(partial, 'project', since), 'unreadable');
+  board.setFileProblems('project', 'save', result.fileProblems);
   board.setSave({
     lastSavedAt: result.skipped === 0 ? since : savedAt,
     generation: result.generation,

@@ -1,6 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
   EMPTY_TRANSFER,
+  type FileProblem,
+  type FileProblems,
+  MOST_FILE_PROBLEMS,
   type Phase,
   type Problem,
   type SyncStatus,
@@ -24,6 +27,8 @@ export class StatusBoard {
   readonly #clock: Clock;
   readonly #listeners = new Set<(status: SyncStatus) => void>();
   readonly #problems = new Map<string, Problem>();
+  /** By side and by what was being done. */
+  readonly #files = new Map<string, FileProblems>();
   readonly #tokens = new Map<Side, TokenState>();
   readonly progress: { source?: Progress; project?: Progress } = {};
   #phase: Phase = 'starting';
@@ -55,6 +60,7 @@ export class StatusBoard {
       project: this.progress.project?.transfer ?? EMPTY_TRANSFER,
       save: this.#save,
       problems: this.#distinctProblems(),
+      ...this.#fileProblems(),
       warnings: [...this.#tokens.values()].flatMap(({ warnings }) => warnings),
       tokenExpiresAt: Object.fromEntries(
         [...this.#tokens].map(([side, { expiresAt }]) => [side, expiresAt?.toISOString() ?? null]),
@@ -70,6 +76,25 @@ export class StatusBoard {
       if (!known.has(key)) known.set(key, problem);
     }
     return [...known.values()];
+  }
+
+  /** @param found what is left out of the last copy of this kind; what was left out before keeps the time when it began */
+  setFileProblems(side: Side, during: FileProblem['during'], found: FileProblems): void {
+    const key = `${side}/${during}`;
+    const known = new Map(this.#files.get(key)?.items.map((item) => [item.path, item]));
+    const items = found.items.map((item) => {
+      const before = known.get(item.path);
+      return before?.code === item.code ? { ...item, since: before.since } : item;
+    });
+    this.#files.set(key, { total: found.total, items });
+    this.changed();
+  }
+
+  #fileProblems(): { fileProblems?: FileProblems } {
+    if (this.#files.size === 0) return {};
+    const all = [...this.#files.values()];
+    const items = all.flatMap((each) => each.items).slice(0, MOST_FILE_PROBLEMS);
+    return { fileProblems: { total: all.reduce((sum, { total }) => sum + total, 0), items } };
   }
 
   setToken(side: Side, state: TokenState): void {

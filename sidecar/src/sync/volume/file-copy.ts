@@ -4,16 +4,12 @@ import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Clock } from '../clock.ts';
+import { FileChangedError } from '../file-errors.ts';
 import type { LocalEntry } from '../model.ts';
 import type { Content } from '../spaces/space.ts';
 import { type LocalTree, toEntry, withLog } from './local-tree.ts';
 import { copyDatabase, isDatabase } from './sqlite-copy.ts';
 import { SQLITE_HEADER } from './sqlite-names.ts';
-
-/** A local file did not stand still while it was read, or is gone. The next round finds it as it is then. */
-export class FileChangedError extends Error {
-  override readonly name = 'FileChangedError';
-}
 
 /** A stable view of a local file, ready to be read more than once. */
 export interface StableFile {

@@ -3,14 +3,10 @@ import * as fs from 'node:fs/promises';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { pipeline } from 'node:stream/promises';
 import type { Clock } from '../clock.ts';
+import { DatabaseBusyError } from '../file-errors.ts';
 import { hasHeader, SQLITE_HEADER } from './sqlite-names.ts';
 
 const SQLITE_NAME = /\.(sqlite3?|db)$/i;
-
-/** The copy could not be taken now: the database is busy, or went away. Another round will find it. */
-export class DatabaseBusyError extends Error {
-  override readonly name = 'DatabaseBusyError';
-}
 
 /**
  * Whether a file is to be copied as a database: by its first bytes; by name only where it is too short to have any.

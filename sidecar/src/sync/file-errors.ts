@@ -1,0 +1,142 @@
+import type { FileProblemCode } from '../../contract/status.ts';
+import { ENGINE_FOLDER } from './model.ts';
+import { SpaceError, type SpaceErrorCode } from './spaces/space-error.ts';
+
+/**
+ * The one place that says what an error is about. Only what concerns everything stops anything: a file or folder of its
+ * own is left out and named, and all others go on.
+ */
+
+/** `unsure`: one file or everything, which only the space can tell when it is asked for something else. */
+export type Scope = 'file' | 'folder' | 'everything' | 'unsure';
+/** When another attempt makes sense: at once, when somebody has changed something about the file, or not at all. */
+export type Duration = 'now' | 'until-change' | 'never';
+
+export interface Verdict {
+  readonly scope: Scope;
+  readonly duration: Duration;
+  readonly code: FileProblemCode;
+}
+
+/** What was being done, to a file or folder of the user. */
+export interface Operation {
+  /** `list` and `look` mean a folder and what is in it; all others one file, link or folder entry. */
+  readonly does: 'list' | 'look' | 'read' | 'place' | 'fetch' | 'send' | 'apply';
+  /** Path of the file or folder in the space; empty: the root. */
+  readonly path: string;
+}
+
+/** The local file did not stand still, is gone, or was replaced. */
+export class FileChangedError extends Error {
+  override readonly name = 'FileChangedError';
+}
+
+/** The copy could not be taken now: the database is busy, or went away. Another round will find it. */
+export class DatabaseBusyError extends Error {
+  override readonly name = 'DatabaseBusyError';
+}
+
+/** A single file that the engine itself found something wrong with. */
+export class FileError extends Error {
+  override readonly name = 'FileError';
+  readonly code: FileProblemCode;
+  readonly duration: Duration;
+
+  constructor(code: FileProblemCode, message: string, duration: Duration = 'until-change', cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.duration = duration;
+  }
+}
+
+type Row = readonly [Scope, Duration, FileProblemCode];
+
+/** Of calls to the volume. What is not listed concerns everything. */
+const ERRNOS: Readonly<Record<string, Row>> = {
+  EACCES: ['file', 'until-change', 'no-access'],
+  EPERM: ['file', 'until-change', 'no-access'],
+  EIO: ['file', 'until-change', 'disk-fault'],
+  EUCLEAN: ['file', 'until-change', 'disk-fault'],
+  EBADMSG: ['file', 'until-change', 'disk-fault'],
+  ENODATA: ['file', 'until-change', 'disk-fault'],
+  EREMOTEIO: ['file', 'until-change', 'disk-fault'],
+  ENOENT: ['file', 'now', 'changing'],
+  ENOTDIR: ['file', 'now', 'changing'],
+  ELOOP: ['file', 'now', 'changing'],
+  ESTALE: ['file', 'now', 'changing'],
+  ETXTBSY: ['file', 'now', 'changing'],
+  EBUSY: ['file', 'now', 'changing'],
+  EAGAIN: ['file', 'now', 'changing'],
+  EDEADLK: ['file', 'now', 'changing'],
+  ETIMEDOUT: ['file', 'now', 'disk-fault'],
+  ENAMETOOLONG: ['file', 'never', 'name-too-long'],
+  EISDIR: ['file', 'until-change', 'in-the-way'],
+  EEXIST: ['file', 'until-change', 'in-the-way'],
+  ENOTEMPTY: ['file', 'until-change', 'in-the-way'],
+  ENXIO: ['file', 'until-change', 'in-the-way'],
+  ENODEV: ['file', 'until-change', 'in-the-way'],
+  EXDEV: ['file', 'until-change', 'in-the-way'],
+  EFBIG: ['file', 'never', 'not-possible'],
+  EOVERFLOW: ['file', 'never', 'not-possible'],
+  EINVAL: ['file', 'never', 'not-possible'],
+  EILSEQ: ['file', 'never', 'not-possible'],
+  EMLINK: ['file', 'never', 'not-possible'],
+  ENOTSUP: ['file', 'never', 'not-possible'],
+  EOPNOTSUPP: ['file', 'never', 'not-possible'],
+  // Of Node and SQLite: a number that does not fit, a text that is none.
+  ERR_OUT_OF_RANGE: ['file', 'never', 'not-possible'],
+  ERR_INVALID_ARG_VALUE: ['file', 'never', 'not-possible'],
+};
+
+/** Of calls to a space about a file of the user. What is not listed concerns everything. */
+const SPACE_CODES: Partial<Record<SpaceErrorCode, Row>> = {
+  'not-found': ['file', 'now', 'not-in-space'],
+  exists: ['file', 'until-change', 'in-the-way'],
+  'not-a-directory': ['file', 'until-change', 'in-the-way'],
+  'is-a-directory': ['file', 'until-change', 'in-the-way'],
+  'not-empty': ['file', 'until-change', 'in-the-way'],
+  'invalid-name': ['file', 'never', 'name-too-long'],
+  unsupported: ['file', 'never', 'not-possible'],
+  'bad-range': ['file', 'now', 'changing'],
+  'bad-request': ['file', 'until-change', 'space-fault'],
+  'listing-incomplete': ['unsure', 'now', 'space-fault'],
+  'transfer-broken': ['unsure', 'now', 'space-fault'],
+  stalled: ['unsure', 'now', 'space-fault'],
+  unavailable: ['unsure', 'now', 'space-fault'],
+  // A server says "forbidden" of a file as it does of a whole space.
+  'token-not-permitted': ['unsure', 'until-change', 'no-access'],
+  'space-unknown': ['unsure', 'until-change', 'no-access'],
+};
+
+const EVERYTHING: Verdict = { scope: 'everything', duration: 'until-change', code: 'not-possible' };
+
+/** Pure. What an error is about, and when another attempt makes sense. */
+export function classify(error: unknown, operation: Operation): Verdict {
+  if (error instanceof FileChangedError) return verdict(['file', 'now', 'changing'], operation);
+  if (error instanceof DatabaseBusyError) return verdict(['file', 'now', 'database-locked'], operation);
+  if (error instanceof FileError) return verdict(['file', error.duration, error.code], operation);
+  if (error instanceof SpaceError) return ofSpace(error, operation);
+  const row = ERRNOS[(error as NodeJS.ErrnoException | null)?.code ?? ''];
+  // Without the root there is no volume.
+  if (row === undefined || operation.path === '') return EVERYTHING;
+  return verdict(row, operation);
+}
+
+function ofSpace(error: SpaceError, operation: Operation): Verdict {
+  const row = SPACE_CODES[error.code];
+  if (row === undefined || operation.path === '') return EVERYTHING;
+  if (operation.does === 'send') {
+    // Uploads wait under names of the engine: what is wrong there is wrong for all of them.
+    const isOurs = ['not-found', 'not-a-directory', 'exists', 'is-a-directory', 'invalid-name'];
+    if (isOurs.includes(error.code) || row[2] === 'no-access') return EVERYTHING;
+  } else if (isOfEngine(error.path)) return EVERYTHING;
+  return verdict(row, operation);
+}
+
+function isOfEngine(path: string | undefined): boolean {
+  return path === ENGINE_FOLDER || path?.startsWith(`${ENGINE_FOLDER}/`) === true;
+}
+
+function verdict([scope, duration, code]: Row, { does }: Operation): Verdict {
+  return { scope: scope === 'file' && does === 'list' ? 'folder' : scope, duration, code };
+}

@@ -1,0 +1,154 @@
+import {
+  type FileProblem,
+  type FileProblemCode,
+  type FileProblems,
+  MOST_FILE_PROBLEMS,
+} from '../../contract/status.ts';
+import type { Clock } from './clock.ts';
+import { classify, type Operation } from './file-errors.ts';
+import type { Side } from './model.ts';
+import { isSpaceError, type ReadOnlySpace } from './spaces/space.ts';
+
+/** So many failures that could concern everything, and no success between them: they do. */
+const IN_A_ROW = 16;
+
+interface Context {
+  readonly space: Pick<ReadOnlySpace, 'check'>;
+  readonly clock: Clock;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The files and folders that one stage-in, restore or save leaves out. Keeps the number of all and the names of the first
+ * ones, so that memory does not grow with them.
+ */
+export class FileFailures {
+  readonly side: Side;
+  readonly during: FileProblem['during'];
+  readonly #context: Context;
+  readonly #items = new Map<string, FileProblem>();
+  #count = 0;
+  /** Of those, the ones that only passed by: they changed while they were read. */
+  #changing = 0;
+  #unsure = 0;
+
+  constructor(context: Context, side: Side, during: FileProblem['during']) {
+    this.#context = context;
+    this.side = side;
+    this.during = during;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Without those that are only being written just now, which is no fault. */
+  get faults(): number {
+    return this.#count - this.#changing;
+  }
+
+  get problems(): FileProblems {
+    return { total: this.#count, items: [...this.#items.values()] };
+  }
+
+  /** Everything is looked at anew. */
+  reset(): void {
+    this.#items.clear();
+    [this.#count, this.#changing, this.#unsure] = [0, 0, 0];
+  }
+
+  /** A call about a single file went well, so whatever fails next is not everything. */
+  succeeded(): void {
+    this.#unsure = 0;
+  }
+
+  /**
+   * Notes what an error leaves out. Where it may concern everything, the space is asked for itself.
+   * @throws the error, where it concerns everything
+   */
+  async note(error: unknown, operation: Operation): Promise<void> {
+    this.#context.signal?.throwIfAborted();
+    const { scope } = classify(error, operation);
+    if (scope === 'unsure') {
+      // A refusal comes at once and as often as there are files; what broke off took its time.
+      if (!isSpaceError(error, 'token-not-permitted', 'space-unknown')) this.#unsure += 1;
+      if (this.#unsure >= IN_A_ROW) throw error;
+      await this.#context.space.check(
+        this.#context.signal === undefined ? {} : { signal: this.#context.signal },
+      );
+    }
+    this.#add(error, operation);
+  }
+
+  /** As `note`, for what happens on the volume. @throws the error, where it concerns everything */
+  noteLocal(error: unknown, operation: Operation): void {
+    if (classify(error, operation).scope === 'unsure') throw error;
+    this.#add(error, operation);
+  }
+
+  /** One by name, without an error. */
+  add(path: string, isFolder: boolean, code: FileProblemCode): void {
+    this.#count += 1;
+    if (code === 'changing') this.#changing += 1;
+    if (this.#items.size >= MOST_FILE_PROBLEMS) return;
+    const since = new Date(this.#context.clock.now()).toISOString();
+    const { side: space, during } = this;
+    const message = fileSentence(code, { isFolder, space, during });
+    this.#items.set(path, { path, isFolder, space, during, code, message, since });
+  }
+
+  #add(error: unknown, operation: Operation): void {
+    const { scope, code } = classify(error, operation);
+    if (scope === 'everything') throw error;
+    this.add(operation.path, scope === 'folder' || operation.does === 'list', code);
+  }
+}
+
+/** Pure. What is wrong with a file, and what a scientist can do. */
+export function fileSentence(
+  code: FileProblemCode,
+  { isFolder, space, during }: Pick<FileProblem, 'isFolder' | 'space' | 'during'>,
+): string {
+  const what = isFolder ? 'This folder' : 'This file';
+  const isSave = during === 'save';
+  const where = isSave ? 'on the project volume' : `in the ${space} space`;
+  const again = AGAIN[during];
+  switch (code) {
+    case 'no-access':
+      return isSave
+        ? `${what} may not be read ${where}. Make it readable (chmod u+rwX), or remove it. ${again}`
+        : `${what} may not be read ${where}, or its place on the volume may not be written. Ask its owner for the right to read it. ${again}`;
+    case 'disk-fault':
+      return `The disk of the ${space} volume fails at it (input/output error). ${isSave ? 'Remove it or replace it by a copy, and tell' : 'Tell'} your administrators about the disk. ${again}`;
+    case 'space-fault':
+      return `Onedata fails at it and serves other files. This may pass; otherwise tell the site of the ${space} space. ${again}`;
+    case 'changing':
+      return isSave
+        ? `${what} was written while it was read. ${again}`
+        : `${what} was written ${where} while it was copied. It comes as soon as it stands still. ${again}`;
+    case 'database-locked':
+      return `This database is locked by another program, so it could not be copied. Close what uses it. ${again}`;
+    case 'name-too-long':
+      return isSave
+        ? `The name or the path is longer than can be read. Give it, or a folder above it, a shorter name. ${again}`
+        : `The name or the path is longer than the volume can hold. Rename it in the space. ${again}`;
+    case 'in-the-way':
+      return `Something else is at its place. Move that away, or give one of the two another name. ${again}`;
+    case 'no-room':
+      return isSave
+        ? `There is no room on the project volume for the copy of this database that a save needs. Remove what you no longer need. ${again}`
+        : `There is no room for it on the ${space} volume. Remove what you no longer need. ${again}`;
+    case 'not-in-space':
+      return `The space lists it and does not give its content. Look for an older version (sync trash), or tell the site of the ${space} space. ${again}`;
+    case 'damaged':
+      return `Its content ${where} is not what was saved. Look for an older version (sync trash), or tell the site of the ${space} space. ${again}`;
+    case 'not-possible':
+      return `Something about it cannot be copied. Remove it, or make it anew under another name. ${again}`;
+  }
+}
+
+const AGAIN: Record<FileProblem['during'], string> = {
+  'stage-in': 'It is tried again from time to time; all other files are there.',
+  restore: 'It stays in the space as it is, and the next start tries it again.',
+  save: 'The next save tries it again; all other files are saved.',
+};
