@@ -14,12 +14,12 @@ const WRITES = new Set(
 );
 const PATH_CALLS = new Set(
   (
-    'open.r open.w mkdir rename symlink link writeFile stream.open.w readdirSync lstatSync readlinkSync renameSync ' +
+    'open.r open.w mkdir rename symlink link writeFile stream.open.w unlinkSync readdirSync lstatSync readlinkSync renameSync ' +
     'openSync chmodSync utimesSync lutimesSync existsSync readdir stat rm chmod utimes lutimes unlink rmdir readFile stream.open.r new'
   ).split(' '),
 );
 const SYNC_CALLS =
-  'readdirSync lstatSync fstatSync readlinkSync renameSync existsSync openSync readSync closeSync writeSync chmodSync utimesSync lutimesSync fchmodSync futimesSync'.split(
+  'readdirSync lstatSync fstatSync readlinkSync renameSync unlinkSync existsSync openSync readSync closeSync writeSync chmodSync utimesSync lutimesSync fchmodSync futimesSync'.split(
     ' ',
   );
 const STATE = new Set(['new', 'exec', 'run', 'get', 'all']);

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
@@ -12,6 +12,7 @@ import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
 import { contentOf, type Space } from '../../src/sync/spaces/space.ts';
 import { openVolume, prepareVolume } from '../../src/sync/volume/volume.ts';
 import { type Calls, faultyFiles, type Trouble } from './faulty-files.ts';
+import { killWriter, MODES, ROWS } from './killed-set.ts';
 import { Random } from './random.ts';
 import { dumpFolder, Folders, openProject, quiet, sorted, TestClock, takeLease, visible } from './world.ts';
 
@@ -301,3 +302,68 @@ async function openSource(root: string, space: Space): Promise<VolumeContext & {
     limits: DEFAULT_LIMITS,
   };
 }
+
+describe.each(MODES)('a restore over what a killed writer left beside a database: %s', (mode) => {
+  /** A volume with the saved database and the side file; the space has a newer version by now. */
+  async function killedSet(): Promise<{ space: Space; clock: TestClock; root: string }> {
+    const [space, clock, root] = [new MemorySpace(), new TestClock(), folders.make()];
+    const context = await openProject(root, space, { clock });
+    await startProject(context);
+    await killWriter(join(context.data, 'a.sqlite'), mode);
+    await save(context);
+    await context.lease.release();
+    context.close();
+    clock.advance(5_000);
+    const other = await openProject(folders.make(), space, { clock, lease: 'patient' });
+    await startProject(other);
+    const database = new DatabaseSync(join(other.data, 'a.sqlite'));
+    database.exec('DELETE FROM Objects WHERE id > 7; VACUUM');
+    database.close();
+    await save(other);
+    await other.lease.release();
+    other.close();
+    return { space, clock, root };
+  }
+
+  test.each(KINDS)(
+    'whatever call to the %s fails with %s, it is never malformed',
+    async (calls, trouble) => {
+      const { space, clock, root } = await killedSet();
+      const run = async (volume: string) => {
+        const context = await openProject(volume, space, { clock, lease: 'patient' });
+        try {
+          await startProject(context);
+          await context.lease.release();
+        } finally {
+          context.close();
+        }
+      };
+      const copy = (): string => {
+        const volume = folders.make();
+        cpSync(root, volume, { recursive: true, preserveTimestamps: true });
+        return volume;
+      };
+      faultyFiles.arm(trouble, calls, 0);
+      await run(copy());
+      const total = faultyFiles.calls;
+      expect(total).toBeGreaterThan(5);
+      for (const at of new Random(SEED).sample(total, Math.min(SAMPLE, total))) {
+        const volume = copy();
+        faultyFiles.arm(trouble, calls, at);
+        await run(volume).catch(() => undefined);
+        faultyFiles.disarm();
+        await run(volume);
+        for (const name of dumpFolder(join(volume, 'data')).keys()) {
+          if (/-(wal|shm|journal)$/.test(name)) continue;
+          const database = new DatabaseSync(join(volume, 'data', name));
+          const check = database.prepare('PRAGMA integrity_check').get();
+          const rows = database.prepare('SELECT count(*) AS n FROM Objects').get() as { n: number };
+          database.close();
+          expect(check, `call ${at}, ${name}`).toEqual({ integrity_check: 'ok' });
+          expect(rows.n, `call ${at}, ${name}`).toBe(name === 'a.sqlite' ? 7 : ROWS);
+        }
+      }
+    },
+    120_000 + 5_000 * Math.min(SAMPLE, 1_000),
+  );
+});

@@ -7,11 +7,13 @@ import { isIgnoredAtRoot, manifestMatches } from '../model.ts';
 import { forEachLimit } from '../pool.ts';
 import { decidingSave } from '../save/deciding.ts';
 import { recover } from '../save/recover.ts';
-import { compactTime } from '../save/space-layout.ts';
+import { besides, compactTime } from '../save/space-layout.ts';
 import { isSpaceError, joinPath, parentOf, type SpaceEntry } from '../spaces/space.ts';
 import { RequestError } from '../sync-errors.ts';
 import { textLines } from '../text-lines.ts';
 import { utimesSeconds } from '../volume/local-tree.ts';
+import { sidesOf } from '../volume/sqlite-set.ts';
+import { comingFile } from './database-sets.ts';
 import { fetchFile } from './fetch-file.ts';
 import { assertRoom } from './room.ts';
 
@@ -174,8 +176,12 @@ export async function placeCopy(context: ProjectContext, entry: SpaceEntry, path
   const mtimeNs =
     manifest?.mtimeNs ?? (entry.mtimeSeconds === null ? null : BigInt(entry.mtimeSeconds) * 10n ** 9n);
   if (mtimeNs !== null) await fs.utimes(fetched.file, utimesSeconds(mtimeNs), utimesSeconds(mtimeNs));
+  const isDatabase = comingFile(fetched.file) === 'database';
   for (let attempt = 0; ; attempt += 1) {
-    const to = attempt === 0 ? path : besides(path, `restored ${compactTime(clock.now())}`, attempt);
+    const mark = `restored ${compactTime(clock.now())}${attempt < 2 ? '' : `-${attempt}`}`;
+    const to = attempt === 0 ? path : besides(path, mark);
+    // What lies beside it would be taken for its own.
+    if (isDatabase && sidesOf(tree.at(to)).length > 0 && attempt < 100) continue;
     try {
       // A link is made only where nothing is; a move would replace.
       await tree.placeNew(fetched.file, to);
@@ -184,14 +190,6 @@ export async function placeCopy(context: ProjectContext, entry: SpaceEntry, path
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 100) throw error;
     }
   }
-}
-
-/** `a/notes (restored 20261122T130501Z).txt` */
-function besides(path: string, what: string, attempt: number): string {
-  const slash = path.lastIndexOf('/') + 1;
-  const dot = path.lastIndexOf('.');
-  const at = dot > slash ? dot : path.length;
-  return `${path.slice(0, at)} (${what}${attempt === 1 ? '' : `-${attempt}`})${path.slice(at)}`;
 }
 
 /** Pure. A relative path without anything that leads elsewhere. */

@@ -19,6 +19,7 @@ import { Batch } from '../state/batch.ts';
 import { utimesSeconds } from '../volume/local-tree.ts';
 import { partialFiles } from '../volume/partials.ts';
 import { type Attributes, mayBeDatabase, newFileIn, withNewFile } from '../volume/small-file.ts';
+import { type Coming, comingBytes, comingFile, isSideName, makeSetWay } from './database-sets.ts';
 import { fetchFile, fetchSmall, isSmall } from './fetch-file.ts';
 import type { FetchOptions } from './fetch-parts.ts';
 import { PlacedFiles } from './placed-files.ts';
@@ -90,11 +91,14 @@ export async function restorePending(
     });
   };
   const linked: number[] = [];
+  /** After their databases. */
+  const sides: number[] = [];
   const single = async (row: { seq: number; data: string }): Promise<void> => {
     const item = decodeItem(row.data);
     if (item.remote === null || item.remote.kind === 'directory') return;
     if (item.remote.kind === 'file' && restorer.manifest(item.remote)?.linkGroup != null)
       linked.push(row.seq);
+    else if (isSideName(item.path)) sides.push(row.seq);
     else await leaf(item);
   };
   try {
@@ -104,7 +108,7 @@ export async function restorePending(
     await restorer.placed.write();
   }
   // One after the other: the second name of a file is made from the first.
-  for (const row of state.pendingRows(linked)) {
+  for (const row of state.pendingRows([...linked, ...sides])) {
     await leaf(decodeItem(row.data));
     await restorer.placed.write();
   }
@@ -163,6 +167,8 @@ class Restorer {
   readonly placed: PlacedFiles;
   readonly #connections: Connections;
   readonly #hasManifest: boolean;
+  /** The volume is a copy of the space, file by file. */
+  readonly #isCopy: boolean;
   /** Link group → the first of its names that was restored, with its hash. */
   readonly #groups = new Map<string, { path: string; hash: string }>();
 
@@ -170,6 +176,7 @@ class Restorer {
     this.#context = context;
     this.placed = new PlacedFiles(context.state, context.tree.root);
     this.#options = options;
+    this.#isCopy = options.isUnhashed === true;
     this.#hasManifest = context.state.countManifest() > 0;
     this.#connections = new Connections(() => context.space.capabilities);
   }
@@ -184,7 +191,10 @@ class Restorer {
     this.#asSeen(item);
     if (item.local?.kind === 'directory') {
       if (!(await tree.removeEmptyDirectory(item.path))) throw new LocalChangedError(item.path);
-    } else await tree.removeFile(item.path);
+    } else {
+      makeSetWay(this.#context, item, 'nothing', this.#isCopy);
+      await tree.removeFile(item.path);
+    }
     state.deleteBase(item.path);
     state.deleteManifest(item.path);
     return true;
@@ -240,7 +250,7 @@ class Restorer {
     const group = manifest?.linkGroup ?? null;
     const first = group === null ? undefined : this.#groups.get(group);
     if (first !== undefined && first.hash === manifest?.hash && tree.look(first.path)?.kind === 'file') {
-      await this.#makeWay(item);
+      await this.#makeWay(item, comingFile(tree.at(first.path)));
       await tree.link(first.path, item.path);
       this.#refreshLinked(first.path);
       return { hash: first.hash, isSynced: true, local: this.#present(item.path) };
@@ -263,7 +273,7 @@ class Restorer {
     const { bytes, hash } = await this.#asSaved(manifest, () => fetchSmall(space, remote, this.#fetching()));
     const temporary = newFileIn(scratch);
     return withNewFile(temporary, bytes, attributes, async (descriptor) => {
-      await this.#makeWay(item);
+      await this.#makeWay(item, comingBytes(bytes));
       const local = tree.placeOpen(descriptor, temporary, item.path, mayBeDatabase(bytes));
       if (local === null) throw new LocalChangedError(item.path);
       return { hash, isSynced: false, local };
@@ -280,7 +290,7 @@ class Restorer {
       const seconds = utimesSeconds(attributes.mtimeNs);
       utimesSync(file, seconds, seconds);
     }
-    await this.#makeWay(item);
+    await this.#makeWay(item, comingFile(file));
     tree.place(file, item.path);
     return { hash, isSynced: true, local: this.#present(item.path) };
   }
@@ -322,9 +332,11 @@ class Restorer {
   }
 
   /** Makes sure that nothing is lost at the place of a new entry. */
-  async #makeWay(item: PlanItem): Promise<void> {
+  async #makeWay(item: PlanItem, coming: Coming = 'other'): Promise<void> {
     const { tree, clock, log } = this.#context;
+    if (isSideName(item.path)) makeSetWay(this.#context, item, coming, this.#isCopy);
     const found = this.#asSeen(item);
+    if (found?.kind !== 'directory') makeSetWay(this.#context, item, coming, this.#isCopy);
     if (found === null) return;
     if (found.kind !== 'directory') {
       if (item.remote?.kind === 'directory') await tree.removeFile(item.path);

@@ -46,7 +46,7 @@ async function collect(context: VolumeContext): Promise<void> {
   const stack: string[] = [''];
   for (let directory = stack.pop(); directory !== undefined; directory = stack.pop()) {
     const parent = directory;
-    const local = context.tree.children(parent) ?? new Map<string, LocalEntry>();
+    const local = context.tree.children(parent, true) ?? new Map<string, LocalEntry>();
     const base = state.baseChildren(parent);
     const remote = state.remoteChildren(parent);
     state.transaction(() => {

@@ -10,6 +10,7 @@ import { type Head, loadManifest, readHead } from '../save/manifest.ts';
 import { recover } from '../save/recover.ts';
 import { commitPending, forgetLostSaves, knownGeneration, type SaveOptions } from '../save/save.ts';
 import { UnsavedWorkError } from '../sync-errors.ts';
+import { endSettling } from './database-sets.ts';
 import { addPredecessorLinks } from './predecessor.ts';
 import { finishDirectories, restorePending } from './restore.ts';
 
@@ -45,6 +46,7 @@ export async function startProject(
   const { state } = context;
   await recover(context);
   assertSameSpace(context);
+  endSettling(context);
   if (state.meta('restoring') !== null) await finishDirectories(context);
   const warnings: string[] = [];
   let [savedFirst, restored, removed] = [0, 0, 0];

@@ -12,6 +12,7 @@ import type { DeletionLimits } from '../plan/guards.ts';
 import { decodeItem, type PlanSummary, printableItem, summarise } from '../plan/plan.ts';
 import { resolveDifferences } from '../plan/resolve.ts';
 import { type AsideResult, copyAside, planAside } from '../restore/aside.ts';
+import { forgetSettling } from '../restore/database-sets.ts';
 import { type StartOptions, type StartResult, startProject } from '../restore/start.ts';
 import { listTrash, restoreFromTrash, type TrashItem } from '../restore/trash-content.ts';
 import { Lease, type LeaseRecord, type LeaseTimes, readLease } from '../save/lease.ts';
@@ -158,6 +159,7 @@ export class ProjectSession {
       // Noted before Scipion was opened, but perhaps in a state that is lost.
       this.setOpen(true);
       this.#context.changes?.doubt();
+      forgetSettling(this.#context);
       await recover(this.#context);
       const { state, space } = this.#context;
       const head = await readHead(space);

@@ -57,9 +57,10 @@ export class LocalTree {
   /**
    * The entries of a directory by name; null where there is no directory. Sockets, pipes and devices are left out, and
    * `-journal`, `-wal` and `-shm` files beside their database, which only mean something together with it.
+   * @param isCopy of a space, file by file: those are files like others, and a database is no more than its own file
    * @throws EACCES or EPERM where the directory may not be read
    */
-  children(directory: string): Map<string, LocalEntry> | null {
+  children(directory: string, isCopy = false): Map<string, LocalEntry> | null {
     // `readdir` would follow a link.
     if (directory !== '' && this.look(directory)?.kind !== 'directory') return null;
     let names: Buffer[];
@@ -73,10 +74,11 @@ export class LocalTree {
     const result = new Map<string, LocalEntry>();
     for (const raw of names) {
       const latin1 = raw.toString('latin1');
-      const database = databaseOf(latin1);
+      const database = isCopy ? null : databaseOf(latin1);
       if (database !== null && present.has(database) && isSideFile(this.#child(directory, raw))) continue;
       const name = this.#codec.encode(raw, directory);
-      const entry = this.#entry(joinPath(directory, name), present.has(`${latin1}-wal`));
+      const hasLog = !isCopy && (present.has(`${latin1}-wal`) || present.has(`${latin1}-journal`));
+      const entry = this.#entry(joinPath(directory, name), hasLog);
       if (entry !== null) result.set(name, entry);
     }
     return result;
@@ -93,7 +95,7 @@ export class LocalTree {
     return this.#entry(path, true);
   }
 
-  /** @param hasLog a write-ahead log may lie beside it: what it holds is a change of the database. */
+  /** @param hasLog a log or journal may lie beside it: what it holds is a change of the database. */
   #entry(path: string, hasLog: boolean): LocalEntry | null {
     const at = this.#pathOf(path);
     try {
@@ -228,7 +230,7 @@ export function utimesSeconds(mtimeNs: bigint): number {
   return kept < Number(microseconds % 1_000_000n) ? seconds + seconds * Number.EPSILON : seconds;
 }
 
-/** The entry of a database that has a write-ahead log: whatever changes the log changes the entry. */
+/** The entry of a database that has a log or journal: whatever changes that changes the entry. */
 export function withLog(entry: LocalEntry, at: Buffer): LocalEntry {
   const changed = logChange(at);
   return changed === null || changed <= entry.ctimeNs ? entry : { ...entry, ctimeNs: changed };

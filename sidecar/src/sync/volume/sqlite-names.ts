@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 
 const SIDE_FILE = /-(journal|wal|shm)$/;
+export const SIDE_ENDINGS = ['-wal', '-journal', '-shm'] as const;
 export const SQLITE_HEADER = Buffer.from('SQLite format 3\0', 'latin1');
 /** Whether a file that begins like this is a database. */
 export const hasHeader = (start: Buffer): boolean =>
@@ -28,17 +29,37 @@ export function isSideFile(at: Buffer): boolean {
   return own.every((byte) => byte === 0) || JOURNAL_STARTS.some((magic) => own.indexOf(magic) === 0);
 }
 
-/** ctime in ns of the write-ahead log of a database; null where there is none, or nothing in it. */
+/** The path of a side file of a database. */
+export function sideOf(database: Buffer, ending: string): Buffer {
+  return Buffer.concat([database, Buffer.from(ending)]);
+}
+
+/**
+ * ctime in ns of what lies beside a database and is a part of what it holds: its write-ahead log, or a journal that is
+ * still to be rolled back. null where there is neither, or nothing in them.
+ */
 export function logChange(database: Buffer): bigint | null {
-  const log = Buffer.concat([database, Buffer.from('-wal')]);
+  const [log, journal] = [sideChange(database, '-wal'), sideChange(database, '-journal')];
+  return log === null || (journal !== null && journal > log) ? journal : log;
+}
+
+function sideChange(database: Buffer, ending: '-wal' | '-journal'): bigint | null {
+  const side = sideOf(database, ending);
   try {
-    const found = lstatSync(log, { bigint: true, throwIfNoEntry: false });
-    return found?.isFile() === true && found.size > 0n && isSideFile(log) ? found.ctimeNs : null;
+    const found = lstatSync(side, { bigint: true, throwIfNoEntry: false });
+    if (found?.isFile() !== true || found.size === 0n || !isSideFile(side)) return null;
+    return ending === '-wal' || isHot(side) ? found.ctimeNs : null;
   } catch (error) {
     // A name too long to have one.
     if ((error as NodeJS.ErrnoException).code === 'ENAMETOOLONG') return null;
     throw error;
   }
+}
+
+/** A journal that was used up stays as a file without its first bytes, in some modes of SQLite. */
+function isHot(journal: Buffer): boolean {
+  const own = start(journal);
+  return own !== null && (own === 'closed' || own.indexOf(JOURNAL_STARTS[0] as Buffer) === 0);
 }
 
 /** The first bytes of a file; null where there is no file, `closed` where it may not be read. */
