@@ -2,7 +2,7 @@ import { ensurePackages } from '../../local/apt.ts';
 
 /** What the browser tests start. Where it cannot be installed (not Debian, not root) they skip and say what is missing. */
 export async function setup(): Promise<void> {
-  const packages = ['chromium', 'tigervnc-standalone-server', 'x11-utils', 'xclip', 'xterm'];
+  const packages = ['chromium', 'python3-tk', 'tigervnc-standalone-server', 'x11-utils', 'xclip', 'xterm'];
   try {
     await ensurePackages(packages, () => {});
   } catch (error) {

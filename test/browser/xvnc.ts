@@ -19,6 +19,8 @@ export interface Xvnc {
   readonly display: string;
   /** Runs a program on the display until the server stops. */
   run(program: string, args: readonly string[]): void;
+  /** Resolves when a window whose title begins with this is drawn. @throws Error after 30 s */
+  waitForWindow(title: string): Promise<void>;
   /** Size of the screen in pixels. */
   size(): { width: number; height: number };
   /** Text in the clipboard. */
@@ -60,11 +62,26 @@ export async function startXvnc(socketPath: string, display = freeDisplay()): Pr
     if (tries > 200 || server.exitCode !== null) throw new Error(`Xvnc ${display} did not start`);
     await sleep(50);
   }
-  const env = { ...process.env, DISPLAY: display };
+  const env = { ...process.env, DISPLAY: display, LANG: 'C.UTF-8' };
+  const library = join(import.meta.dirname, '../../desktop/lib');
+  programs.push(
+    spawn('python3', ['-c', 'from scipion_desktop.key_codes import main; main()'], {
+      stdio: 'ignore',
+      env: { ...env, PYTHONPATH: library, PYTHONDONTWRITEBYTECODE: '1' },
+    }),
+  );
   return {
     display,
     run(program, programArgs) {
       programs.push(spawn(program, programArgs, { stdio: 'ignore', env }));
+    },
+    async waitForWindow(title) {
+      for (let tries = 0; tries < 300; tries += 1) {
+        const { stdout } = spawnSync('xwininfo', ['-root', '-tree'], { env, encoding: 'utf8' });
+        if (stdout.includes(`"${title}`)) return;
+        await sleep(100);
+      }
+      throw new Error(`no window "${title}" came up`);
     },
     size() {
       const { stdout } = spawnSync('xwininfo', ['-root'], { env, encoding: 'utf8' });

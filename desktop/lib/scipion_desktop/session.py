@@ -145,6 +145,7 @@ class Session:
                 self.display.wait()
                 return
         log(f"display is up on {paths.VNC_SOCKET}")
+        self.helpers.append(subprocess.Popen(["/usr/local/bin/free-key-codes"], stdin=subprocess.DEVNULL))
 
     def start_window_manager(self) -> None:
         kind = paths.DESKTOP_KIND.read_text().strip()

@@ -9,7 +9,7 @@ import { Toolbar } from './toolbar.ts';
 const TICK_MS = 1000;
 const TOUCH_EVERY_MS = 5 * 60_000;
 
-const desktop = new DesktopScreen();
+const desktop = new DesktopScreen(() => toolbar.takeFocus());
 const toolbar = new Toolbar(() => desktop.focus());
 let latest: GatewayView | undefined;
 let clockOffsetMs = 0;

@@ -11,14 +11,16 @@ export class Clipboard {
   readonly #text = element<HTMLTextAreaElement>('clipboard-text');
   readonly #hint = element('clipboard-hint');
   readonly #connection: () => RFB | undefined;
+  readonly #focusDesktop: () => void;
   #lastSent = '';
 
-  constructor(connection: () => RFB | undefined) {
+  constructor(connection: () => RFB | undefined, focusDesktop: () => void) {
     this.#connection = connection;
+    this.#focusDesktop = focusDesktop;
     this.#toggle.addEventListener('click', () => this.#show(this.#panel.hidden !== false));
     element('clipboard-close').addEventListener('click', () => this.#show(false));
     element('clipboard-send').addEventListener('click', () => {
-      this.#send(this.#text.value);
+      this.send(this.#text.value);
       this.#show(false);
     });
     this.#panel.addEventListener('keydown', (event) => {
@@ -46,13 +48,13 @@ export class Clipboard {
       const { state } = await navigator.permissions.query({ name });
       if (state !== 'granted') return;
       const text = await navigator.clipboard.readText();
-      if (text !== '' && text !== this.#lastSent) this.#send(text);
+      if (text !== '' && text !== this.#lastSent) this.send(text);
     } catch {
       // A browser without this permission or clipboard: the panel serves instead.
     }
   }
 
-  #send(text: string): void {
+  send(text: string): void {
     this.#lastSent = text;
     this.#text.value = text;
     this.#connection()?.clipboardPasteFrom(text);
@@ -65,7 +67,7 @@ export class Clipboard {
       this.#text.focus();
       this.#text.select();
     } else {
-      this.#connection()?.focus({ preventScroll: true });
+      this.#focusDesktop();
     }
   }
 }

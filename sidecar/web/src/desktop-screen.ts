@@ -4,9 +4,11 @@ import { Clipboard } from './clipboard.ts';
 import { element, setText } from './dom.ts';
 import { goToLogin } from './feed.ts';
 import { plural } from './format.ts';
+import { Keyboard } from './keyboard.ts';
 
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 8000;
+const CONTROL = 0xffe3;
 /** A drop that is mended faster than this is not worth a word. */
 const OVERLAY_AFTER_MS = 300;
 
@@ -14,6 +16,8 @@ const OVERLAY_AFTER_MS = 300;
 export class DesktopScreen {
   readonly #target = element('desktop');
   readonly #overlay = element('overlay');
+  readonly #keyboard: Keyboard;
+  readonly #clipboard: Clipboard;
   #connection: RFB | undefined;
   #isShown = false;
   #isConnected = false;
@@ -22,17 +26,17 @@ export class DesktopScreen {
   #overlayTimer: ReturnType<typeof setTimeout> | undefined;
   #countdown: ReturnType<typeof setInterval> | undefined;
 
-  constructor() {
-    const clipboard = new Clipboard(() => this.#connection);
-    this.#onClipboard = (text) => void clipboard.received(text);
+  /** @param onLeave the user wants out of the desktop, by the keyboard */
+  constructor(onLeave: () => void) {
+    const connection = () => this.#connection;
+    this.#clipboard = new Clipboard(connection, () => this.focus());
+    this.#keyboard = new Keyboard({ connection, onLeave, onPaste: (text) => this.#clipboard.send(text) });
     element('overlay-retry').addEventListener('click', () => this.#retryNow());
     window.addEventListener('online', () => this.#retryNow());
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState === 'visible') this.#retryNow();
     });
   }
-
-  readonly #onClipboard: (text: string) => void;
 
   get isShown(): boolean {
     return this.#isShown;
@@ -57,7 +61,7 @@ export class DesktopScreen {
   }
 
   focus(): void {
-    this.#connection?.focus({ preventScroll: true });
+    this.#keyboard.focus();
   }
 
   #connect(): void {
@@ -67,24 +71,27 @@ export class DesktopScreen {
     const connection = new RFB(this.#target, url.href, { shared: true, wsProtocols: ['binary'] });
     this.#connection = connection;
     connection.background = 'transparent';
+    connection.focusOnClick = false;
     connection.resizeSession = true;
     connection.scaleViewport = true;
-    connection.addEventListener('connect', () => this.#connected(connection));
-    connection.addEventListener('clipboard', ({ detail }) => this.#onClipboard(detail.text));
+    connection.addEventListener('connect', () => this.#connected());
+    connection.addEventListener('clipboard', ({ detail }) => void this.#clipboard.received(detail.text));
     connection.addEventListener('disconnect', () => {
       if (connection === this.#connection) void this.#dropped();
     });
   }
 
-  #connected(connection: RFB): void {
+  #connected(): void {
     this.#isConnected = true;
     this.#attempts = 0;
     this.#clearTimers();
     this.#overlay.hidden = true;
     for (const stale of this.#target.querySelectorAll('.last-picture')) stale.remove();
     document.body.dataset.desktop = 'connected';
+    // Xvnc takes the layout of its own keyboard at the first key of that, and so loses a letter that it has just added.
+    this.#connection?.sendKey(CONTROL, null);
     if (document.activeElement === document.body || this.#overlay.contains(document.activeElement)) {
-      connection.focus({ preventScroll: true });
+      this.focus();
     }
     this.#rememberCanvas();
   }

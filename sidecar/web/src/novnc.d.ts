@@ -19,6 +19,8 @@ declare module '@novnc/novnc' {
     focus(options?: FocusOptions): void;
     blur(): void;
     disconnect(): void;
+    /** `code` is a `KeyboardEvent.code`, null for none; without `down` the key is pressed and let go. */
+    sendKey(keysym: number, code: string | null, down?: boolean): void;
     clipboardPasteFrom(text: string): void;
     addEventListener<K extends keyof RfbEventMap>(type: K, listener: (event: RfbEventMap[K]) => void): void;
   }

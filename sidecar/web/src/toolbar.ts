@@ -32,6 +32,13 @@ export class Toolbar {
     });
   }
 
+  /** Comes out of the desktop: the bar is shown, and its first button has the focus. */
+  takeFocus(): void {
+    this.#bar.hidden = false;
+    this.#show.hidden = true;
+    this.#saveNow.focus();
+  }
+
   render(view: GatewayView, now: number): void {
     const save = saveText(view, now);
     const state = element('save-state');
