@@ -6,6 +6,7 @@ import type { BaseLook } from '../state/state-rows.ts';
 import type { ChangeWatch } from '../volume/change-watch.ts';
 import { type Looked, ScanHelper } from '../volume/scan-helper.ts';
 import type { SeenDirectory } from '../volume/unchanged.ts';
+import { writeAllPages } from '../volume/written-pages.ts';
 import { localState, type RemoteLook, remoteState } from './compare.ts';
 import { encodeItem, type PlanItem } from './plan.ts';
 import { type Place, Waiting } from './waiting.ts';
@@ -27,6 +28,7 @@ export async function collectDifferences(
 ): Promise<void> {
   try {
     await collect(context, withRemote, unread, look);
+    await writeAllPages(context.tree.root, context.state.countPending('found'));
   } catch (error) {
     // Some directories were read, and what was found in them is not kept.
     context.changes?.doubt();

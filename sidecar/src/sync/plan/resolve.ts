@@ -55,6 +55,8 @@ class Resolver {
   readonly #occasion: Occasion;
   readonly #withRemote: boolean;
   readonly #absent: Set<string>;
+  /** Files that may have been written to while they were read. */
+  readonly #suspect = new Set<string>();
 
   constructor(context: ProjectContext, occasion: Occasion, withRemote: boolean, absent: Set<string>) {
     this.#context = context;
@@ -88,8 +90,10 @@ class Resolver {
         return null;
       case 'reconcile':
         return this.#reconcile(item, hash);
-      default:
-        return { ...item, action };
+      default: {
+        const suspect = this.#suspect.delete(found.path);
+        return { ...item, base: base === null ? null : { ...base, suspect }, action };
+      }
     }
   }
 
@@ -132,7 +136,8 @@ class Resolver {
   /** Content is known to be equal: later looks need not read it again. */
   #refresh(base: BaseEntry | null, local: LocalEntry | null): void {
     if (base === null || local === null || local.kind !== 'file') return;
-    const suspect = local.ctimeNs > BigInt(this.#context.clock.now()) * 1_000_000n - 1_000_000_000n;
+    const isYoung = local.ctimeNs > BigInt(this.#context.clock.now()) * 1_000_000n - 1_000_000_000n;
+    const suspect = this.#suspect.delete(local.path) || isYoung;
     this.#context.state.putBase({ ...base, inode: local.inode, ctimeNs: local.ctimeNs, suspect });
   }
 
@@ -146,7 +151,8 @@ class Resolver {
     if (isOurs && this.#occasion === 'start') return { ...item, action: 'download' };
     // Remembered as equal by the next save, which also writes mode and time of the local side to the manifest.
     const known = this.#context.state.manifest(item.path);
-    const base = adopted(local, remote, known?.hash ?? hash);
+    const suspect = this.#suspect.delete(item.path);
+    const base = { ...adopted(local, remote, known?.hash ?? hash), suspect };
     if (known === null || !sameMeta(known.mtimeNs, known.mode, local))
       return { ...item, base, action: 'record' };
     this.#context.state.putBase(base);
@@ -167,7 +173,9 @@ class Resolver {
   async #hashLocal(path: string): Promise<string> {
     const file = await openStable(this.#context.tree, path, this.#context);
     try {
-      return await hashStable(file);
+      const hash = await hashStable(file);
+      if (file.suspect) this.#suspect.add(path);
+      return hash;
     } finally {
       await file.close();
     }

@@ -100,7 +100,7 @@ async function prepare(
   if (item.action === 'remove-remote' || local === null) return item;
   if (item.action === 'record' && base !== null) {
     const same = { hash: base.hash, remote: base.remote };
-    return { ...item, next: { ...row(local, false), ...same } };
+    return { ...item, next: { ...row(local, base.suspect), ...same } };
   }
   switch (local.kind) {
     case 'directory':

@@ -10,12 +10,13 @@ import type { Content } from '../spaces/space.ts';
 import { type LocalTree, toEntry, withLog } from './local-tree.ts';
 import { copyDatabase, isDatabase } from './sqlite-copy.ts';
 import { SQLITE_HEADER } from './sqlite-names.ts';
+import { writePages } from './written-pages.ts';
 
 /** A stable view of a local file, ready to be read more than once. */
 export interface StableFile {
   /** The file as it was when the reading began. */
   readonly entry: LocalEntry;
-  /** Equal times of a later look prove nothing: the file was written at the moment it was read. */
+  /** Equal times of a later look prove nothing: the file was written at the moment it was read, perhaps through a map. */
   readonly suspect: boolean;
   readonly content: Content;
   /** Of the open file with these bytes. */
@@ -43,12 +44,17 @@ export async function openStable(
 ): Promise<StableFile> {
   const descriptor = openFile(tree, path);
   let database = false;
+  let isClean = false;
   let entry: LocalEntry | null;
   let start: Buffer;
   const openedNs = BigInt(options.clock.now()) * 1_000_000n;
   try {
+    const seen = toEntry(path, fstatSync(descriptor, { bigint: true }), () => null);
+    if (seen?.kind === 'file') isClean = await writePages(descriptor, seen, openedNs);
     entry = toEntry(path, fstatSync(descriptor, { bigint: true }), () => null);
-    if (entry?.kind !== 'file') throw new FileChangedError(`${path} is no file any more`);
+    if (seen?.kind !== 'file' || entry?.kind !== 'file')
+      throw new FileChangedError(`${path} is no file any more`);
+    isClean &&= seen.mtimeNs === entry.mtimeNs && seen.ctimeNs === entry.ctimeNs;
     start = readStart(descriptor, Math.min(Math.max(entry.size, SQLITE_HEADER.length), SMALL_FILE_BYTES));
     database = isDatabase(start, path);
     if (database) entry = withLog(entry, tree.at(path));
@@ -56,7 +62,7 @@ export async function openStable(
     closeSync(descriptor);
     throw error;
   }
-  const suspect = entry.ctimeNs > openedNs - TICK_NS;
+  const suspect = !isClean || entry.ctimeNs > openedNs - TICK_NS;
   if (!database) {
     const { size } = entry;
     const isWhole = size <= SMALL_FILE_BYTES && start.length === size;
