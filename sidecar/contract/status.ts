@@ -127,6 +127,9 @@ const transferSchema = z.object({
 });
 export type Transfer = z.infer<typeof transferSchema>;
 
+const volumeSchema = z.object({ freeBytes: z.number().min(0), totalBytes: z.number().min(0) });
+export type VolumeRoom = z.infer<typeof volumeSchema>;
+
 export const syncStatusSchema = z.object({
   phase: phaseSchema,
   /** Data is on both volumes and the desktop may run. */
@@ -149,6 +152,8 @@ export const syncStatusSchema = z.object({
   fileProblems: fileProblemsSchema.optional(),
   /** Absent: nothing was looked at yet. */
   warnings: z.array(warningSchema).optional(),
+  /** Room on the volumes; absent before the first look. */
+  volumes: z.partialRecord(sideSchema, volumeSchema).optional(),
   /** ISO 8601, UTC, for each space whose token was checked; null: it never ends, or the zone could not be asked. */
   tokenExpiresAt: z.partialRecord(sideSchema, z.iso.datetime().nullable()).optional(),
 });

@@ -37,6 +37,8 @@ export interface SessionOptions {
   readonly limits: DeletionLimits;
   readonly leaseTimes?: Partial<LeaseTimes>;
   readonly signal: AbortSignal;
+  /** Called at each change on the volume that is seen, also at those that this program makes. */
+  readonly onChange?: () => void;
   /** Room on the volume that is kept for saving. @default 32 MiB */
   readonly reserveBytes?: number;
 }
@@ -68,13 +70,14 @@ export class ProjectSession {
       clock: options.clock,
       ...(options.leaseTimes === undefined ? {} : { times: options.leaseTimes }),
     });
-    const { space, instance, clock, log, progress, limits, signal } = options;
+    const { space, instance, clock, log, progress, limits, signal, onChange } = options;
     volume.tree.onLeftOut = () => {
       volume.tree.onLeftOut = undefined;
       log.info('sockets, pipes and devices on the project volume are not saved');
     };
     const changes = new ChangeWatch(volume.tree, {
       folder: join(volume.scratch, 'looks'),
+      ...(onChange && { onChange }),
       onOff: (reason) => log.info({ reason }, 'each save looks at the whole volume'),
     });
     this.#context = { ...volume, space, instance, clock, log, progress, limits, signal, lease, changes };
@@ -178,6 +181,23 @@ export class ProjectSession {
       // The save is complete, whatever becomes of old versions.
       if (result.saved) await tidyTrash(this.#context).catch((error: unknown) => this.#warn(error));
       return result;
+    });
+  }
+
+  /** Whether changes on the volume are seen as they happen. */
+  get isWatched(): boolean {
+    return this.#context.changes?.offReason === null;
+  }
+
+  /** Whether the next save would find something to do; null where nothing is watched, and so nothing is known for long. */
+  hasChanges(): Promise<boolean | null> {
+    return this.#exclusive(async () => {
+      const { state } = this.#context;
+      const unread = new FileFailures(this.#context, 'project', 'save');
+      await collectDifferences(this.#context, false, unread, 'changed');
+      const found = state.countPending() > 0;
+      state.clearPending();
+      return this.isWatched ? found : null;
     });
   }
 

@@ -23,6 +23,7 @@ import { Sessions } from './sessions.ts';
 import { StatusBoard } from './status-board.ts';
 import type { SyncPaths } from './sync-paths.ts';
 import { TokenWatch } from './token-watch.ts';
+import { checkUnsaved } from './unsaved.ts';
 import { untilDone } from './until-done.ts';
 
 export interface RunnerOptions {
@@ -110,6 +111,7 @@ export class Runner {
         await Promise.all([this.#openSource(), this.#restoreProject()]);
         if (!signal.aborted && !this.#isClosed) await this.#open();
       }
+      void checkUnsaved(this.board, this.project, log);
       while (!signal.aborted) await this.#autosave();
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -246,7 +248,7 @@ export class Runner {
   /** One save with all that is told about it. */
   async #saveOnce(phase: SavePhase, options: SaveOptions = {}): Promise<SaveResult> {
     const { clock, log, metrics } = this.#options;
-    const began = clock.now();
+    const [began, seen] = [clock.now(), this.board.changes];
     if (phase !== 'saving' || this.board.phase === 'running') this.board.setPhase(phase);
     try {
       const project = await this.#openedProject();
@@ -254,13 +256,16 @@ export class Runner {
       const request = { ...options, confirmedDeletions, last };
       const result = await timed(this.#options, 'save', () => project.save(request));
       this.#confirmed.saved(confirmedDeletions, result.heldBack);
-      tellSaved(this.board, result, { began, ended: clock.now(), savedAt: project.savedAt });
+      const { savedAt, isWatched } = project;
+      const isSure = phase !== 'saving' || isWatched;
+      tellSaved(this.board, result, { began, ended: clock.now(), savedAt, seen, isSure });
+      if (this.board.changes !== seen) void checkUnsaved(this.board, project, log);
       metrics?.saved(result);
       if (result.saved) log.info({ operation: 'save', ...result }, 'saved');
       return result;
     } catch (error) {
       const problem = this.board.raise(error, 'project');
-      this.board.setSave({ lastError: problem.message, unsavedChanges: null });
+      this.board.setSave({ lastError: problem.message });
       throw error;
     } finally {
       // A drain may have begun meanwhile.

@@ -3,11 +3,23 @@ import { PartialSaveError } from '../sync-errors.ts';
 import { heldBackProblem, toProblem } from './problems.ts';
 import type { StatusBoard } from './status-board.ts';
 
-/** Puts on the board what came of a save. Times are ms since 1970; `savedAt` is that of the last complete save. */
+export interface SaveFacts {
+  /** ms since 1970. */
+  readonly began: number;
+  readonly ended: number;
+  /** Time of the last complete save. */
+  readonly savedAt: string | null;
+  /** Changes that the board had counted when the save began. */
+  readonly seen: number;
+  /** No change since then can have been missed. */
+  readonly isSure: boolean;
+}
+
+/** Puts on the board what came of a save. */
 export function tellSaved(
   board: StatusBoard,
   result: SaveResult,
-  { began, ended, savedAt }: { began: number; ended: number; savedAt: string | null },
+  { began, ended, savedAt, seen, isSure }: SaveFacts,
 ): void {
   const since = new Date(began).toISOString();
   // A file that is being written comes with the next save, which is no fault of anything.
@@ -20,7 +32,7 @@ export function tellSaved(
   board.setSave({
     lastSavedAt: result.skipped === 0 ? since : savedAt,
     generation: result.generation,
-    unsavedChanges: result.skipped > 0,
+    unsavedChanges: result.skipped > 0 || board.changes !== seen ? true : isSure ? false : null,
     lastError: null,
     ...(result.saved ? { lastSaveDurationSeconds: (ended - began) / 1000 } : {}),
   });

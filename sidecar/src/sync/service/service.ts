@@ -3,6 +3,7 @@ import { PORTS } from '../../../contract/paths.ts';
 import { probesApi, syncApi } from './http-api.ts';
 import { SyncMetrics } from './metrics.ts';
 import { Runner, type RunnerOptions } from './runner.ts';
+import { watchVolumes } from './volume-room.ts';
 
 export interface ServiceOptions extends Omit<RunnerOptions, 'metrics'> {
   /** @default PORTS.syncProbes on all addresses of the pod; null: none */
@@ -33,7 +34,10 @@ export async function startService(
   const probes = probesApi(runner, metrics);
   const at = options.probes === undefined ? { host: '0.0.0.0', port: PORTS.syncProbes } : options.probes;
   if (at !== null) await probes.listen(at);
+  const over = new AbortController();
+  void watchVolumes(runner.board, options, over.signal);
   const done = runner.run().finally(async () => {
+    over.abort();
     await Promise.all([api.close(), probes.close()]);
     metrics.close();
     await fs.rm(paths.syncSocket, { force: true });

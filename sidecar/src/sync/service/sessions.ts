@@ -44,6 +44,7 @@ export class Sessions {
         root: paths.projectVolume,
         space: spaces.project(),
         instance: config.instance,
+        onChange: () => this.#board.noteChange(),
         ...(leaseTimes === undefined ? {} : { leaseTimes }),
       });
       const reason = this.project.damaged;

@@ -41,6 +41,8 @@ export class StatusBoard {
     nextSaveAt: null,
     lastError: null,
   };
+  #volumes: SyncStatus['volumes'] | null = null;
+  #changes = 0;
   #timer: NodeJS.Timeout | undefined;
   #lastSent = 0;
 
@@ -61,6 +63,7 @@ export class StatusBoard {
       save: this.#save,
       problems: this.#distinctProblems(),
       ...this.#fileProblems(),
+      ...(this.#volumes === null ? {} : { volumes: this.#volumes }),
       warnings: [...this.#tokens.values()].flatMap(({ warnings }) => warnings),
       tokenExpiresAt: Object.fromEntries(
         [...this.#tokens].map(([side, { expiresAt }]) => [side, expiresAt?.toISOString() ?? null]),
@@ -103,6 +106,12 @@ export class StatusBoard {
     this.changed();
   }
 
+  setVolumes(volumes: NonNullable<SyncStatus['volumes']>): void {
+    if (isDeepStrictEqual(this.#volumes, volumes)) return;
+    this.#volumes = volumes;
+    this.changed();
+  }
+
   setPhase(phase: Phase): void {
     if (this.#phase === phase) return;
     this.#phase = phase;
@@ -123,6 +132,17 @@ export class StatusBoard {
   setSave(save: Partial<SyncStatus['save']>): void {
     this.#save = { ...this.#save, ...save };
     this.changed();
+  }
+
+  /** Counts the changes on the project volume that were seen. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** Something on the project volume has changed: so it is not saved. */
+  noteChange(): void {
+    this.#changes += 1;
+    if (this.#save.unsavedChanges !== true) this.setSave({ unsavedChanges: true });
   }
 
   /** A side has at most one problem at a time; the same one keeps the time when it began. */

@@ -24,6 +24,8 @@ export interface ChangeWatchOptions {
   readonly folder: string;
   /** Called once, where looks at changed directories alone are not possible, with the reason. */
   readonly onOff?: (reason: string) => void;
+  /** Called at each change that is seen. */
+  readonly onChange?: () => void;
   readonly maxDirectories?: number;
   readonly looksBetweenFullOnes?: number;
 }
@@ -204,6 +206,7 @@ export class ChangeWatch {
     if (this.#off !== null || node.isDropped) return;
     const { path } = node;
     this.#dirty.add(path);
+    this.#options.onChange?.();
     node.events += 1;
     if (node.events === MUTED_AFTER) this.#mute(node);
     if (type !== 'rename') return;
