@@ -6,7 +6,7 @@ const config = loadConfig();
 
 function deploy(): Partial<InstanceOutputs> {
   if (config.kind === 'instance') return new ScipionInstance('scipion', config).outputs;
-  registerRemovalOnly(config.discardUnsavedChanges, config.problems);
+  registerRemovalOnly(config);
   return {};
 }
 

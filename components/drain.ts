@@ -12,6 +12,8 @@ import { COMMANDS, CONTAINERS, HOOKS, NAMES } from './names.ts';
 
 export interface DrainOptions {
   readonly discardUnsavedChanges: boolean;
+  /** Named in commands. */
+  readonly stack: string;
   readonly connect?: () => Cluster;
   readonly log?: (line: string) => void;
   /** Waiting for a pod that is on its way, in seconds; a start pulls no image that was not there before. */
@@ -25,16 +27,20 @@ const MOST_RECONNECTS = 10;
 /** What can still be saved in this time is saved, also where the user gave it up. */
 const DISCARD_GRACE_SECONDS = 30;
 
-const ADVICE = [
-  'Nothing was removed. What to do: put the cause right (a new token: pulumi config set --secret scipion:projectToken,',
-  'then pulumi up), then remove again. To remove it and lose what is not saved:',
-  'pulumi config set scipion:discardUnsavedChanges true',
-].join('\n');
+const advice = (stack: string) =>
+  [
+    'Nothing was removed. What to do: fix the cause (a new token:',
+    `pulumi config set --secret scipion:projectToken --stack ${stack}, then pulumi up --stack ${stack}), then remove again.`,
+    'To remove it and lose what is not saved:',
+    `pulumi config set scipion:discardUnsavedChanges true --stack ${stack}`,
+  ].join('\n');
 
 class DrainError extends Error {
   override readonly name = 'DrainError';
-  constructor(namespace: string, reason: string) {
-    super(`The work of the instance in namespace ${namespace} could not be saved: ${reason}.\n${ADVICE}`);
+  constructor(namespace: string, stack: string, reason: string) {
+    super(
+      `The work of the instance in namespace ${namespace} could not be saved: ${reason}.\n${advice(stack)}`,
+    );
   }
 }
 
@@ -78,7 +84,7 @@ export async function drain(namespace: string, options: DrainOptions): Promise<v
   let reconnects = MOST_RECONNECTS;
   for (;;) {
     const decision = decideDrain(await inspect(cluster, namespace));
-    if (decision.kind === 'refuse') throw new DrainError(namespace, decision.reason);
+    if (decision.kind === 'refuse') throw new DrainError(namespace, options.stack, decision.reason);
     if (decision.kind === 'nothing-to-save') {
       log(`Instance ${namespace}: nothing to save, ${decision.reason}.`);
       return;
@@ -86,9 +92,10 @@ export async function drain(namespace: string, options: DrainOptions): Promise<v
     if (decision.kind === 'drain') {
       const result = await runDrain(cluster, namespace, (line) => log(`Instance ${namespace}: ${line}`));
       if (result.kind === 'exit' && result.code === 0) break;
-      if (result.kind === 'exit') throw new DrainError(namespace, failure(result));
+      if (result.kind === 'exit') throw new DrainError(namespace, options.stack, failure(result));
       reconnects -= 1;
-      if (reconnects < 0) throw new DrainError(namespace, `no connection to sync, ${result.reason}`);
+      if (reconnects < 0)
+        throw new DrainError(namespace, options.stack, `no connection to sync, ${result.reason}`);
       log(`Instance ${namespace}: the connection to sync broke (${result.reason}), connecting again.`);
     }
     if (decision.kind === 'start') {
@@ -97,7 +104,8 @@ export async function drain(namespace: string, options: DrainOptions): Promise<v
     }
     if (decision.kind === 'wait') {
       patience -= 1;
-      if (patience < 0) throw new DrainError(namespace, `sync does not run, ${decision.reason}`);
+      if (patience < 0)
+        throw new DrainError(namespace, options.stack, `sync does not run, ${decision.reason}`);
     }
     await sleep(pollSeconds * 1000);
   }
@@ -134,18 +142,19 @@ export function drainHook(options: DrainOptions): pulumi.ResourceHook {
 export async function refuseWhileInUse(
   what: string,
   namespace: string,
+  stack: string,
   open: () => Cluster = connect,
 ): Promise<void> {
   const statefulSet = await open().statefulSet(namespace, NAMES.statefulSet);
   if (statefulSet === undefined) return;
   throw new Error(
     `${what} is not replaced, since the instance in namespace ${namespace} still uses it and its work would be lost. ` +
-      'Set the changed key back (scipion:namespace?), or remove the instance first: npm run destroy',
+      `Set the changed key back (scipion:namespace?), or remove the instance first: npm run destroy -- --stack ${stack}`,
   );
 }
 
-export function inUseHook(open: () => Cluster = connect): pulumi.ResourceHook {
+export function inUseHook(stack: string, open: () => Cluster = connect): pulumi.ResourceHook {
   return new pulumi.ResourceHook(HOOKS.refuseWhileInUse, (args) =>
-    refuseWhileInUse(`${args.type.split(':').at(-1)} ${args.id}`, namespaceOf(args), open),
+    refuseWhileInUse(`${args.type.split(':').at(-1)} ${args.id}`, namespaceOf(args), stack, open),
   );
 }

@@ -1,5 +1,6 @@
 import * as pulumi from '@pulumi/pulumi';
 import * as random from '@pulumi/random';
+import type { RemovalConfig } from '../stacks/load.ts';
 import { drainHook, inUseHook } from './drain.ts';
 
 /**
@@ -7,9 +8,9 @@ import { drainHook, inUseHook } from './drain.ts';
  * state names, and no object of the instance. Under `pulumi up` that would mean to delete them all, so one resource
  * refuses to be created; a removal creates nothing and never asks it.
  */
-export function registerRemovalOnly(discardUnsavedChanges: boolean, problems: readonly string[]): void {
-  drainHook({ discardUnsavedChanges });
-  inUseHook();
+export function registerRemovalOnly({ stack, discardUnsavedChanges, problems }: RemovalConfig): void {
+  drainHook({ stack, discardUnsavedChanges });
+  inUseHook(stack);
   pulumi.log.warn(
     `The configuration has problems, which do not matter for a removal:\n${problems.join('\n')}`,
   );

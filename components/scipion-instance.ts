@@ -38,7 +38,7 @@ export class ScipionInstance extends pulumi.ComponentResource {
     super('scipion:instance:ScipionInstance', name, {}, opts);
     const parent = { parent: this };
     checkTokens(config);
-    const inUse = inUseHook();
+    const inUse = inUseHook(config.stack);
     const namespace = new InstanceNamespace(
       `${name}-namespace`,
       { config, claimHook: claimHook(config.namespace, config.stack), inUseHook: inUse },

@@ -52,6 +52,11 @@ async function whoToAsk(
   return { zone: text(onezoneDomain), providerId: text(providerId) };
 }
 
+const changeCommand = (stack: string, key: string) =>
+  key.endsWith('Token')
+    ? `pulumi config set --secret scipion:${key} --stack ${stack}`
+    : `pulumi config set scipion:${key} VALUE --stack ${stack}`;
+
 /** Warns of what is wrong with the tokens of a stack, as far as the stack holds them and they are known by now. */
 export function checkTokens(
   config: InstanceConfig,
@@ -67,7 +72,7 @@ export function checkTokens(
       if (token.length < LEAST_TOKEN_LENGTH) return;
       const given = { use, host: config.onedataHost, spaceId, token, certificateAuthorities };
       for (const { message, key } of await findings(given, ask))
-        await pulumi.log.warn(`${message} Change scipion:${key}.`);
+        await pulumi.log.warn(`${message} Change it: ${changeCommand(config.stack, key)}`);
     });
   }
 }

@@ -2,12 +2,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import * as z from 'zod';
 import { type FieldNotes, notesOf } from './fields.ts';
+import { stackFileSchema } from './json-schema.ts';
 import { SECRET_KEYS, SETTING_FIELDS } from './schema.ts';
 
-/** Writes docs/config-reference.md from the schema: `npm run docs`. */
+/** Writes docs/config-reference.md and docs/stack.schema.json from the schema: `npm run docs`. */
 
 const ROOT = new URL('../', import.meta.url);
 export const REFERENCE_FILE = new URL('docs/config-reference.md', ROOT);
+export const SCHEMA_FILE = new URL('docs/stack.schema.json', ROOT);
 
 const projectSchema = z.looseObject({ config: z.record(z.string(), z.unknown()) });
 
@@ -73,9 +75,12 @@ export function configReference(): string {
     '',
     '<!-- Written by `npm run docs` from stacks/schema.ts. -->',
     '',
-    'A stack is one instance. Set a key with `pulumi config set scipion:KEY VALUE`; an empty value takes back what',
-    '`Pulumi.yaml` says for the whole site. All mistakes are shown at once, each with the command that puts it right.',
-    'Sizes are written `50Gi`, durations `5 minutes`, CPUs `2` or `0.5`.',
+    'A stack is one instance. Set a key with `pulumi config set scipion:KEY VALUE --stack NAME`; an empty value takes back',
+    'what `Pulumi.yaml` says for the whole site. All mistakes are shown at once, a line each, with the command that puts it',
+    'right. Sizes are written `50Gi`, durations `5 minutes`, CPUs `2` or `0.5`.',
+    '',
+    'Editors check a stack file while it is written with [stack.schema.json](stack.schema.json); its first line names it:',
+    '`# yaml-language-server: $schema=../docs/stack.schema.json`.',
     '',
     '## What a user says',
     '',
@@ -83,8 +88,8 @@ export function configReference(): string {
     '',
     '## Secrets',
     '',
-    'Set these with `pulumi config set --secret scipion:KEY`, which asks for the value, so that it is stored encrypted',
-    'and is in no history of a shell.',
+    'Set these with `pulumi config set --secret scipion:KEY --stack NAME`, which asks for the value, so that it is stored',
+    'encrypted and is in no history of a shell. A token that stands where it does not belong is refused and never shown.',
     '',
     ...secretTable(),
     '',
@@ -100,8 +105,8 @@ export function configReference(): string {
     '- CPUs, memory, version, intervals, images: with the next restart of the pod (`pulumi stack output restartCommand`);',
     '  `pulumi up` never ends a running session.',
     '- Volume sizes: they grow where the storage class can; they do not shrink.',
-    '- The namespace and the storage class: fixed. Remove the instance and create it again; the project comes back from',
-    '  its space.',
+    '- Namespace, `createNamespace`, space ids, claims of spaces, storage class: refused while the instance exists. Remove',
+    '  it and create it again; the project comes back from its space.',
     '',
     '## Removing',
     '',
@@ -112,4 +117,10 @@ export function configReference(): string {
   ].join('\n');
 }
 
-if (import.meta.main) writeFileSync(REFERENCE_FILE, configReference());
+/** The JSON schema as a file. */
+export const schemaText = (): string => `${JSON.stringify(stackFileSchema(), null, 2)}\n`;
+
+if (import.meta.main) {
+  writeFileSync(REFERENCE_FILE, configReference());
+  writeFileSync(SCHEMA_FILE, schemaText());
+}

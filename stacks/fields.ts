@@ -36,9 +36,24 @@ export function notesOf(type: z.ZodType): FieldNotes {
   return found;
 }
 
+/** What an editor may check of a key: the forms that YAML has for it. A part of JSON Schema. */
+export type JsonShape = Readonly<Record<string, unknown>>;
+
+/** Forms of the kinds below. Zod hands the entries on to what is made from a type (`optional`, `describe`, …). */
+export const shapes = z.registry<{ shape: JsonShape }>();
+
+function shaped<T extends z.ZodType>(type: T, shape: JsonShape): T {
+  shapes.add(type, { shape });
+  return type;
+}
+
 /** Text → `parse` → canonical value; text that `parse` does not take is an issue of this field. */
-function parsed<T>(parse: (text: string) => T | undefined, isAllowed: (value: T) => boolean = () => true) {
-  return z.string().transform((text, context): T => {
+function parsed<T>(
+  shape: JsonShape,
+  parse: (text: string) => T | undefined,
+  isAllowed: (value: T) => boolean = () => true,
+) {
+  const type = z.string().transform((text, context): T => {
     const value = parse(text);
     if (value === undefined || !isAllowed(value)) {
       context.addIssue({ code: 'custom', message: 'not allowed' });
@@ -46,33 +61,67 @@ function parsed<T>(parse: (text: string) => T | undefined, isAllowed: (value: T)
     }
     return value;
   });
+  return shaped(type, shape);
 }
 
 const between = (least: number, most: number) => (value: number) => value >= least && value <= most;
 
 /** Thousandths of a CPU. */
 export const cpuMillis = (leastMillis: number, mostMillis: number) =>
-  parsed(parseCpuMillis, between(leastMillis, mostMillis));
+  parsed(
+    {
+      anyOf: [
+        { type: 'number', minimum: leastMillis / 1000, maximum: mostMillis / 1000 },
+        { type: 'string', pattern: '^\\s*(\\d{1,6}m|\\d{1,4}(\\.\\d{1,3})?)\\s*$' },
+      ],
+    },
+    parseCpuMillis,
+    between(leastMillis, mostMillis),
+  );
 
 /** A Kubernetes size kept as written, since Kubernetes takes it so. */
-export const size = (leastBytes: number) =>
+export const size = (leastBytes: number, mostBytes: number) =>
   parsed(
+    { type: 'string', pattern: '^\\s*\\d{1,9}(Mi|Gi|Ti|M|G|T)\\s*$' },
     (text) => (parseSizeBytes(text) === undefined ? undefined : text.trim()),
-    (text) => (parseSizeBytes(text) ?? 0) >= leastBytes,
+    (text) => between(leastBytes, mostBytes)(parseSizeBytes(text) ?? 0),
   );
 
 /** Seconds. */
 export const durationSeconds = (least: number, most: number) =>
-  parsed(parseDurationSeconds, between(least, most));
+  parsed(
+    { type: 'string', pattern: '^\\s*\\d{1,6}\\s+(second|minute|hour|day)s?\\s*$' },
+    parseDurationSeconds,
+    between(least, most),
+  );
 
 export const wholeNumber = (least: number, most: number) =>
-  parsed((text) => (/^\d{1,9}$/.test(text.trim()) ? Number(text) : undefined), between(least, most));
+  parsed(
+    {
+      anyOf: [
+        { type: 'integer', minimum: least, maximum: most },
+        { type: 'string', pattern: '^\\s*\\d{1,9}\\s*$' },
+      ],
+    },
+    (text) => (/^\d{1,9}$/.test(text.trim()) ? Number(text) : undefined),
+    between(least, most),
+  );
 
 export const yesOrNo = () =>
-  parsed((text) => (text === 'true' ? true : text === 'false' ? false : undefined));
+  parsed({ enum: [true, false, 'true', 'false'] }, (text) =>
+    text === 'true' ? true : text === 'false' ? false : undefined,
+  );
 
 export const pattern = (expression: RegExp, maxLength = 253) =>
   z.string().trim().max(maxLength).regex(expression);
+
+/** Text that `isOne` knows, within the length. @param shape what an editor can check of it */
+export const text = (isOne: (text: string) => boolean, shape: string, maxLength = 253) =>
+  shaped(z.string().trim().min(1).max(maxLength).refine(isOne), {
+    type: 'string',
+    pattern: shape,
+    maxLength,
+  });
 
 function parseJson(text: string): unknown {
   try {
@@ -83,4 +132,18 @@ function parseJson(text: string): unknown {
 }
 
 /** A value of several parts, handed over as JSON. */
-export const json = <T extends z.ZodType>(type: T) => z.string().transform(parseJson).pipe(type);
+export const json = <T extends z.ZodType>(type: T) =>
+  shaped(z.string().transform(parseJson).pipe(type), {
+    anyOf: [
+      z.toJSONSchema(type, { io: 'input', unrepresentable: 'any' }),
+      { type: 'string', pattern: '^\\s*[\\[{]' },
+    ],
+  });
+
+/** The form of a field, without its notes. */
+export function shapeOf(type: z.ZodType): JsonShape {
+  if (type instanceof z.ZodOptional || type instanceof z.ZodDefault)
+    return shapeOf(type.unwrap() as z.ZodType);
+  const { $schema: _, ...plain } = z.toJSONSchema(type, { io: 'input', unrepresentable: 'any' });
+  return shapes.get(type)?.shape ?? plain;
+}

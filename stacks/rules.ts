@@ -1,23 +1,36 @@
 import type { Settings } from './schema.ts';
 
 /** A rule between keys that does not hold, under the key that is easiest to change. */
-export interface Refusal {
-  readonly key: keyof Settings;
-  readonly allowed: string;
-}
+export type Refusal =
+  | { readonly key: keyof Settings; readonly allowed: string }
+  /** The value has no effect beside another, or the opposite of what it says. */
+  | { readonly key: keyof Settings; readonly useless: string };
 
-interface Rule extends Refusal {
-  readonly isBroken: boolean;
-}
+type Rule = Refusal & { readonly isBroken: boolean };
 
-const cpus = (millis: number | undefined) => String((millis ?? 0) / 1000);
+const cpus = (millis: number | undefined) => `${(millis ?? 0) / 1000} CPUs`;
 const isLess = (a: number | undefined, b: number | undefined) => a !== undefined && b !== undefined && a < b;
 
-/** The rules between keys that are broken, as far as the keys concerned were readable by themselves. */
-export function brokenRules(settings: Partial<Settings>): readonly Refusal[] {
-  const { cpuGuaranteed, cpuLimit, quotaCpuGuaranteed, quotaCpuLimit, createNamespace = true } = settings;
-  const { sourceSpaceId, projectSpaceId } = settings;
-  const rules: readonly Rule[] = [
+/** Objects that the program makes; a Secret or claim of somebody else cannot have their names. */
+const OWN_SECRETS = ['scipion-onedata', 'scipion-gateway', 'scipion-source-space', 'scipion-project-space'];
+const OWN_CLAIMS = ['scipion-source', 'scipion-project', 'scipion-source-space', 'scipion-project-space'];
+
+const MOUNTS = ['sourceMount', 'projectMount'] as const;
+const NAMED_SECRETS = ['onedataSecret', 'sourceSecret', 'projectSecret'] as const;
+
+const isClaim = (mount: string | undefined) => mount?.startsWith('claim/') === true;
+
+type Some = Partial<Settings>;
+
+function cpuRules({
+  cpuGuaranteed,
+  cpuLimit,
+  quotaCpuGuaranteed,
+  quotaCpuLimit,
+  createNamespace,
+}: Some): Rule[] {
+  const hasQuota = createNamespace ?? true;
+  return [
     {
       key: 'cpuLimit',
       isBroken: isLess(cpuLimit, cpuGuaranteed),
@@ -25,36 +38,107 @@ export function brokenRules(settings: Partial<Settings>): readonly Refusal[] {
     },
     {
       key: 'cpuGuaranteed',
-      isBroken: createNamespace && isLess(quotaCpuGuaranteed, cpuGuaranteed),
+      isBroken: hasQuota && isLess(quotaCpuGuaranteed, cpuGuaranteed),
       allowed: `at most quotaCpuGuaranteed, which is ${cpus(quotaCpuGuaranteed)}`,
     },
     {
       key: 'cpuLimit',
-      isBroken: createNamespace && isLess(quotaCpuLimit, cpuLimit),
+      isBroken: hasQuota && isLess(quotaCpuLimit, cpuLimit),
       allowed: `at most quotaCpuLimit, which is ${cpus(quotaCpuLimit)}`,
     },
+    {
+      key: 'quotaCpuLimit',
+      isBroken: hasQuota && isLess(quotaCpuLimit, quotaCpuGuaranteed),
+      allowed: `at least quotaCpuGuaranteed, which is ${cpus(quotaCpuGuaranteed)}`,
+    },
+  ];
+}
+
+function spaceRules(settings: Some): Rule[] {
+  const { sourceSpaceId, projectSpaceId, sourceMount, projectMount, createNamespace = true } = settings;
+  return [
     {
       key: 'projectSpaceId',
       isBroken: sourceSpaceId !== undefined && sourceSpaceId === projectSpaceId,
       allowed: 'another space than sourceSpaceId: work must not go among the raw data',
     },
     {
+      key: 'projectMount',
+      isBroken: isClaim(projectMount) && projectMount === sourceMount,
+      allowed: 'another claim than sourceMount: work must not go among the raw data',
+    },
+    {
       key: 'onedataHost',
-      isBroken:
-        settings.onedataHost === undefined &&
-        [settings.sourceMount, settings.projectMount].includes('csi-onedata'),
+      isBroken: settings.onedataHost === undefined && [sourceMount, projectMount].includes('csi-onedata'),
       allowed: 'the host name of a Oneprovider: csi-onedata finds none by itself',
     },
-    ...(['onedataSecret', 'sourceSecret', 'projectSecret'] as const).map((key) => ({
+    {
+      key: 'sourceExclude',
+      isBroken: settings.sourceExclude?.some((glob) => /^\/*\*\*(\/\*{1,2})?\/*$/.test(glob)) === true,
+      allowed: 'patterns of what is left out; this one leaves out everything',
+    },
+    ...NAMED_SECRETS.map((key) => ({
       key,
       isBroken: createNamespace && settings[key] !== undefined,
       allowed: 'only with createNamespace false: a new namespace has no Secret yet',
     })),
-    ...(['sourceMount', 'projectMount'] as const).map((key) => ({
+    ...MOUNTS.map((key) => ({
       key,
-      isBroken: createNamespace && settings[key]?.startsWith('claim/') === true,
+      isBroken: createNamespace && isClaim(settings[key]),
       allowed: 'csi-onedata, or a claim with createNamespace false: a new namespace has no claim yet',
     })),
+    ...MOUNTS.map((key) => ({
+      key,
+      isBroken: OWN_CLAIMS.includes(settings[key]?.replace('claim/', '') ?? ''),
+      allowed: 'a claim that shows the space, not one that the instance makes for itself',
+    })),
+    ...(['sourceSecret', 'projectSecret'] as const).map((key) => ({
+      key,
+      isBroken: settings[key] !== undefined && isClaim(key === 'sourceSecret' ? sourceMount : projectMount),
+      useless: 'a claim shows the space, and no token is read for it',
+    })),
+    ...([...NAMED_SECRETS, 'tlsSecretName', 'imagePullSecret'] as const).map((key) => ({
+      key,
+      isBroken: OWN_SECRETS.includes(settings[key] ?? ''),
+      allowed: 'a Secret of your own: the program makes one of this name itself',
+    })),
   ];
+}
+
+function addressRules(settings: Some): Rule[] {
+  const { namespace, domain, gateway, ingressAnnotations = {}, networkIsolation = true } = settings;
+  const hasGateway = gateway !== undefined;
+  return [
+    {
+      key: 'domain',
+      isBroken: `scipion.${namespace ?? ''}.${domain ?? ''}`.length > 253,
+      allowed: 'a name so short that scipion.<namespace>.<domain> has at most 253 characters',
+    },
+    {
+      key: 'tlsIssuer',
+      isBroken: hasGateway && settings.tlsIssuer !== undefined,
+      useless: 'with gateway the listener of the Gateway has the certificate, and nothing asks an issuer',
+    },
+    {
+      key: 'ingressAnnotations',
+      isBroken: hasGateway && Object.keys(ingressAnnotations).length > 0,
+      useless: 'with gateway there is no Ingress that could carry annotations',
+    },
+    {
+      key: 'waitForIngress',
+      isBroken: hasGateway && settings.waitForIngress === true,
+      useless: 'with gateway there is no Ingress to wait for',
+    },
+    {
+      key: 'ingressNamespaces',
+      isBroken: !networkIsolation && (settings.ingressNamespaces?.length ?? 0) > 0,
+      useless: 'with networkIsolation false everything may reach the gateway',
+    },
+  ];
+}
+
+/** The rules between keys that are broken, as far as the keys concerned were readable by themselves. */
+export function brokenRules(settings: Partial<Settings>): readonly Refusal[] {
+  const rules = [...cpuRules(settings), ...spaceRules(settings), ...addressRules(settings)];
   return rules.filter((rule) => rule.isBroken);
 }

@@ -1,28 +1,19 @@
-import { notesOf } from '../../stacks/fields.ts';
-import { SECRET_KEYS, SETTING_FIELDS } from '../../stacks/schema.ts';
-
-/** What a preview puts in place of what it must not have or was not given. */
-export interface Placeholders {
-  readonly config: Readonly<Record<string, string>>;
-  readonly secretConfig: Readonly<Record<string, string>>;
-}
+import { type TokenKey, tokenElsewhere } from '../../stacks/load.ts';
 
 const PREFIX = 'scipion:';
+const TOKENS: readonly TokenKey[] = ['sourceToken', 'projectToken'];
 
 /**
- * Examples for required settings that the stack's files lack, and a dummy for each secret that is required.
- * @param given full keys that have a value
+ * A dummy for each token that the stack needs and the preview must not have. Nothing else is made up: a setting that is
+ * missing is missing for the user too.
+ * @param given full key → text
  */
-export function placeholdersFor(given: ReadonlySet<string>): Placeholders {
-  const missing = Object.entries(SETTING_FIELDS).filter(
-    ([key, type]) => !given.has(PREFIX + key) && key !== 'namespace' && !type.safeParse(undefined).success,
+export function placeholdersFor(given: Readonly<Record<string, string>>): Record<string, string> {
+  const values = Object.fromEntries(
+    Object.entries(given).map(([key, text]) => [key.replace(PREFIX, ''), text]),
   );
-  const needsTokens = !given.has(`${PREFIX}onedataSecret`);
-  const secrets = Object.entries(SECRET_KEYS).filter(
-    ([key, { required }]) => needsTokens && required.startsWith('unless') && !given.has(PREFIX + key),
+  const missing = TOKENS.filter(
+    (key) => values[key] === undefined && tokenElsewhere(values, key) === undefined,
   );
-  return {
-    config: Object.fromEntries(missing.map(([key, type]) => [PREFIX + key, notesOf(type).example])),
-    secretConfig: Object.fromEntries(secrets.map(([key]) => [PREFIX + key, `placeholder-${key}`])),
-  };
+  return Object.fromEntries(missing.map((key) => [PREFIX + key, `placeholder-${key}`]));
 }

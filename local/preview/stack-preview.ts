@@ -26,12 +26,12 @@ async function renderStack(directory: string, stack: string): Promise<Manifests>
       stackFile: true,
       undecryptable: 'placeholder',
     });
-    const placeholders = placeholdersFor(new Set(Object.keys(given.config)));
-    const run = await runProgram({ directory, stack, ...placeholders, dryRun: true });
+    const secretConfig = placeholdersFor(given.config);
+    const run = await runProgram({ directory, stack, secretConfig, dryRun: true });
     return {
       yaml: manifests(run.registrations),
       resources: run.registrations.filter((registration) => registration.custom).length,
-      placeholders: [...Object.keys(placeholders.config), ...Object.keys(placeholders.secretConfig)],
+      placeholders: Object.keys(secretConfig),
       errors: run.errors,
     };
   } catch (error) {

@@ -138,6 +138,7 @@ async function runDrain(states: Partial<InstanceState>[], results: ExecResult[] 
   const { fake, calls } = cluster(states, results);
   const lines: string[] = [];
   const error = await drain('jane', {
+    stack: 'jane',
     discardUnsavedChanges: discard,
     connect: () => fake,
     log: (line) => void lines.push(line),
@@ -172,9 +173,10 @@ describe('the drain hook', () => {
     expect(error).toBe(
       [
         'The work of the instance in namespace jane could not be saved: `sync drain` ended with code 12, Onedata does not accept the token (token expired on 2030-01-01).',
-        'Nothing was removed. What to do: put the cause right (a new token: pulumi config set --secret scipion:projectToken,',
-        'then pulumi up), then remove again. To remove it and lose what is not saved:',
-        'pulumi config set scipion:discardUnsavedChanges true',
+        'Nothing was removed. What to do: fix the cause (a new token:',
+        'pulumi config set --secret scipion:projectToken --stack jane, then pulumi up --stack jane), then remove again.',
+        'To remove it and lose what is not saved:',
+        'pulumi config set scipion:discardUnsavedChanges true --stack jane',
       ].join('\n'),
     );
   });
@@ -228,7 +230,7 @@ describe('volumes and namespace under an instance', () => {
   test('are not replaced', async () => {
     const { fake } = cluster([{ statefulSet: replicas(0) }]);
     await expect(
-      refuseWhileInUse('PersistentVolumeClaim jane/scipion-project', 'jane', () => fake),
+      refuseWhileInUse('PersistentVolumeClaim jane/scipion-project', 'jane', 'jane', () => fake),
     ).rejects.toThrow(
       'PersistentVolumeClaim jane/scipion-project is not replaced, since the instance in namespace jane still uses it',
     );
@@ -236,6 +238,6 @@ describe('volumes and namespace under an instance', () => {
 
   test('go once the instance is gone', async () => {
     const { fake } = cluster([{ statefulSet: undefined }]);
-    await expect(refuseWhileInUse('Namespace jane', 'jane', () => fake)).resolves.toBeUndefined();
+    await expect(refuseWhileInUse('Namespace jane', 'jane', 'jane', () => fake)).resolves.toBeUndefined();
   });
 });

@@ -21,7 +21,12 @@ beforeAll(async () => {
   const given = { secretConfig: { desktopPassword: PASSWORD } };
   runs.up = await runInstance(given);
   runs.preview = await runInstance({ ...given, dryRun: true });
-  const other = { networkIsolation: 'false', createNamespace: 'false', gateway: 'networking/public' };
+  const other = {
+    networkIsolation: 'false',
+    createNamespace: 'false',
+    gateway: 'networking/public',
+    tlsIssuer: '',
+  };
   runs.drawn = await runInstance({ config: other });
 });
 

@@ -10,6 +10,7 @@ import { projectClaimManifest } from '../../components/manifests/volumes.ts';
 import { statefulSetManifest } from '../../components/manifests/workload.ts';
 import { gatewayConfigSchema, syncConfigSchema } from '../../sidecar/contract/config.ts';
 import { cpuQuantity, parseCpuMillis, parseSizeBytes } from '../../stacks/units.ts';
+import { CERTIFICATE } from '../helpers/certificate.ts';
 import { instanceConfig } from '../helpers/instance-config.ts';
 
 const podOf = (changes = {}) => statefulSetManifest(instanceConfig(changes)).spec.template.spec;
@@ -226,9 +227,8 @@ describe('documents of the sidecar', () => {
   });
 
   test('carry authorities of a Onedata host that is not publicly known', () => {
-    const authorities = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----';
-    const { data } = configMapManifest(instanceConfig({ onedataCertificateAuthorities: authorities }));
-    expect(JSON.parse(data['sync.json'] ?? '')).toMatchObject({ certificateAuthorities: authorities });
+    const { data } = configMapManifest(instanceConfig({ onedataCertificateAuthorities: CERTIFICATE }));
+    expect(JSON.parse(data['sync.json'] ?? '')).toMatchObject({ certificateAuthorities: CERTIFICATE });
   });
 });
 
@@ -239,10 +239,9 @@ describe('choices of a stack', () => {
       'registry.example.org/scipion/sidecar:0.1.0',
       'registry.example.org/scipion/desktop:3.7.1',
     ]);
-    expect(imagesOf({ desktopImage: 'a.example/d@sha256:1', sidecarImage: 'a.example/s@sha256:2' })).toEqual([
-      'a.example/s@sha256:2',
-      'a.example/d@sha256:1',
-    ]);
+    expect(
+      imagesOf({ desktopImage: `a.example/d@sha256:${'1'.repeat(64)}`, sidecarImage: 'a.example/s:2' }),
+    ).toEqual(['a.example/s:2', `a.example/d@sha256:${'1'.repeat(64)}`]);
   });
 
   test('a paused instance has no pod', () => {

@@ -41,8 +41,8 @@ describe('a right stack', () => {
     ['ingressAnnotations', '{"a/b":"c"}'],
     ['ingressNamespaces', '["ingress-nginx"]'],
     ['imagePullPolicy', 'Never'],
-    ['sidecarImage', 'registry.example.org:5000/scipion/sidecar@sha256:0123456789abcdef'],
-    ['desktopPassword', 'x'],
+    ['sidecarImage', `registry.example.org:5000/scipion/sidecar@sha256:${'0123456789abcdef'.repeat(4)}`],
+    ['desktopPassword', 'läng gnüg'],
   ])('may say %s = %s', (key, value) => expect(problemsOf({ [key]: value })).toEqual([]));
 
   test('may name an existing Secret in an existing namespace in place of tokens', () => {
@@ -80,91 +80,91 @@ describe('refusals', () => {
   test.each([
     [
       { namespace: 'default' },
-      'scipion:namespace: found "default"; allowed: up to 63 of a-z, 0-9 and "-", not at the ends; not "default", not "kube-…"; set it: pulumi config set scipion:namespace jane-doe',
+      'scipion:namespace: found "default"; allowed: up to 63 of a-z, 0-9 and "-", not at the ends; not "default", not "kube-…"; set it: pulumi config set scipion:namespace jane-doe --stack jane',
     ],
     [
       { namespace: 'kube-system' },
-      'scipion:namespace: found "kube-system"; allowed: up to 63 of a-z, 0-9 and "-", not at the ends; not "default", not "kube-…"; set it: pulumi config set scipion:namespace jane-doe',
+      'scipion:namespace: found "kube-system"; allowed: up to 63 of a-z, 0-9 and "-", not at the ends; not "default", not "kube-…"; set it: pulumi config set scipion:namespace jane-doe --stack jane',
     ],
     [
       { version: '9.9.9' },
-      'scipion:version: found "9.9.9"; allowed: one of 3.8.3, 3.7.1; set it: pulumi config set scipion:version 3.8.3',
+      'scipion:version: found "9.9.9"; allowed: one of 3.8.3, 3.7.1; set it: pulumi config set scipion:version 3.8.3 --stack jane',
     ],
     [
       { version: 'toString' },
-      'scipion:version: found "toString"; allowed: one of 3.8.3, 3.7.1; set it: pulumi config set scipion:version 3.8.3',
+      'scipion:version: found "toString"; allowed: one of 3.8.3, 3.7.1; set it: pulumi config set scipion:version 3.8.3 --stack jane',
     ],
     [
       { onedataHost: 'https://provider.example.org/spaces' },
-      'scipion:onedataHost: found "https://provider.example.org/spaces"; allowed: a host name without scheme and path, with ":port" only where it is not 443; set it: pulumi config set scipion:onedataHost provider.example.org',
+      'scipion:onedataHost: found "https://provider.example.org/spaces"; allowed: a host name without scheme and path, with ":port" only where it is not 443; set it: pulumi config set scipion:onedataHost provider.example.org --stack jane',
     ],
     [
       { onedataHost: undefined, projectMount: 'csi-onedata' },
-      'scipion:onedataHost: found the default; allowed: the host name of a Oneprovider: csi-onedata finds none by itself; set it: pulumi config set scipion:onedataHost provider.example.org',
+      'scipion:onedataHost: found the default; allowed: the host name of a Oneprovider: csi-onedata finds none by itself; set it: pulumi config set scipion:onedataHost provider.example.org --stack jane',
     ],
     [
       { cpuGuaranteed: '11', cpuLimit: '12' },
-      'scipion:cpuGuaranteed: found "11"; allowed: a number of CPUs from 0.2 to 10; set it: pulumi config set scipion:cpuGuaranteed 4',
+      'scipion:cpuGuaranteed: found "11"; allowed: a number of CPUs from 0.2 to 10; set it: pulumi config set scipion:cpuGuaranteed 4 --stack jane',
     ],
     [
       { cpuLimit: '15' },
-      'scipion:cpuLimit: found "15"; allowed: a number of CPUs from 0.5 to 14, not below cpuGuaranteed; set it: pulumi config set scipion:cpuLimit 8',
+      'scipion:cpuLimit: found "15"; allowed: a number of CPUs from 0.5 to 14, not below cpuGuaranteed; set it: pulumi config set scipion:cpuLimit 8 --stack jane',
     ],
     [
       { cpuGuaranteed: '6' },
-      'scipion:cpuLimit: found the default; allowed: at least cpuGuaranteed, which is 6; set it: pulumi config set scipion:cpuLimit 8',
+      'scipion:cpuLimit: found the default; allowed: at least cpuGuaranteed, which is 6 CPUs; set it: pulumi config set scipion:cpuLimit 8 --stack jane',
     ],
     [
-      { quotaCpuLimit: '3' },
-      'scipion:cpuLimit: found the default; allowed: at most quotaCpuLimit, which is 3; set it: pulumi config set scipion:cpuLimit 8',
+      { quotaCpuGuaranteed: '2', quotaCpuLimit: '3' },
+      'scipion:cpuLimit: found the default; allowed: at most quotaCpuLimit, which is 3 CPUs; set it: pulumi config set scipion:cpuLimit 8 --stack jane',
     ],
     [
       { projectSpaceId: 'source-space' },
-      'scipion:projectSpaceId: found "source-space"; allowed: another space than sourceSpaceId: work must not go among the raw data; set it: pulumi config set scipion:projectSpaceId 91d7e4b3a2c05f6e8d1b',
+      'scipion:projectSpaceId: found "source-space"; allowed: another space than sourceSpaceId: work must not go among the raw data; set it: pulumi config set scipion:projectSpaceId ID-OF-THE-PROJECT-SPACE --stack jane',
     ],
     [
       { projectVolumeSize: '512Mi' },
-      'scipion:projectVolumeSize: found "512Mi"; allowed: a size of at least 1Gi; set it: pulumi config set scipion:projectVolumeSize 100Gi',
+      'scipion:projectVolumeSize: found "512Mi"; allowed: a size from 1Gi to 1000Ti; set it: pulumi config set scipion:projectVolumeSize 100Gi --stack jane',
     ],
     [
       { autosaveInterval: '5 mins' },
-      'scipion:autosaveInterval: found "5 mins"; allowed: a duration from 10 seconds to 1 day; set it: pulumi config set scipion:autosaveInterval \'10 minutes\'',
+      'scipion:autosaveInterval: found "5 mins"; allowed: a duration from 10 seconds to 1 day; set it: pulumi config set scipion:autosaveInterval \'10 minutes\' --stack jane',
     ],
     [
       { ingressAnnotations: '{"a":1}' },
-      `scipion:ingressAnnotations: found "{\\"a\\":1}"; allowed: names with text values; set it: pulumi config set scipion:ingressAnnotations '{"projectcontour.io/websocket-routes":"/"}'`,
+      `scipion:ingressAnnotations: found "{\\"a\\":1}"; allowed: names such as "example.org/name" (name up to 63 characters) with text values; none of pulumi.com and of this program; set it: pulumi config set scipion:ingressAnnotations '{"projectcontour.io/websocket-routes":"/"}' --stack jane`,
     ],
     [
       { memroy: '4Gi' },
-      'scipion:memroy: found a key that is not known; the nearest is scipion:memory; remove it: pulumi config rm scipion:memroy',
+      'scipion:memroy: found a key that is not known; the nearest is scipion:memory; remove it: pulumi config rm scipion:memroy --stack jane',
     ],
     [
       { sourceToken: undefined },
-      'scipion:sourceToken: found nothing; allowed: a token of Onedata, stored encrypted; set it: pulumi config set --secret scipion:sourceToken',
+      'scipion:sourceToken: found nothing; allowed: a token of Onedata, stored encrypted; set it: pulumi config set --secret scipion:sourceToken --stack jane',
     ],
     [
       { projectToken: 'canary-source-token-0123456789' },
-      'scipion:projectToken: found the same value as scipion:sourceToken; allowed: a token of its own: one that reads the source, one that writes the project; set it: pulumi config set --secret scipion:projectToken',
+      'scipion:projectToken: found the same value as scipion:sourceToken; allowed: a token of its own: one that reads the source, one that writes the project; set it: pulumi config set --secret scipion:projectToken --stack jane',
     ],
     [
       { projectToken: 'canary with a gap' },
-      'scipion:projectToken: found a value with spaces or line breaks inside; allowed: one token, as Onedata shows it; set it: pulumi config set --secret scipion:projectToken',
+      'scipion:projectToken: found a value with spaces or line breaks inside; allowed: one token, as Onedata shows it; set it: pulumi config set --secret scipion:projectToken --stack jane',
     ],
     [
       { desktopPassword: '' },
-      'scipion:desktopPassword: found an empty value; allowed: text; set it: pulumi config set --secret scipion:desktopPassword',
+      'scipion:desktopPassword: found an empty value; allowed: text; set it: pulumi config set --secret scipion:desktopPassword --stack jane',
     ],
   ])('%j', (changes, problem) => expect(problemsOf(changes)).toEqual([problem]));
 
   test('of a stack name that cannot be a namespace say where it comes from', () => {
     expect(judge(rawStack({}, { stack: 'Jane_Doe' })).problems).toEqual([
-      'scipion:namespace: found "Jane_Doe", the stack\'s name; allowed: up to 63 of a-z, 0-9 and "-", not at the ends; not "default", not "kube-…"; set it: pulumi config set scipion:namespace jane-doe',
+      'scipion:namespace: found "Jane_Doe", the stack\'s name; allowed: up to 63 of a-z, 0-9 and "-", not at the ends; not "default", not "kube-…"; set it: pulumi config set scipion:namespace jane-doe --stack Jane_Doe',
     ]);
   });
 
   test('of a secret stored in clear', () => {
     expect(judge(rawStack({}, { secretKeys: new Set(['projectToken']) })).problems).toEqual([
-      'scipion:sourceToken: found a value stored in clear; allowed: a value stored encrypted; set it: pulumi config set --secret scipion:sourceToken',
+      'scipion:sourceToken: found a value stored in clear; allowed: a value stored encrypted; set it: pulumi config set --secret scipion:sourceToken --stack jane',
     ]);
   });
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { configReference, REFERENCE_FILE } from '../../stacks/docs.ts';
+import { configReference, REFERENCE_FILE, SCHEMA_FILE, schemaText } from '../../stacks/docs.ts';
 import { notesOf } from '../../stacks/fields.ts';
 import { judge } from '../../stacks/load.ts';
 import { SETTING_FIELDS } from '../../stacks/schema.ts';
@@ -8,6 +8,10 @@ import { rawStack } from '../helpers/raw-stack.ts';
 
 test('docs/config-reference.md is what `npm run docs` writes', () => {
   expect(readFileSync(REFERENCE_FILE, 'utf8')).toBe(configReference());
+});
+
+test('docs/stack.schema.json is what `npm run docs` writes', () => {
+  expect(readFileSync(SCHEMA_FILE, 'utf8')).toBe(schemaText());
 });
 
 const examples = Object.entries(SETTING_FIELDS)

@@ -10,12 +10,13 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 const base = mkdtempSync(join(tmpdir(), 'preview-base-'));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
 
-test('what is required and not given gets an example or a dummy, and nothing else', () => {
-  const { config, secretConfig } = placeholdersFor(new Set(['scipion:onedataHost', 'scipion:projectToken']));
-  expect(Object.keys(secretConfig)).toEqual(['scipion:sourceToken']);
-  expect(config).not.toHaveProperty('scipion:onedataHost');
-  expect(Object.keys(config)).toContain('scipion:sourceSpaceId');
-  expect(placeholdersFor(new Set(['scipion:onedataSecret'])).secretConfig).toEqual({});
+test('a token that is needed and not given gets a dummy, and nothing else is made up', () => {
+  const given = { 'scipion:onedataHost': 'a.example', 'scipion:projectToken': 'x' };
+  expect(placeholdersFor(given)).toEqual({ 'scipion:sourceToken': 'placeholder-sourceToken' });
+  expect(placeholdersFor({ 'scipion:onedataSecret': 'mine' })).toEqual({});
+  expect(Object.keys(placeholdersFor({ 'scipion:sourceMount': 'claim/raw' }))).toEqual([
+    'scipion:projectToken',
+  ]);
 });
 
 test('the demo stack is previewed without any secret, and compared with its base', async () => {
@@ -48,6 +49,18 @@ test('a stack whose configuration is wrong fails with its own words', async () =
   const failed = await previewStack('demo', base, undefined);
   expect(failed.state).toBe('failed');
   expect(failed.text).toContain('scipion:memory');
+});
+
+test('a stack that lacks a required key fails, in place of an example for it', async () => {
+  const file = join(base, 'stacks', 'Pulumi.jane.yaml');
+  writeFileSync(file, 'config:\n  scipion:sourceSpaceId: raw\n');
+  const failed = await previewStack('jane', base, undefined);
+  expect(failed).toMatchObject({
+    state: 'failed',
+    placeholders: ['scipion:sourceToken', 'scipion:projectToken'],
+  });
+  expect(failed.text).toContain('scipion:projectSpaceId: found nothing; allowed: the id of a space');
+  expect(failed.text).not.toContain('scipion:sourceToken');
 });
 
 test('a diff names no temporary file', async () => {

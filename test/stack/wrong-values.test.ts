@@ -1,0 +1,224 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { type JsonShape, notesOf, shapeOf } from '../../stacks/fields.ts';
+import { stackFileSchema } from '../../stacks/json-schema.ts';
+import { judge } from '../../stacks/load.ts';
+import { SETTING_FIELDS, type Settings } from '../../stacks/schema.ts';
+import { CERTIFICATE } from '../helpers/certificate.ts';
+import { rawStack } from '../helpers/raw-stack.ts';
+
+/** Values that are wrong are refused, whatever they are: in one line of their key, that shows no secret. */
+
+const problemsOf = (changes: Record<string, string | undefined>) => judge(rawStack(changes)).problems;
+const TOKEN = `MDAxY2xvY2F00aW9uIG9uZXpvbmU${'aB3xY9zQ'.repeat(12)}`;
+
+/** As an editor reads the schema; the few words that it uses. */
+function fits(shape: JsonShape, value: unknown): boolean {
+  if (Array.isArray(shape.anyOf)) return shape.anyOf.some((one: JsonShape) => fits(one, value));
+  if (Array.isArray(shape.enum)) return shape.enum.includes(value);
+  if ('const' in shape) return shape.const === value;
+  if (shape.type === 'string') {
+    if (typeof value !== 'string') return false;
+    const expression = shape.pattern === undefined ? undefined : new RegExp(String(shape.pattern));
+    return value.length <= Number(shape.maxLength ?? Infinity) && (expression?.test(value) ?? true);
+  }
+  if (shape.type === 'integer' || shape.type === 'number') {
+    if (typeof value !== 'number' || (shape.type === 'integer' && !Number.isInteger(value))) return false;
+    return value >= Number(shape.minimum ?? -Infinity) && value <= Number(shape.maximum ?? Infinity);
+  }
+  if (shape.type === 'array')
+    return Array.isArray(value) && value.every((item) => fits(shape.items as JsonShape, item));
+  if (shape.type === 'object') return typeof value === 'object' && value !== null && !Array.isArray(value);
+  throw new Error(`The schema has a shape that this test cannot read: ${JSON.stringify(shape)}`);
+}
+
+/** How Pulumi hands a YAML value over. */
+const asText = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
+
+const JUNK = [
+  ...[
+    'null',
+    '~',
+    'None',
+    '[]',
+    '{}',
+    '[1,',
+    '""',
+    'true ',
+    'TRUE',
+    '-1',
+    '0',
+    '1e9',
+    '0x10',
+    '٣',
+    'NaN',
+    '1,5',
+  ],
+  ...[
+    'http://a',
+    'a b',
+    'a\nb',
+    '../../etc',
+    '{a',
+    'x'.repeat(70),
+    'ünï',
+    '日本',
+    '\u202egnp',
+    '\u0000',
+    '$(id)',
+  ],
+  ...[
+    '; rm -rf /',
+    "'",
+    '</details>',
+    '-----BEGIN CERTIFICATE-----',
+    TOKEN,
+    'x'.repeat(1_000_000),
+    '8000Ti',
+    '9:99999',
+  ],
+];
+
+const anything = fc.oneof(
+  fc.constantFrom<unknown>(...JUNK),
+  fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }),
+  fc.integer({ min: -1000, max: 1_000_000_000 }),
+  fc.double({ noNaN: true }),
+  fc.array(fc.oneof(fc.string(), fc.integer()), { maxLength: 3 }),
+  fc.dictionary(fc.string(), fc.string(), { maxKeys: 2 }),
+);
+
+const keys = Object.keys(SETTING_FIELDS) as (keyof Settings)[];
+
+describe.each(keys)('%s', (key) => {
+  const shape = shapeOf(SETTING_FIELDS[key]);
+  const wrong = anything.filter((value) => !fits(shape, value) && asText(value).trim() !== '');
+
+  test('refuses whatever does not fit its schema, in one line of its own', () => {
+    fc.assert(
+      fc.property(wrong, (value) => {
+        const text = asText(value);
+        // The same text may be right: a number in quotes, JSON in a string.
+        fc.pre(!fits(shape, text));
+        const mine = problemsOf({ [key]: text }).filter((line) => line.startsWith(`scipion:${key}: found `));
+        expect(mine).toHaveLength(1);
+        expect(mine[0]).not.toMatch(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/u);
+        expect(mine[0]?.length).toBeLessThan(900);
+        expect(mine[0]).toContain(' --stack jane');
+        expect(mine[0]).not.toContain(TOKEN.slice(0, 20));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('has an example that fits its schema', () => {
+    const { example } = notesOf(SETTING_FIELDS[key]);
+    if (example.startsWith('"$(')) return;
+    expect(fits(shape, example.replace('…', 'a'.repeat(64)))).toBe(true);
+  });
+});
+
+test('all keys wrong are a line each, at once, and what they make useless', () => {
+  const all = Object.fromEntries(keys.map((key) => [key, '\u0007']));
+  const starts = problemsOf(all).map((line) => line.slice('scipion:'.length, line.indexOf(':', 8)));
+  const more = ['sourceToken', 'projectToken'];
+  expect(starts).toEqual([...keys, ...more]);
+});
+
+describe('once accepted, now refused', () => {
+  const certificate = CERTIFICATE.replace('MII', 'MI!');
+  test.each<[key: string, value: string, more?: Record<string, string | undefined>]>([
+    ['sourceSpaceId', TOKEN],
+    ['projectSpaceId', TOKEN],
+    ['onedataHost', TOKEN],
+    ['onedataHost', 'provider.example.org:99999'],
+    ['onedataHost', '300.1.1.1'],
+    ['onedataHost', `${'a'.repeat(70)}.example.org`],
+    ['domain', `${'a'.repeat(70)}.example.org`],
+    ['domain', '10.0.0.1'],
+    ['domain', `${'a.'.repeat(124)}org`],
+    ['imageRepository', 'http://registry.example.org/scipion'],
+    ['imageRepository', 'registry.example.org/scipion:1.0'],
+    ['imageRepository', 'registry.example.org/Scipion'],
+    ['desktopImage', 'registry.example.org/scipion/desktop'],
+    ['desktopImage', 'https://registry.example.org/scipion/desktop:1'],
+    ['desktopImage', 'registry.example.org/scipion/desktop@sha256:12'],
+    ['memory', '8000Ti'],
+    ['sourceVolumeSize', '999999999Ti'],
+    ['downloadBandwidth', '9000Ti'],
+    ['ingressAnnotations', '{"bad key":"x"}'],
+    ['ingressAnnotations', '{"a/b/c":"x"}'],
+    ['ingressAnnotations', '{"pulumi.com/skipAwait":"false"}'],
+    ['onedataCertificateAuthorities', certificate],
+    ['onedataCertificateAuthorities', '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----'],
+    [
+      'onedataCertificateAuthorities',
+      `${CERTIFICATE}\n-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----`,
+    ],
+    ['sourceInclude', '["{a"]'],
+    ['sourceInclude', '["../../etc"]'],
+    ['sourceExclude', '["!raw"]'],
+    ['sourceExclude', '["**"]'],
+    ['tlsIssuer', 'null'],
+    ['storageClass', '~'],
+    ['desktopPassword', 'x'],
+    ['desktopPassword', 'long enough\nbut two lines'],
+    ['sourceToken', 'abc'],
+    ['projectToken', 'not/a/token/but$(id)/long'],
+    ['tlsIssuer', 'letsencrypt', { gateway: 'net/public' }],
+    ['ingressAnnotations', '{"a":"b"}', { gateway: 'net/public' }],
+    ['waitForIngress', 'true', { gateway: 'net/public' }],
+    ['ingressNamespaces', '["ingress"]', { networkIsolation: 'false' }],
+    [
+      'sourceToken',
+      'x'.repeat(30),
+      { onedataSecret: 'mine', createNamespace: 'false', projectToken: undefined },
+    ],
+    ['sourceToken', 'x'.repeat(30), { sourceMount: 'claim/raw', createNamespace: 'false' }],
+    ['sourceSecret', 'raw', { sourceMount: 'claim/raw', createNamespace: 'false', sourceToken: undefined }],
+    ['projectMount', 'claim/scipion-project', { createNamespace: 'false', projectToken: undefined }],
+    ['tlsSecretName', 'scipion-gateway'],
+  ])('%s %j', (key, value, more = {}) => {
+    const problems = problemsOf({ ...more, [key]: value });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(new RegExp(`^scipion:${key}: found `));
+    expect(problems[0]).toContain('--stack jane');
+    expect(problems[0]).not.toContain(TOKEN.slice(0, 12));
+  });
+
+  test('a setting stored encrypted, which stands in clear in the cluster', () => {
+    expect(
+      judge(rawStack({}, { secretKeys: new Set(['sourceToken', 'projectToken', 'onedataHost']) })).problems,
+    ).toEqual([
+      'scipion:onedataHost: found a value stored encrypted; allowed: a value in clear, since it stands in clear in the cluster; set it: pulumi config set scipion:onedataHost provider.example.org --stack jane',
+    ]);
+  });
+
+  test('a key of a misspelt prefix', () => {
+    const raw = { ...rawStack(), otherKeys: ['scipoin:memory', 'kubernetes:context', 'pulumi:tags'] };
+    expect(judge(raw).problems).toEqual([
+      'scipoin:memory: found a key that is not known; the nearest is scipion:memory; remove it: pulumi config rm scipoin:memory --stack jane',
+    ]);
+  });
+
+  test('a key of a million characters', () => {
+    const [problem] = problemsOf({ ['m'.repeat(1_000_000)]: '1' });
+    expect(problem?.length).toBeLessThan(300);
+  });
+});
+
+test('the schema knows every key of the demo stack and of the site', () => {
+  const { properties } = stackFileSchema() as {
+    properties: { config: { properties: Record<string, JsonShape> } };
+  };
+  const files = ['stacks/Pulumi.demo.yaml', 'Pulumi.yaml'].map((name) =>
+    parse(readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8')),
+  );
+  const given = files.flatMap(({ config }) => Object.entries<unknown>(config));
+  const own = given.filter(([key]) => key.startsWith('scipion:'));
+  expect(
+    own.filter(([key, value]) => !fits(properties.config.properties[key] ?? { enum: [] }, value)),
+  ).toEqual([]);
+});
