@@ -39,6 +39,8 @@ const actionSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('late-answer'), milliseconds: z.int().min(0) }),
   /** Instead of the work: 200 with a page of HTML, as of a gateway that wants a log-in. */
   z.strictObject({ kind: z.literal('wrong-answer') }),
+  /** Instead of the work: these very bytes (latin1), from `HTTP/1.1` on, then the end of the connection. */
+  z.strictObject({ kind: z.literal('raw-answer'), bytes: z.string() }),
   /** The connection is cut before anything is done. */
   z.strictObject({ kind: z.literal('cut') }),
 ]);
@@ -49,6 +51,8 @@ export const faultRuleSchema = z.strictObject({
   method: z.string().optional(),
   /** Regular expression on the decoded path with query. */
   path: z.string().default('.'),
+  /** Bytes of the body, by its header: tells one upload from all others. */
+  bodyBytes: z.int().min(0).optional(),
   /** Id of a space: requests about it and its files, by id or by name. */
   space: z.string().optional(),
   /** Matching requests that pass before the first one is hit. */
@@ -232,12 +236,13 @@ export class Faults {
   }
 
   /** What befalls this request; counts the rules down. */
-  take(method: string, path: string): FaultAction[] {
+  take(method: string, path: string, bodyBytes?: number): FaultAction[] {
     const hit: FaultAction[] = [];
     this.requests += 1;
     for (const active of this.#rules) {
       if (active.rule.method && active.rule.method !== method) continue;
       if (!active.path.test(path) || active.space?.test(path) === false) continue;
+      if (active.rule.bodyBytes !== undefined && active.rule.bodyBytes !== bodyBytes) continue;
       if (active.skipLeft > 0) {
         active.skipLeft -= 1;
         continue;

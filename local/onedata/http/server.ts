@@ -28,7 +28,12 @@ async function serve(context: Context, request: IncomingMessage, response: Serve
   }
   const [path = '/', search = ''] = split(request.url ?? '/');
   const method = request.method ?? 'GET';
-  const faults = context.faults.take(method, request.url ?? '/');
+  const length = request.headers['content-length'];
+  const faults = context.faults.take(
+    method,
+    request.url ?? '/',
+    length === undefined ? undefined : Number(length),
+  );
   const wait = faults.reduce(
     (sum, action) => sum + (action.kind === 'latency' ? action.milliseconds : 0),
     context.faults.latencyMilliseconds,
@@ -45,6 +50,8 @@ async function serve(context: Context, request: IncomingMessage, response: Serve
   try {
     throwFault(faults);
     if (faults.some(({ kind }) => kind === 'wrong-answer')) return answerWrongly(call);
+    const raw = faults.find((action) => action.kind === 'raw-answer');
+    if (raw) return answerRaw(request, raw.bytes);
     const segments = path.split('/').slice(1).map(decode);
     call = { ...call, segments, query: parseQuery(search) };
     if (host === context.configuration.zoneHost) await serveZone(context, call);
@@ -92,6 +99,12 @@ function answerWrongly(call: Call): void {
   const headers = { 'content-type': 'text/html; charset=utf-8', 'content-length': String(page.length) };
   sendHead(call, 200, headers);
   call.response.end(page);
+}
+
+/** What was sent of an upload is taken in first, so that the client gets to read the answer. */
+function answerRaw(request: IncomingMessage, bytes: string): void {
+  request.resume();
+  request.once('end', () => request.socket.end(bytes, 'latin1'));
 }
 
 function delayEnd(response: ServerResponse, milliseconds: number): void {

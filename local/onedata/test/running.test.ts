@@ -193,6 +193,15 @@ describe('faults', () => {
     expect((await given.op('GET', 'data/sp1/path/late')).status).toBe(200);
   });
 
+  test('the very bytes of a rule are the answer, to the upload of one size alone', async () => {
+    const bytes = 'HTTP/1.1 307 Temporary Redirect\r\nlocation: /x\r\ncontent-length: 0\r\n\r\n';
+    add({ bodyBytes: 3, action: { kind: 'raw-answer', bytes } });
+    expect((await given.op('PUT', 'data/sp1/path/four', { body: 'four' })).status).toBe(201);
+    const redirected = await given.op('PUT', 'data/sp1/path/three', { body: '333' });
+    expect([redirected.status, redirected.headers.location]).toEqual([307, '/x']);
+    expect((await given.op('GET', 'data/sp1/path/three')).status).toBe(400);
+  });
+
   test('overload says when to come back', async () => {
     add({ times: 1, action: { kind: 'error', status: 503, id: 'serviceUnavailable', retryAfterSeconds: 3 } });
     add({ skip: 1, times: 1, action: { kind: 'status', status: 429, retryAfterSeconds: 0 } });

@@ -1,0 +1,79 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { contents, type DamageRow, damageSpace, SPACE_DAMAGES } from './damages.ts';
+import { changeGood, fillSource, goodOf, handOver, makeGood } from './good-files.ts';
+import { type Instance, type Kind, World } from './harness.ts';
+import { attack } from './rows.ts';
+
+/**
+ * Objects of the engine in the project space, damaged while nobody runs. The volume that has unsaved work saves it; new
+ * volumes get every byte, and modes and times where they are known a second time.
+ */
+
+/** Without times and modes. */
+const bytesOnly = (good: [string, string][]) =>
+  good.map(([path, what]) => [path, path.endsWith('/') ? '' : what.split(' ').slice(-2).join(' ')]);
+
+async function expectOnNewVolumes(world: World, good: [string, string][], isWhole: boolean): Promise<void> {
+  const other: Instance = await world.instance('lab/bob');
+  other.launch();
+  await other.ready();
+  const found = goodOf(other.data);
+  expect(bytesOnly(found), 'the bytes come back').toEqual(bytesOnly(good));
+  if (isWhole) expect(found, 'modes and times come back').toEqual(good);
+  const drained = await other.command('drain');
+  expect({ code: drained.code, said: drained.err }, 'new volumes can save').toEqual({ code: 0, said: '' });
+  await other.stop();
+}
+
+async function savedTwice(world: World): Promise<{ one: Instance; before: Map<string, Buffer> }> {
+  await fillSource(world.spaces.source);
+  const one = await world.instance();
+  one.launch();
+  await one.ready();
+  makeGood(one.data);
+  expect((await one.command('save')).code).toBe(0);
+  const before = await contents(world.spaces.project);
+  changeGood(one.data);
+  rmSync(join(one.data, 'p/z/deep/last'));
+  expect((await one.command('save')).code).toBe(0);
+  await one.stop();
+  rmSync(one.paths.ready, { force: true });
+  return { one, before };
+}
+
+async function onNewVolumes(row: DamageRow, kind: Kind): Promise<void> {
+  const world = await World.make(kind);
+  try {
+    const { one, before } = await savedTwice(world);
+    await damageSpace(world.spaces.project, row, before);
+    await expectOnNewVolumes(world, goodOf(one.data), row.isWhole);
+  } finally {
+    await world.dispose();
+  }
+}
+
+async function onItsVolume(row: DamageRow, kind: Kind): Promise<void> {
+  const world = await World.make(kind);
+  try {
+    const { one, before } = await savedTwice(world);
+    await damageSpace(world.spaces.project, row, before);
+    writeFileSync(join(one.data, 'p/unsaved'), 'work that is not saved yet');
+    handOver(join(one.data, 'p/unsaved'));
+    const good = goodOf(one.data);
+    one.launch();
+    await one.ready();
+    expect(goodOf(one.data), 'the volume keeps all it had').toEqual(good);
+    const drained = await one.command('drain');
+    expect({ code: drained.code, said: drained.err }).toEqual({ code: 0, said: '' });
+    await one.stop();
+    // What the volume knows, the space knows again.
+    await expectOnNewVolumes(world, good, true);
+  } finally {
+    await world.dispose();
+  }
+}
+
+attack('damaged objects in the space, new volumes', SPACE_DAMAGES, onNewVolumes);
+attack('damaged objects in the space, the volume that saved', SPACE_DAMAGES, onItsVolume);
