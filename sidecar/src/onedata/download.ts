@@ -51,7 +51,16 @@ export async function* download(
     yield chunk;
   }
   // ⚠ After its headers the server cannot report an error any more: the body comes short.
-  if (!Number.isNaN(length) && received !== length) throw broken(`${received} of ${length} bytes came`);
+  const expected = Number.isNaN(length) ? await lengthOf(options, sizeOf) : length;
+  if (expected !== null && received < expected) throw broken(`${received} of ${expected} bytes came`);
+  if (!Number.isNaN(length) && received > length)
+    throw broken(`${received} bytes came, ${length} were announced`);
+}
+
+/** Of an answer that does not say it, e.g. through a proxy that repacks; null: the file is gone by now. */
+async function lengthOf({ offset = 0, length }: ReadOptions, sizeOf: SizeOf): Promise<number | null> {
+  const size = await sizeOf();
+  return size === null ? null : Math.min(Math.max(0, size - offset), length ?? Number.POSITIVE_INFINITY);
 }
 
 /** @throws bad-range where the file is shorter than the offset. */

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { CallOptions, ListOptions } from '../sync/spaces/space.ts';
 import { SpaceError } from '../sync/spaces/space-error.ts';
-import { type HttpAnswer, type HttpRequest, isSuccess, type OnedataHttp } from './http-client.ts';
+import { type HttpAnswer, type HttpRequest, headerOf, isSuccess, type OnedataHttp } from './http-client.ts';
 
 export interface CallContext {
   readonly signal?: AbortSignal | undefined;
@@ -222,7 +222,17 @@ export class ProviderClient {
     };
     const answer = await this.http.send(request);
     if (!isSuccess(answer)) throw await this.http.failure(request, answer);
-    return this.http.text(request, answer);
+    const text = await this.http.text(request, answer);
+    if (headerOf(answer, 'content-length') !== undefined) return text;
+    // ⚠ Nothing says whether all of it came, e.g. through a proxy that repacks: a second answer has to say the same.
+    const second = await this.http.send(request);
+    if (!isSuccess(second)) throw await this.http.failure(request, second);
+    if ((await this.http.text(request, second)) === text) return text;
+    throw new SpaceError(
+      'transfer-broken',
+      'the target of a link came in part',
+      context.path === undefined ? {} : { path: context.path },
+    );
   }
 
   /** Makes an entry that is not there yet; answers its id. @throws exists, not-found, not-a-directory */

@@ -6,7 +6,7 @@ import { Lease, LeaseHeldError, LeaseLostError, readLease } from '../../src/sync
 import { save } from '../../src/sync/save/save.ts';
 import { LAYOUT } from '../../src/sync/save/space-layout.ts';
 import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { contentOf } from '../../src/sync/spaces/space.ts';
+import { contentOf, SpaceError } from '../../src/sync/spaces/space.ts';
 import { FaultySpace } from './faulty-space.ts';
 import { Folders, openProject, TestClock, visible } from './world.ts';
 
@@ -91,6 +91,80 @@ describe('the lease', () => {
     const first = lease('lab/alice');
     await first.acquire([]);
     await lease('lab/alice').acquire([first.session]);
+  });
+
+  test('a holder whose space is full keeps its lease: the file stays whole, and its heartbeats are seen', async () => {
+    const { space, clock } = pair();
+    const full = { is: false };
+    const write = space.write.bind(space);
+    space.write = async (path, content, ...rest) => {
+      if (!full.is) return write(path, content, ...rest);
+      // As Onedata and a disk do it: what is there is emptied first.
+      if ((await space.stat({ path })) !== null) await write(path, contentOf(''));
+      throw new SpaceError('space-full', 'no room');
+    };
+    const first = new Lease(space, { holder: 'lab/alice', clock });
+    await first.acquire([]);
+    const second = new Lease(space, { holder: 'lab/bob', clock });
+    full.is = true;
+    for (let round = 0; round < 20; round += 1) {
+      await first.heartbeat();
+      expect((await readLease(space))?.record?.holder).toBe('lab/alice');
+      full.is = false;
+      await expect(second.acquire([]), `round ${round}`).rejects.toThrow(LeaseHeldError);
+      full.is = true;
+      clock.advance(30_000);
+    }
+    full.is = false;
+    await first.heartbeat();
+    await first.assertHeld();
+    expect((await readLease(space))?.record?.fence).toBe(1);
+    for await (const each of space.list({ path: `${LAYOUT.fences}/1` })) expect(each.name).toBe('nothing');
+  });
+
+  test.each([
+    ['empty', async (space: MemorySpace) => void (await space.write(LAYOUT.lease, contentOf('')))],
+    ['gone', async (space: MemorySpace) => space.removeFile(LAYOUT.lease)],
+  ])('a lease file that is %s is that of its holder until the whole time is over', async (_, damage) => {
+    const { space, clock, lease } = pair();
+    await lease('lab/alice').acquire([]);
+    await damage(space);
+    const second = lease('lab/bob');
+    await expect(second.acquire([])).rejects.toThrow(LeaseHeldError);
+    clock.advance(120_000);
+    await expect(second.acquire([])).rejects.toThrow(LeaseHeldError);
+    clock.advance(61_000);
+    await second.acquire([]);
+  });
+
+  test('an instance whose state was lost does not wait for its own lease, another one does', async () => {
+    const { space, clock } = pair();
+    const on = (holder: string, volumeId: string) => new Lease(space, { holder, clock, volumeId });
+    await on('lab/alice', 'volume-1').acquire([]);
+    await expect(on('lab/alice', 'volume-2').acquire([])).rejects.toThrow(LeaseHeldError);
+    await expect(on('lab/bob', 'volume-1').acquire([])).rejects.toThrow(LeaseHeldError);
+    await on('lab/alice', 'volume-1').acquire([]);
+  });
+
+  test('a copied volume does not take the lease of the instance that it was copied from', async () => {
+    const { lease } = pair();
+    const first = lease('lab/alice');
+    await first.acquire([]);
+    await expect(lease('lab/bob').acquire([first.session])).rejects.toThrow(LeaseHeldError);
+  });
+
+  test('a lease of a newer version is refused with both versions', async () => {
+    const { space, lease } = pair();
+    await space.makeDirectory('.scipion-sync');
+    await space.write(LAYOUT.lease, contentOf('{"version":7,"holder":"lab/new"}'));
+    await expect(lease('lab/bob').acquire([])).rejects.toThrow(/newer version.*format 7, known here: 1/);
+  });
+
+  test('names among the numbers that no restart ever gave out are passed over', async () => {
+    const { space, lease } = pair();
+    for (const name of ['9007199254740991', '-3', '1e15', 'x'])
+      await space.makeDirectory(`${LAYOUT.fences}/${name}`);
+    expect((await lease('lab/alice').acquire([])).fence).toBe(1);
   });
 
   test('a holder that was paused at any call of a save cannot harm the save of another', async () => {

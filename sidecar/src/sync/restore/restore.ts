@@ -1,14 +1,8 @@
 import { chmodSync, utimesSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import type { VolumeContext } from '../context.ts';
-import {
-  type BaseEntry,
-  type LocalEntry,
-  lookOf,
-  type ManifestEntry,
-  manifestMatches,
-  VIRTUAL_ID,
-} from '../model.ts';
+import { FileError } from '../file-errors.ts';
+import { type LocalEntry, type ManifestEntry, manifestMatches, VIRTUAL_ID } from '../model.ts';
 import type { RemoteLook } from '../plan/compare.ts';
 import { decodeItem, type PlanItem } from '../plan/plan.ts';
 import { forEachLimit } from '../pool.ts';
@@ -23,7 +17,9 @@ import { type Coming, comingBytes, comingFile, isSideName, makeSetWay } from './
 import { fetchFile, fetchSmall, isSmall } from './fetch-file.ts';
 import type { FetchOptions } from './fetch-parts.ts';
 import { PlacedFiles } from './placed-files.ts';
+import { asBase, secondsToNs } from './restored-base.ts';
 import { assertRoom } from './room.ts';
+import { VolumeTrash } from './volume-trash.ts';
 
 /** The volume is not what the plan saw any more. */
 class LocalChangedError extends Error {
@@ -35,6 +31,8 @@ export interface RestoreOutcome {
   readonly removed: number;
   /** Paths where something changed meanwhile; the next comparison looks again. */
   readonly skipped: number;
+  /** A sentence for each file that the space does not give as it was saved. */
+  readonly leftOut: readonly string[];
 }
 
 export interface RestoreOptions {
@@ -67,12 +65,16 @@ export async function restorePending(
   context.progress.begin(files, bytes);
   state.setMeta('restoring', 'yes');
   const restorer = new Restorer(context, options);
-  const outcome = { restored: 0, removed: 0, skipped: 0 };
+  const outcome = { restored: 0, removed: 0, skipped: 0, leftOut: [] as string[] };
   const attempt = async (work: () => Promise<void>): Promise<void> => {
     context.signal?.throwIfAborted();
     try {
       await work();
     } catch (error) {
+      if (error instanceof FileError) {
+        outcome.leftOut.push(error.message);
+        return;
+      }
       if (!(error instanceof LocalChangedError) && !isSpaceError(error, 'not-found')) throw error;
       outcome.skipped += 1;
     }
@@ -169,6 +171,8 @@ class Restorer {
   readonly #hasManifest: boolean;
   /** The volume is a copy of the space, file by file. */
   readonly #isCopy: boolean;
+  /** None where the space is always right. */
+  readonly #trash: VolumeTrash | null;
   /** Link group → the first of its names that was restored, with its hash. */
   readonly #groups = new Map<string, { path: string; hash: string }>();
 
@@ -177,6 +181,7 @@ class Restorer {
     this.placed = new PlacedFiles(context.state, context.tree.root);
     this.#options = options;
     this.#isCopy = options.isUnhashed === true;
+    this.#trash = this.#isCopy ? null : new VolumeTrash(context);
     this.#hasManifest = context.state.countManifest() > 0;
     this.#connections = new Connections(() => context.space.capabilities);
   }
@@ -193,6 +198,7 @@ class Restorer {
       if (!(await tree.removeEmptyDirectory(item.path))) throw new LocalChangedError(item.path);
     } else {
       makeSetWay(this.#context, item, 'nothing', this.#isCopy);
+      this.#trash?.keep(item.path, 'removed');
       await tree.removeFile(item.path);
     }
     state.deleteBase(item.path);
@@ -315,12 +321,9 @@ class Restorer {
     if (manifest?.hash == null || manifest.hash === fetched.hash) return fetched;
     await forget?.(fetched);
     const again = await fetch();
-    if (again.hash !== manifest.hash) {
-      this.#context.log.warn(
-        'a file in the space has other content than the manifest says; it is restored as the space has it',
-      );
-    }
-    return again;
+    if (again.hash === manifest.hash) return again;
+    await forget?.(again);
+    throw new FileError('damaged', `${manifest.path} has other content in the space than was saved`);
   }
 
   /** Another name joined: the link count changed the inode's ctime. */
@@ -339,6 +342,7 @@ class Restorer {
     if (found?.kind !== 'directory') makeSetWay(this.#context, item, coming, this.#isCopy);
     if (found === null) return;
     if (found.kind !== 'directory') {
+      this.#trash?.keep(item.path, 'replaced');
       if (item.remote?.kind === 'directory') await tree.removeFile(item.path);
       return;
     }
@@ -376,22 +380,4 @@ class Restorer {
     if (local === null) throw new LocalChangedError(path);
     return local;
   }
-}
-
-function asBase(local: LocalEntry, remote: RemoteLook, hash: string | null, group: string | null): BaseEntry {
-  return {
-    ...lookOf(local),
-    hash,
-    linkGroup: group,
-    remote:
-      remote.id === VIRTUAL_ID
-        ? null
-        : { id: remote.id, size: remote.size, mtimeSeconds: remote.mtimeSeconds },
-    // Written a moment ago, but by this program alone.
-    suspect: false,
-  };
-}
-
-function secondsToNs(seconds: number | null): bigint | null {
-  return seconds === null ? null : BigInt(seconds) * 1_000_000_000n;
 }

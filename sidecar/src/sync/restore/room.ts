@@ -1,6 +1,7 @@
 import * as fs from 'node:fs/promises';
 import type { VolumeContext } from '../context.ts';
 import { partialFiles } from '../volume/partials.ts';
+import { tidyVolumeTrash } from './volume-trash.ts';
 
 /** There is not enough room on a volume; nothing was copied. */
 export class VolumeFullError extends Error {
@@ -31,6 +32,7 @@ export async function assertRoom(context: VolumeContext, what: string, needed: n
     partial += Math.min(size, blocks * 512);
   }
   const missing = Math.max(0, needed - partial);
+  await tidyVolumeTrash(context, missing + RESERVE_BYTES);
   const free = Math.max(0, (await context.tree.freeBytes()) - RESERVE_BYTES);
   if (missing > free) throw new VolumeFullError(what, missing, free);
 }

@@ -6,9 +6,12 @@ import { massLoss } from '../plan/guards.ts';
 import { addVirtualEntries, listSpace } from '../plan/listing.ts';
 import { decodeItem, encodeItem } from '../plan/plan.ts';
 import { resolveDifferences } from '../plan/resolve.ts';
-import { type Head, loadManifest, readHead } from '../save/manifest.ts';
+import type { Head } from '../save/head.ts';
+import { soundHead } from '../save/head-copies.ts';
+import { forgetOtherHistory, knownGeneration, noteSave } from '../save/histories.ts';
+import { loadManifest } from '../save/manifest.ts';
 import { recover } from '../save/recover.ts';
-import { commitPending, forgetLostSaves, knownGeneration, type SaveOptions } from '../save/save.ts';
+import { commit, commitPending, type SaveOptions } from '../save/save.ts';
 import { UnsavedWorkError } from '../sync-errors.ts';
 import { endSettling } from './database-sets.ts';
 import { addPredecessorLinks } from './predecessor.ts';
@@ -51,9 +54,12 @@ export async function startProject(
   const warnings: string[] = [];
   let [savedFirst, restored, removed] = [0, 0, 0];
   for (let round = 1; ; round += 1) {
-    const head = await readHead(context.space);
-    const isLost = forgetLostSaves(context, head);
-    if (isLost) warnings.push('the project space has lost saves that were in it: its files are sent again');
+    const sound = await soundHead(context);
+    const { head, repaired } = sound;
+    if (repaired !== null) warnings.push(repaired);
+    const other = forgetOtherHistory(context, sound);
+    const isLost = other !== null;
+    if (isLost) warnings.push(other);
     const manifestWhole = await prepareManifest(context, head, warnings);
     // The next save writes all of it: parts that the space lost may be known here.
     if (isLost) state.setMeta('manifest-segments', null);
@@ -79,11 +85,16 @@ export async function startProject(
     const outcome = await restorePending(context, 'the project does not fit on the project volume');
     restored += outcome.restored;
     removed += outcome.removed;
+    warnings.push(...outcome.leftOut.filter((text) => !warnings.includes(text)));
     if (outcome.skipped > 0 && round < ROUNDS) continue;
-    const generation = head === null || head === 'damaged' ? knownGeneration(context) : head.generation;
-    state.setMeta('generation', String(generation));
-    if (head !== null && head !== 'damaged') state.setMeta('saved-at', head.savedAt);
-    return { generation, restored, removed, savedFirst, unsaved, warnings };
+    if (head === null || head === 'damaged') state.setMeta('generation', String(knownGeneration(context)));
+    else noteSave(context, head);
+    // A damaged manifest or head is written again, also where no work waits for a save.
+    if (head !== null && state.meta('manifest-segments') === null) {
+      addKnown(context);
+      await commit(context);
+    }
+    return { generation: knownGeneration(context), restored, removed, savedFirst, unsaved, warnings };
   }
 }
 
@@ -119,22 +130,27 @@ async function prepareManifest(
       'some times and modes are not known; the next save repairs it',
   );
   // What this volume remembers of the last save is as good.
-  state.transaction(() => {
-    for (const base of state.allBase()) {
-      if (state.manifest(base.path) === null) state.putManifest(toManifest(base));
-    }
-    state.setMeta('manifest-segments', null);
-  });
+  addKnown(context);
+  state.setMeta('manifest-segments', null);
   return false;
+}
+
+function addKnown({ state }: ProjectContext): void {
+  state.transaction(() => {
+    for (const base of state.allBase())
+      if (state.manifest(base.path) === null) state.putManifest(toManifest(base));
+  });
 }
 
 /** Unsaved work on an old save, and a newer save in the space: two projects that nobody can merge but their owner. */
 function assertNoFork(context: ProjectContext, head: Head, options: StartOptions): void {
   const { state } = context;
   const known = state.meta('generation');
-  if (known === null || Number(known) >= head.generation) return;
+  const knownId = state.meta('save-id');
+  const isSame = knownId === null ? Number(known) >= head.generation : knownId === head.saveId;
+  if (known === null || isSame) return;
   if (options.confirmedMerge === true) {
-    state.setMeta('generation', String(head.generation));
+    noteSave(context, head);
     return;
   }
   let work = 0;

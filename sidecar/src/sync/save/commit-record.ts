@@ -24,6 +24,8 @@ export const stepSchema = z.discriminatedUnion('do', [
   /** A staged upload to its name; the expected version there goes to the trash, any other gets a conflict name. */
   z.object({ do: z.literal('place'), path, staged: enginePath, expect: expectSchema }),
   z.object({ do: z.literal('symlink'), path, target: z.string(), expect: expectSchema }),
+  /** A copy of the new head to its place, where nothing is ever replaced. */
+  z.object({ do: z.literal('keep'), staged: enginePath, to: enginePath }),
   /** The new head: from here on the save is what the space holds. */
   z.object({ do: z.literal('head'), staged: enginePath }),
 ]);

@@ -19,6 +19,7 @@ import {
   stepSchema,
 } from './commit-record.ts';
 import { findRecords } from './find-records.ts';
+import { putAway } from './move-over.ts';
 import { conflictName, LAYOUT, trashFolder } from './space-layout.ts';
 
 /** A commit record that cannot be read although it is complete: a person has to look, nothing is touched. */
@@ -83,13 +84,26 @@ export async function finishInterruptedCommits(
 ): Promise<string[]> {
   const finished: string[] = [];
   for (const record of await findRecords(space, options.fence)) {
-    const header = await checkRecord(space, record);
-    await carryOut(space, header, recordSteps(space, record, header.steps), options);
+    const header = await checkPatiently(space, record);
+    await carryOut(space, header, recordSteps(space, record, header), options);
     await space.removeFile(record.path);
     finished.push(header.saveId);
     options.log.info({ saveId: header.saveId, steps: header.steps }, 'finished an interrupted save');
   }
   return finished;
+}
+
+const RECORD_READS = 3;
+
+/** An answer that was cut on its way looks like a damaged record. */
+async function checkPatiently(space: Space, record: SpaceEntry): Promise<CommitHeader> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await checkRecord(space, record);
+    } catch (error) {
+      if (!(error instanceof DamagedRecordError) || attempt === RECORD_READS) throw error;
+    }
+  }
 }
 
 /** Reads a record once from end to end before anything is done by it. */
@@ -120,12 +134,26 @@ async function checkRecord(space: Space, record: SpaceEntry): Promise<CommitHead
   return header;
 }
 
-async function* recordSteps(space: Space, record: SpaceEntry, count: number): AsyncIterable<Step> {
+/** @throws transfer-broken where this reading of the record was not the one that was checked; done again, it goes on */
+async function* recordSteps(
+  space: Space,
+  record: SpaceEntry,
+  { steps, version }: CommitHeader,
+): AsyncIterable<Step> {
   let number = 0;
+  const sum = new RecordSum();
   for await (const line of textLines(space.read(record))) {
-    if (number > 0 && number <= count) yield stepSchema.parse(parseJson(line));
+    sum.add(line);
+    const step = number > 0 && number <= steps ? stepSchema.safeParse(parseJson(line)) : null;
+    if (step?.success === false) throw otherRecord(record);
+    if (step !== null) yield step.data;
     number += 1;
   }
+  if (number <= steps || (version > 1 && !sum.isRight())) throw otherRecord(record);
+}
+
+function otherRecord({ path }: SpaceEntry): SpaceError {
+  return new SpaceError('transfer-broken', `${path} came otherwise the second time it was read`, { path });
 }
 
 function parseJson(line: string): unknown {
@@ -171,9 +199,26 @@ class Mover {
         return this.#place(step.path, step.staged, step.expect);
       case 'symlink':
         return this.#symlink(step.path, step.target, step.expect);
+      case 'keep':
+        return this.#keep(step.staged, step.to);
       case 'head':
-        return this.#moveIfThere(step.staged, LAYOUT.head, true);
+        return this.#moveHead(step.staged);
     }
+  }
+
+  /** The save is complete without it. */
+  async #keep(staged: string, to: string): Promise<void> {
+    try {
+      await this.#space.move({ path: staged, kind: 'file' }, to);
+    } catch (error) {
+      if (!isSpaceError(error, 'not-found', 'not-a-directory', 'is-a-directory')) throw error;
+    }
+  }
+
+  async #moveHead(staged: string): Promise<void> {
+    const found = await this.#space.stat({ path: LAYOUT.head });
+    if (found?.kind === 'directory') await putAway(this.#space, LAYOUT.head, this.#header.decidedAt);
+    await this.#moveIfThere(staged, LAYOUT.head, true);
   }
 
   async #remove(path: string, kind: 'file' | 'symlink', expect: Expected): Promise<void> {

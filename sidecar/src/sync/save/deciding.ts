@@ -3,7 +3,7 @@ import { toManifest } from '../model.ts';
 import type { RemoteFacts } from '../plan/compare.ts';
 import { decodeItem, type PlanItem } from '../plan/plan.ts';
 import type { StateStore } from '../state/state.ts';
-import type { Head } from './manifest.ts';
+import type { Head } from './head.ts';
 
 /** A save that is being decided, noted in the state before anybody else can see it. */
 export interface Deciding {
@@ -41,6 +41,7 @@ export async function applyDecided(
   await flush();
   state.transaction(() => {
     state.setMeta('generation', String(deciding.generation));
+    state.setMeta('save-id', deciding.saveId);
     state.setMeta('saved-at', deciding.head.savedAt);
     state.setMeta('manifest-segments', JSON.stringify(deciding.head.segments.map((each) => each.hash)));
     state.clearStaged();

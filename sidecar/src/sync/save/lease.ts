@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
 import type { Clock } from '../clock.ts';
-import { contentOf, isSpaceError, nameOf, readAll, type Space } from '../spaces/space.ts';
+import { contentOf, isSpaceError, nameOf, type Space } from '../spaces/space.ts';
+import { NewerFormatError } from './head.ts';
+import { moveOver } from './move-over.ts';
+import { readPatiently, seal, unseal } from './sealed.ts';
 import { ENGINE_FOLDERS, fencePath, LAYOUT } from './space-layout.ts';
 
 const leaseSchema = z.object({
@@ -12,6 +15,8 @@ const leaseSchema = z.object({
   since: z.iso.datetime(),
   heartbeatAt: z.iso.datetime(),
   released: z.boolean(),
+  /** Of the volume that the holder works on; absent: an older version wrote it. */
+  volumeId: z.string().max(100).optional(),
 });
 export type LeaseRecord = z.infer<typeof leaseSchema>;
 
@@ -54,17 +59,24 @@ export class Lease {
   readonly #clock: Clock;
   readonly #times: LeaseTimes;
   readonly #holder: string;
+  readonly #volumeId: string | undefined;
   readonly session = randomUUID();
   #record: LeaseRecord | null = null;
   #lastBeat = 0;
   #writing: Promise<void> = Promise.resolve();
+  /** Heartbeats in a row for which the space had no room. */
+  #beatsWithoutRoom = 0;
   /** What was read of somebody else's lease, and when it was first seen so. */
   #seen: { text: string; at: number } | null = null;
 
-  constructor(space: Space, options: { holder: string; clock: Clock; times?: Partial<LeaseTimes> }) {
+  constructor(
+    space: Space,
+    options: { holder: string; clock: Clock; times?: Partial<LeaseTimes>; volumeId?: string },
+  ) {
     this.#space = space;
     this.#clock = options.clock;
     this.#holder = options.holder;
+    this.#volumeId = options.volumeId;
     this.#times = { ...DEFAULT_LEASE_TIMES, ...options.times };
   }
 
@@ -83,13 +95,14 @@ export class Lease {
    * One attempt to get the lease.
    * @param ownSessions sessions that ran on this same volume: they are over, their lease is ours at once
    * @param takeOver take it from a live holder, by explicit wish of a person
-   * @throws LeaseHeldError
+   * @param ownFence the number that this volume was given last, 0: none
+   * @throws LeaseHeldError, NewerFormatError
    */
-  async acquire(ownSessions: readonly string[], takeOver = false): Promise<LeaseRecord> {
-    for (const folder of ENGINE_FOLDERS) await this.#space.makeDirectory(folder);
+  async acquire(ownSessions: readonly string[], takeOver = false, ownFence = 0): Promise<LeaseRecord> {
     const found = await readLease(this.#space);
-    if (!takeOver) this.#assertFree(found, ownSessions);
+    for (const folder of ENGINE_FOLDERS) await this.#space.makeDirectory(folder);
     const highest = await highestFence(this.#space, found?.record?.fence ?? 0);
+    if (!takeOver) await this.#assertFree(found, highest, { ownSessions, ownFence });
     const claim = `${LAYOUT.claims}/${this.session}`;
     await this.#space.makeDirectory(claim);
     try {
@@ -107,6 +120,7 @@ export class Lease {
       since: this.#now(),
       heartbeatAt: this.#now(),
       released: false,
+      ...(this.#volumeId === undefined ? {} : { volumeId: this.#volumeId }),
     };
     await this.#writeRecord();
     await this.#tidyFences();
@@ -152,15 +166,22 @@ export class Lease {
     this.#record = null;
   }
 
-  #assertFree(found: FoundLease | null, ownSessions: readonly string[]): void {
-    if (found === null) return;
-    const { record } = found;
-    if (record !== null && (record.released || ownSessions.includes(record.session))) return;
+  async #assertFree(
+    found: FoundLease | null,
+    highest: number,
+    own: { readonly ownSessions: readonly string[]; readonly ownFence: number },
+  ): Promise<void> {
+    if (found === null && highest === 0) return;
+    // A number was given out, so one that cannot be read, or is gone, may be that of a live holder.
+    const { record, text } = found ?? { record: null, text: 'no lease file' };
+    if (record?.released === true || this.#isOwn(record, highest, own)) return;
+    const seen = `${text} ${await this.#marks(record?.fence ?? highest)}`;
     const now = this.#clock.now();
-    if (this.#seen?.text !== found.text) this.#seen = { text: found.text, at: now };
+    if (this.#seen?.text !== seen) this.#seen = { text: seen, at: now };
     const unchangedMs = now - this.#seen.at;
     // Clocks differ: an old time stamp counts only once no heartbeat came while this instance was watching.
-    const looksOld = record === null || now - Date.parse(record.heartbeatAt) > this.#times.expiryMs;
+    const looksOld =
+      record === null ? highest === 0 : now - Date.parse(record.heartbeatAt) > this.#times.expiryMs;
     if (unchangedMs >= this.#times.expiryMs) return;
     // A sign of life can come late, so one that is missing is none that will not come.
     if (looksOld && unchangedMs > MISSED_HEARTBEATS * this.#times.heartbeatMs) return;
@@ -171,15 +192,64 @@ export class Lease {
     );
   }
 
+  /** A container before this one on the same volume: it is over, whatever became of what it noted there. */
+  #isOwn(
+    record: LeaseRecord | null,
+    highest: number,
+    { ownSessions, ownFence }: { readonly ownSessions: readonly string[]; readonly ownFence: number },
+  ): boolean {
+    if (record === null) return ownFence !== 0 && ownFence === highest;
+    if (record.holder !== this.#holder) return false;
+    return (
+      ownSessions.includes(record.session) ||
+      (this.#volumeId !== undefined && record.volumeId === this.#volumeId)
+    );
+  }
+
+  /** Heartbeats of a holder whose space has no room for a file: the names in the directory of its number. */
+  async #marks(fence: number): Promise<string> {
+    const names: string[] = [];
+    try {
+      for await (const { name } of this.#space.list({ path: fencePath(fence) }))
+        if (names.length < MAX_MARKS) names.push(name);
+    } catch (error) {
+      if (!isSpaceError(error, 'not-found', 'not-a-directory')) throw error;
+    }
+    return names.sort().join(' ');
+  }
+
   async #writeRecord(): Promise<void> {
-    // One after the other: a sign of life must not land on top of a release.
+    // One after the other: a heartbeat must not land on top of a release.
     const write = this.#writing.then(async () => {
       if (this.#record === null) return;
-      await this.#space.write(LAYOUT.lease, contentOf(`${JSON.stringify(this.#record)}\n`));
+      try {
+        // Beside it first: what is written in place is emptied before, and stays so in a space that is full.
+        const beside = leaseDraftPath(this.session);
+        await this.#space.write(beside, contentOf(seal(this.#record)));
+        await moveOver(this.#space, beside, LAYOUT.lease, this.#clock.now());
+        if (this.#beatsWithoutRoom > 0) await this.#space.removeTree(this.#mark());
+        this.#beatsWithoutRoom = 0;
+      } catch (error) {
+        if (!isSpaceError(error, 'space-full')) throw error;
+        await this.#beatWithoutRoom();
+      }
       this.#lastBeat = this.#clock.now();
     });
     this.#writing = write.catch(() => undefined);
     await write;
+  }
+
+  /** A directory takes no room, and its next name none at all. */
+  async #beatWithoutRoom(): Promise<void> {
+    const before = this.#mark();
+    this.#beatsWithoutRoom += 1;
+    if (this.#beatsWithoutRoom > 1) {
+      await this.#space.move({ path: before, kind: 'directory' }, this.#mark());
+    } else await this.#space.makeDirectory(this.#mark());
+  }
+
+  #mark(): string {
+    return `${fencePath(this.fence)}/alive-${this.#beatsWithoutRoom}`;
   }
 
   async #tidyFences(): Promise<void> {
@@ -187,8 +257,7 @@ export class Lease {
     for await (const entry of this.#space.list({ path: LAYOUT.fences })) {
       const number = Number(entry.name);
       // The last few stay, so that a slow listing of another instance still finds a higher one than its own.
-      if (Number.isInteger(number) && number < mine - 8)
-        await this.#space.removeEmptyDirectory(fencePath(number));
+      if (isFence(number) && number < mine - 8) await this.#space.removeTree(fencePath(number));
     }
   }
 
@@ -203,23 +272,29 @@ interface FoundLease {
   readonly text: string;
 }
 
-/** null where there is none. */
+/** Far above what restarts can give out; other names are none of ours. */
+const MAX_FENCE = 1_000_000_000;
+const isFence = (number: number) => Number.isInteger(number) && number > 0 && number < MAX_FENCE;
+const MAX_MARKS = 10;
+
+export function leaseDraftPath(session: string): string {
+  return `${LAYOUT.claims}/lease-${session}.json`;
+}
+
+/** null where there is none. @throws NewerFormatError */
 export async function readLease(space: Pick<Space, 'read'>): Promise<FoundLease | null> {
-  let text: string;
-  try {
-    text = (await readAll(space as Space, { path: LAYOUT.lease }, 65_536)).toString('utf8');
-  } catch (error) {
-    if (isSpaceError(error, 'not-found')) return null;
-    if (isSpaceError(error, 'transfer-broken', 'is-a-directory'))
-      return { record: null, text: String(error) };
-    throw error;
-  }
-  try {
-    const parsed = leaseSchema.safeParse(JSON.parse(text));
-    return { record: parsed.success ? parsed.data : null, text };
-  } catch {
-    return { record: null, text };
-  }
+  const found = await readPatiently(space, LAYOUT.lease, 65_536, (text) => {
+    const json = unseal(text);
+    if (typeof json?.version === 'number' && json.version > 1) {
+      throw new NewerFormatError(
+        `the project space is used by a newer version of this program (${LAYOUT.lease} has format ${json.version}, known ` +
+          'here: 1). Nothing was changed. Use that version, or a newer one',
+      );
+    }
+    const parsed = leaseSchema.safeParse(json);
+    return parsed.success ? parsed.data : undefined;
+  });
+  return found === null ? null : { record: found.value ?? null, text: found.text };
 }
 
 /** @param known a number that was given out, or 0 */
@@ -228,7 +303,7 @@ async function highestFence(space: Space, known: number): Promise<number> {
   try {
     for await (const entry of space.list({ path: LAYOUT.fences })) {
       const number = Number(nameOf(entry.path));
-      if (Number.isSafeInteger(number)) highest = Math.max(highest, number);
+      if (isFence(number)) highest = Math.max(highest, number);
     }
   } catch (error) {
     if (!isSpaceError(error, 'not-found')) throw error;

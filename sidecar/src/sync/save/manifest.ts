@@ -4,61 +4,14 @@ import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import * as z from 'zod';
 import type { ManifestEntry } from '../model.ts';
 import { isEncodingOf, type NameCodec } from '../names.ts';
-import { type Content, isSpaceError, nameOf, readAll, type Space } from '../spaces/space.ts';
+import { type Content, isSpaceError, nameOf, type Space } from '../spaces/space.ts';
 import { formatManifestLine, formatRemovedLine, parseManifestLine } from '../state/manifest-line.ts';
 import type { StateStore } from '../state/state.ts';
 import { textLines } from '../text-lines.ts';
+import type { Head, Segment } from './head.ts';
 import { LAYOUT } from './space-layout.ts';
-
-const segmentSchema = z.object({
-  /** File name in the manifest folder. */
-  name: z.string().regex(/^[A-Za-z0-9._-]{1,200}$/),
-  lines: z.int().min(0),
-  /** SHA-256 of the file. */
-  hash: z.string(),
-});
-export type Segment = z.infer<typeof segmentSchema>;
-
-/** What the space says of its last complete save. The manifest is its segments, one after the other. */
-const headSchema = z.object({
-  version: z.literal(1),
-  generation: z.int().min(0),
-  saveId: z.string().max(100),
-  savedAt: z.iso.datetime(),
-  savedBy: z.string().max(500),
-  segments: z.array(segmentSchema),
-  /** Ids of the last saves, newest last: a volume that was cut off during one learns that it was completed. */
-  recent: z.array(z.string().max(100)).max(100),
-});
-export type Head = z.infer<typeof headSchema>;
-
-/** The space was written by a newer version of this program; going on could destroy what it knows. */
-export class NewerFormatError extends Error {
-  override readonly name = 'NewerFormatError';
-}
-
-/** @returns null where no save was ever made; `damaged` where something is there that cannot be read. */
-export async function readHead(space: Space): Promise<Head | 'damaged' | null> {
-  let json: unknown;
-  try {
-    json = JSON.parse((await readAll(space, { path: LAYOUT.head }, 16 << 20)).toString('utf8'));
-  } catch (error) {
-    if (isSpaceError(error, 'not-found')) return null;
-    if (error instanceof SyntaxError) return 'damaged';
-    throw error;
-  }
-  const version = (json as { version?: unknown } | null)?.version;
-  if (typeof version === 'number' && version > 1) {
-    throw new NewerFormatError(
-      `the project space was saved by a newer version (format ${version}, known here: 1)`,
-    );
-  }
-  const parsed = headSchema.safeParse(json);
-  return parsed.success ? parsed.data : 'damaged';
-}
 
 const BLOCK_CHARACTERS = 1 << 16;
 
@@ -136,12 +89,18 @@ export async function loadManifest(space: Space, state: StateStore, head: Head):
   if (!extends_) state.clearManifest();
   const damaged: string[] = [];
   for (const segment of head.segments.slice(extends_ ? known.length : 0)) {
-    if (!(await loadSegment(space, state, segment))) damaged.push(segment.name);
+    let isWhole = await loadSegment(space, state, segment);
+    // An answer that was cut on its way looks the same.
+    for (let again = 1; !isWhole && again < SEGMENT_READS; again += 1)
+      isWhole = await loadSegment(space, state, segment);
+    if (!isWhole) damaged.push(segment.name);
   }
   // A damaged one is read again at the next start: it may have been a fault of the way, not of the file.
   state.setMeta('manifest-segments', damaged.length === 0 ? JSON.stringify(wanted) : null);
   return damaged;
 }
+
+const SEGMENT_READS = 3;
 
 async function loadSegment(space: Space, state: StateStore, segment: Segment): Promise<boolean> {
   const hash = createHash('sha256');

@@ -3,7 +3,9 @@ import type { RemoteFacts } from '../plan/compare.ts';
 import { isSpaceError } from '../spaces/space.ts';
 import { finishInterruptedCommits } from './commit.ts';
 import { applyDecided, decidingSave, forgetDecided } from './deciding.ts';
-import { readHead } from './manifest.ts';
+import { descendsFrom } from './head.ts';
+import { completeHead } from './head-copies.ts';
+import { leaseDraftPath } from './lease.ts';
 import { LAYOUT } from './space-layout.ts';
 
 /**
@@ -25,9 +27,9 @@ export async function recover(context: ProjectContext): Promise<void> {
   });
   const deciding = decidingSave(context);
   if (deciding !== null) {
-    const head = await readHead(space);
+    const head = await completeHead(space);
     // The head is moved last, so it alone proves that a save is complete.
-    const completed = head !== null && head !== 'damaged' && head.recent.includes(deciding.saveId);
+    const completed = head !== null && descendsFrom(head, deciding.saveId);
     if (completed) await applyDecided(context, links, missing);
     else forgetDecided(context);
   }
@@ -42,22 +44,30 @@ export async function recover(context: ProjectContext): Promise<void> {
   await clearLeftovers(context);
 }
 
+const BATCH = 1_000;
+
 /** What runs that are over left behind: nobody else lives, because the lease is held here. */
 async function clearLeftovers(context: ProjectContext): Promise<void> {
   const { space } = context;
   const folders: [string, (name: string) => boolean][] = [
     [LAYOUT.staging, (name) => name !== context.volumeId],
     [LAYOUT.commits, (name) => name.endsWith('.new')],
-    [LAYOUT.claims, () => true],
+    [LAYOUT.claims, (name) => `${LAYOUT.claims}/${name}` !== leaseDraftPath(context.lease.session)],
   ];
   for (const [folder, isLeftover] of folders) {
-    const names: string[] = [];
-    try {
-      for await (const entry of space.list({ path: folder }))
-        if (isLeftover(entry.name)) names.push(entry.name);
-    } catch (error) {
-      if (!isSpaceError(error, 'not-found')) throw error;
+    // However much lies there, memory holds one batch.
+    for (let removed = BATCH; removed === BATCH; ) {
+      const names: string[] = [];
+      try {
+        for await (const entry of space.list({ path: folder })) {
+          if (isLeftover(entry.name)) names.push(entry.name);
+          if (names.length === BATCH) break;
+        }
+      } catch (error) {
+        if (!isSpaceError(error, 'not-found')) throw error;
+      }
+      removed = names.length;
+      for (const name of names) await space.removeTree(`${folder}/${name}`);
     }
-    for (const name of names) await space.removeTree(`${folder}/${name}`);
   }
 }

@@ -4,7 +4,10 @@ import { decodeItem, type PlanItem } from '../plan/plan.ts';
 import type { Expected, Step } from './commit-record.ts';
 
 /** The steps of the pending save, in the order in which they are safe. The same plan gives the same steps each time. */
-export function* saveSteps(context: ProjectContext, stagedHead: string): Iterable<Step> {
+export function* saveSteps(
+  context: ProjectContext,
+  head: { readonly staged: string; readonly copy: string; readonly kept: string },
+): Iterable<Step> {
   const rows = function* (descending = false): Iterable<PlanItem> {
     for (const row of context.state.pending('ready', descending)) yield decodeItem(row.data);
   };
@@ -33,7 +36,8 @@ export function* saveSteps(context: ProjectContext, stagedHead: string): Iterabl
       yield { do: 'symlink', path: item.path, target: next.target, expect: expected(item) };
     }
   }
-  yield { do: 'head', staged: stagedHead };
+  yield { do: 'keep', staged: head.copy, to: head.kept };
+  yield { do: 'head', staged: head.staged };
 }
 
 /** Entries that are looked at together. */

@@ -18,7 +18,10 @@ import { textLines } from '../text-lines.ts';
 import { carryOut } from './commit.ts';
 import { type CommitHeader, recordLines, type Step } from './commit-record.ts';
 import { applyDecided, type Deciding, decidingSave } from './deciding.ts';
-import { fileContent, type Head, manifestLine, readHead, uploadSegment, writeLines } from './manifest.ts';
+import { type Head, headText, idsAfter } from './head.ts';
+import { headCopyPath, soundHead } from './head-copies.ts';
+import { forgetOtherHistory, knownGeneration } from './histories.ts';
+import { fileContent, manifestLine, uploadSegment, writeLines } from './manifest.ts';
 import { recover } from './recover.ts';
 import { saveSteps } from './save-steps.ts';
 import { stagingOf } from './sent-uploads.ts';
@@ -62,7 +65,8 @@ export async function save(context: ProjectContext, options: SaveOptions = {}): 
   }
   let unread = await findChanges(context, options.last === true ? 'everything' : options.look);
   const asks = options.last === true || context.state.countPending() > 0;
-  if (asks && forgetLostSaves(context, await readHead(context.space))) unread = await findChanges(context);
+  if (asks && forgetOtherHistory(context, await soundHead(context)) !== null)
+    unread = await findChanges(context);
   else if (options.last === true && (await forgetLostFiles(context))) unread = await findChanges(context);
   return commitPending(context, options, unread);
 }
@@ -72,26 +76,6 @@ async function findChanges(context: ProjectContext, look?: Look): Promise<FileFa
   await collectDifferences(context, false, unread, look);
   if (context.state.countPending() > 0) await resolveDifferences(context, 'running', false, unread);
   return unread;
-}
-
-/**
- * A space that knows of fewer saves than this volume was emptied, or set back to a backup: what both had in common is
- * void. Everything is compared anew, so that the volume gives back what the space lost and loses nothing itself.
- * @returns whether it was so
- */
-export function forgetLostSaves(context: ProjectContext, head: Head | 'damaged' | null): boolean {
-  const known = knownGeneration(context);
-  if (head === 'damaged' || known <= (head?.generation ?? 0)) return false;
-  context.state.transaction(() => {
-    context.state.clearBase();
-    context.state.setMeta('manifest-segments', null);
-  });
-  context.changes?.doubt();
-  context.log.error(
-    { known, found: head?.generation ?? 0 },
-    'the project space has lost saves that were in it; what the volume holds is compared and sent again',
-  );
-  return true;
 }
 
 /** Carries out what stands in the stage `transfer`: guard, uploads, commit. */
@@ -121,10 +105,6 @@ function unchanged(context: ProjectContext, unread: FileFailures): SaveResult {
   };
 }
 
-export function knownGeneration(context: ProjectContext): number {
-  return Number(context.state.meta('generation') ?? 0);
-}
-
 /** Drops removals from the plan where there are too many of them at once; everything else goes on. */
 function holdBackDeletions(context: ProjectContext, confirmed: number): HeldBack | null {
   const { state, limits } = context;
@@ -142,10 +122,11 @@ function holdBackDeletions(context: ProjectContext, confirmed: number): HeldBack
   return { removals, why: refusal };
 }
 
-async function commit(context: ProjectContext): Promise<number> {
+/** Makes a save of what is ready; of nothing too, where only the manifest or the head has to be written again. */
+export async function commit(context: ProjectContext): Promise<number> {
   const { state, space, lease, clock } = context;
   await lease.assertHeld();
-  const before = await readHead(space);
+  const { head: before } = await soundHead(context);
   assertNotOvertaken(context, before);
   const generation =
     Math.max(before === 'damaged' ? 0 : (before?.generation ?? 0), knownGeneration(context)) + 1;
@@ -153,12 +134,16 @@ async function commit(context: ProjectContext): Promise<number> {
   const staging = stagingOf(context);
   await space.makeDirectory(staging);
   const head = await writeManifest(context, before, { saveId, generation });
-  const stagedHead = `${staging}/head-${saveId}.json`;
-  await space.write(stagedHead, contentOf(`${JSON.stringify(head)}\n`));
+  const staged = {
+    staged: `${staging}/head-${saveId}.json`,
+    copy: `${staging}/copy-${saveId}.json`,
+    kept: headCopyPath(head),
+  };
+  for (const path of [staged.staged, staged.copy]) await space.write(path, contentOf(headText(head)));
 
   const stepsFile = join(context.scratch, `steps-${saveId}`);
   try {
-    const steps = await writeLines(stepsFile, stepLines(context, stagedHead));
+    const steps = await writeLines(stepsFile, stepLines(context, staged));
     const header: CommitHeader = {
       version: 2,
       saveId,
@@ -186,8 +171,8 @@ async function commit(context: ProjectContext): Promise<number> {
   return generation;
 }
 
-function* stepLines(context: ProjectContext, stagedHead: string): Iterable<string> {
-  for (const step of saveSteps(context, stagedHead)) yield JSON.stringify(step);
+function* stepLines(...save: Parameters<typeof saveSteps>): Iterable<string> {
+  for (const step of saveSteps(...save)) yield JSON.stringify(step);
 }
 
 /** The steps of a save were worked out once; they are read again and again from the disk. */
@@ -202,11 +187,11 @@ async function* linesOf(file: string): AsyncIterable<string> {
 
 /** Somebody else took the lease over and saved; what is here was made on an older save. */
 function assertNotOvertaken(context: ProjectContext, head: Head | 'damaged' | null): void {
-  const known = context.state.meta('generation');
-  if (head === null || head === 'damaged' || known === null || head.generation <= Number(known)) return;
+  const known = context.state.meta('save-id');
+  if (head === null || head === 'damaged' || known === null || head.saveId === known) return;
   throw new UnsavedWorkError(
-    `the project volume was made on save ${known}, the project space has gone on to save ${head.generation} by ` +
-      `${head.savedBy}. Nothing was written. Restart this instance: it then says how to bring both together`,
+    `the project volume was made on save ${knownGeneration(context)}, the project space has gone on to save ` +
+      `${head.generation} by ${head.savedBy}. Nothing was written. Restart this instance: it then says how to bring both together`,
   );
 }
 
@@ -261,6 +246,6 @@ async function writeManifest(
     savedAt: new Date(clock.now()).toISOString(),
     savedBy: context.instance,
     segments,
-    recent: [...(before === null || before === 'damaged' ? [] : before.recent), save.saveId].slice(-50),
+    ...idsAfter(before === 'damaged' ? null : before, save.saveId),
   };
 }

@@ -12,6 +12,8 @@ export const LAYOUT = {
   manifest: `${ENGINE_FOLDER}/manifest`,
   /** Generation and manifest segments of the last complete save. */
   head: `${ENGINE_FOLDER}/head.json`,
+  /** A copy of the head of each of the last saves. */
+  heads: `${ENGINE_FOLDER}/heads`,
   trash: `${ENGINE_FOLDER}/trash`,
 } as const;
 
@@ -21,6 +23,7 @@ export const ENGINE_FOLDERS: readonly string[] = [
   LAYOUT.staging,
   LAYOUT.commits,
   LAYOUT.manifest,
+  LAYOUT.heads,
   LAYOUT.trash,
 ];
 

@@ -5,8 +5,8 @@ import type { HeldBack } from '../plan/guards.ts';
 import { VolumeFullError } from '../restore/room.ts';
 import { DamagedRecordError } from '../save/commit.ts';
 import { confirmCommand } from '../save/confirmations.ts';
+import { NewerFormatError } from '../save/head.ts';
 import { LeaseHeldError, LeaseLostError } from '../save/lease.ts';
-import { NewerFormatError } from '../save/manifest.ts';
 import { isSpaceError, SpaceError, type SpaceErrorCode } from '../spaces/space.ts';
 import {
   DesktopStillRunningError,

@@ -15,10 +15,14 @@ import { type AsideResult, copyAside, planAside } from '../restore/aside.ts';
 import { forgetSettling } from '../restore/database-sets.ts';
 import { type StartOptions, type StartResult, startProject } from '../restore/start.ts';
 import { listTrash, restoreFromTrash, type TrashItem } from '../restore/trash-content.ts';
+import { tidyVolumeTrash } from '../restore/volume-trash.ts';
+import { soundHead } from '../save/head-copies.ts';
+import { knownGeneration, noteSave } from '../save/histories.ts';
 import { Lease, type LeaseRecord, type LeaseTimes, readLease } from '../save/lease.ts';
-import { loadManifest, readHead } from '../save/manifest.ts';
+import { loadManifest } from '../save/manifest.ts';
 import { recover } from '../save/recover.ts';
-import { knownGeneration, type SaveOptions, type SaveResult, save } from '../save/save.ts';
+import { type SaveOptions, type SaveResult, save } from '../save/save.ts';
+import { tidySegments } from '../save/segments.ts';
 import { tidyTrash } from '../save/trash.ts';
 import type { Space } from '../spaces/space.ts';
 import { UnsavedWorkError } from '../sync-errors.ts';
@@ -67,6 +71,7 @@ export class ProjectSession {
     this.#reserve = reserve;
     const lease = new Lease(options.space, {
       holder: options.instance,
+      volumeId: volume.volumeId,
       clock: options.clock,
       ...(options.leaseTimes === undefined ? {} : { times: options.leaseTimes }),
     });
@@ -117,7 +122,9 @@ export class ProjectSession {
       const sessions = known.includes(lease.session) ? known : [...known, lease.session];
       // Before the space can show it: a crash in between must find its own session here.
       state.durably(() => state.setMeta('sessions', JSON.stringify(sessions.slice(-20))));
-      return lease.acquire(sessions, takeOver);
+      const record = await lease.acquire(sessions, takeOver, Number(state.meta('fence') ?? 0));
+      state.setMeta('fence', String(record.fence));
+      return record;
     });
   }
 
@@ -144,6 +151,7 @@ export class ProjectSession {
       try {
         this.#context.changes?.doubt();
         const result = await startProject(this.#context, options);
+        await tidyVolumeTrash(this.#context);
         await this.#reserve.refill(() => this.#context.tree.freeBytes());
         if (result.unsaved === 0) this.setOpen(false);
         return result;
@@ -165,11 +173,11 @@ export class ProjectSession {
       forgetSettling(this.#context);
       await recover(this.#context);
       const { state, space } = this.#context;
-      const head = await readHead(space);
+      const { head } = await soundHead(this.#context);
       if (head === null || head === 'damaged') return;
       // Only a state that was begun anew has neither.
       if (state.meta('manifest-segments') === null) await loadManifest(space, state, head);
-      if (state.meta('generation') === null) state.setMeta('generation', String(head.generation));
+      if (state.meta('generation') === null) noteSave(this.#context, head);
     });
   }
 
@@ -179,7 +187,10 @@ export class ProjectSession {
       const result = await save(this.#context, options);
       if (result.saved) await this.#reserve.refill(() => this.#context.tree.freeBytes());
       // The save is complete, whatever becomes of old versions.
-      if (result.saved) await tidyTrash(this.#context).catch((error: unknown) => this.#warn(error));
+      if (result.saved) {
+        const tidied = tidyTrash(this.#context).then(() => tidySegments(this.#context));
+        await tidied.catch((error: unknown) => this.#warn(error));
+      }
       return result;
     });
   }
