@@ -47,6 +47,8 @@ export async function startXvnc(socketPath: string, display = freeDisplay()): Pr
     '-SecurityTypes',
     'None',
     '-AlwaysShared',
+    '-MaxCutText',
+    String(8 * 1024 * 1024),
     '-nolisten',
     'tcp',
     '-geometry',

@@ -128,6 +128,8 @@ class Session:
         self.display = subprocess.Popen(
             ["Xvnc", ":1", "-auth", str(paths.X_AUTHORITY), "-desktop", "Scipion"]
             + ["-geometry", GEOMETRY, "-depth", "24", "-AcceptSetDesktopSize", "-AlwaysShared"]
+            # What the page offers as the largest clipboard (sidecar/web/src/clipboard.ts); a longer one would be lost silently.
+            + ["-MaxCutText", str(8 * 1024 * 1024)]
             + ["-rfbport", "-1", "-rfbunixpath", str(paths.VNC_SOCKET), "-rfbunixmode", "0600"]
             + ["-nolisten", "tcp", "-nolisten", "local", "-SecurityTypes", "None", "-s", "0"]
             # All clients come through one socket and so count as one host: never shut it out because of probes.

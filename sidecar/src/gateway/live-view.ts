@@ -46,7 +46,8 @@ export class LiveView {
       desktopAnswers: this.#answers,
     };
     const screen = chooseScreen({ ...observed, readyFile: existsSync(readyFile) });
-    return { instance, ...observed, screen, stopping: this.#stopping, time: new Date().toISOString() };
+    const [viewers, stopping] = [this.#relays, this.#stopping];
+    return { instance, ...observed, screen, viewers, stopping, time: new Date().toISOString() };
   }
 
   /** Calls `listener` after each change; returns the function that ends it. A new listener starts the probing. */
@@ -63,11 +64,13 @@ export class LiveView {
   /** An open desktop is proof enough that the server answers; when one closes, the server may be gone. */
   relayOpened(): void {
     this.#relays += 1;
-    this.#setAnswers(true);
+    this.#answers = true;
+    this.#changed();
   }
 
   relayClosed(): void {
     this.#relays -= 1;
+    this.#changed();
     void this.#probe();
   }
 

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { GatewayConfig } from '../../contract/config.ts';
+import { addActionRoutes } from './action-routes.ts';
 import { streamView } from './event-stream.ts';
 import type { LiveView } from './live-view.ts';
 import type { CheckLogin } from './login.ts';
@@ -71,6 +72,8 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
     if (!session) return reply.code(401).send({ message: 'Log in again.' });
     return reply.setCookie(SESSION_COOKIE, sessions.touch(session), COOKIE).code(204).send();
   });
+
+  addActionRoutes(app, live, sessionOf);
 
   app.post('/save', async (request, reply) => {
     const session = sessionOf(request);

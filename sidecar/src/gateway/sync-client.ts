@@ -55,19 +55,25 @@ export class SyncClient {
   }
 
   /** Asks for a save at once; the progress comes with the status. */
-  async saveNow(): Promise<SaveResult> {
+  saveNow(): Promise<SaveResult> {
+    return this.ask('/v1/save');
+  }
+
+  /** Asks for something whose outcome comes with the status. */
+  async ask(path: string, content?: Readonly<Record<string, unknown>>): Promise<SaveResult> {
     try {
-      const { statusCode, body } = await this.#request('POST', '/v1/save', SAVE_ANSWER_MS);
+      const { statusCode, body } = await this.#request('POST', path, SAVE_ANSWER_MS, content);
       const text = await body.text();
       if (statusCode < 300) return { accepted: true };
       return {
         accepted: false,
-        message: sentenceOf(text) ?? `The data service refused to save (${statusCode}).`,
+        message: sentenceOf(text) ?? `The data service refused it (${statusCode}).`,
       };
     } catch {
       return {
         accepted: false,
-        message: 'The data service does not answer, so nothing was saved now. It is tried again on its own.',
+        message:
+          'The data service does not answer, so nothing was done now. Saving is tried again on its own.',
       };
     }
   }
@@ -77,13 +83,22 @@ export class SyncClient {
     await this.#agent.destroy();
   }
 
-  #request(method: 'GET' | 'POST', path: string, bodyTimeout: number): Promise<Dispatcher.ResponseData> {
+  #request(
+    method: 'GET' | 'POST',
+    path: string,
+    bodyTimeout: number,
+    content?: unknown,
+  ): Promise<Dispatcher.ResponseData> {
     return request(`http://sync${path}`, {
       method,
       dispatcher: this.#agent,
       signal: this.#stop.signal,
       bodyTimeout,
-      headers: { accept: path.endsWith('events') ? 'text/event-stream' : 'application/json' },
+      ...(content === undefined ? {} : { body: JSON.stringify(content) }),
+      headers: {
+        accept: path.endsWith('events') ? 'text/event-stream' : 'application/json',
+        ...(content === undefined ? {} : { 'content-type': 'application/json' }),
+      },
     });
   }
 

@@ -25,6 +25,7 @@ function viewWith(change: Partial<GatewayView>, status: Partial<SyncStatus> = {}
     sync: 'up',
     status: { ...IDLE_STATUS, ...status },
     desktopAnswers: false,
+    viewers: 0,
     stopping: false,
     time: new Date(NOW).toISOString(),
     ...change,
@@ -155,7 +156,12 @@ describe('the bar', () => {
       'All saved · 2 minutes ago',
       'good',
     ],
-    ['not looked since', running({ lastSavedAt: ago(120) }), 'Saved 2 minutes ago', 'info'],
+    [
+      'not known since, as nothing is watched',
+      running({ lastSavedAt: ago(120) }),
+      'Saved 2 minutes ago · not known whether anything changed since',
+      'info',
+    ],
     [
       'work in progress',
       running({ lastSavedAt: ago(120), unsavedChanges: true }),

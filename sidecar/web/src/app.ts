@@ -1,15 +1,21 @@
 import type { GatewayView } from '../../src/gateway/view.ts';
 import { DesktopScreen } from './desktop-screen.ts';
 import { element, setText } from './dom.ts';
-import { followView } from './feed.ts';
+import { followView, isLeavingByItself } from './feed.ts';
+import { t } from './language.ts';
 import { renderProgress } from './progress-screen.ts';
 import { titleOf } from './texts.ts';
 import { Toolbar } from './toolbar.ts';
+import { translatePage } from './translate.ts';
 
 const TICK_MS = 1000;
 const TOUCH_EVERY_MS = 5 * 60_000;
 
-const desktop = new DesktopScreen(() => toolbar.takeFocus());
+translatePage();
+const desktop = new DesktopScreen(
+  () => toolbar.takeFocus(),
+  () => render(),
+);
 const toolbar = new Toolbar(() => desktop.focus());
 let latest: GatewayView | undefined;
 let clockOffsetMs = 0;
@@ -38,11 +44,8 @@ function render(): void {
   desktop.hide();
   renderProgress(latest, now);
   if (isLost && !latest.stopping) {
-    setText(element('headline'), 'This page lost its connection');
-    setText(
-      element('lead'),
-      'The instance cannot be reached from here at the moment. This page keeps trying.',
-    );
+    setText(element('headline'), t().pageLost);
+    setText(element('lead'), t().pageLostLead);
     element('spinner').hidden = false;
   }
 }
@@ -60,8 +63,23 @@ function reportPresence(): void {
   }
 }
 
+/** Nothing is lost with the tab, but what closes it is often a mistake: a key that was meant for a terminal. */
+function askBeforeClosing(): void {
+  let isLoggingOut = false;
+  document.addEventListener('submit', () => {
+    isLoggingOut = true;
+  });
+  window.addEventListener('beforeunload', (event) => {
+    if (isLoggingOut || isLeavingByItself() || !desktop.isShown || isLost) return;
+    const isUnsaved = latest?.status?.save.unsavedChanges === true;
+    if (isUnsaved || desktop.hasControlDown) event.preventDefault();
+  });
+}
+
 followView({
   onView(view) {
+    // What this page waited for: it need not wait for its next attempt.
+    if (isLost || (view.desktopAnswers && latest?.desktopAnswers === false)) desktop.retryNow();
     latest = view;
     isLost = false;
     clockOffsetMs = Date.parse(view.time) - Date.now();
@@ -74,3 +92,4 @@ followView({
 });
 setInterval(render, TICK_MS);
 reportPresence();
+askBeforeClosing();

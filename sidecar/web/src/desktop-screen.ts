@@ -3,8 +3,11 @@ import type { GatewayView } from '../../src/gateway/view.ts';
 import { Clipboard } from './clipboard.ts';
 import { element, setText } from './dom.ts';
 import { goToLogin } from './feed.ts';
-import { plural } from './format.ts';
+import { formatDuration } from './format.ts';
 import { Keyboard } from './keyboard.ts';
+import { t } from './language.ts';
+import { Settings } from './settings.ts';
+import { addTouch } from './touch.ts';
 
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 8000;
@@ -18,6 +21,7 @@ export class DesktopScreen {
   readonly #overlay = element('overlay');
   readonly #keyboard: Keyboard;
   readonly #clipboard: Clipboard;
+  readonly #settings: Settings;
   #connection: RFB | undefined;
   #isShown = false;
   #isConnected = false;
@@ -26,16 +30,25 @@ export class DesktopScreen {
   #overlayTimer: ReturnType<typeof setTimeout> | undefined;
   #countdown: ReturnType<typeof setInterval> | undefined;
 
-  /** @param onLeave the user wants out of the desktop, by the keyboard */
-  constructor(onLeave: () => void) {
+  /**
+   * @param onLeave the user wants out of the desktop, by the keyboard
+   * @param onLanguage another language was chosen
+   */
+  constructor(onLeave: () => void, onLanguage: () => void) {
     const connection = () => this.#connection;
     this.#clipboard = new Clipboard(connection, () => this.focus());
     this.#keyboard = new Keyboard({ connection, onLeave, onPaste: (text) => this.#clipboard.send(text) });
-    element('overlay-retry').addEventListener('click', () => this.#retryNow());
-    window.addEventListener('online', () => this.#retryNow());
+    this.#settings = new Settings(connection, () => this.focus(), onLanguage);
+    addTouch(this.#keyboard);
+    element('overlay-retry').addEventListener('click', () => this.retryNow());
+    window.addEventListener('online', () => this.retryNow());
     document.addEventListener('visibilitychange', () => {
-      if (document.visibilityState === 'visible') this.#retryNow();
+      if (document.visibilityState === 'visible') this.retryNow();
     });
+    // Several windows share one desktop: it has the size of the one that is worked in.
+    window.addEventListener('focus', () => this.#setSize(true));
+    window.addEventListener('blur', () => this.#setSize(false));
+    window.addEventListener('pointerdown', () => this.#setSize(true), { capture: true, passive: true });
   }
 
   get isShown(): boolean {
@@ -64,6 +77,15 @@ export class DesktopScreen {
     this.#keyboard.focus();
   }
 
+  /** Ctrl or Cmd is down in the desktop, so what closes the tab was perhaps meant for it. */
+  get hasControlDown(): boolean {
+    return this.#keyboard.hasControlDown;
+  }
+
+  #setSize(isOurs: boolean): void {
+    if (this.#connection) this.#connection.resizeSession = isOurs;
+  }
+
   #connect(): void {
     this.#clearRetry();
     const url = new URL('/desktop', location.href);
@@ -72,7 +94,7 @@ export class DesktopScreen {
     this.#connection = connection;
     connection.background = 'transparent';
     connection.focusOnClick = false;
-    connection.resizeSession = true;
+    connection.resizeSession = document.hasFocus();
     connection.scaleViewport = true;
     connection.addEventListener('connect', () => this.#connected());
     connection.addEventListener('clipboard', ({ detail }) => void this.#clipboard.received(detail.text));
@@ -85,6 +107,7 @@ export class DesktopScreen {
     this.#isConnected = true;
     this.#attempts = 0;
     this.#clearTimers();
+    this.#settings.apply();
     this.#overlay.hidden = true;
     for (const stale of this.#target.querySelectorAll('.last-picture')) stale.remove();
     document.body.dataset.desktop = 'connected';
@@ -133,18 +156,18 @@ export class DesktopScreen {
 
   /** Says why: the session, the network, or the desktop itself. */
   async #explain(): Promise<void> {
-    let title = 'Connection lost, reconnecting…';
-    let text = 'Your desktop goes on running, with everything that is open in it.';
+    let title = t().lost;
+    let text = t().lostText;
     try {
       const answer = await fetch('/view');
       if (answer.status === 401) goToLogin();
       const { desktopAnswers } = (await answer.json()) as GatewayView;
       if (!desktopAnswers) {
-        title = 'The desktop does not answer';
-        text = 'It is started again by itself and opens here. Files that were written in it are still there.';
+        title = t().desktopDown;
+        text = t().desktopDownText;
       }
     } catch {
-      text = 'This instance cannot be reached from here. Your desktop goes on running; check your network.';
+      text = t().networkDown;
     }
     setText(element('overlay-title'), title);
     setText(element('overlay-text'), text);
@@ -156,17 +179,14 @@ export class DesktopScreen {
     this.#retryTimer = setTimeout(() => this.#connect(), delayMs);
     const show = () => {
       const seconds = Math.ceil((at - performance.now()) / 1000);
-      setText(
-        element('overlay-attempt'),
-        seconds > 1 ? `Next attempt in ${plural(seconds, 'second')}.` : 'Trying…',
-      );
+      setText(element('overlay-attempt'), seconds > 1 ? t().nextTry(formatDuration(seconds)) : t().trying);
     };
     show();
     this.#countdown = setInterval(show, 500);
   }
 
   /** Does nothing while a connection is open or being opened. */
-  #retryNow(): void {
+  retryNow(): void {
     if (this.#isShown && this.#retryTimer !== undefined) this.#connect();
   }
 

@@ -8,8 +8,16 @@ export interface FeedListener {
   onLost(): void;
 }
 
+let isLeaving = false;
+
+/** This page itself goes elsewhere, so there is nothing to ask. */
+export function isLeavingByItself(): boolean {
+  return isLeaving;
+}
+
 /** The session is over: the login page is the only place to go. */
 export function goToLogin(): void {
+  isLeaving = true;
   location.replace('/login');
 }
 
@@ -38,7 +46,10 @@ export function followView(listener: FeedListener): void {
       else if (answer.ok) listener.onView((await answer.json()) as GatewayView);
       else listener.onLost();
       // A stream that the browser has given up is opened once more by loading the page anew.
-      if (answer.ok && events.readyState === EventSource.CLOSED) location.reload();
+      if (answer.ok && events.readyState === EventSource.CLOSED) {
+        isLeaving = true;
+        location.reload();
+      }
     } catch {
       listener.onLost();
     }

@@ -1,3 +1,5 @@
+import { t } from './language.ts';
+
 /** Numbers as people read them. Sizes in powers of 1000, as disks and Onedata count. */
 
 const SIZE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;
@@ -10,28 +12,39 @@ export function formatBytes(bytes: number): string {
     unit += 1;
   }
   const digits = unit === 0 || value >= 99.5 ? 0 : 1;
-  return `${value.toFixed(digits)} ${SIZE_UNITS[unit]}`;
+  const options = { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false };
+  return `${value.toLocaleString(t().locale, options)} ${SIZE_UNITS[unit]}`;
 }
 
 export function formatCount(count: number): string {
-  return count.toLocaleString('en-GB');
-}
-
-export function plural(count: number, noun: string): string {
-  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+  return count.toLocaleString(t().locale);
 }
 
 /** A length of time, coarse enough to be believed: seconds below a minute, then minutes, then hours and minutes. */
 export function formatDuration(seconds: number): string {
-  if (seconds < 60) return plural(Math.max(1, Math.round(seconds)), 'second');
+  if (seconds < 60) return t().seconds(Math.max(1, Math.round(seconds)));
   const minutes = Math.round(seconds / 60);
-  if (minutes < 60) return plural(minutes, 'minute');
+  if (minutes < 60) return t().minutes(minutes);
   const hours = Math.floor(minutes / 60);
-  if (hours >= 48) return plural(Math.round(hours / 24), 'day');
+  if (hours >= 48) return t().days(Math.round(hours / 24));
   const rest = minutes % 60;
-  return rest === 0 ? plural(hours, 'hour') : `${plural(hours, 'hour')} ${rest} min`;
+  return rest === 0 ? t().hours(hours) : t().hoursAndMinutes(t().hours(hours), rest);
 }
 
 export function formatAgo(seconds: number): string {
-  return seconds < 10 ? 'just now' : `${formatDuration(seconds)} ago`;
+  if (seconds < 10) return t().justNow;
+  const [count, unit] =
+    seconds < 60
+      ? ([seconds, 'second'] as const)
+      : seconds < 3600
+        ? ([seconds / 60, 'minute'] as const)
+        : seconds < 48 * 3600
+          ? ([seconds / 3600, 'hour'] as const)
+          : ([seconds / 86_400, 'day'] as const);
+  return new Intl.RelativeTimeFormat(t().locale).format(-Math.round(count), unit);
+}
+
+/** A day and an hour, in the time zone of the browser. */
+export function formatTime(iso: string): string {
+  return new Date(iso).toLocaleString(t().locale, { dateStyle: 'medium', timeStyle: 'short' });
 }

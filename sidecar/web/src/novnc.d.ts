@@ -12,6 +12,7 @@ declare module '@novnc/novnc' {
     background: string;
     resizeSession: boolean;
     scaleViewport: boolean;
+    viewOnly: boolean;
     clipViewport: boolean;
     focusOnClick: boolean;
     qualityLevel: number;

@@ -1,7 +1,10 @@
 import type { Transfer } from '../../contract/status.ts';
 import type { GatewayView } from '../../src/gateway/view.ts';
 import { element, setText, textElement } from './dom.ts';
+import { FileProblemsView } from './file-problems.ts';
 import { headlineOf, problemText, transferText, warningTexts } from './texts.ts';
+
+let files: FileProblemsView | undefined;
 
 /** Draws everything that is not the desktop: copying, problems, removal. */
 export function renderProgress(view: GatewayView, now: number): void {
@@ -18,7 +21,9 @@ export function renderProgress(view: GatewayView, now: number): void {
     renderTransfer('source', view.status.source);
     renderTransfer('project', view.status.project);
   }
-  renderProblems(view, now);
+  renderProblems('problems', 'h2', view, now);
+  files ??= new FileProblemsView('progress-files');
+  files.render(view);
   renderWarnings(view);
 }
 
@@ -36,14 +41,15 @@ function renderTransfer(id: 'source' | 'project', transfer: Transfer): void {
   part('figures')?.replaceChildren(...figures.map((figure) => textElement('span', 'figure', figure)));
 }
 
-function renderProblems(view: GatewayView, now: number): void {
-  const list = element('problems');
+/** @param heading so that it stands right below the heading before it */
+export function renderProblems(id: string, heading: 'h2' | 'h3', view: GatewayView, now: number): void {
+  const list = element(id);
   const problems = view.status?.problems ?? [];
   const keys = problems.map(({ code, space }) => `${code}/${space ?? ''}`);
   // The list is a live region: it is built anew only when a problem comes or goes, else the texts are updated.
   if (list.dataset.keys !== keys.join(' ')) {
     list.dataset.keys = keys.join(' ');
-    list.replaceChildren(...problems.map(() => problemElement()));
+    list.replaceChildren(...problems.map(() => problemElement(heading)));
   }
   problems.forEach((problem, index) => {
     const { where, message, retry } = problemText(problem, now);
@@ -70,11 +76,11 @@ function renderWarnings(view: GatewayView): void {
   );
 }
 
-function problemElement(): HTMLElement {
+function problemElement(heading: string): HTMLElement {
   const made = textElement('article', 'problem', '');
   const next = textElement('p', 'hint', '');
   // It counts down; read aloud each second it would drown everything else.
   next.setAttribute('aria-live', 'off');
-  made.append(textElement('h3', '', ''), textElement('p', '', ''), next);
+  made.append(textElement(heading, '', ''), textElement('p', '', ''), next);
   return made;
 }

@@ -1,6 +1,7 @@
-import type { Problem, SyncStatus, Transfer } from '../../contract/status.ts';
+import type { Problem, SyncStatus, Transfer, Warning } from '../../contract/status.ts';
 import type { GatewayView } from '../../src/gateway/view.ts';
-import { formatAgo, formatBytes, formatCount, formatDuration, plural } from './format.ts';
+import { formatAgo, formatBytes, formatCount, formatDuration, formatTime } from './format.ts';
+import { t } from './language.ts';
 
 /** What the page says for what the gateway sent. Pure; times are ms since 1970 by the gateway's clock. */
 
@@ -13,53 +14,26 @@ export interface Headline {
   readonly isDone: boolean;
 }
 
-const MAY_CLOSE = 'You can close this page and come back later; the work goes on without it.';
-
 export function headlineOf(view: GatewayView): Headline {
   const quiet = { foot: '', isBusy: true, isDone: false, showTransfers: false };
-  if (view.stopping) {
-    return {
-      ...quiet,
-      title: 'This instance is stopping',
-      lead: 'Your last changes are being saved. This page cannot follow that any further; it comes back by itself when the instance does.',
-    };
-  }
+  if (view.stopping) return { ...quiet, title: t().stopping, lead: t().stoppingLead };
   const { status } = view;
   const isRemoval = view.screen === 'saving' || view.screen === 'saved';
   if (view.sync === 'down' && view.screen !== 'saved') {
-    return {
-      ...quiet,
-      title: 'The data service does not answer',
-      lead: isRemoval
-        ? 'It was saving your work before the removal. Nothing is removed before it has answered.'
-        : 'It is started again by itself, and goes on where it stopped. This page keeps asking.',
-      showTransfers: status !== null,
-    };
+    const lead = isRemoval ? t().syncDownRemoval : t().syncDownLead;
+    return { ...quiet, title: t().syncDown, lead, showTransfers: status !== null };
   }
   if (view.screen === 'saving') {
-    return {
-      ...quiet,
-      title: 'Saving your work before removal',
-      lead: 'The desktop is closed, so that nothing changes any more. What is new since the last save goes to your project space now.',
-      foot: 'The instance is removed only after this has succeeded.',
-      showTransfers: true,
-    };
+    return { ...quiet, title: t().saving, lead: t().savingLead, foot: t().savingFoot, showTransfers: true };
   }
   if (view.screen === 'saved') return { ...savedHeadline(status), isBusy: false, showTransfers: false };
-  if (!status) return { ...quiet, title: 'Starting', lead: 'The data service is starting.' };
-  if (status.ready) {
-    return {
-      ...quiet,
-      title: 'Opening the desktop',
-      lead: 'Your data is here; the desktop is starting.',
-      showTransfers: true,
-    };
-  }
+  if (!status) return { ...quiet, title: t().starting, lead: t().startingLead };
+  if (status.ready) return { ...quiet, title: t().opening, lead: t().openingLead, showTransfers: true };
   const isBlocked = status.problems.length > 0;
   return {
-    title: isBlocked ? 'Preparing your desktop needs attention' : 'Preparing your desktop',
-    lead: 'Raw data and projects are copied next to the desktop. It opens here as soon as they are complete.',
-    foot: MAY_CLOSE,
+    title: isBlocked ? t().preparingBlocked : t().preparing,
+    lead: t().preparingLead,
+    foot: t().mayClose,
     isBusy: !isBlocked,
     isDone: false,
     showTransfers: true,
@@ -69,19 +43,9 @@ export function headlineOf(view: GatewayView): Headline {
 function savedHeadline(status: SyncStatus | null): Pick<Headline, 'title' | 'lead' | 'foot' | 'isDone'> {
   const isInDoubt = status === null || status.problems.length > 0 || status.save.lastError !== null;
   if (isInDoubt || status.save.unsavedChanges) {
-    return {
-      title: 'The desktop is closed, but not everything is saved',
-      lead: 'Some of the last changes are still only on the instance’s own volume. Do not remove it before this is solved.',
-      foot: '',
-      isDone: false,
-    };
+    return { title: t().notAllSaved, lead: t().notAllSavedLead, foot: '', isDone: false };
   }
-  return {
-    title: 'Everything is saved',
-    lead: 'All your work is in your project space, and the desktop is closed. The instance can be removed now.',
-    foot: 'Your projects come back when the instance is made again.',
-    isDone: true,
-  };
+  return { title: t().allSavedTitle, lead: t().allSavedLead, foot: t().allSavedFoot, isDone: true };
 }
 
 export interface TransferText {
@@ -98,35 +62,42 @@ export function transferText(transfer: Transfer): TransferText {
   const share = shareOf(transfer);
   const soFar =
     filesTotal !== null && bytesTotal !== null
-      ? [
-          `${formatCount(filesDone)} of ${plural(filesTotal, 'file')}`,
-          `${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}`,
-        ]
+      ? [filesFigure(transfer), t().of(formatBytes(bytesDone), formatBytes(bytesTotal))]
       : filesDone > 0 || bytesDone > 0
-        ? [plural(filesDone, 'file'), formatBytes(bytesDone)]
+        ? [t().files(filesDone), formatBytes(bytesDone)]
         : [];
   switch (transfer.state) {
     case 'pending':
-      return { state: 'Waiting for its turn', figures: [], share: 0, kind: 'idle' };
+      return { state: t().pending, figures: [], share: 0, kind: 'idle' };
     case 'listing':
-      return { state: 'Looking through the files…', figures: soFar, share: null, kind: 'active' };
+      return { state: t().listing, figures: soFar, share: null, kind: 'active' };
     case 'copying':
       return {
-        state: share === null ? 'Copying…' : `${Math.floor(share * 100)} %`,
+        state: share === null ? t().copying : percent(share),
         figures: [...soFar, ...speedOf(transfer)],
         share,
         kind: 'active',
       };
     case 'waiting':
-      return { state: 'Paused, is tried again', figures: soFar, share: share ?? 0, kind: 'waiting' };
+      return { state: t().waiting, figures: soFar, share: share ?? 0, kind: 'waiting' };
     case 'done':
       return {
-        state: filesDone === 0 ? 'Nothing to copy' : 'Complete',
-        figures: filesDone === 0 ? [] : [plural(filesDone, 'file'), formatBytes(bytesDone)],
+        state: filesDone === 0 ? t().nothingToCopy : t().complete,
+        figures: filesDone === 0 ? [] : [t().files(filesDone), formatBytes(bytesDone)],
         share: 1,
         kind: 'done',
       };
   }
+}
+
+function percent(share: number): string {
+  return `${Math.floor(share * 100)} %`;
+}
+
+/** Many files are on their way at once, and each counts when it is through: before the first, only how many they are. */
+function filesFigure({ filesDone, filesTotal, bytesDone }: Transfer): string {
+  const total = filesTotal ?? 0;
+  return filesDone === 0 && bytesDone > 0 ? t().files(total) : t().filesOf(formatCount(filesDone), total);
 }
 
 function shareOf({ bytesDone, bytesTotal, filesDone, filesTotal }: Transfer): number | null {
@@ -138,7 +109,7 @@ function shareOf({ bytesDone, bytesTotal, filesDone, filesTotal }: Transfer): nu
 function speedOf({ bytesPerSecond, secondsLeft }: Transfer): string[] {
   const figures: string[] = [];
   if (bytesPerSecond !== null) figures.push(`${formatBytes(bytesPerSecond)}/s`);
-  if (secondsLeft !== null) figures.push(`about ${formatDuration(secondsLeft)} left`);
+  if (secondsLeft !== null) figures.push(t().timeLeft(formatDuration(secondsLeft)));
   return figures;
 }
 
@@ -148,21 +119,19 @@ export interface ProblemText {
   readonly retry: string;
 }
 
-const WHERE = { source: 'Raw data', project: 'Your projects' } as const;
-
 export function problemText(problem: Problem, now: number): ProblemText {
   const since = formatAgo((now - Date.parse(problem.since)) / 1000);
   const seconds = problem.retryAt ? (Date.parse(problem.retryAt) - now) / 1000 : undefined;
   const next =
     seconds === undefined
-      ? 'Goes on by itself when this is solved.'
+      ? t().goesOn
       : seconds <= 1
-        ? 'Trying again now.'
-        : `Next attempt in ${formatDuration(seconds)}.`;
+        ? t().tryingNow
+        : t().nextAttempt(formatDuration(seconds));
   return {
-    where: problem.space ? WHERE[problem.space] : 'This instance',
-    message: problem.message,
-    retry: `Began ${since}. ${next}`,
+    where: problem.space ? t()[problem.space] : t().instance,
+    message: t().problem(problem.message, problem.code),
+    retry: `${t().began(since)} ${next}`,
   };
 }
 
@@ -175,56 +144,54 @@ export interface SaveText {
 /** The line in the desktop's bar. */
 export function saveText(view: GatewayView, now: number): SaveText {
   const { status } = view;
-  if (!status || view.sync !== 'up') {
-    return {
-      text: 'Whether your work is saved is not known at the moment',
-      kind: 'warning',
-      isSaving: false,
-    };
-  }
+  if (!status || view.sync !== 'up') return { text: t().saveUnknown, kind: 'warning', isSaving: false };
   const { save, phase, project } = status;
-  if (phase === 'saving') {
-    const { filesTotal, filesDone } = project;
-    const progress = filesTotal ? ` ${formatCount(filesDone)} of ${plural(filesTotal, 'file')}` : '';
-    return { text: `Saving…${progress}`, kind: 'busy', isSaving: true };
-  }
+  if (phase === 'saving') return { text: t().savingNow(saveProgress(project)), kind: 'busy', isSaving: true };
   const last = save.lastSavedAt ? formatAgo((now - Date.parse(save.lastSavedAt)) / 1000) : undefined;
   if (save.lastError !== null) {
-    const earlier = last ? `; last saved ${last}` : '';
-    return { text: `The last save failed${earlier}`, kind: 'warning', isSaving: false };
+    const earlier = last ? `; ${t().lastSaved(last)}` : '';
+    return { text: `${t().saveFailedState}${earlier}`, kind: 'warning', isSaving: false };
   }
   if (save.unsavedChanges) {
-    return {
-      text: last ? `Unsaved changes · saved ${last}` : 'Not saved yet',
-      kind: 'info',
-      isSaving: false,
-    };
+    return { text: last ? t().unsaved(last) : t().notSavedYet, kind: 'info', isSaving: false };
   }
-  if (last === undefined) return { text: 'Nothing to save yet', kind: 'info', isSaving: false };
-  const isCertain = save.unsavedChanges === false;
-  return {
-    text: isCertain ? `All saved · ${last}` : `Saved ${last}`,
-    kind: isCertain ? 'good' : 'info',
-    isSaving: false,
-  };
+  if (last === undefined) return { text: t().nothingToSave, kind: 'info', isSaving: false };
+  return save.unsavedChanges === false
+    ? { text: t().allSaved(last), kind: 'good', isSaving: false }
+    : { text: t().savedUnknown(last), kind: 'info', isSaving: false };
 }
 
-/** Sentences of the banner over the desktop, the most pressing first; empty when all is well. */
+/** Bytes until the first file is through. */
+function saveProgress(transfer: Transfer): string {
+  const { filesTotal, filesDone } = transfer;
+  if (!filesTotal) return '';
+  const share = shareOf(transfer);
+  if (filesDone === 0) return share === null || share === 0 ? '' : ` ${percent(share)}`;
+  return ` ${t().filesOf(formatCount(filesDone), filesTotal)}`;
+}
+
+/** Sentences of the banner, the most pressing first; empty when all is well. Advice can wait for the status. */
 export function bannerTexts(view: GatewayView): string[] {
   const { status } = view;
   if (!status) return [];
-  const sentences = status.problems.map((problem) =>
-    problem.space ? `${WHERE[problem.space]}: ${problem.message}` : problem.message,
-  );
+  const sentences = status.problems.map((problem) => {
+    const { where, message } = problemText(problem, 0);
+    return problem.space ? `${where}: ${message}` : message;
+  });
   const { lastError } = status.save;
   const isTold = status.problems.some(({ message }) => message === lastError);
-  if (lastError !== null && !isTold) sentences.push(`Saving failed and is tried again: ${lastError}`);
-  return [...sentences, ...warningTexts(view)];
+  if (lastError !== null && !isTold) sentences.push(t().saveFailed(t().problem(lastError, '')));
+  const pressing = (status.warnings ?? []).filter(({ code }) => code !== 'token-advice');
+  return [...sentences, ...pressing.map(warningText)];
 }
 
 /** What works but is better changed. */
 export function warningTexts({ status }: GatewayView): string[] {
-  return (status?.warnings ?? []).map(({ space, message }) => `${WHERE[space]}: ${message}`);
+  return (status?.warnings ?? []).map(warningText);
+}
+
+function warningText({ space, message, code }: Warning): string {
+  return `${t()[space]}: ${t().warning(message, code)}`;
 }
 
 /** For the browser's tab: the share of both copies together. */
@@ -237,4 +204,49 @@ export function titleOf(view: GatewayView): string {
   return total > 0
     ? `${Math.floor((100 * (source.bytesDone + project.bytesDone)) / total)} % · ${name}`
     : name;
+}
+
+const SIDES = ['source', 'project'] as const;
+
+export function roomTexts({ volumes }: SyncStatus): string[] {
+  return SIDES.flatMap((side) => {
+    const room = volumes?.[side];
+    if (!room) return [];
+    return [`${t()[side]}: ${t().space(formatBytes(room.freeBytes), formatBytes(room.totalBytes))}`];
+  });
+}
+
+export function tokenTexts({ tokenExpiresAt }: SyncStatus, now: number): string[] {
+  return SIDES.flatMap((side) => {
+    const end = tokenExpiresAt?.[side];
+    if (end === undefined) return [];
+    if (end === null) return [`${t()[side]}: ${t().tokenNoEnd}`];
+    const seconds = (Date.parse(end) - now) / 1000;
+    const when = formatTime(end);
+    return [
+      `${t()[side]}: ${seconds > 0 ? t().tokenEnds(when, formatDuration(seconds)) : t().tokenEnded(when)}`,
+    ];
+  });
+}
+
+/** How many things a person should look at. */
+export function attentionOf({ status }: GatewayView): number {
+  if (!status) return 0;
+  return (
+    status.problems.length + (status.warnings ?? []).length + ((status.fileProblems?.total ?? 0) > 0 ? 1 : 0)
+  );
+}
+
+export interface Confirmation {
+  readonly what: 'deletions' | 'missing';
+  readonly count: number;
+}
+
+/** What `sync` waits for: its message names the command, with the number that counts. */
+export function confirmationOf({ problems }: SyncStatus): Confirmation | null {
+  for (const { message } of problems) {
+    const [, what, count] = /confirm (deletions|missing) (\d+)/.exec(message) ?? [];
+    if (what !== undefined) return { what: what as Confirmation['what'], count: Number(count) };
+  }
+  return null;
 }

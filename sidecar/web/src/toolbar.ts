@@ -1,6 +1,14 @@
 import type { GatewayView } from '../../src/gateway/view.ts';
+import { post } from './actions.ts';
 import { element, setText, textElement } from './dom.ts';
+import { t } from './language.ts';
+import { StatusPanel } from './status-panel.ts';
 import { bannerTexts, saveText } from './texts.ts';
+
+/** What was dismissed stays away when the page is loaded again. */
+const DISMISSED = 'dismissed-banner';
+/** Nothing else tells when the cause of a refusal is gone. */
+const REFUSAL_MS = 20_000;
 
 /** The slim bar over the desktop: how safe the work is, and the few actions that belong to the browser. */
 export class Toolbar {
@@ -9,12 +17,15 @@ export class Toolbar {
   readonly #saveNow = element<HTMLButtonElement>('save-now');
   readonly #banner = element('banner');
   readonly #focusDesktop: () => void;
-  #dismissed = '';
+  readonly #status: StatusPanel;
+  #dismissed = localStorage.getItem(DISMISSED) ?? '';
   #ownError = '';
+  #ownErrorEnds = 0;
   #isAsking = false;
 
   constructor(focusDesktop: () => void) {
     this.#focusDesktop = focusDesktop;
+    this.#status = new StatusPanel(focusDesktop);
     this.#saveNow.addEventListener('click', () => void this.#save());
     element('bar-hide').addEventListener('click', () => this.#setBar(false));
     this.#show.addEventListener('click', () => this.#setBar(true));
@@ -23,9 +34,14 @@ export class Toolbar {
       const isFull = document.fullscreenElement !== null;
       element('fullscreen').setAttribute('aria-pressed', String(isFull));
       this.#setBar(!isFull);
+      // Keys that the browser would take, such as Ctrl+W and Escape, go to the desktop. Chromium only.
+      const { keyboard } = navigator as { keyboard?: { lock?: () => Promise<void>; unlock?: () => void } };
+      if (isFull) void keyboard?.lock?.().catch(() => undefined);
+      else keyboard?.unlock?.();
     });
     element('banner-close').addEventListener('click', () => {
       this.#dismissed = this.#banner.dataset.texts ?? '';
+      localStorage.setItem(DISMISSED, this.#dismissed);
       this.#ownError = '';
       this.#banner.hidden = true;
       this.#focusDesktop();
@@ -45,15 +61,20 @@ export class Toolbar {
     setText(state, save.text);
     state.dataset.kind = save.kind;
     this.#show.dataset.kind = save.kind;
-    setText(element('handle-state'), `Show the bar. ${save.text}`);
+    setText(element('handle-state'), t().showBarState(save.text));
     this.#saveNow.disabled = save.isSaving || this.#isAsking || view.sync !== 'up';
-    this.#renderBanner([...(this.#ownError ? [this.#ownError] : []), ...bannerTexts(view)]);
+    this.#status.render(view, now);
+    const texts = bannerTexts(view);
+    // The status tells it better, or has told it and it is over.
+    const { lastError } = view.status?.save ?? { lastError: null };
+    const isTold = texts.some((text) => text.includes(this.#ownError)) || lastError?.includes(this.#ownError);
+    if (isTold || performance.now() > this.#ownErrorEnds) this.#ownError = '';
+    this.#renderBanner([...(this.#ownError ? [this.#ownError] : []), ...texts]);
   }
 
   /** A dismissed banner stays away until it has something else to say. */
   #renderBanner(texts: string[]): void {
     const key = texts.join('\n');
-    if (key === '') this.#dismissed = '';
     if (this.#banner.dataset.texts !== key) {
       this.#banner.dataset.texts = key;
       element('banner-text').replaceChildren(...texts.map((text) => textElement('p', '', text)));
@@ -64,15 +85,9 @@ export class Toolbar {
   async #save(): Promise<void> {
     this.#isAsking = true;
     this.#saveNow.disabled = true;
-    try {
-      const answer = await fetch('/save', { method: 'POST' });
-      const { message } = (await answer.json()) as { message?: string };
-      this.#ownError = answer.ok ? '' : (message ?? 'The projects could not be saved now.');
-    } catch {
-      this.#ownError = 'The instance cannot be reached, so nothing was saved now. Try again in a moment.';
-    }
+    this.#ownError = (await post('/save')) ?? '';
+    this.#ownErrorEnds = performance.now() + REFUSAL_MS;
     this.#isAsking = false;
-    if (this.#ownError) this.#renderBanner([this.#ownError]);
     this.#focusDesktop();
   }
 

@@ -56,8 +56,15 @@ export function syncApi(runner: Runner, log: Logger): FastifyInstance {
     saving.catch(() => undefined);
     return reply.code(202).send({ accepted: true });
   });
-  app.post('/v1/refresh-source', async () => {
-    await runner.refreshSource();
+  app.post<{ Querystring: { wait?: string } }>('/v1/refresh-source', async (request, reply) => {
+    const refreshing = runner.refreshSource().then(() => true);
+    if (request.query.wait === 'false') {
+      // Its outcome comes with the status.
+      refreshing.catch((error: unknown) => runner.board.raise(error, 'source'));
+      if ((await Promise.race([refreshing, pause(SAVE_ANSWER_MS)])) === undefined)
+        return reply.code(202).send({ accepted: true });
+    }
+    await refreshing;
     return runner.board.status().source;
   });
   app.post('/v1/drain', async () => {

@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { fileProblemCodeSchema, problemCodeSchema } from '../../contract/status.ts';
+import { formatAgo, formatBytes, formatDuration } from '../../web/src/format.ts';
+import { LANGUAGES, preferredLanguage, setLanguage } from '../../web/src/language.ts';
+import { attentionOf, confirmationOf, roomTexts, saveText, tokenTexts } from '../../web/src/texts.ts';
+import { READY_STATUS } from './helpers/fake-sync.ts';
+
+const { en, cs } = LANGUAGES;
+const NOW = Date.parse('2026-05-04T12:00:00Z');
+const VIEW = {
+  instance: 'demo',
+  screen: 'desktop',
+  sync: 'up',
+  status: READY_STATUS,
+  desktopAnswers: true,
+  viewers: 1,
+  stopping: false,
+  time: new Date(NOW).toISOString(),
+} as const;
+const read = (name: string) => readFileSync(join(import.meta.dirname, '../../web', name), 'utf8');
+
+afterEach(() => setLanguage('en'));
+
+test('Czech says all that English says, in other words', () => {
+  expect(Object.keys(cs).sort()).toEqual(Object.keys(en).sort());
+  for (const [key, english] of Object.entries(en)) {
+    const czech = cs[key as keyof typeof en];
+    expect(typeof czech, key).toBe(typeof english);
+    if (typeof english === 'string') expect(czech, key).not.toBe(english);
+  }
+});
+
+test('Czech has a sentence for each problem that the data service may tell', () => {
+  for (const code of problemCodeSchema.options)
+    expect(cs.problem('English', code), code).not.toContain('English');
+  for (const code of fileProblemCodeSchema.options) {
+    expect(cs.fileProblem('English', code), code).not.toBe('English');
+  }
+});
+
+test('each sentence that the page names exists, and the page says it in English', () => {
+  const html = read('app.html');
+  const named = [...html.matchAll(/data-t(?:-title|-label)?="(\w+)"/g)].map(([, key]) => key as string);
+  expect(named.length).toBeGreaterThan(30);
+  for (const key of named) expect(typeof en[key as keyof typeof en], key).toBe('string');
+  for (const [, key, text] of html.matchAll(/data-t="(\w+)"[^>]*>([^<]+)</g)) {
+    expect(text).toBe(en[key as keyof typeof en]);
+  }
+});
+
+test.each<[string | null, string[], string]>([
+  [null, ['cs-CZ', 'en'], 'cs'],
+  [null, ['de', 'cs'], 'cs'],
+  [null, ['sk-SK'], 'cs'],
+  [null, ['de'], 'en'],
+  [null, [], 'en'],
+  ['en', ['cs'], 'en'],
+  ['cs', ['en'], 'cs'],
+  ['xx', ['cs'], 'cs'],
+])('stored %s, wished %j: %s', (stored, wished, language) => {
+  expect(preferredLanguage(stored, wished)).toBe(language);
+});
+
+test('Czech numbers, lengths of time and states', () => {
+  setLanguage('cs');
+  expect([1, 3, 5, 1234].map((count) => cs.files(count))).toEqual([
+    '1 soubor',
+    '3 soubory',
+    '5 souborů',
+    `${(1234).toLocaleString('cs-CZ')} souborů`,
+  ]);
+  expect(formatBytes(48_000_000)).toBe('48,0 MB');
+  expect(formatDuration(9000)).toBe('2 hodiny 30 min');
+  expect(formatAgo(125)).toBe('před 2 minutami');
+  const save = {
+    ...READY_STATUS.save,
+    unsavedChanges: true,
+    lastSavedAt: new Date(NOW - 120_000).toISOString(),
+  };
+  const view = { ...VIEW, status: { ...READY_STATUS, save } };
+  expect(saveText(view, NOW).text).toBe('Neuložené změny · uloženo před 2 minutami');
+});
+
+test('a scientist reads no keys of a configuration', () => {
+  const message =
+    'The token of the project space has expired. Set a new one (scipion:projectToken): it is used.';
+  expect(en.problem(message, 'token-expired')).toBe(
+    'The token of the project space has expired. Set a new one: it is used.',
+  );
+});
+
+test('what the status says besides: room, tokens, what needs attention, what waits for a word', () => {
+  const status = {
+    ...READY_STATUS,
+    volumes: { source: { freeBytes: 5e9, totalBytes: 1e10 } },
+    tokenExpiresAt: { source: null, project: new Date(NOW + 7200_000).toISOString() },
+    warnings: [{ code: 'token-advice', space: 'source', message: 'It may do more.' }] as const,
+    problems: [
+      {
+        code: 'deletions-guarded',
+        space: 'project',
+        message: 'Many. If they are meant to go: sync confirm deletions 12',
+        since: VIEW.time,
+      },
+    ] as const,
+  };
+  expect(roomTexts({ ...status, warnings: [], problems: [] })).toEqual(['Raw data: 5.0 GB free of 10.0 GB']);
+  const tokens = tokenTexts({ ...status, warnings: [], problems: [] }, NOW);
+  expect(tokens[0]).toBe('Raw data: no end');
+  expect(tokens[1]).toMatch(/^Your projects: ends on .*, in 2 hours$/);
+  const full = { ...status, warnings: [...status.warnings], problems: [...status.problems] };
+  expect(attentionOf({ ...VIEW, status: full })).toBe(2);
+  expect(confirmationOf(full)).toEqual({ what: 'deletions', count: 12 });
+  expect(confirmationOf(READY_STATUS)).toBeNull();
+});
+
+test('before the first file is through, the share of the bytes says how far a save is', () => {
+  const project = { ...READY_STATUS.project, state: 'copying' as const, filesDone: 0, filesTotal: 60 };
+  const status = { ...READY_STATUS, phase: 'saving' as const };
+  const text = (bytesDone: number) =>
+    saveText({ ...VIEW, status: { ...status, project: { ...project, bytesDone } } }, NOW).text;
+  expect([text(0), text(33_600_000)]).toEqual(['Saving…', 'Saving… 70 %']);
+});

@@ -1,0 +1,173 @@
+/** English. Functions take what belongs into the sentence, ready to be read. Czech has the same keys. */
+
+const plural = (noun: string) => (count: number) =>
+  `${count.toLocaleString('en-GB')} ${noun}${count === 1 ? '' : 's'}`;
+const file = plural('file');
+
+export const en = {
+  locale: 'en-GB',
+  language: 'English',
+
+  seconds: plural('second'),
+  minutes: plural('minute'),
+  hours: plural('hour'),
+  days: plural('day'),
+  hoursAndMinutes: (hours: string, minutes: number) => `${hours} ${minutes} min`,
+  justNow: 'just now',
+  files: file,
+  filesOf: (done: string, total: number) => `${done} of ${file(total)}`,
+  of: (part: string, whole: string) => `${part} of ${whole}`,
+  timeLeft: (duration: string) => `about ${duration} left`,
+
+  source: 'Raw data',
+  project: 'Your projects',
+  instance: 'This instance',
+
+  // Screens
+  connecting: 'Connecting…',
+  asking: 'Asking the instance how far it is.',
+  noScript: 'The desktop is drawn by this page and needs JavaScript. Allow it for this address.',
+  pageLost: 'This page lost its connection',
+  pageLostLead: 'The instance cannot be reached from here at the moment. This page keeps trying.',
+  stopping: 'This instance is stopping',
+  stoppingLead:
+    'Your last changes are being saved. This page cannot follow that any further; it comes back by itself when the instance does.',
+  syncDown: 'The data service does not answer',
+  syncDownRemoval: 'It was saving your work before the removal. Nothing is removed before it has answered.',
+  syncDownLead: 'It is started again by itself, and goes on where it stopped. This page keeps asking.',
+  saving: 'Saving your work before removal',
+  savingLead:
+    'The desktop is closed, so that nothing changes any more. What is new since the last save goes to your project space now.',
+  savingFoot: 'The instance is removed only after this has succeeded.',
+  starting: 'Starting',
+  startingLead: 'The data service is starting.',
+  opening: 'Opening the desktop',
+  openingLead: 'Your data is here; the desktop is starting.',
+  preparing: 'Preparing your desktop',
+  preparingBlocked: 'Preparing your desktop needs attention',
+  preparingLead:
+    'Raw data and projects are copied next to the desktop. It opens here as soon as they are complete.',
+  mayClose: 'You can close this page and come back later; the work goes on without it.',
+  notAllSaved: 'The desktop is closed, but not everything is saved',
+  notAllSavedLead:
+    'Some of the last changes are still only on the instance’s own volume. Do not remove it before this is solved.',
+  allSavedTitle: 'Everything is saved',
+  allSavedLead:
+    'All your work is in your project space, and the desktop is closed. The instance can be removed now.',
+  allSavedFoot: 'Your projects come back when the instance is made again.',
+
+  // Copies
+  pending: 'Waiting for its turn',
+  listing: 'Looking through the files…',
+  copying: 'Copying…',
+  waiting: 'Paused, is tried again',
+  complete: 'Complete',
+  nothingToCopy: 'Nothing to copy',
+
+  // Problems
+  began: (ago: string) => `Began ${ago}.`,
+  goesOn: 'Goes on by itself when this is solved.',
+  tryingNow: 'Trying again now.',
+  nextAttempt: (duration: string) => `Next attempt in ${duration}.`,
+  saveFailed: (message: string) => `Saving failed and is tried again: ${message}`,
+  problem: (message: string, _code: string) => message.replace(/ ?\(scipion:\w+\)/g, ''),
+  warning: (message: string, _code: string) => message.replace(/ ?\(scipion:\w+\)/g, ''),
+  fileProblem: (message: string, _code: string) => message,
+
+  // Saving
+  saveUnknown: 'Whether your work is saved is not known at the moment',
+  savingNow: (progress: string) => `Saving…${progress}`,
+  saveFailedState: 'The last save failed',
+  lastSaved: (ago: string) => `last saved ${ago}`,
+  unsaved: (ago: string) => `Unsaved changes · saved ${ago}`,
+  notSavedYet: 'Not saved yet',
+  nothingToSave: 'Nothing to save yet',
+  allSaved: (ago: string) => `All saved · ${ago}`,
+  saved: (ago: string) => `Saved ${ago}`,
+  savedUnknown: (ago: string) => `Saved ${ago} · not known whether anything changed since`,
+  saveRefused: 'The projects could not be saved now.',
+  unreachable: 'The instance cannot be reached, so nothing was done. Try again in a moment.',
+
+  // The bar
+  saveNow: 'Save now',
+  saveNowTitle: 'Save the projects to their space now',
+  status: 'Status',
+  statusTitle: 'What is saved, room, tokens, and what needs attention',
+  clipboard: 'Clipboard',
+  settings: 'Settings',
+  keyboardButton: 'Keyboard',
+  keyboardTitle: 'Keyboard on the screen',
+  move: 'Move',
+  moveTitle: 'Move over the desktop with a finger',
+  fullScreen: 'Full screen',
+  hide: 'Hide',
+  hideTitle: 'Hide this bar',
+  showBar: 'Show the bar',
+  showBarState: (state: string) => `Show the bar. ${state}`,
+  logOut: 'Log out',
+  logOutTitle: 'Log out; the desktop goes on running',
+  dismiss: 'Dismiss',
+  close: 'Close',
+  leaveHint: 'Ctrl+Alt+Shift leaves the desktop',
+  keyboardLabel: 'The desktop takes what you type here. Press Ctrl, Alt and Shift together to leave it.',
+
+  // Clipboard
+  clipboardLabel: 'Text shared with the desktop',
+  clipboardHint:
+    'What you copy in the desktop appears here. What you type or paste here can be pasted in the desktop.',
+  clipboardNotWritable: 'Your browser does not let this page write its clipboard: copy the text from here.',
+  clipboardTooLong: (size: string, limit: string) =>
+    `This text has ${size}; the desktop takes at most ${limit}. Nothing was sent: use a file for more.`,
+  clipboardSend: 'Send to the desktop',
+  clipboardIn: 'Take over what I copy on this computer',
+  clipboardOut: 'Give this computer what I copy in the desktop',
+  clipboardLimit: (limit: string) => `At most ${limit} each way.`,
+
+  // Status
+  statusSave: 'Saving',
+  nextSave: (duration: string) => `Next autosave in ${duration}.`,
+  space: (free: string, total: string) => `${free} free of ${total}`,
+  room: 'Room on the volumes',
+  tokens: 'Tokens of Onedata',
+  tokenEnds: (when: string, left: string) => `ends on ${when}, in ${left}`,
+  tokenEnded: (when: string) => `ended on ${when}`,
+  tokenNoEnd: 'no end',
+  viewers: (count: number) => (count === 1 ? 'Open in this window only.' : `Open in ${count} windows.`),
+  viewersTitle: 'Who is looking',
+  advice: 'Advice',
+  refresh: 'Refresh the raw data',
+  refreshHint: 'Copies what is new in the source space. Nothing in your projects is touched.',
+  refreshed: 'The raw data is up to date.',
+  fileProblems: (count: number) => `${file(count)} left out`,
+  fileProblemsMore: (count: number) => `… and ${file(count)} more. “sync status” lists them.`,
+  confirmMissing: (count: number) => `Open without ${count === 1 ? 'this file' : `these ${count} files`}`,
+  confirmDeletions: (count: number) =>
+    `Remove ${count === 1 ? 'this file' : `these ${count} files`} in the space, too`,
+  confirmed: 'Confirmed. It is done with the next attempt.',
+
+  // Settings
+  languageLabel: 'Language',
+  quality: 'Picture',
+  qualityAuto: 'Follows the connection',
+  qualityHigh: 'Sharp',
+  qualityLow: 'Fast, for slow connections',
+  viewOnly: 'Only look: keys and mouse do nothing',
+  scale: 'Size of the desktop',
+  scaleFit: 'As large as this window',
+  scaleFactor: (factor: string) => `${factor} times this window, smaller and sharper`,
+  connection: 'Connection',
+  roundTrip: (milliseconds: string) => `${milliseconds} ms to the instance and back`,
+
+  // Connection
+  lost: 'Connection lost, reconnecting…',
+  lostText: 'Your desktop goes on running, with everything that is open in it.',
+  desktopDown: 'The desktop does not answer',
+  desktopDownText:
+    'It is started again by itself and opens here. Files that were written in it are still there.',
+  networkDown: 'This instance cannot be reached from here. Your desktop goes on running; check your network.',
+  nextTry: (duration: string) => `Next attempt in ${duration}.`,
+  trying: 'Trying…',
+  tryNow: 'Try now',
+};
+
+export type Texts = typeof en;
