@@ -21,7 +21,8 @@ export default defineConfig({
     projects: [
       project('architecture', ['test/architecture/**/*.test.ts']),
       project('program', ['test/{components,stack}/**/*.test.ts'], 60_000),
-      project('engine', ['test/engine/**/*.test.ts'], 120_000),
+      project('recording', ['test/recording/**/*.test.ts'], 60_000),
+      project('engine', ['test/engine/**/*.test.ts', 'automation/**/test/**/*.test.ts'], 120_000),
       project('sidecar', ['sidecar/test/**/*.test.ts'], 60_000),
       project('local', ['local/**/test/**/*.test.ts'], 60_000),
       project('bench', ['bench/test/**/*.test.ts'], 60_000),

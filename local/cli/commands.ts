@@ -1,9 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { execa } from 'execa';
+import { ensureEngine } from '../../automation/engine/index.ts';
 import { clusterStatus, destroyCluster, findLeftovers, stopCluster } from '../cluster/index.ts';
 import { STAND_IN } from '../onedata/manifests.ts';
 import type { Report } from '../progress.ts';
-import { deployerOf, secretsFor } from './instance.ts';
+import { REMOVING, secretsFor, stackOf } from './instance.ts';
 import { CLUSTER_STATE, forgetInstance, NAMESPACE, readInstance, STATE } from './machine.ts';
 import { standInOf } from './stand-in.ts';
 import { instanceStatus } from './status.ts';
@@ -122,13 +123,15 @@ async function removeInstance(target: Target, discard: boolean, report: Report):
     ? { ...record.overrides, 'scipion:discardUnsavedChanges': 'true' }
     : record.overrides;
   const secrets = secretsFor(await standInOf(target).credentials());
-  await deployerOf({ ...record, overrides }, target, secrets).destroy(report);
+  const stack = stackOf(await ensureEngine(report), { ...record, overrides }, target, secrets);
+  await stack.destroy(report, { environment: REMOVING });
   await forgetInstance();
 }
 
 async function instanceOutputs(target: Target): Promise<Record<string, unknown>> {
   const record = await readInstance();
-  return record ? deployerOf(record, target, {}).outputs() : {};
+  if (!record) return {};
+  return stackOf(await ensureEngine(() => {}), record, target, {}).outputs();
 }
 
 async function requiredOutput(target: Target, name: string): Promise<unknown> {

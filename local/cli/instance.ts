@@ -1,10 +1,12 @@
-import { join } from 'node:path';
-import type { Deployer, Deployment } from '../deploy/deployer.ts';
-import { embeddedEngine } from '../deploy/embedded.ts';
-import { hasPulumiCli, pulumiCli } from '../deploy/pulumi-cli.ts';
+import { type DeployedStack, type Engine, openStack } from '../../automation/engine/index.ts';
 import type { StandInCredentials } from '../onedata/remote.ts';
-import { type InstanceRecord, ROOT, STACK, STATE } from './machine.ts';
+import { type InstanceRecord, ROOT, STACK, STACK_STATE } from './machine.ts';
 import type { Target } from './target.ts';
+
+/** How a user of this repository calls Pulumi. */
+export const CLI = 'npm run pulumi --';
+/** Set while a stack is removed: its configuration need not be right any more. */
+export const REMOVING = { SCIPION_REMOVING: 'true' } as const;
 
 /** Configuration of an instance that uses this stand-in; `own` comes last. */
 export function overridesFor(
@@ -24,26 +26,21 @@ export function secretsFor(onedata: StandInCredentials): Record<string, string> 
   return { 'scipion:sourceToken': onedata.sourceToken, 'scipion:projectToken': onedata.projectToken };
 }
 
-/** The engine that a new instance is made with: the Pulumi CLI where there is one. */
-export async function preferredEngine(): Promise<InstanceRecord['engine']> {
-  return (await hasPulumiCli()) ? 'pulumi' : 'embedded';
-}
-
-/** What creates, shows and removes the instance of this record. */
-export function deployerOf(
+/** The stack of the instance of this record. */
+export function stackOf(
+  engine: Engine,
   record: InstanceRecord,
   target: Target,
-  secret: Readonly<Record<string, string>>,
-): Deployer {
-  const deployment: Deployment = {
-    programDirectory: ROOT,
+  secrets: Readonly<Record<string, string>>,
+): DeployedStack {
+  const context = target.context === undefined ? {} : { 'kubernetes:context': target.context };
+  return openStack(engine, {
+    program: ROOT,
     stack: STACK,
-    overrides: { plain: record.overrides, secret },
-    kubeconfig: target.kubeconfig,
-    ...(target.context === undefined ? {} : { context: target.context }),
-    kubectl: target.kubectl,
-    removalEnvironment: { SCIPION_REMOVING: 'true' },
-    stateDirectory: join(STATE, 'stacks', record.engine),
-  };
-  return record.engine === 'pulumi' ? pulumiCli(deployment) : embeddedEngine(deployment);
+    stateDirectory: STACK_STATE,
+    config: { ...record.overrides, ...context },
+    secrets,
+    environment: { KUBECONFIG: target.kubeconfig },
+    cli: CLI,
+  });
 }

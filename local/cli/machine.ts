@@ -7,6 +7,8 @@ export const ROOT = join(import.meta.dirname, '..', '..');
 /** Everything of the running system; git-ignored, removed by `down --purge`. The end-to-end run has one of its own. */
 export const STATE = process.env.SCIPION_LOCAL_STATE ?? join(ROOT, '.local');
 export const CLUSTER_STATE = join(STATE, 'cluster');
+/** Pulumi's own state of the stacks on this machine. */
+export const STACK_STATE = join(STATE, 'stacks');
 export const STACK = 'demo';
 /** The namespace that the stack takes by default. */
 export const NAMESPACE = STACK;
@@ -15,8 +17,6 @@ const FILE = join(STATE, 'instance.json');
 
 /** What must be known of an instance to show and to remove it, written before its stack is created. */
 const instanceSchema = z.strictObject({
-  /** Which engine has its state. */
-  engine: z.enum(['pulumi', 'embedded']),
   /** Context of the user's own kubeconfig; null: the embedded cluster. */
   context: z.string().nullable(),
   /** Values by full key that are in no stack file. Tokens are not here: they are fetched from the stand-in. */
@@ -32,7 +32,12 @@ export async function readInstance(): Promise<InstanceRecord | undefined> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-  return instanceSchema.parse(JSON.parse(text));
+  const record = instanceSchema.safeParse(JSON.parse(text));
+  if (record.success) return record.data;
+  throw new Error(
+    `${FILE} is of another version of this program, so its instance cannot be changed from here. Remove the instance ` +
+      'with that version (npm run local -- remove), or with all its data: npm run local -- down --purge',
+  );
 }
 
 export async function writeInstance(record: InstanceRecord): Promise<void> {

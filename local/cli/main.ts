@@ -27,12 +27,6 @@ program
     ),
   )
   .option('--https-port <port>', 'port on 127.0.0.1 for the browser (default 8443)', parsePort)
-  .addOption(
-    new Option(
-      '--engine <engine>',
-      'what runs the Pulumi program (default: the Pulumi CLI where there is one)',
-    ).choices(['pulumi', 'embedded']),
-  )
   .option('--context <name>', 'use the cluster of this context of your kubeconfig, not the embedded one')
   .option('--image-repository <name>', 'where that cluster pulls desktop, sidecar and onedata from')
   .option(

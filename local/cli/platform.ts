@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { type Engine, ensureEngine } from '../../automation/engine/index.ts';
 import { ensurePackages } from '../apt.ts';
 import { buildBinaries, type Cluster, startCluster } from '../cluster/index.ts';
 import { clusterPackages } from '../cluster/packages.ts';
@@ -21,6 +22,7 @@ export interface PlatformOptions {
 
 /** What the steps find out for those after them; each is there once the step that makes it has ended. */
 export interface Platform {
+  engine?: Engine;
   cluster?: Cluster;
   target?: Target;
   /** What the instance's configuration must say of this platform, by full key. */
@@ -48,6 +50,7 @@ export function targetOf(cluster: Cluster): Target {
  */
 export function platformSteps(platform: Platform, options: PlatformOptions): Step[] {
   return [
+    engineStep(platform),
     {
       id: 'packages',
       title: 'Install Debian packages',
@@ -109,9 +112,22 @@ export interface OwnClusterOptions {
   readonly imageRepository: string;
 }
 
+/** Pulumi: where it must be built, that is the longest build, so it begins first. */
+function engineStep(platform: Platform): Step {
+  return {
+    id: 'engine',
+    title: 'Get Pulumi',
+    hint: 'A Pulumi CLI on PATH, the internet, or Go ≥ 1.26 with its module proxy (go env GOPROXY) is needed.',
+    run: async (report) => {
+      platform.engine = await ensureEngine(report);
+    },
+  };
+}
+
 /** A cluster of the user's own, with the stand-in in it; images are expected in the repository. */
 export function ownClusterSteps(platform: Platform, options: OwnClusterOptions): Step[] {
   return [
+    engineStep(platform),
     {
       id: 'cluster',
       title: `Reach the cluster of context ${options.context}`,

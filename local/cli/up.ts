@@ -4,8 +4,8 @@ import { Agent, fetch } from 'undici';
 import { DEFAULT_VERSION } from '../../stacks/versions.ts';
 import { attachCluster } from '../cluster/index.ts';
 import type { Report } from '../progress.ts';
-import { deployerOf, overridesFor, preferredEngine, secretsFor } from './instance.ts';
-import { CLUSTER_STATE, type InstanceRecord, NAMESPACE, readInstance, writeInstance } from './machine.ts';
+import { overridesFor, secretsFor, stackOf } from './instance.ts';
+import { CLUSTER_STATE, NAMESPACE, readInstance, writeInstance } from './machine.ts';
 import {
   made,
   type OwnClusterOptions,
@@ -23,8 +23,6 @@ export interface UpOptions {
   readonly httpsPort?: number;
   /** A cluster of the user's own in place of the embedded one. */
   readonly ownCluster?: OwnClusterOptions;
-  /** What runs the Pulumi program; default: the Pulumi CLI where there is one, and always what created the instance. */
-  readonly engine?: InstanceRecord['engine'];
   /** `key=value` pairs of the stack's configuration. */
   readonly config?: Readonly<Record<string, string>>;
 }
@@ -41,6 +39,7 @@ const OPEN_SECONDS = 180;
 export async function up(options: UpOptions): Promise<string> {
   const platform: Platform = {};
   let url = '';
+  let warnings: readonly string[] = [];
   const version = options.version ?? DEFAULT_VERSION;
   const { ownCluster } = options;
   const steps: Step[] = [
@@ -54,11 +53,11 @@ export async function up(options: UpOptions): Promise<string> {
     {
       id: 'instance',
       title: 'Create the instance (stack demo)',
-      after: ['onedata'],
+      after: ['engine', 'onedata'],
       hint: '`npm run local -- status` shows the pods and what they wait for.',
       run: async (report) => {
         const own = { ...options.config, 'scipion:version': version };
-        url = await createInstance(platform, own, options.engine, report);
+        ({ url, warnings } = await createInstance(platform, own, report));
       },
     },
     {
@@ -70,34 +69,27 @@ export async function up(options: UpOptions): Promise<string> {
     },
   ];
   await runSteps(steps);
+  for (const warning of warnings) console.log(`Warning: ${warning}`);
   return url;
 }
 
 async function createInstance(
   platform: Platform,
   own: Readonly<Record<string, string>>,
-  wantedEngine: InstanceRecord['engine'] | undefined,
   report: Report,
-): Promise<string> {
+): Promise<{ readonly url: string; readonly warnings: readonly string[] }> {
   const target = made(platform.target, 'The cluster');
   const onedata = made(platform.onedata, 'The Onedata stand-in');
-  const earlier = await readInstance();
-  if (earlier && wantedEngine && earlier.engine !== wantedEngine) {
-    throw new Error(
-      `The instance was created by the ${earlier.engine} engine, which has its state; --engine says ${wantedEngine}. ` +
-        'Leave --engine out, or remove the instance first: npm run local -- remove',
-    );
-  }
+  const engine = made(platform.engine, 'Pulumi');
   const record = {
-    engine: earlier?.engine ?? wantedEngine ?? (await preferredEngine()),
     context: target.context ?? null,
     overrides: overridesFor(onedata, { ...platform.overrides, ...own }),
   };
   await writeInstance(record);
-  const deployer = deployerOf(record, target, secretsFor(onedata));
-  await deployer.up(report);
-  const { url } = await deployer.outputs();
-  return String(url);
+  const stack = stackOf(engine, record, target, secretsFor(onedata));
+  const { warnings } = await stack.up(report);
+  const { url } = await stack.outputs();
+  return { url: String(url), warnings };
 }
 
 /** The certificate is of this machine's own authority; whether the page answers is all that is asked here. */

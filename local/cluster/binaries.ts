@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import { ensurePackages } from '../apt.ts';
 import { cacheDirectory, cacheKey } from '../cache.ts';
+import { countingDownloads, countingProgress, countPackages, GO_FLAGS, go } from '../go.ts';
 import type { Report } from '../progress.ts';
 
 /** A folder with `kubectl` and every other program of the cluster, and Contour's resource definitions. */
@@ -29,14 +29,10 @@ const kubernetesPrograms = [
   'kubelet',
 ] as const;
 
-/**
- * Built without optimisation and debug information: these programs mostly wait, and people wait for the build.
- */
 const goFlags = [
-  ...['-trimpath', '-buildvcs=false', '-gcflags=all=-N -l -dwarf=false'],
+  ...GO_FLAGS,
   `-ldflags=-s -w -X k8s.io/component-base/version.gitVersion=${KUBERNETES_VERSION}`,
 ];
-const goEnvironment = { CGO_ENABLED: '0', GOGC: '800', GOFLAGS: '-mod=readonly' };
 
 /** One `go build` each: the two disagree on the spelling of one dependency, which one build would refuse. */
 const goPackages = [
@@ -87,61 +83,18 @@ async function inputsKey(): Promise<string> {
 
 async function buildGoPrograms(directory: string, report: Report): Promise<void> {
   report('fetching the Go modules of Kubernetes');
-  const total = await countPackages(countingDownloads(report));
-  const progress = countingProgress(total, report);
+  const run = { directory: moduleDirectory, what: "the embedded cluster's programs" };
+  const total = await countPackages(goPackages, { ...run, onLine: countingDownloads('Kubernetes', report) });
+  const onLine = countingProgress('Kubernetes', total, report);
   for (const packages of goPackages) {
-    await go(['build', '-v', ...goFlags, '-o', `${directory}/`, ...packages], 'Go 1.26 or newer', progress);
+    await go(['build', '-v', ...goFlags, '-o', `${directory}/`, ...packages], { ...run, onLine });
   }
   report('building Kubernetes: done');
   for (const name of kubernetesPrograms) await symlink('kubernetes', join(directory, name));
-  const contour = await go(['list', '-m', '-f', '{{.Dir}}', 'github.com/projectcontour/contour'], 'Go');
+  const contour = await go(['list', '-m', '-f', '{{.Dir}}', 'github.com/projectcontour/contour'], run);
   const definitions = binDir(directory).contourDefinitions;
   await copyFile(join(contour.trim(), 'examples', 'contour', '01-crds.yaml'), definitions);
   await chmod(definitions, 0o644); // files of the module cache are read-only
-}
-
-async function countPackages(onLine: (line: string) => void): Promise<number> {
-  const needs = 'Go and the Go module proxy (go env GOPROXY)';
-  const lists = await Promise.all(
-    goPackages.map((packages) => go(['list', '-deps', ...packages], needs, onLine)),
-  );
-  return new Set(lists.flatMap((list) => list.trim().split('\n'))).size;
-}
-
-/** Tells every 20 Go modules how many have been fetched; the go command prints a line for each. */
-export function countingDownloads(report: Report): (line: string) => void {
-  let count = 0;
-  return (line) => {
-    if (!line.startsWith('go: downloading ')) return;
-    count += 1;
-    if (count % 20 === 0) report(`fetching the Go modules of Kubernetes: ${count} so far`);
-  };
-}
-
-/** Tells every 50 packages how many of `total` are compiled; `go build -v` prints a line for each. */
-export function countingProgress(total: number, report: Report): () => void {
-  let count = 0;
-  return () => {
-    count += 1;
-    if (count % 50 === 0) report(`compiling Kubernetes: ${Math.min(count, total)} of ${total} packages`);
-  };
-}
-
-async function go(args: readonly string[], needs: string, onLine?: (line: string) => void): Promise<string> {
-  const child = execa('go', args, { cwd: moduleDirectory, env: goEnvironment, reject: false, buffer: true });
-  const lines: string[] = [];
-  if (child.stderr) {
-    createInterface(child.stderr).on('line', (line) => {
-      lines.push(line);
-      onLine?.(line);
-    });
-  }
-  const result = await child;
-  if (result.exitCode === 0) return result.stdout;
-  const said = lines.length > 0 ? lines.slice(-12).join('\n') : result.shortMessage;
-  throw new Error(
-    `go ${args[0]} failed for the embedded cluster's programs. It needs ${needs}, and some GB of free disk. It said:\n${said}`,
-  );
 }
 
 /** Envoy is a C++ program; the Python package carries it ready built. */

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { EngineError } from '../engine/index.ts';
+import { EngineError } from '../../automation/recording/index.ts';
 import { MARKER } from './report.ts';
 
 /** The little of GitHub's REST API that a comment needs. @see https://docs.github.com/rest */

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { EngineError } from '../engine/index.ts';
+import { EngineError } from '../../automation/recording/index.ts';
 import { type ChangedStacks, changedStacks } from './changed-stacks.ts';
 import { findPullRequest, putComment, workflowRunSchema } from './github.ts';
 import { COMMENT_LIMIT, type Report, reportSchema, SUMMARY_LIMIT, toMarkdown } from './report.ts';

@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfig } from '../engine/config.ts';
-import { EngineError, manifests, runProgram } from '../engine/index.ts';
+import { loadConfig } from '../../automation/recording/config.ts';
+import { EngineError, manifests, runProgram } from '../../automation/recording/index.ts';
 import { placeholdersFor } from './placeholders.ts';
 import type { StackReport } from './report.ts';
 

@@ -23,12 +23,13 @@ describe('import arrows', () => {
   });
 
   test.each([
-    ['components/volumes.ts', '../local/engine/index.ts', 'nothing of where they run'],
+    ['components/volumes.ts', '../automation/recording/index.ts', 'nothing of where they run'],
     ['stacks/load.ts', '../components/names.ts', 'configuration comes before components'],
     ['sidecar/src/main.ts', '../../stacks/versions.ts', 'built from sidecar/ alone'],
     ['sidecar/src/sync/plan/table.ts', '../save/save.ts', 'plan <- save'],
     ['sidecar/src/sync/model.ts', './state/state.ts', 'spaces <- state'],
-    ['local/engine/main.ts', '../../stacks/schema.ts', 'knows nothing of Scipion'],
+    ['automation/recording/record.ts', '../../stacks/schema.ts', 'knows nothing of Scipion'],
+    ['automation/engine/stack.ts', '../../stacks/schema.ts', 'knows nothing of Scipion'],
     ['local/cli/main.ts', '../../test/helpers/program.ts', 'nothing imports tests'],
   ])('refuse %s importing %s', (file, specifier, reason) => {
     const [statement] = importsOf(file, `export { x } from '${specifier}';`);

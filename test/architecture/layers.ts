@@ -14,7 +14,9 @@ interface Layer {
 const under = (folder: string) => (file: string) => file.startsWith(`${folder}/`);
 
 const isTest = (file: string) =>
-  /^(test|bench)\//.test(file) || /^(sidecar|local)\/(.*\/)?test\//.test(file) || /\.config\.ts$/.test(file);
+  /^(test|bench)\//.test(file) ||
+  /^(sidecar|local|automation)\/(.*\/)?test\//.test(file) ||
+  /\.config\.ts$/.test(file);
 
 export const LAYERS: readonly Layer[] = [
   { name: 'tests', holds: isTest, because: '' },
@@ -50,20 +52,26 @@ export const LAYERS: readonly Layer[] = [
   },
   {
     name: 'tools',
-    holds: (file) => /^local\/(cache|progress)\.ts$/.test(file),
+    holds: (file) => /^local\/(cache|go|progress)\.ts$/.test(file),
     mayImport: [],
-    because: 'where caches are and how progress is shown concerns no product',
+    because: 'where caches are, how Go builds and how progress is shown concerns no product',
   },
   {
     name: 'engine',
-    holds: under('local/engine'),
+    holds: under('automation/engine'),
     mayImport: ['tools'],
-    because: 'the embedded engine runs any program and knows nothing of Scipion',
+    because: 'the engine deploys any program and knows nothing of Scipion',
+  },
+  {
+    name: 'recording',
+    holds: under('automation/recording'),
+    mayImport: ['tools'],
+    because: 'the recording engine runs any program and knows nothing of Scipion',
   },
   {
     name: 'local',
     holds: under('local'),
-    mayImport: ['contract', 'stacks', 'engine', 'sidecar', 'tools'],
+    mayImport: ['contract', 'stacks', 'engine', 'recording', 'sidecar', 'tools'],
     because: 'the program is run by an engine, not imported',
   },
   { name: 'desktop', holds: under('desktop'), mayImport: [], because: 'it is an image of its own' },
@@ -110,8 +118,8 @@ const PACKAGE_RULES: readonly PackageRule[] = [
   {
     packages: /^@pulumi\//,
     isAllowed: (file) =>
-      /^(components\/(?!manifests\/)|stacks\/load\.ts$|index\.ts$|local\/engine\/)/.test(file),
-    because: 'only components and the loader of the configuration speak to Pulumi',
+      /^(components\/(?!manifests\/)|stacks\/load\.ts$|index\.ts$|automation\/)/.test(file),
+    because: 'only components, the loader of the configuration and the engines speak to Pulumi',
   },
   {
     packages: /^(node:|@kubernetes\/)/,

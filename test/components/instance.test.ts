@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Registration } from '../../local/engine/index.ts';
-import { Secret } from '../../local/engine/values.ts';
+import type { Registration } from '../../automation/recording/index.ts';
+import { Secret } from '../../automation/recording/values.ts';
 import { verifyPassword } from '../../sidecar/contract/password-hash.ts';
 import {
   CANARIES,

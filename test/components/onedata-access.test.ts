@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { Secret } from '../../automation/recording/values.ts';
 import { syncConfig } from '../../components/manifests/config-map.ts';
 import { statefulSetManifest } from '../../components/manifests/workload.ts';
-import { Secret } from '../../local/engine/values.ts';
 import { instanceConfig } from '../helpers/instance-config.ts';
 import {
   CANARIES,

@@ -32,13 +32,7 @@ import {
  */
 
 const AUTOSAVE_SECONDS = 20;
-const CREATE = [
-  'up',
-  '--engine',
-  'embedded',
-  '--config',
-  `scipion:autosaveInterval=${AUTOSAVE_SECONDS} seconds`,
-];
+const CREATE = ['up', '--config', `scipion:autosaveInterval=${AUTOSAVE_SECONDS} seconds`];
 /** The 16 MB of sample data take half a minute then. */
 const SLOW_BYTES_PER_SECOND = 500_000;
 const PROJECT = 'apoferritin';

@@ -10,7 +10,7 @@ import { eventually, inContainer, kube, local, POD, standIn, target } from './wo
 
 /** What is wrong outside is said in words, deletes nothing, and work goes on by itself when it is right again. */
 
-const CREATE = ['up', '--engine', 'embedded', '--config', 'scipion:autosaveInterval=10 seconds'];
+const CREATE = ['up', '--config', 'scipion:autosaveInterval=10 seconds'];
 /** The kubelet brings a changed Secret into the pod within about 90 s. */
 const ROTATION_SECONDS = 150;
 
@@ -42,7 +42,7 @@ test('all mistakes of a configuration are shown at once, each with its key and w
     'scipion:memory=lots',
     'scipion:memry=1',
   ];
-  const refused = await local(['up', '--engine', 'embedded', '--config', ...wrong]);
+  const refused = await local(['up', '--config', ...wrong]);
   expect(refused.exitCode).not.toBe(0);
   for (const said of [
     'scipion:namespace',

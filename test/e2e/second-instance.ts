@@ -1,32 +1,31 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { overridesFor, secretsFor } from '../../local/cli/instance.ts';
+import { ensureEngine, openStack } from '../../automation/engine/index.ts';
+import { CLI, overridesFor, secretsFor } from '../../local/cli/instance.ts';
 import { ROOT } from '../../local/cli/machine.ts';
-import { up } from '../../local/engine/index.ts';
 import { cluster, NAMESPACE, standIn } from './world.ts';
 
 /** What somebody does who gives another stack the namespace of the first. @throws Error with what the engine says */
 export async function createSecondInstance(): Promise<void> {
-  const { kubeconfigPath, kubectlPath, httpsPort } = await cluster();
+  const { kubeconfigPath, httpsPort } = await cluster();
   const credentials = await (await standIn()).credentials();
   const stateDirectory = await mkdtemp(join(tmpdir(), 'scipion-second-'));
   try {
-    const result = await up({
-      directory: ROOT,
+    const stack = openStack(await ensureEngine(() => {}), {
+      program: ROOT,
       stack: 'second',
-      stackFile: false,
+      stateDirectory,
       config: overridesFor(credentials, {
         'scipion:publicPort': String(httpsPort),
         'scipion:namespace': NAMESPACE,
         'scipion:domain': 'localhost',
       }),
-      secretConfig: secretsFor(credentials),
-      stateDirectory,
-      kubectl: { path: kubectlPath, kubeconfig: kubeconfigPath },
+      secrets: secretsFor(credentials),
       environment: { KUBECONFIG: kubeconfigPath },
+      cli: CLI,
     });
-    if (!result.ok) throw new Error(result.errors.join('\n'));
+    await stack.up(() => {});
   } finally {
     await rm(stateDirectory, { recursive: true, force: true });
   }

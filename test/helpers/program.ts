@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { type Registration, type RunOptions, runProgram } from '../../local/engine/index.ts';
-import { isProperties, type Properties, Secret, type Value } from '../../local/engine/values.ts';
+import { type Registration, type RunOptions, runProgram } from '../../automation/recording/index.ts';
+import { isProperties, type Properties, Secret, type Value } from '../../automation/recording/values.ts';
 
 /** Runs the whole program through the embedded engine, without any cluster. */
 

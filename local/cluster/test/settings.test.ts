@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { countingProgress } from '../binaries.ts';
+import { countingProgress } from '../../go.ts';
 import { configurationFiles } from '../configuration.ts';
 import { kubeconfig } from '../credentials.ts';
 import { layoutOf } from '../layout.ts';
@@ -111,7 +111,7 @@ describe('refuseOtherPorts', () => {
 describe('countingProgress', () => {
   test('reports now and then, never more than there are', () => {
     const lines: string[] = [];
-    const onLine = countingProgress(90, (line) => lines.push(line));
+    const onLine = countingProgress('Kubernetes', 90, (line) => lines.push(line));
     for (let count = 0; count < 120; count += 1) onLine();
     expect(lines).toEqual([
       'compiling Kubernetes: 50 of 90 packages',

@@ -1,0 +1,89 @@
+import { dirname, isAbsolute } from 'node:path';
+import type { PulumiCommand } from '@pulumi/pulumi/automation/index.js';
+import { execa } from 'execa';
+import type { Engine } from './find.ts';
+
+/** What a run of the command said and how it ended. */
+export interface CommandEnd {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode: number;
+}
+
+/** A run of the command that failed. */
+export class CommandFailure extends Error {
+  override readonly name = 'CommandFailure';
+  readonly end: CommandEnd;
+  constructor(args: readonly string[], end: CommandEnd) {
+    super(
+      `pulumi ${args.slice(0, 2).join(' ')} ended with code ${end.exitCode}:\n${(end.stderr || end.stdout).trim()}`,
+    );
+    this.end = end;
+  }
+}
+
+export interface RunOptions {
+  readonly directory: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Given on standard input: the place for secrets, since arguments are public. */
+  readonly input?: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Runs the command in a process group of its own: a terminal sends Ctrl-C to everything in front of it, and the engine
+ * takes a second interrupt as the order to drop what it is doing. So it gets none but those that are meant for it: one
+ * for each `abort` event of the signal.
+ *
+ * @throws CommandFailure
+ */
+export async function runCommand(
+  engine: Engine,
+  args: readonly string[],
+  options: RunOptions,
+): Promise<CommandEnd> {
+  const child = execa(engine.command, [...args, '--non-interactive'], {
+    cwd: options.directory,
+    env: options.environment,
+    ...(options.input === undefined ? { stdin: 'ignore' } : { input: options.input }),
+    detached: true,
+    cleanup: false,
+    reject: false,
+    maxBuffer: 2 ** 28,
+  });
+  const interrupt = () => void child.kill('SIGINT');
+  options.signal?.addEventListener('abort', interrupt);
+  try {
+    const { stdout, stderr, exitCode, shortMessage } = await child;
+    const end = { stdout: String(stdout), stderr: String(stderr), exitCode: exitCode ?? -1 };
+    if (end.exitCode === 0) return end;
+    throw new CommandFailure(
+      args,
+      end.stderr === '' && end.stdout === '' ? { ...end, stderr: shortMessage ?? '' } : end,
+    );
+  } finally {
+    options.signal?.removeEventListener('abort', interrupt);
+  }
+}
+
+/**
+ * The command as the SDK's Automation API calls it, with `runCommand` under it. `run` is not part of the SDK's types;
+ * `test/engine` notices when it is called in another way.
+ */
+export async function automationCommand(engine: Engine): Promise<PulumiCommand> {
+  const root = isAbsolute(engine.command) ? { root: dirname(dirname(engine.command)) } : {};
+  const sdk = await import('@pulumi/pulumi/automation/index.js');
+  const command = await sdk.PulumiCommand.get(root);
+  const run = async (
+    args: readonly string[],
+    directory: string,
+    environment: Readonly<Record<string, string | undefined>>,
+    _onOutput?: unknown,
+    _onError?: unknown,
+    signal?: AbortSignal,
+  ) => {
+    const { exitCode, ...said } = await runCommand(engine, args, { directory, environment, signal });
+    return { ...said, code: exitCode };
+  };
+  return Object.assign(command, { run });
+}

@@ -1,0 +1,14 @@
+/**
+ * Pulumi itself, found or made: on PATH, by the vendor's download, or built from Go modules; and stacks deployed with it by
+ * its Automation API. Knows nothing of Scipion.
+ */
+export { type CommandEnd, CommandFailure, runCommand } from './command.ts';
+export { type Engine, engineEnvironment, ensureEngine } from './find.ts';
+export {
+  type DeployedStack,
+  openStack,
+  type RunResult,
+  type StackSettings,
+  stateEnvironment,
+} from './stack.ts';
+export { VERSIONS } from './versions.ts';
