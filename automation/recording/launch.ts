@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import '../../node-version.mjs';
 
 /**
  * Runs in a process of its own and becomes Pulumi's program runner there. Configuration comes on standard input and is
@@ -15,13 +16,6 @@ const { runner, environment, secretEnvironment } = JSON.parse(readFileSync(0, 'u
 Object.assign(process.env, environment, secretEnvironment);
 const require = createRequire(runner);
 
-// Node 24.9 does not come back from colouring an error whose stack has a file directly under `node_modules/@scope/`, as
-// the SDK's own source maps name them: half a minute later memory ends it. The SDK colours every error of a program.
-const util = require('node:util') as typeof import('node:util');
-const inspect = util.inspect;
-const withoutColours = (value: unknown, options: unknown, ...rest: unknown[]) =>
-  Reflect.apply(inspect, util, [value, value instanceof Error ? { colors: false } : options, ...rest]);
-util.inspect = Object.assign(withoutColours, inspect) as typeof inspect;
 require(runner);
 
 // From here on the SDK keeps its configuration in this store; programs that the program starts need not inherit it.

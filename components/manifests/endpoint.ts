@@ -1,12 +1,11 @@
 import { PORTS } from '../../sidecar/contract/paths.ts';
 import type { InstanceConfig } from '../../stacks/load.ts';
 import { instanceHost, NAMES, PORT_NAMES } from '../names.ts';
-import { metadata, selectorLabels } from './metadata.ts';
+import { metadata, SKIP_AWAIT, selectorLabels } from './metadata.ts';
 
 /** Service of the gateway, and Ingress or HTTPRoute to it. */
 
 const SERVICE_PORT = 80;
-const SKIP_AWAIT = { 'pulumi.com/skipAwait': 'true' };
 
 export function serviceManifest(config: InstanceConfig) {
   return {

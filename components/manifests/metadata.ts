@@ -8,6 +8,9 @@ export const STACK_ANNOTATION = `${ANNOTATION_PREFIX}/stack`;
 /** On the project's claim once a drain has succeeded: RFC 3339 time. */
 export const DRAINED_ANNOTATION = `${ANNOTATION_PREFIX}/drained-at`;
 
+/** The provider does not wait for the object. Never on what a removal must wait for: StatefulSet and Namespace. */
+export const SKIP_AWAIT = { 'pulumi.com/skipAwait': 'true' } as const;
+
 export interface Metadata {
   readonly name: string;
   readonly namespace?: string;

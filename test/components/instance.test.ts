@@ -130,9 +130,14 @@ test('a Gateway gets an HTTPRoute in place of an Ingress', () => {
 });
 
 describe('resource options', () => {
-  test('a wait is skipped for Service and Ingress alone', () => {
+  test('a wait is skipped for Service, Ingress and claims alone', () => {
     const skipping = objects().filter((one) => 'pulumi.com/skipAwait' in (annotationsOf(one) as object));
-    expect(skipping.map(({ type }) => type.split(':').at(-1)).sort()).toEqual(['Ingress', 'Service']);
+    expect(skipping.map(({ type }) => type.split(':').at(-1)).sort()).toEqual([
+      'Ingress',
+      'PersistentVolumeClaim',
+      'PersistentVolumeClaim',
+      'Service',
+    ]);
   });
 
   test('the StatefulSet is drained before it is deleted, for longer than the pod may take', () => {

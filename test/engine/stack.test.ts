@@ -161,8 +161,8 @@ describe('removal', () => {
   test('removes everything, and once more does nothing', async () => {
     const stack = open();
     expect((await stack.destroy(silent)).changes.delete).toBeGreaterThan(5);
-    expect((await stack.destroy(silent)).changes).toEqual({});
     expect(await stack.outputs()).toEqual({});
+    expect((await stack.destroy(silent)).changes).toEqual({});
   });
 });
 
