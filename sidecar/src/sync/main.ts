@@ -83,12 +83,14 @@ export function program(
     86_400,
   );
   act(drain, (context) => commands.drain(context, drain.opts().timeout as number));
-  const restore = asking('restore', 'copy the last save, or a part of it, into a new folder of the project')
+  act(asking('saves', 'which saves can be brought back, and what they cost'), commands.saves);
+  const restore = asking('restore', 'copy a save, or a part of it, into a new folder of the project')
+    .option('--of <save>', 'number or id of the save; without it the last one')
     .option('--path <path>', 'a file or folder of the project; without it everything')
     .option('--to <folder>', 'name of the new folder; without it restored-<time>');
   act(restore, (context) => commands.restore(context, restore.opts()));
   const trash = asking('trash', 'what was removed or replaced, with dates and sizes')
-    .option('--restore <path>', 'bring back the newest version of a file, or of all files of a folder')
+    .option('--restore <path>', 'bring back the newest version of a file, or of everything in a folder')
     .option('--of <save>', 'with --restore: the version that this save put into the trash');
   act(trash, (context) => commands.trash(context, trash.opts()));
   act(asking('refresh-source', 'copy what is new in the source space'), commands.refreshSource);

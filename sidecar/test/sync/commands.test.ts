@@ -147,7 +147,43 @@ describe('getting old work back', () => {
     expect(dumpFolder(join(data, to))).toEqual(new Map([['a', 'saved']]));
   });
 
+  test('an older save is listed, and copied as it was', async () => {
+    mkdirSync(join(data, 'p'));
+    writeFileSync(join(data, 'p/a'), 'first');
+    await save();
+    writeFileSync(join(data, 'p/a'), 'second');
+    rmSync(join(data, 'p/a'));
+    symlinkSync('elsewhere', join(data, 'p/a'));
+    await save();
+    const listed = await sync((context) => commands.saves(context));
+    const [{ saves, olderBytes }] = listed.out as [
+      { saves: { generation: number; id: string }[]; olderBytes: number },
+    ];
+    expect({ code: listed.code, generations: saves.map(({ generation }) => generation), olderBytes }).toEqual(
+      {
+        code: 0,
+        generations: [2, 1],
+        olderBytes: 5,
+      },
+    );
+    const found = await sync((context) =>
+      commands.restore(context, { of: String(saves[1]?.id), path: 'p', to: 'then' }),
+    );
+    expect(found).toMatchObject({
+      code: 0,
+      out: [{ to: 'then', generation: 1, files: 1, bytes: 5, missing: [] }],
+    });
+    expect(dumpFolder(join(data, 'then'))).toEqual(
+      new Map([
+        ['p/', ''],
+        ['p/a', 'first'],
+      ]),
+    );
+    expect(dumpFolder(data).get('p/a')).toBe('→ elsewhere');
+  });
+
   test.each([
+    ['a save that never was', (context) => commands.restore(context, { of: '7' }), 'sync saves'],
     ['a folder that exists', (context) => commands.restore(context, { to: 'p' }), 'in the project already'],
     ['a folder elsewhere', (context) => commands.restore(context, { to: '../state' }), 'without ".."'],
     [
@@ -186,6 +222,7 @@ describe('getting old work back', () => {
     const all = [
       commands.status,
       commands.plan,
+      commands.saves,
       commands.saveNow,
       commands.refreshSource,
       (context: commands.CommandContext) => commands.lease(context, false),

@@ -203,7 +203,7 @@ describe.each(MODES)('what a killed writer left beside a database: %s', (mode) =
     expect(rowsOf(join(context.data, NAME))).toBe(ROWS);
     await save(context);
     expect(await rowsInSpace(space, NAME)).toBe(ROWS);
-    const plan = await planAside(context, '', 'copy', 1);
+    const plan = await planAside(context, { path: '', to: 'copy', of: null }, 1);
     await copyAside(context, plan);
     expect(rowsOf(join(context.data, 'copy', NAME))).toBe(ROWS);
     context.close();

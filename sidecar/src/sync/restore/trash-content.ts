@@ -1,8 +1,12 @@
 import type { ProjectContext } from '../context.ts';
+import { historyLines, knownSaves } from '../save/history.ts';
 import { LAYOUT, trashTime } from '../save/space-layout.ts';
-import { isSpaceError, joinPath, parentOf, type SpaceEntry } from '../spaces/space.ts';
+import { isSpaceError, joinPath, type SpaceEntry } from '../spaces/space.ts';
+import { type CopyEntry, CopyTree } from '../state/copy-tree.ts';
 import { RequestError } from '../sync-errors.ts';
-import { placeCopy } from './aside.ts';
+import { isBelow } from './aside.ts';
+import { copyEntries } from './copy-entries.ts';
+import { trashed } from './past.ts';
 
 /** One version in the trash of the project space. */
 export interface TrashItem {
@@ -48,35 +52,82 @@ export async function listTrash(
 }
 
 /**
- * Brings the newest version of a file, or of all files below a folder, from the trash back to the project volume. It
- * stays in the trash too. Nothing on the volume is replaced: where its name is taken it gets another one.
+ * Brings the newest version of a file, or of everything below a folder, from the trash back to the project volume, with
+ * links, empty folders, modes, times and hard links. It stays in the trash too. Nothing on the volume is replaced: where
+ * its name is taken it gets another one.
  * @param of the save that put it in the trash, as `listTrash` names it; null: the newest that has it
- * @returns the paths that the files got
- * @throws RequestError where the trash has no such file
+ * @returns the paths that files, links and new folders got
+ * @throws RequestError where the trash has nothing there
  */
 export async function restoreFromTrash(
   context: ProjectContext,
   path: string,
   of: string | null,
-): Promise<{ restored: string[] }> {
+): Promise<{ restored: string[]; missing: string[] }> {
+  const entries = new CopyTree(context.scratch);
+  try {
+    if (!(await fromHistory(context, entries, path, of))) await fromFolders(context, entries, path, of);
+    const { placed, missing } = await copyEntries(context, entries, (each) => each, false);
+    return { restored: placed, missing };
+  } finally {
+    entries.close();
+  }
+}
+
+/** What the newest save with something there took away: what it removed, else what it replaced. */
+async function fromHistory(
+  context: ProjectContext,
+  entries: CopyTree,
+  path: string,
+  of: string | null,
+): Promise<boolean> {
+  for (const { stem } of await knownSaves(context)) {
+    if (stem === null) break;
+    for (const why of REASONS) {
+      let found = 0;
+      for await (const line of historyLines(context, stem)) {
+        if (line.entry === null || line.became !== why || (of !== null && line.stem !== of)) continue;
+        if (line.path !== path && !isBelow(line.path, path)) continue;
+        entries.put(line.path, trashed(line, line.entry));
+        found += 1;
+      }
+      if (found > 0) return true;
+    }
+  }
+  return false;
+}
+
+/** Files alone, where no history tells of them. */
+async function fromFolders(
+  context: ProjectContext,
+  entries: CopyTree,
+  path: string,
+  of: string | null,
+): Promise<void> {
   for (const folder of await trashFolders(context)) {
     if (of !== null && folder.name !== of) continue;
     for (const why of REASONS) {
       const root = `${LAYOUT.trash}/${folder.name}/${why}`;
       const found = await context.space.stat({ path: joinPath(root, path) });
       if (found === null) continue;
-      const restored: string[] = [];
       const files = found.kind === 'directory' ? filesBelow(context, found.path) : [found];
-      for await (const entry of files) {
-        const to = entry.path.slice(root.length + 1);
-        await context.tree.makeDirectory(parentOf(to));
-        restored.push(await placeCopy(context, entry, to));
-      }
-      return { restored };
+      for await (const entry of files)
+        entries.put(entry.path.slice(root.length + 1), oldEntry(context, entry, root));
+      return;
     }
   }
   const where = of === null ? 'the trash' : `the trash of ${of}`;
   throw new RequestError(`${where} has nothing at ${path}. What it has: sync trash`);
+}
+
+function oldEntry({ state }: ProjectContext, found: SpaceEntry, root: string): CopyEntry {
+  const path = found.path.slice(root.length + 1);
+  const known = state.manifest(path);
+  const mtimeNs = found.mtimeSeconds === null ? null : BigInt(found.mtimeSeconds) * 1_000_000_000n;
+  const { size, id } = found;
+  const mode = known?.kind === 'file' ? known.mode : 0o664;
+  const nothing = { target: null, hash: null, linkGroup: null };
+  return { path, kind: 'file', size, mode, mtimeNs, ...nothing, at: { path: found.path, id } };
 }
 
 async function trashFolders(context: ProjectContext): Promise<TrashFolder[]> {

@@ -49,7 +49,7 @@ const CHECKSUM = /^\{"sha256":"([0-9a-f]{64})"\}$/;
 
 /** The lines of a record: header, steps, and the SHA-256 of the lines before, each with its line break. */
 export async function* recordLines(
-  header: CommitHeader,
+  header: object,
   steps: AsyncIterable<string> | Iterable<string>,
 ): AsyncIterable<string> {
   const sum = createHash('sha256');

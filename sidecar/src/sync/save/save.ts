@@ -21,6 +21,7 @@ import { applyDecided, type Deciding, decidingSave } from './deciding.ts';
 import { type Head, headText, idsAfter } from './head.ts';
 import { headCopyPath, soundHead } from './head-copies.ts';
 import { forgetOtherHistory, knownGeneration } from './histories.ts';
+import { writeHistory } from './history.ts';
 import { fileContent, manifestLine, uploadSegment, writeLines } from './manifest.ts';
 import { recover } from './recover.ts';
 import { saveSteps } from './save-steps.ts';
@@ -134,6 +135,8 @@ export async function commit(context: ProjectContext): Promise<number> {
   const staging = stagingOf(context);
   await space.makeDirectory(staging);
   const head = await writeManifest(context, before, { saveId, generation });
+  const decidedAt = clock.now();
+  await writeHistory(context, before, { saveId, generation, decidedAt });
   const staged = {
     staged: `${staging}/head-${saveId}.json`,
     copy: `${staging}/copy-${saveId}.json`,
@@ -149,7 +152,7 @@ export async function commit(context: ProjectContext): Promise<number> {
       saveId,
       fence: lease.fence,
       generation,
-      decidedAt: clock.now(),
+      decidedAt,
       steps: steps.lines,
     };
     state.durably(() =>

@@ -15,6 +15,8 @@ export const LAYOUT = {
   /** A copy of the head of each of the last saves. */
   heads: `${ENGINE_FOLDER}/heads`,
   trash: `${ENGINE_FOLDER}/trash`,
+  /** One file a save: what its changes took the place of. */
+  history: `${ENGINE_FOLDER}/history`,
 } as const;
 
 export const ENGINE_FOLDERS: readonly string[] = [
@@ -25,6 +27,7 @@ export const ENGINE_FOLDERS: readonly string[] = [
   LAYOUT.manifest,
   LAYOUT.heads,
   LAYOUT.trash,
+  LAYOUT.history,
 ];
 
 export function fencePath(fence: number): string {
@@ -35,9 +38,14 @@ export function commitPath(fence: number): string {
   return `${LAYOUT.commits}/${fence}.jsonl`;
 }
 
-/** The folder in the trash of one save: sortable by time, told apart by its id. */
+/** Names what is kept of a save, in the trash and in the history: sortable by time, told apart by its id. */
+export function stemOf(decidedAt: number, saveId: string): string {
+  return `${compactTime(decidedAt)}-${saveId}`;
+}
+
+/** The folder in the trash of one save. */
 export function trashFolder(nowMs: number, saveId: string): string {
-  return `${LAYOUT.trash}/${compactTime(nowMs)}-${saveId}`;
+  return `${LAYOUT.trash}/${stemOf(nowMs, saveId)}`;
 }
 
 /** `20261122T130501Z` */

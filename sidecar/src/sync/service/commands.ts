@@ -12,6 +12,7 @@ import { bytesText } from '../restore/room.ts';
 import type { TrashItem } from '../restore/trash-content.ts';
 import { type Confirmation, confirmCommand } from '../save/confirmations.ts';
 import type { LeaseRecord } from '../save/lease.ts';
+import type { SavesList } from '../save/saves-list.ts';
 import { ask, RefusedError, UnreachableError } from './api-client.ts';
 
 /** The commands that talk to the running `sync`. Each prints to `out` and returns the exit code of the process. */
@@ -169,17 +170,46 @@ export async function lease(context: CommandContext, takeOver: boolean): Promise
   return EXIT_CODES.done;
 }
 
+export async function saves(context: CommandContext): Promise<number> {
+  const found = (await ask(context.socket, 'GET', '/v1/saves')) as SavesList;
+  const lines = found.saves.map(({ id, generation, at, changes, onlyBytes }) =>
+    [
+      at,
+      String(generation).padStart(6),
+      `${changes ?? '?'} changes`.padStart(16),
+      `only here ${bytesText(onlyBytes)}`.padStart(22),
+      id,
+    ].join('  '),
+  );
+  tell(context, found, [
+    ...lines,
+    found.saves.length === 0
+      ? 'nothing was saved yet'
+      : `older versions take ${bytesText(found.olderBytes)} of the project space`,
+  ]);
+  return EXIT_CODES.done;
+}
+
 export async function restore(
   context: CommandContext,
-  { path, to }: { path?: string; to?: string },
+  { path, to, of }: { path?: string; to?: string; of?: string },
 ): Promise<number> {
-  const body = { path: path ?? '', ...(to === undefined ? {} : { to }) };
+  const options = { ...(to === undefined ? {} : { to }), ...(of === undefined ? {} : { of }) };
+  const body = { path: path ?? '', ...options };
   const found = (await ask(context.socket, 'POST', '/v1/restore', body)) as AsideResult;
   tell(context, found, [
     `copied ${found.files} files, ${bytesText(found.bytes)}, of save ${found.generation} to ${found.to}`,
   ]);
-  if (found.skipped === 0) return EXIT_CODES.done;
-  context.err(`${found.skipped} files went away in the space while the copy was made`);
+  return missingText(context, found.missing, found.skipped);
+}
+
+/** Names a few of those that the space does not have any more as they were. */
+function missingText(context: CommandContext, missing: readonly string[], count = missing.length): number {
+  if (count === 0) return EXIT_CODES.done;
+  const names = missing.slice(0, 3).map((path) => JSON.stringify(path));
+  context.err(
+    `${count} files are not in the space any more as they were: ${names.join(', ')}${count > names.length ? ' and others' : ''}`,
+  );
   return EXIT_CODES.partial;
 }
 
@@ -201,13 +231,16 @@ export async function trash(
     return EXIT_CODES.done;
   }
   const body = { path, ...(of === undefined ? {} : { of }) };
-  const found = (await ask(context.socket, 'POST', '/v1/trash', body)) as { restored: string[] };
+  const found = (await ask(context.socket, 'POST', '/v1/trash', body)) as {
+    restored: string[];
+    missing: string[];
+  };
   tell(
     context,
     found,
     found.restored.map((each) => `brought back ${each}`),
   );
-  return EXIT_CODES.done;
+  return missingText(context, found.missing);
 }
 
 export async function confirm(context: CommandContext, given: Confirmation): Promise<number> {

@@ -25,7 +25,11 @@ const plainPath = z
   .string()
   .refine(isPlain, 'a path in the project, without ".." and not beginning with "/"');
 const fromTrashSchema = z.strictObject({ path: plainPath, of: z.string().optional() });
-const asideSchema = z.strictObject({ path: plainPath.or(z.literal('')), to: plainPath.optional() });
+const asideSchema = z.strictObject({
+  path: plainPath.or(z.literal('')),
+  to: plainPath.optional(),
+  of: z.string().min(1).optional(),
+});
 const confirmSchema = z.discriminatedUnion('what', [
   z.strictObject({ what: z.literal('deletions'), count: z.int().min(1) }),
   z.strictObject({ what: z.enum(['merge', 'takeOver']) }),
@@ -81,9 +85,10 @@ export function syncApi(runner: Runner, log: Logger): FastifyInstance {
     const { path, of } = fromTrashSchema.parse(request.body);
     return requireOpen(runner).restoreFromTrash(path, of ?? null);
   });
+  app.get('/v1/saves', () => requireProject(runner).saves());
   app.post('/v1/restore', async (request) => {
-    const { path, to } = asideSchema.parse(request.body);
-    return requireOpen(runner).restoreAside(path, to ?? null);
+    const { path, to = null, of = null } = asideSchema.parse(request.body);
+    return requireOpen(runner).restoreAside({ path, to, of });
   });
   app.get('/v1/lease', async () => (await requireProject(runner).lease()) ?? {});
   return app;

@@ -11,7 +11,7 @@ import { collectDifferences } from '../plan/collect.ts';
 import type { DeletionLimits } from '../plan/guards.ts';
 import { decodeItem, type PlanSummary, printableItem, summarise } from '../plan/plan.ts';
 import { resolveDifferences } from '../plan/resolve.ts';
-import { type AsideResult, copyAside, planAside } from '../restore/aside.ts';
+import { type AsideRequest, type AsideResult, copyAside, planAside } from '../restore/aside.ts';
 import { forgetSettling } from '../restore/database-sets.ts';
 import { type StartOptions, type StartResult, startProject } from '../restore/start.ts';
 import { listTrash, restoreFromTrash, type TrashItem } from '../restore/trash-content.ts';
@@ -22,6 +22,7 @@ import { Lease, type LeaseRecord, type LeaseTimes, readLease } from '../save/lea
 import { loadManifest } from '../save/manifest.ts';
 import { recover } from '../save/recover.ts';
 import { type SaveOptions, type SaveResult, save } from '../save/save.ts';
+import { listSaves, type SavesList } from '../save/saves-list.ts';
 import { tidySegments } from '../save/segments.ts';
 import { tidyTrash } from '../save/trash.ts';
 import type { Space } from '../spaces/space.ts';
@@ -231,11 +232,11 @@ export class ProjectSession {
     });
   }
 
-  /** Copies what the last complete save has at `path` into a new folder of the project. @throws RequestError */
-  async restoreAside(path: string, to: string | null): Promise<AsideResult> {
+  /** Copies what a save has at a path into a new folder of the project. @throws RequestError */
+  async restoreAside(request: AsideRequest): Promise<AsideResult> {
     const plan = await this.#exclusive(async () => {
       await this.#assertMounted();
-      return planAside(this.#context, path, to, this.generation);
+      return planAside(this.#context, request, this.generation);
     });
     return copyAside(this.#context, plan);
   }
@@ -244,8 +245,15 @@ export class ProjectSession {
     return listTrash(this.#context, most);
   }
 
+  saves(): Promise<SavesList> {
+    return listSaves(this.#context);
+  }
+
   /** @throws RequestError */
-  async restoreFromTrash(path: string, of: string | null): Promise<{ restored: string[] }> {
+  async restoreFromTrash(
+    path: string,
+    of: string | null,
+  ): Promise<{ restored: string[]; missing: string[] }> {
     await this.#assertMounted();
     return restoreFromTrash(this.#context, path, of);
   }

@@ -140,7 +140,13 @@ export class LocalTree {
     if (found?.kind === 'directory') return;
     if (found !== null) throw new Error(`cannot make the directory ${path}: a ${found.kind} is there`);
     await this.makeDirectory(parentOf(path));
-    await fs.mkdir(this.at(path), { mode: 0o775 });
+    try {
+      await fs.mkdir(this.at(path), { mode: 0o775 });
+    } catch (error) {
+      // Somebody else made it in this moment.
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || this.look(path)?.kind !== 'directory')
+        throw error;
+    }
   }
 
   /** Moves a finished file of the same volume to its place, replacing a file or link there. */
@@ -165,6 +171,18 @@ export class LocalTree {
     this.#assertParent(path);
     await fs.link(temporary, this.at(path));
     await fs.unlink(temporary);
+  }
+
+  /** Like `makeSymlink`, but only where nothing is. @throws EEXIST */
+  async newSymlink(target: string, path: string): Promise<void> {
+    this.#assertParent(path);
+    await fs.symlink(targetBytes(target), this.at(path));
+  }
+
+  /** Like `link`, but only where nothing is. @throws EEXIST */
+  async newLink(existing: string, path: string): Promise<void> {
+    this.#assertParent(path);
+    await fs.link(this.at(existing), this.at(path));
   }
 
   async makeSymlink(path: string, target: string): Promise<void> {

@@ -1,0 +1,227 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import type { ProjectContext } from '../context.ts';
+import { FileError } from '../file-errors.ts';
+import { type ManifestEntry, manifestMatches, toManifest, VIRTUAL_ID } from '../model.ts';
+import { isEncodingOf } from '../names.ts';
+import { decodeItem, type PlanItem } from '../plan/plan.ts';
+import { isSpaceError, nameOf } from '../spaces/space.ts';
+import { type ManifestLine, parseManifestLine } from '../state/manifest-line.ts';
+import { textLines } from '../text-lines.ts';
+import { RecordSum, recordLines } from './commit-record.ts';
+import type { Head } from './head.ts';
+import { completeHead } from './head-copies.ts';
+import { fileContent, manifestLine, writeLines } from './manifest.ts';
+import { LAYOUT, stemOf } from './space-layout.ts';
+
+/**
+ * The history of a space: for each save, every entry that it changed, as the save before had it. The manifest of now,
+ * with the files of all later saves taken back, is the manifest of then. A file is written before its save is decided; it
+ * counts only where the head, or a file that counts, names its save.
+ */
+
+/** What became of the version before: it lies in that folder of the trash of the save, or (`kept`) where it was. */
+export type Became = 'removed' | 'replaced' | 'kept';
+const BECAME = ['removed', 'replaced', 'kept'] as const;
+
+const saveNameSchema = z.object({
+  saveId: z.string().max(100),
+  generation: z.int().min(0),
+  savedAt: z.iso.datetime(),
+});
+const headerSchema = saveNameSchema.extend({
+  version: z.literal(1),
+  savedBy: z.string().max(500),
+  /** Entries that the save changed; with those that this file took over from saves that are not kept. */
+  changes: z.int().min(0),
+  /** null: before it there was nothing, or nothing that is kept. */
+  previous: saveNameSchema.nullable(),
+});
+export type HistoryHeader = z.infer<typeof headerSchema>;
+
+/** A save that can be brought back. */
+export interface KnownSave {
+  readonly saveId: string;
+  readonly generation: number;
+  readonly savedAt: string;
+  /** null: it was made by a program that kept no history. */
+  readonly header: HistoryHeader | null;
+  /** Names its history file and its folder in the trash; null as `header`. */
+  readonly stem: string | null;
+}
+
+export interface HistoryLine extends ManifestLine {
+  readonly became: Became;
+  /** Names the save whose trash has the version. */
+  readonly stem: string;
+}
+
+export function historyPath(stem: string): string {
+  return `${LAYOUT.history}/${stem}.jsonl`;
+}
+
+/** Writes down what the save that is ready takes the place of. Called before it is decided. */
+export async function writeHistory(
+  context: ProjectContext,
+  before: Head | 'damaged' | null,
+  save: { readonly saveId: string; readonly generation: number; readonly decidedAt: number },
+): Promise<void> {
+  const { state } = context;
+  const previous = before === null || before === 'damaged' ? null : before;
+  const header: HistoryHeader = {
+    version: 1,
+    saveId: save.saveId,
+    generation: save.generation,
+    savedAt: new Date(save.decidedAt).toISOString(),
+    savedBy: context.instance,
+    changes: state.countPending('ready'),
+    previous:
+      previous === null
+        ? null
+        : { saveId: previous.saveId, generation: previous.generation, savedAt: previous.savedAt },
+  };
+  const lines = function* (): Iterable<string> {
+    for (const row of state.pending('ready')) yield lineBefore(context, decodeItem(row.data));
+  };
+  // Nobody goes back to the time before the first save.
+  await uploadHistory(context, stemOf(save.decidedAt, save.saveId), header, previous === null ? [] : lines());
+}
+
+export async function uploadHistory(
+  context: ProjectContext,
+  stem: string,
+  header: HistoryHeader,
+  lines: Iterable<string>,
+  to = historyPath(stem),
+): Promise<void> {
+  const file = join(context.scratch, `history-${stem}`);
+  try {
+    await writeLines(file, recordLines(header, lines));
+    await context.space.write(to, await fileContent(file));
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+function lineBefore(context: ProjectContext, item: PlanItem): string {
+  const entry = entryBefore(context, item);
+  const line = manifestLine({ path: item.path, entry }, context.codec);
+  return entry === null ? line : withBecame(line, becameOf(item));
+}
+
+export function withBecame(line: string, became: Became, stem?: string): string {
+  return `${line.slice(0, -1)},"w":"${became}"${stem === undefined ? '' : `,"f":${JSON.stringify(stem)}`}}`;
+}
+
+function entryBefore({ state }: ProjectContext, { path, base, remote }: PlanItem): ManifestEntry | null {
+  const known = state.manifest(path);
+  // Somebody else removed it; what it was is told all the same.
+  if (remote === null || remote.id === VIRTUAL_ID) return known ?? (base === null ? null : toManifest(base));
+  if (known !== null && (manifestMatches(known, remote) || remote.kind === 'symlink')) return known;
+  if (base !== null && base.kind === remote.kind) return toManifest(base);
+  return {
+    path,
+    kind: remote.kind,
+    size: remote.size,
+    mtimeNs: BigInt(remote.mtimeSeconds ?? 0) * 1_000_000_000n,
+    mode: remote.kind === 'file' ? 0o664 : 0o775,
+    target: remote.target ?? null,
+    hash: null,
+    linkGroup: null,
+    remote: { id: remote.id, mtimeSeconds: remote.mtimeSeconds },
+  };
+}
+
+/** As the steps of the save do it. */
+function becameOf({ action, next, remote, keepBoth }: PlanItem): Became {
+  if (remote === null || keepBoth === true || action === 'record') return 'kept';
+  if (next === undefined || next.remote === null || next.kind === 'directory')
+    return next?.kind === 'directory' && remote.kind === 'directory' ? 'kept' : 'removed';
+  return 'replaced';
+}
+
+/** All saves that can be brought back, newest first; the first one is the last save. */
+export async function knownSaves(context: ProjectContext): Promise<KnownSave[]> {
+  const head = await completeHead(context.space);
+  if (head === null) return [];
+  const stems = await historyStems(context);
+  const saves: KnownSave[] = [];
+  let name: z.infer<typeof saveNameSchema> | null = head;
+  while (name !== null && !saves.some((each) => each.saveId === name?.saveId)) {
+    const { saveId, generation, savedAt }: z.infer<typeof saveNameSchema> = name;
+    const stem: string | null = stems.get(saveId) ?? null;
+    const header: HistoryHeader | null = stem === null ? null : await readHeader(context, stem);
+    saves.push({ saveId, generation, savedAt, header, stem: header === null ? null : stem });
+    name = header?.previous ?? null;
+  }
+  return saves;
+}
+
+/** Id of the save → stem, of all files that are there. */
+export async function historyStems({ space }: ProjectContext): Promise<Map<string, string>> {
+  const stems = new Map<string, string>();
+  try {
+    for await (const { name } of space.list({ path: LAYOUT.history })) {
+      const [, stem, saveId] = /^(\d{8}T\d{6}Z-(.+))\.jsonl$/.exec(name) ?? [];
+      if (stem !== undefined && saveId !== undefined) stems.set(saveId, stem);
+    }
+  } catch (error) {
+    if (!isSpaceError(error, 'not-found')) throw error;
+  }
+  return stems;
+}
+
+async function readHeader({ space }: ProjectContext, stem: string): Promise<HistoryHeader | null> {
+  try {
+    for await (const line of textLines(space.read({ path: historyPath(stem) }))) return parseHeader(line);
+  } catch (error) {
+    if (!isSpaceError(error, 'not-found')) throw error;
+  }
+  return null;
+}
+
+function parseHeader(line: string): HistoryHeader | null {
+  try {
+    return headerSchema.safeParse(JSON.parse(line)).data ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * What a save took the place of, in no useful order. What it yields counts only when it comes to its end.
+ * @throws FileError where the file is not what was written
+ */
+export async function* historyLines(context: ProjectContext, stem: string): AsyncIterable<HistoryLine> {
+  const sum = new RecordSum();
+  let isFirst = true;
+  let isWhole = true;
+  for await (const text of textLines(context.space.read({ path: historyPath(stem) }))) {
+    if (sum.add(text) || isFirst) {
+      isFirst = false;
+      continue;
+    }
+    const line = parseLine(context, text, stem);
+    if (line === null) isWhole = false;
+    else yield line;
+  }
+  if (!isWhole || !sum.isRight())
+    throw new FileError(
+      'damaged',
+      `${historyPath(stem)} in the project space is damaged: saves before it cannot be brought back. Later ones can`,
+    );
+}
+
+function parseLine({ state }: ProjectContext, text: string, own: string): HistoryLine | null {
+  const line = parseManifestLine(text);
+  if (line === null) return null;
+  const { w, f } = JSON.parse(text) as { w?: unknown; f?: unknown };
+  const name = nameOf(line.path);
+  if (line.rawName !== null) {
+    if (!isEncodingOf(name, line.rawName)) return null;
+    state.rememberName(name, line.rawName);
+  }
+  const became = BECAME.find((each) => each === w) ?? 'kept';
+  return { ...line, became, stem: typeof f === 'string' && /^[\w-]{1,150}$/.test(f) ? f : own };
+}
