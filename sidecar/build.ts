@@ -2,11 +2,12 @@ import { chmod, copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
-import { NODE_FLAGS } from './contract/node-flags.ts';
+import { GATEWAY_NODE_FLAGS, NODE_FLAGS } from './contract/node-flags.ts';
 import { buildWeb } from './web/build.ts';
 
 const HERE = import.meta.dirname;
-const COMMANDS = ['sync', 'gateway'] as const;
+/** How Node is started for each command. */
+const COMMANDS = { sync: NODE_FLAGS, gateway: GATEWAY_NODE_FLAGS } as const;
 /** Threads of the commands, each a bundle that lies beside theirs. */
 const THREADS = {
   'hash-thread': 'sync/volume/hash-thread.ts',
@@ -29,12 +30,12 @@ export async function buildSidecar(outDirectory: string): Promise<void> {
   await mkdir(join(outDirectory, 'app'), { recursive: true });
   await mkdir(join(outDirectory, 'bin'));
   await bundle(
-    Object.fromEntries(COMMANDS.map((name) => [name, join(HERE, 'src', name, 'main.ts')])),
+    Object.fromEntries(Object.keys(COMMANDS).map((name) => [name, join(HERE, 'src', name, 'main.ts')])),
     join(outDirectory, 'app'),
   );
   await buildWeb(join(outDirectory, 'app', 'web'));
-  for (const name of COMMANDS)
-    await writeCommand(join(outDirectory, 'bin', name), `${INSTALLED_AT}/${name}.js`);
+  for (const [name, flags] of Object.entries(COMMANDS))
+    await writeCommand(join(outDirectory, 'bin', name), flags, `${INSTALLED_AT}/${name}.js`);
   await copyNode(join(outDirectory, 'node'));
 }
 
@@ -79,8 +80,8 @@ function nodePackage(): string {
   return dirname(createRequire(import.meta.url).resolve('node/package.json'));
 }
 
-async function writeCommand(path: string, program: string): Promise<void> {
-  const line = `exec /usr/local/bin/node ${NODE_FLAGS.join(' ')} ${program} "$@"`;
+async function writeCommand(path: string, flags: readonly string[], program: string): Promise<void> {
+  const line = `exec /usr/local/bin/node ${flags.join(' ')} ${program} "$@"`;
   await writeFile(path, `#!/bin/sh\n${line}\n`);
   await chmod(path, 0o755);
 }

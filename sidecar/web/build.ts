@@ -1,5 +1,6 @@
-import { cp, mkdir, rm } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 const HERE = import.meta.dirname;
@@ -31,4 +32,15 @@ export async function buildWeb(outDirectory: string): Promise<void> {
     logLevel: 'warning',
     tsconfig: join(HERE, 'tsconfig.json'),
   });
+  await compressAll(assets);
+}
+
+/** Puts compressed copies beside the files, so that the gateway never compresses for a stranger. */
+async function compressAll(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    const content = await readFile(path);
+    await writeFile(`${path}.br`, brotliCompressSync(content));
+    await writeFile(`${path}.gz`, gzipSync(content, { level: 9 }));
+  }
 }

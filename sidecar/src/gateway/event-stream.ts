@@ -2,6 +2,8 @@ import type { FastifyReply } from 'fastify';
 import type { GatewayView } from './view.ts';
 
 const HEARTBEAT_MS = 15_000;
+/** A reader that has taken nothing for this many heartbeats is gone. */
+const MAX_UNREAD_HEARTBEATS = 3;
 const SESSION_CHECK_MS = 2000;
 
 export interface EventStreamOptions {
@@ -40,7 +42,12 @@ export function streamView(
   raw.write('retry: 2000\n\n');
   const stopListening = listen(sendView);
   sendView();
-  const heartbeat = setInterval(() => raw.write(': still here\n\n'), HEARTBEAT_MS);
+  let unread = 0;
+  const heartbeat = setInterval(() => {
+    unread = mayWrite ? 0 : unread + 1;
+    if (unread > MAX_UNREAD_HEARTBEATS) raw.destroy();
+    else if (mayWrite) mayWrite = raw.write(': still here\n\n');
+  }, HEARTBEAT_MS);
   const check = setInterval(() => {
     if (!isStillAllowed()) raw.end('event: logout\ndata: {}\n\n');
   }, SESSION_CHECK_MS);

@@ -2,19 +2,26 @@ import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import fastifyCookie from '@fastify/cookie';
 import fastifyRateLimit from '@fastify/rate-limit';
-import fastifyStatic from '@fastify/static';
-import Fastify, { type FastifyError, type FastifyInstance, LogController } from 'fastify';
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import type { Logger } from 'pino';
 import type { GatewayConfig } from '../../contract/config.ts';
+import { addAssets } from './assets.ts';
+import { GuardedServer } from './guarded-server.ts';
 import { LiveView } from './live-view.ts';
 import { createLoginCheck } from './login.ts';
 import { createMetrics } from './metrics.ts';
 import { loadPages, type Pages } from './pages.ts';
 import { createProbes } from './probes.ts';
-import { isWebSocketFromOurPage } from './request-checks.ts';
+import { clientKey, isFromOurPage, isWebSocketFromOurPage } from './request-checks.ts';
 import { addRoutes, shortId } from './routes.ts';
-import { addSecurityHeaders } from './security-headers.ts';
-import { SESSION_COOKIE, Sessions } from './sessions.ts';
+import { type SecurityHeaders, securityHeaders } from './security-headers.ts';
+import { DEVICE_COOKIE, SESSION_COOKIE, Sessions } from './sessions.ts';
 import type { SecretStore } from './settings.ts';
 import { VncRelay } from './vnc-relay.ts';
 
@@ -26,6 +33,8 @@ export interface GatewayOptions {
   readonly syncSocket: string;
   readonly vncSocket: string;
   readonly readyFile: string;
+  /** File in which logouts outlive the process. */
+  readonly revocationsFile: string;
   readonly logger: Logger;
   /** Clock of the sessions, in ms since 1970. @default Date.now */
   readonly now?: () => number;
@@ -47,41 +56,68 @@ const BODY_LIMIT_BYTES = 64 * 1024;
 /** Where the page opens its WebSocket. */
 export const DESKTOP_PATH = '/desktop';
 const GOODBYE_MS = 300;
+const HTML = 'text/html; charset=utf-8';
+
+/** Sockets and requests that fit into the container's memory and leave its processor to the desktop. */
+const PUBLIC_LIMITS = {
+  maxKnown: 256,
+  maxStrangers: 450,
+  readsPerSecond: 1000,
+  changesPerSecond: 200,
+} as const;
 
 /** Builds the gateway of one instance; nothing listens before `listen`. */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
-  const { config, secrets, logger, webDirectory } = options;
+  const { config, secrets, logger, webDirectory, now } = options;
   const pages = loadPages(webDirectory, config.instance);
-  const sessions = new Sessions(secrets, options.now);
+  const sessions = new Sessions({
+    secrets,
+    file: options.revocationsFile,
+    onProblem: (error) => logger.error(error.message),
+    ...(now === undefined ? {} : { now }),
+  });
   const live = new LiveView({ instance: config.instance, ...options });
   const metrics = createMetrics(live);
-  const app = Fastify({
+  const headers = securityHeaders(config.publicOrigin);
+  const guard: { current?: GuardedServer } = {};
+  const app: FastifyInstance = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT_BYTES,
     forceCloseConnections: true,
+    serverFactory: (listener) => {
+      const isKnown = (request: IncomingMessage) => {
+        const cookies = app.parseCookie(request.headers.cookie ?? '');
+        return (
+          sessions.check(cookies[SESSION_COOKIE]) !== undefined ||
+          sessions.knownDevice(cookies[DEVICE_COOKIE]) !== undefined
+        );
+      };
+      guard.current = new GuardedServer({ ...PUBLIC_LIMITS, isKnown, headers }, listener);
+      return guard.current.server;
+    },
+    clientErrorHandler: (error, socket) => guard.current?.clientError(error, socket),
+    frameworkErrors: (_error, _request, reply) => {
+      reply.headers(headers);
+      answerError(reply, pages, 400);
+    },
   }) as unknown as FastifyInstance;
+  const guarded = guard.current as GuardedServer;
 
-  addSecurityHeaders(app, config.publicOrigin);
   await app.register(fastifyCookie);
+  addRequestChecks(app, headers, config.publicOrigin, pages);
   await app.register(fastifyRateLimit, { global: false });
-  await app.register(fastifyStatic, {
-    root: join(webDirectory, 'assets'),
-    prefix: '/assets/',
-    index: false,
-    cacheControl: false,
-    setHeaders: (reply) => reply.header('cache-control', 'no-cache'),
-  });
   app.addContentTypeParser(
     'application/x-www-form-urlencoded',
     { parseAs: 'string' },
     (_request, body, done) => done(null, new URLSearchParams(String(body))),
   );
   addErrorAnswers(app, pages);
+  addAssets(app, join(webDirectory, 'assets'));
   const checkLogin = createLoginCheck(app, secrets, sessions);
-  addRoutes(app, { config, pages, sessions, live, metrics, checkLogin });
+  addRoutes(app, { pages, sessions, live, metrics, checkLogin, guard: guarded });
 
-  const relay = createRelay(app, options, sessions, live);
+  const relay = createRelay(app, guarded, options, sessions, live);
   let isServing = false;
   const probes = createProbes(metrics, () => isServing);
   return {
@@ -105,6 +141,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
 
 function createRelay(
   app: FastifyInstance,
+  guard: GuardedServer,
   { config, vncSocket, logger, pingEveryMs }: GatewayOptions,
   sessions: Sessions,
   live: LiveView,
@@ -128,8 +165,10 @@ function createRelay(
       if (!sessionOf(request)) return { status: 401, message: 'Log in first.' };
       return undefined;
     },
+    refuse: (socket, status, message) => guard.refuse(socket, status, message),
     isStillAllowed: (request) => sessionOf(request) !== undefined,
     onOpen: (request) => {
+      guard.keepUpgraded(request);
       live.relayOpened();
       log(request, 'desktop opened');
     },
@@ -138,29 +177,65 @@ function createRelay(
       log(request, 'desktop closed', seconds);
     },
   });
-  app.server.on('upgrade', (request, socket, head) => relay.upgrade(request, socket, head));
+  guard.onUpgrade((request, socket, head) => relay.upgrade(request, socket, head));
   return relay;
 }
 
+/** What can be refused is refused before a body is read: nobody keeps us reading for a page that does not exist. */
+function addRequestChecks(
+  app: FastifyInstance,
+  headers: SecurityHeaders,
+  publicOrigin: string,
+  pages: Pages,
+): void {
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(headers);
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    const isForged = request.method === 'POST' && !isFromOurPage(request.headers, publicOrigin);
+    if (isForged || request.is404) {
+      if (!isRead) reply.header('connection', 'close');
+      if (!isForged) return answerNotFound(reply, pages);
+      request.log.warn(
+        { client: clientKey(request.headers, request.ip) },
+        'refused a request of another site',
+      );
+      const text = `This was sent from another address than ${publicOrigin}. Open that address and try again.`;
+      return reply.code(403).type(HTML).send(pages.message('Refused', text));
+    }
+    // A body that no route reads would still be waited for.
+    if (isRead && hasBody(request)) reply.header('connection', 'close');
+    return undefined;
+  });
+}
+
+const hasBody = ({ headers }: FastifyRequest) =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+
 function addErrorAnswers(app: FastifyInstance, pages: Pages): void {
-  app.setNotFoundHandler(async (_request, reply) =>
-    reply
-      .code(404)
-      .type('text/html; charset=utf-8')
-      .send(pages.message('Not here', 'There is no such page in this instance.')),
-  );
+  app.setNotFoundHandler(async (_request, reply) => answerNotFound(reply, pages));
   app.setErrorHandler(async (error: FastifyError, request, reply) => {
     const status = error.statusCode ?? 500;
     if (status >= 500) request.log.error({ err: error }, 'request failed');
-    reply.code(status).type('text/html; charset=utf-8');
     if (status === 413 && request.url === '/login') {
       const notice = `That is too long for a password: more than ${BODY_LIMIT_BYTES / 1024} KiB were sent.`;
-      return reply.send(pages.login({ notice, isError: true, waitSeconds: 0 }));
+      return reply
+        .code(status)
+        .type(HTML)
+        .send(pages.login({ notice, isError: true, waitSeconds: 0 }));
     }
-    const text =
-      status >= 500
-        ? 'The gateway made a mistake. Load the page again; if it happens again, tell the people who run this instance.'
-        : 'The request was not understood. Go back and load the page again.';
-    return reply.send(pages.message('That did not work', text));
+    return answerError(reply, pages, status);
   });
+}
+
+function answerNotFound(reply: FastifyReply, pages: Pages): FastifyReply {
+  const page = pages.message('Not here', 'There is no such page in this instance.');
+  return reply.code(404).type(HTML).send(page);
+}
+
+function answerError(reply: FastifyReply, pages: Pages, status: number): FastifyReply {
+  const text =
+    status >= 500
+      ? 'The gateway made a mistake. Load the page again; if it happens again, tell the people who run this instance.'
+      : 'The request was not understood. Go back and load the page again.';
+  return reply.code(status).type(HTML).send(pages.message('That did not work', text));
 }

@@ -1,4 +1,5 @@
 import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
@@ -9,6 +10,8 @@ import { loadGatewayConfig, openSecretStore, SettingsError } from './settings.ts
 
 /** Where the image has the built pages. */
 const WEB_DIRECTORY = '/opt/scipion/web';
+/** Lives as long as the pod and is not shared with the desktop, whose programs could undo a logout. */
+const STATE_DIRECTORY = '/tmp';
 /** The pod's time to end is shared with the final save, so the gateway takes little of it. */
 const CLOSE_WITHIN_MS = 3000;
 
@@ -36,6 +39,7 @@ interface Arguments {
   readonly syncSocket: string;
   readonly vncSocket: string;
   readonly readyFile: string;
+  readonly state: string;
 }
 
 async function serve(args: Arguments): Promise<void> {
@@ -53,6 +57,7 @@ async function serve(args: Arguments): Promise<void> {
     syncSocket: args.syncSocket,
     vncSocket: args.vncSocket,
     readyFile: args.readyFile,
+    revocationsFile: join(args.state, 'revoked-sessions.json'),
     logger,
   });
   await gateway.listen({ host: args.host, port: args.port, probesPort: args.probesPort });
@@ -79,6 +84,7 @@ new Command('gateway')
   .option('--sync-socket <path>', 'socket of the data service', RUN_FILES.syncSocket)
   .option('--vnc-socket <path>', 'socket of the desktop', RUN_FILES.vncSocket)
   .option('--ready-file <path>', 'exists while the data is ready', RUN_FILES.ready)
+  .option('--state <directory>', 'where logouts outlive a restart', STATE_DIRECTORY)
   .action(async (_options, command: Command) => {
     try {
       await serve(command.opts<Arguments>());

@@ -1,21 +1,29 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { GatewayConfig } from '../../contract/config.ts';
 import { addActionRoutes } from './action-routes.ts';
 import { streamView } from './event-stream.ts';
+import type { GuardedServer } from './guarded-server.ts';
 import type { LiveView } from './live-view.ts';
 import type { CheckLogin } from './login.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Pages } from './pages.ts';
-import { clientKey, isFromOurPage } from './request-checks.ts';
-import { DEVICE_COOKIE, DEVICE_MAX_MS, SESSION_COOKIE, type Session, type Sessions } from './sessions.ts';
+import { clientKey } from './request-checks.ts';
+import {
+  DEVICE_COOKIE,
+  DEVICE_MAX_MS,
+  SESSION_COOKIE,
+  type Session,
+  type Sessions,
+  TURN_COOKIE,
+  TURN_MAX_MS,
+} from './sessions.ts';
 
 export interface RouteParts {
-  readonly config: GatewayConfig;
   readonly pages: Pages;
   readonly sessions: Sessions;
   readonly live: LiveView;
   readonly metrics: GatewayMetrics;
   readonly checkLogin: CheckLogin;
+  readonly guard: GuardedServer;
 }
 
 const COOKIE = { path: '/', httpOnly: true, secure: true, sameSite: 'strict' } as const;
@@ -31,16 +39,8 @@ function sendHtml(reply: FastifyReply, status: number, html: string): FastifyRep
 }
 
 export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
-  const { config, pages, sessions, live } = parts;
+  const { pages, sessions, live } = parts;
   const sessionOf = (request: FastifyRequest) => sessions.check(request.cookies[SESSION_COOKIE]);
-
-  /** State changes are taken from this instance's own pages only. */
-  app.addHook('preValidation', async (request, reply) => {
-    if (request.method !== 'POST' || isFromOurPage(request.headers, config.publicOrigin)) return;
-    request.log.warn({ client: clientKey(request.headers, request.ip) }, 'refused a request of another site');
-    const text = `This was sent from another address than ${config.publicOrigin}. Open that address and try again.`;
-    return sendHtml(reply, 403, pages.message('Refused', text));
-  });
 
   addLoginRoutes(app, parts, sessionOf);
 
@@ -86,7 +86,7 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
 
 function addLoginRoutes(
   app: FastifyInstance,
-  { pages, sessions, metrics, checkLogin }: RouteParts,
+  { pages, sessions, metrics, checkLogin, guard }: RouteParts,
   sessionOf: (request: FastifyRequest) => Session | undefined,
 ): void {
   app.get('/login', async (request, reply) =>
@@ -96,7 +96,8 @@ function addLoginRoutes(
   app.post('/login', async (request, reply) => {
     const body = request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
     const client = clientKey(request.headers, request.ip);
-    const result = await checkLogin(request, body.get('password') ?? '');
+    const release = guard.hold(request.raw);
+    const result = await checkLogin(request, body.get('password') ?? '').finally(release);
     metrics.logins.inc({ result: result.outcome });
     request.log.info({ client, outcome: result.outcome }, 'login');
     switch (result.outcome) {
@@ -111,8 +112,11 @@ function addLoginRoutes(
         return sendHtml(reply, 401, pages.login({ notice, isError: true, waitSeconds: 0 }));
       }
       case 'wait': {
-        reply.header('retry-after', String(result.seconds));
-        const notice = 'There were several wrong passwords in a row, so this page takes a short break.';
+        reply
+          .header('retry-after', String(result.seconds))
+          .setCookie(TURN_COOKIE, result.turn, { ...COOKIE, maxAge: TURN_MAX_MS / 1000 });
+        const notice =
+          'Many wrong passwords were sent to this page, so each try has to wait a few seconds. The right password opens the desktop after that.';
         return sendHtml(reply, 429, pages.login({ notice, isError: true, waitSeconds: result.seconds }));
       }
     }

@@ -1,10 +1,10 @@
-import type { FastifyInstance } from 'fastify';
-
 /**
- * Headers of every answer. Scripts and styles come from this host's files alone; noVNC draws its pointer and pictures
- * from `data:` and `blob:` addresses. HSTS is left to the site: it binds a whole host name.
+ * Headers of every answer, whoever writes it. Scripts and styles come from this host's files alone; noVNC draws its
+ * pointer and pictures from `data:` and `blob:` addresses. HSTS is left to the site: it binds a whole host name.
  */
-export function addSecurityHeaders(app: FastifyInstance, publicOrigin: string): void {
+export type SecurityHeaders = Readonly<Record<string, string>>;
+
+export function securityHeaders(publicOrigin: string): SecurityHeaders {
   const webSocketOrigin = publicOrigin.replace(/^http/, 'ws');
   const policy = [
     "default-src 'none'",
@@ -16,7 +16,7 @@ export function addSecurityHeaders(app: FastifyInstance, publicOrigin: string): 
     "base-uri 'none'",
     "frame-ancestors 'none'",
   ].join('; ');
-  const headers = {
+  return {
     'content-security-policy': policy,
     'x-content-type-options': 'nosniff',
     'referrer-policy': 'no-referrer',
@@ -26,9 +26,6 @@ export function addSecurityHeaders(app: FastifyInstance, publicOrigin: string): 
     'permissions-policy':
       'clipboard-read=(self), clipboard-write=(self), fullscreen=(self), camera=(), microphone=(), geolocation=()',
     'x-robots-tag': 'noindex, nofollow',
+    'cache-control': 'no-store',
   };
-  app.addHook('onRequest', async (_request, reply) => {
-    reply.headers(headers);
-    reply.header('cache-control', 'no-store');
-  });
 }

@@ -1,5 +1,6 @@
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod';
+import { Revocations } from './revocations.ts';
 import type { SecretStore } from './settings.ts';
 
 /** Cookie names; the prefix makes browsers insist on Secure, Path=/ and no Domain. */
@@ -7,15 +8,21 @@ export const SESSION_COOKIE = '__Host-scipion';
 /** Marks a browser that has logged in before, so that strangers who guess cannot lock its user out. */
 export const DEVICE_COOKIE = '__Host-scipion-known';
 
+/** Given to who was told to wait; with it the next try is looked at whatever others do. */
+export const TURN_COOKIE = '__Host-scipion-turn';
+
 const HOUR_MS = 3_600_000;
 /** Without a key, click or page load for this long the user logs in again. Work goes on in the desktop meanwhile. */
 export const SESSION_IDLE_MS = 12 * HOUR_MS;
 /** However busy, the user logs in again after this long. */
 export const SESSION_MAX_MS = 7 * 24 * HOUR_MS;
 export const DEVICE_MAX_MS = 90 * 24 * HOUR_MS;
+/** The wait before a turn, and how long it may be taken after it was given. */
+export const TURN_AFTER_MS = 3000;
+export const TURN_MAX_MS = 60_000;
 
 const tokenSchema = z.strictObject({
-  kind: z.enum(['session', 'device']),
+  kind: z.enum(['session', 'device', 'turn']),
   id: z.uuid(),
   createdAt: z.int(),
   seenAt: z.int(),
@@ -27,6 +34,15 @@ export interface Session {
   readonly createdAt: number;
 }
 
+export interface SessionsOptions {
+  readonly secrets: SecretStore;
+  /** Where logouts are kept. */
+  readonly file: string;
+  readonly onProblem: (error: Error) => void;
+  /** In ms since 1970. @default Date.now */
+  readonly now?: () => number;
+}
+
 /**
  * Sessions live in signed cookies, so a restart of the gateway does not log anybody out. The signing key is derived
  * from the Secret's key *and* the password's hash: a changed password ends every session by itself.
@@ -36,12 +52,14 @@ export class Sessions {
   readonly #now: () => number;
   /** Session → last sign of its user, where that is newer than what the cookie says. */
   readonly #seenAt = new Map<string, number>();
-  /** Sessions that logged out → when their cookie is worthless by age. */
-  readonly #revoked = new Map<string, number>();
+  readonly #revocations: Revocations;
+  /** Turns that were taken → when they were given. */
+  readonly #takenTurns = new Map<string, number>();
 
-  constructor(secrets: SecretStore, now: () => number = Date.now) {
+  constructor({ secrets, now = Date.now, ...revocations }: SessionsOptions) {
     this.#secrets = secrets;
     this.#now = now;
+    this.#revocations = new Revocations({ ...revocations, maxAgeMs: SESSION_MAX_MS, now });
   }
 
   /** Value of the cookie of a new session. */
@@ -57,7 +75,7 @@ export class Sessions {
   /** The session a cookie stands for; undefined when it is forged, expired, idle for too long, or logged out. */
   check(cookie: string | undefined): Session | undefined {
     const token = this.#unseal(cookie, 'session');
-    if (!token || this.#revoked.has(token.id)) return undefined;
+    if (!token || this.#revocations.has(token.id, token.createdAt)) return undefined;
     const now = this.#now();
     const seenAt = Math.max(token.seenAt, this.#seenAt.get(token.id) ?? 0);
     if (now - token.createdAt >= SESSION_MAX_MS || now - seenAt >= SESSION_IDLE_MS) return undefined;
@@ -73,7 +91,7 @@ export class Sessions {
   }
 
   revoke(session: Session): void {
-    this.#revoked.set(session.id, session.createdAt + SESSION_MAX_MS);
+    this.#revocations.add(session.id, session.createdAt);
     this.#seenAt.delete(session.id);
   }
 
@@ -83,8 +101,27 @@ export class Sessions {
     return token && this.#now() - token.createdAt < DEVICE_MAX_MS ? token.id : undefined;
   }
 
+  /** Value of the cookie that lets its holder try again after a short wait. */
+  giveTurn(): string {
+    return this.#seal('turn', randomUUID(), this.#now());
+  }
+
+  /** Whether the cookie is a turn whose wait is over; each can be taken once. */
+  takeTurn(cookie: string | undefined): boolean {
+    const turn = this.#unseal(cookie, 'turn');
+    if (!turn) return false;
+    const now = this.#now();
+    const age = now - turn.createdAt;
+    if (age < TURN_AFTER_MS || age >= TURN_MAX_MS || this.#takenTurns.has(turn.id)) return false;
+    for (const [id, at] of this.#takenTurns) {
+      if (now - at < TURN_MAX_MS) break;
+      this.#takenTurns.delete(id);
+    }
+    this.#takenTurns.set(turn.id, turn.createdAt);
+    return true;
+  }
+
   #prune(now: number): void {
-    for (const [id, until] of this.#revoked) if (until <= now) this.#revoked.delete(id);
     for (const [id, at] of this.#seenAt) if (now - at >= SESSION_IDLE_MS) this.#seenAt.delete(id);
   }
 

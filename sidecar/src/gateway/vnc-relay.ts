@@ -23,6 +23,8 @@ export interface RelayOptions {
   readonly pingEveryMs?: number;
   /** Undefined lets the connection in, else the HTTP status and sentence of the refusal. */
   readonly admit: (request: IncomingMessage) => { status: number; message: string } | undefined;
+  /** Answers and ends the socket. */
+  readonly refuse: (socket: Duplex, status: number, message: string) => void;
   /** Asked again while the connection lasts: a session may end before its desktop is closed. */
   readonly isStillAllowed: (request: IncomingMessage) => boolean;
   readonly onOpen: (request: IncomingMessage) => void;
@@ -52,11 +54,11 @@ export class VncRelay {
         ? { status: 503, message: 'The desktop is open in too many windows. Close some of them.' }
         : this.#options.admit(request);
     if (refusal) {
-      refuse(socket, refusal.status, refusal.message);
+      this.#options.refuse(socket, refusal.status, refusal.message);
       return;
     }
     const desktop = createConnection(this.#options.vncSocket);
-    const unavailable = () => refuse(socket, 503, 'The desktop does not answer yet.');
+    const unavailable = () => this.#options.refuse(socket, 503, 'The desktop does not answer yet.');
     desktop.once('error', unavailable);
     desktop.once('connect', () => {
       desktop.off('error', unavailable);
@@ -114,19 +116,4 @@ export class VncRelay {
       clearInterval(check);
     };
   }
-}
-
-const REASONS: Record<number, string> = {
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'Not Found',
-  503: 'Service Unavailable',
-};
-
-function refuse(socket: Duplex, status: number, message: string): void {
-  const body = `${message}\n`;
-  socket.end(
-    `HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}\r\nConnection: close\r\n` +
-      `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
 }

@@ -2,13 +2,16 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import WebSocket from 'ws';
 import type { GatewayView } from '../../../src/gateway/view.ts';
-import { PASSWORD, type RunningGateway } from './start-gateway.ts';
+import { PASSWORD } from './start-gateway.ts';
+
+/** Where a gateway is. */
+type Place = { readonly origin: string };
 
 /** What a browser sends with a form of the instance's own page. */
 export const SAME_ORIGIN = { 'sec-fetch-site': 'same-origin', origin: 'null' } as const;
 
 export function postLogin(
-  { origin }: RunningGateway,
+  { origin }: Place,
   password: string,
   headers: Record<string, string> = {},
 ): Promise<Response> {
@@ -28,15 +31,15 @@ export function cookieOf(response: Response, name: string): string {
 }
 
 /** Logs in; returns the value of the `Cookie` header. */
-export async function sessionCookie(gateway: RunningGateway, password = PASSWORD): Promise<string> {
+export async function sessionCookie(gateway: Place, password = PASSWORD): Promise<string> {
   return cookieOf(await postLogin(gateway, password), '__Host-scipion');
 }
 
-export function isLoggedIn({ origin }: RunningGateway, cookie: string): Promise<boolean> {
+export function isLoggedIn({ origin }: Place, cookie: string): Promise<boolean> {
   return fetch(`${origin}/view`, { headers: { cookie } }).then(({ status }) => status === 200);
 }
 
-export async function view({ origin }: RunningGateway, cookie: string): Promise<GatewayView> {
+export async function view({ origin }: Place, cookie: string): Promise<GatewayView> {
   const response = await fetch(`${origin}/view`, { headers: { cookie } });
   return (await response.json()) as GatewayView;
 }
@@ -54,7 +57,7 @@ export async function eventually<T>(ask: () => T | Promise<T>, isRight: (value: 
 
 /** HTTP status of a refused WebSocket, or the open WebSocket. */
 export async function openDesktop(
-  { origin }: RunningGateway,
+  { origin }: Place,
   headers: Record<string, string>,
   path = '/desktop',
 ): Promise<WebSocket | number> {

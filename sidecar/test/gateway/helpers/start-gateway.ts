@@ -64,6 +64,7 @@ export async function startGateway(
     config: { instance: 'demo', publicOrigin: origin },
     secrets: openSecretStore(secretDirectory, () => undefined),
     webDirectory,
+    revocationsFile: join(directory, 'revoked-sessions.json'),
     logger: pino({ level: 'info' }, { write: (line) => void log.push(line) }),
     ...paths,
     ...options,

@@ -1,0 +1,81 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import * as z from 'zod';
+
+/** Logouts that are kept one by one; only who knows the password can make more. */
+const MAX_ENTRIES = 10_000;
+
+const fileSchema = z.strictObject({
+  version: z.literal(1),
+  endedBefore: z.int(),
+  revoked: z.array(z.tuple([z.uuid(), z.int()])),
+});
+
+export interface RevocationsOptions {
+  /** Kept over a restart of the container; it holds ids of sessions, nothing secret. */
+  readonly file: string;
+  /** Age at which a session ends by itself, in ms. */
+  readonly maxAgeMs: number;
+  readonly now: () => number;
+  readonly onProblem: (error: Error) => void;
+}
+
+/** Which sessions have ended before their time. What cannot be remembered one by one ends every older session. */
+export class Revocations {
+  readonly #options: RevocationsOptions;
+  /** Session → when it was opened. */
+  readonly #revoked = new Map<string, number>();
+  /** Sessions that were opened before this are over. */
+  #endedBefore = 0;
+
+  constructor(options: RevocationsOptions) {
+    this.#options = options;
+    try {
+      const kept = fileSchema.parse(JSON.parse(readFileSync(options.file, 'utf8')));
+      this.#endedBefore = kept.endedBefore;
+      for (const [id, createdAt] of kept.revoked) this.#revoked.set(id, createdAt);
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return;
+      this.#endedBefore = options.now();
+      options.onProblem(
+        new Error(`${options.file} cannot be read, so every session ends: users log in again.`, { cause }),
+      );
+    }
+  }
+
+  has(id: string, createdAt: number): boolean {
+    return createdAt < this.#endedBefore || this.#revoked.has(id);
+  }
+
+  add(id: string, createdAt: number): void {
+    this.#revoked.set(id, createdAt);
+    const oldest = this.#options.now() - this.#options.maxAgeMs;
+    for (const [each, at] of this.#revoked) if (at <= oldest) this.#revoked.delete(each);
+    while (this.#revoked.size > MAX_ENTRIES) {
+      const [first, at] = this.#revoked.entries().next().value as [string, number];
+      this.#revoked.delete(first);
+      this.#endedBefore = Math.max(this.#endedBefore, at + 1);
+    }
+    this.#save();
+  }
+
+  #save(): void {
+    const { file, onProblem } = this.#options;
+    const content: z.infer<typeof fileSchema> = {
+      version: 1,
+      endedBefore: this.#endedBefore,
+      revoked: [...this.#revoked],
+    };
+    try {
+      writeFileSync(`${file}.new`, JSON.stringify(content), { mode: 0o600 });
+      renameSync(`${file}.new`, file);
+    } catch (cause) {
+      onProblem(
+        new Error(
+          `${file} cannot be written (${(cause as NodeJS.ErrnoException).code}): after a restart of the gateway, ` +
+            'sessions that have logged out are valid again until they end by age.',
+          { cause },
+        ),
+      );
+    }
+  }
+}
