@@ -34,6 +34,10 @@ export const syncConfigSchema = z.strictObject({
   /** Bytes a second of all transfers together; absent: as many as the line gives. */
   downloadBytesPerSecond: z.int().min(65_536).optional(),
   uploadBytesPerSecond: z.int().min(65_536).optional(),
+  /** The project space is checked against its manifest so often; 0: only when it is asked for. @default 7 */
+  verifyEveryDays: z.number().min(0).max(365).optional(),
+  /** Bytes a second that such a check reads. @default 4 MiB */
+  verifyBytesPerSecond: z.int().min(65_536).optional(),
   /** Of the process beside others. @default low */
   priority: z.enum(['low', 'normal']).optional(),
   autosaveIntervalSeconds: z.int().min(10),

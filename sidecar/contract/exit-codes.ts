@@ -12,4 +12,6 @@ export const EXIT_CODES = {
   guarded: 13,
   /** `sync` is not running or its socket does not answer. */
   unreachable: 14,
+  /** The space holds something otherwise than it was saved. */
+  damaged: 15,
 } as const;

@@ -94,6 +94,13 @@ export function program(
     .option('--of <save>', 'with --restore: the version that this save put into the trash');
   act(trash, (context) => commands.trash(context, trash.opts()));
   act(asking('refresh-source', 'copy what is new in the source space'), commands.refreshSource);
+  const verify = asking('verify', 'check the whole project space against its manifest').option(
+    '--rate <bytes>',
+    'bytes a second that are read at most; without it as many as the line gives',
+    wholeNumber,
+  );
+  act(verify, (context) => commands.verify(context, verify.opts()));
+  act(asking('repair', 'mend what the last check of the project space found'), commands.repair);
   const lease = asking('lease', 'who may write the project space').option('--take-over', 'take it');
   act(lease, (context) => commands.lease(context, lease.opts().takeOver === true));
   const confirm = asking('confirm', 'agree to what was held back')

@@ -29,7 +29,7 @@ export async function headFromSegments(space: Space): Promise<Head | null> {
   const segments: Segment[] = [];
   for (const save of all.slice(Math.max(0, from))) {
     for (const kind of save.isFull ? (['full', 'changes'] as const) : (['changes'] as const)) {
-      const segment = await describe(space, nameOf(save, kind));
+      const segment = await describeSegment(space, nameOf(save, kind));
       if (segment !== null) segments.push(segment);
     }
   }
@@ -91,7 +91,8 @@ function nameOf({ generation, saveId }: NamedSave, kind: 'full' | 'changes'): st
   return `${String(generation).padStart(8, '0')}-${saveId}-${kind}.jsonl`;
 }
 
-async function describe(space: Space, name: string): Promise<Segment | null> {
+/** null: it is not there. */
+export async function describeSegment(space: Space, name: string): Promise<Segment | null> {
   const hash = createHash('sha256');
   let lines = 0;
   try {

@@ -8,8 +8,10 @@ import {
 } from '../../../contract/status.ts';
 import type { HeldBack } from '../plan/guards.ts';
 import type { AsideResult } from '../restore/aside.ts';
+import type { RepairResult } from '../restore/repair.ts';
 import { bytesText } from '../restore/room.ts';
 import type { TrashItem } from '../restore/trash-content.ts';
+import type { Verification } from '../restore/verify.ts';
 import { type Confirmation, confirmCommand } from '../save/confirmations.ts';
 import type { LeaseRecord } from '../save/lease.ts';
 import type { SavesList } from '../save/saves-list.ts';
@@ -242,6 +244,53 @@ export async function trash(
   );
   return missingText(context, found.missing);
 }
+
+/** Prints how far it is every few seconds. */
+export async function verify(context: CommandContext, { rate }: { rate?: number }): Promise<number> {
+  let finished = false;
+  const answer = ask(
+    context.socket,
+    'POST',
+    '/v1/verify',
+    rate === undefined ? {} : { bytesPerSecond: rate },
+  );
+  const checking = answer.finally(() => {
+    finished = true;
+  });
+  checking.catch(() => undefined);
+  while (!finished) {
+    await Promise.race([checking.catch(() => undefined), sleep(PROGRESS_MS)]);
+    if (finished || context.json === true) continue;
+    const now = (await ask(context.socket, 'GET', '/v1/verify')) as Partial<Verification>;
+    context.out(
+      `checked ${now.filesDone ?? 0} files, ${bytesText(now.bytesDone ?? 0)}; found ${now.found ?? 0}`,
+    );
+  }
+  const found = (await checking) as Verification;
+  tell(context, found, [
+    ...found.findings.map(({ kind, path, what }) => `${kind.padEnd(10)} ${path} ${what}`),
+    ...(found.found > found.findings.length ? [`… and ${found.found - found.findings.length} more`] : []),
+    ...(found.changedElsewhere > 0
+      ? [`${found.changedElsewhere} files were changed by others since they were saved`]
+      : []),
+    found.found === 0
+      ? `the space holds all ${found.filesDone} files, ${bytesText(found.bytesDone)}, as they were saved`
+      : `${found.found} things are not as they were saved. To mend what can be mended: sync repair`,
+  ]);
+  return found.found === 0 ? EXIT_CODES.done : EXIT_CODES.damaged;
+}
+
+export async function repair(context: CommandContext): Promise<number> {
+  const { done, left } = (await ask(context.socket, 'POST', '/v1/repair')) as RepairResult;
+  tell(context, { done, left }, [
+    ...done.map((each) => `mended  ${each}`),
+    ...left.map((each) => `left    ${each}`),
+    ...(done.length + left.length === 0 ? ['there was nothing to mend'] : []),
+  ]);
+  return left.length === 0 ? EXIT_CODES.done : EXIT_CODES.damaged;
+}
+
+const PROGRESS_MS = 5_000;
 
 export async function confirm(context: CommandContext, given: Confirmation): Promise<number> {
   await ask(context.socket, 'POST', '/v1/confirm', given);

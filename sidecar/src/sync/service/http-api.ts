@@ -7,6 +7,7 @@ import { RequestError } from '../sync-errors.ts';
 import type { SyncMetrics } from './metrics.ts';
 import { toProblem } from './problems.ts';
 import type { Runner } from './runner.ts';
+import { tellVerified } from './verify-schedule.ts';
 
 /** An event stream that says nothing for so long looks dead to its reader. */
 const EVENT_GAP_MS = 10_000;
@@ -30,6 +31,7 @@ const asideSchema = z.strictObject({
   to: plainPath.optional(),
   of: z.string().min(1).optional(),
 });
+const verifySchema = z.strictObject({ bytesPerSecond: z.int().min(65_536).optional() });
 const confirmSchema = z.discriminatedUnion('what', [
   z.strictObject({ what: z.literal('deletions'), count: z.int().min(1) }),
   z.strictObject({ what: z.enum(['merge', 'takeOver']) }),
@@ -90,6 +92,14 @@ export function syncApi(runner: Runner, log: Logger): FastifyInstance {
     const { path, to = null, of = null } = asideSchema.parse(request.body);
     return requireOpen(runner).restoreAside({ path, to, of });
   });
+  app.get('/v1/verify', () => requireProject(runner).verification ?? {});
+  app.post('/v1/verify', async (request) => {
+    const { bytesPerSecond } = verifySchema.parse(request.body ?? {});
+    const found = await requireOpen(runner).verify(bytesPerSecond ?? Number.MAX_SAFE_INTEGER);
+    tellVerified(runner.board, found);
+    return found;
+  });
+  app.post('/v1/repair', () => requireOpen(runner).repair());
   app.get('/v1/lease', async () => (await requireProject(runner).lease()) ?? {});
   return app;
 }

@@ -13,8 +13,10 @@ import { decodeItem, type PlanSummary, printableItem, summarise } from '../plan/
 import { resolveDifferences } from '../plan/resolve.ts';
 import { type AsideRequest, type AsideResult, copyAside, planAside } from '../restore/aside.ts';
 import { forgetSettling } from '../restore/database-sets.ts';
+import { type RepairResult, repairSpace } from '../restore/repair.ts';
 import { type StartOptions, type StartResult, startProject } from '../restore/start.ts';
 import { listTrash, restoreFromTrash, type TrashItem } from '../restore/trash-content.ts';
+import { lastVerification, type Verification, verifySpace } from '../restore/verify.ts';
 import { tidyVolumeTrash } from '../restore/volume-trash.ts';
 import { soundHead } from '../save/head-copies.ts';
 import { knownGeneration, noteSave } from '../save/histories.ts';
@@ -65,6 +67,7 @@ export class ProjectSession {
   readonly #context: ProjectContext;
   readonly #reserve: Reserve;
   #turn: Promise<unknown> = Promise.resolve();
+  #verifying: Promise<Verification> | null = null;
 
   private constructor(options: SessionOptions, volume: OpenVolume, reserve: Reserve) {
     this.#options = options;
@@ -247,6 +250,28 @@ export class ProjectSession {
 
   saves(): Promise<SavesList> {
     return listSaves(this.#context);
+  }
+
+  /** Beside saves; one at a time: asked again, it is the same check. @throws SpaceError */
+  verify(bytesPerSecond: number, signal?: AbortSignal): Promise<Verification> {
+    this.#verifying ??= verifySpace(this.#context, bytesPerSecond, signal).finally(() => {
+      this.#verifying = null;
+    });
+    return this.#verifying;
+  }
+
+  /** The check that is under way, or the last one; null: none was made. */
+  get verification(): Verification | null {
+    return lastVerification(this.#context);
+  }
+
+  /** @throws RequestError */
+  repair(): Promise<RepairResult> {
+    return this.#exclusive(async () => {
+      await this.#assertMounted();
+      this.#context.changes?.doubt();
+      return repairSpace(this.#context);
+    });
   }
 
   /** @throws RequestError */

@@ -3,6 +3,7 @@ import { PORTS } from '../../../contract/paths.ts';
 import { probesApi, syncApi } from './http-api.ts';
 import { SyncMetrics } from './metrics.ts';
 import { Runner, type RunnerOptions } from './runner.ts';
+import { verifyOnSchedule } from './verify-schedule.ts';
 import { watchVolumes } from './volume-room.ts';
 
 export interface ServiceOptions extends Omit<RunnerOptions, 'metrics'> {
@@ -36,8 +37,10 @@ export async function startService(
   if (at !== null) await probes.listen(at);
   const over = new AbortController();
   void watchVolumes(runner.board, options, over.signal);
+  const verifying = verifyOnSchedule({ ...options, runner }, over.signal);
   const done = runner.run().finally(async () => {
     over.abort();
+    await verifying;
     await Promise.all([api.close(), probes.close()]);
     metrics.close();
     await fs.rm(paths.syncSocket, { force: true });

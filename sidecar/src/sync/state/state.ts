@@ -279,8 +279,10 @@ export class StateStore implements NameStore {
     return Number(this.#sql.get('SELECT count(*) AS n FROM manifest')?.n ?? 0);
   }
 
-  *allManifest(): Iterable<ManifestEntry> {
-    for (const row of this.#sql.byPath('SELECT parent, name, line FROM manifest')) {
+  /** @param after path of the entry that was seen last; the order is that of parent and name. @default from the start */
+  *allManifest(after = ''): Iterable<ManifestEntry> {
+    const from = [parentOf(after), nameOf(after)] as const;
+    for (const row of this.#sql.byPath('SELECT parent, name, line FROM manifest', 'true', from)) {
       const entry = parseManifestLine(String(row.line))?.entry;
       if (entry != null) yield entry;
     }

@@ -33,9 +33,10 @@ export class Statements {
    * All rows of a table with the key (parent, name) in the order of this key, page by page: rows may be changed or
    * removed while it runs.
    * @param select up to and without its condition, e.g. `SELECT * FROM base`
+   * @param after the key that was seen last
    */
-  *byPath(select: string, condition = 'true'): Iterable<Row> {
-    let [parent, name] = ['', ''];
+  *byPath(select: string, condition = 'true', after: readonly [string, string] = ['', '']): Iterable<Row> {
+    let [parent, name] = after;
     for (;;) {
       const rows = this.all(
         `${select} WHERE (parent, name) > (?, ?) AND ${condition} ORDER BY parent, name LIMIT ${PAGE_ROWS}`,
