@@ -1,7 +1,8 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { contents, type DamageRow, damageSpace, SPACE_DAMAGES } from './damages.ts';
+import type { SyncStatus } from '../../contract/status.ts';
+import { clearTheWay, contents, type DamageRow, damageSpace, SPACE_DAMAGES } from './damages.ts';
 import { changeGood, fillSource, goodOf, handOver, makeGood } from './good-files.ts';
 import { type Instance, type Kind, World } from './harness.ts';
 import { attack } from './rows.ts';
@@ -15,10 +16,31 @@ import { attack } from './rows.ts';
 const bytesOnly = (good: [string, string][]) =>
   good.map(([path, what]) => [path, path.endsWith('/') ? '' : what.split(' ').slice(-2).join(' ')]);
 
-async function expectOnNewVolumes(world: World, good: [string, string][], isWhole: boolean): Promise<void> {
+/** Launched; the desktop opens, where the row allows it after a sentence and what that asks for. */
+async function opens(
+  one: Instance,
+  { mayRefuse }: DamageRow,
+  held: ReadonlyMap<string, Buffer | null>,
+): Promise<void> {
+  const refuses = ({ problems }: SyncStatus) => problems.some(({ code }) => code === 'state-damaged');
+  const status = await one.until('the desktop, or a sentence', (found) => found.ready || refuses(found));
+  if (status.ready) return;
+  expect(mayRefuse, `it opens: ${await one.told()}`).toBe(true);
+  await clearTheWay(one.world.spaces.project, held);
+  await one.ready();
+}
+
+async function expectOnNewVolumes(
+  world: World,
+  good: [string, string][],
+  isWhole: boolean,
+  row?: DamageRow,
+  held?: ReadonlyMap<string, Buffer | null>,
+): Promise<void> {
   const other: Instance = await world.instance('lab/bob');
   other.launch();
-  await other.ready();
+  if (row !== undefined && held !== undefined) await opens(other, row, held);
+  else await other.ready();
   const found = goodOf(other.data);
   expect(bytesOnly(found), 'the bytes come back').toEqual(bytesOnly(good));
   if (isWhole) expect(found, 'modes and times come back').toEqual(good);
@@ -47,8 +69,8 @@ async function onNewVolumes(row: DamageRow, kind: Kind): Promise<void> {
   const world = await World.make(kind);
   try {
     const { one, before } = await savedTwice(world);
-    await damageSpace(world.spaces.project, row, before);
-    await expectOnNewVolumes(world, goodOf(one.data), row.isWhole);
+    const held = await damageSpace(world.spaces.project, row, before);
+    await expectOnNewVolumes(world, goodOf(one.data), row.isWhole, row, held);
   } finally {
     await world.dispose();
   }
@@ -58,12 +80,12 @@ async function onItsVolume(row: DamageRow, kind: Kind): Promise<void> {
   const world = await World.make(kind);
   try {
     const { one, before } = await savedTwice(world);
-    await damageSpace(world.spaces.project, row, before);
+    const held = await damageSpace(world.spaces.project, row, before);
     writeFileSync(join(one.data, 'p/unsaved'), 'work that is not saved yet');
     handOver(join(one.data, 'p/unsaved'));
     const good = goodOf(one.data);
     one.launch();
-    await one.ready();
+    await opens(one, row, held);
     expect(goodOf(one.data), 'the volume keeps all it had').toEqual(good);
     const drained = await one.command('drain');
     expect({ code: drained.code, said: drained.err }).toEqual({ code: 0, said: '' });

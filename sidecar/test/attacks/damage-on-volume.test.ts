@@ -50,6 +50,9 @@ const ROWS: readonly StateRow[] = FILES.flatMap(({ what, ...file }) =>
     name: `${what} ${how}`,
     damage,
     ...file,
+    ...(file.isKilled && how === 'cut in the middle' && file.file === 'sync.sqlite'
+      ? { sample: 'mounted' as const }
+      : {}),
     ...(file.file === 'mounted-space.json' ? { kinds: ['mounted'] as const } : {}),
   })),
 );

@@ -23,6 +23,8 @@ export const DAMAGES: Readonly<Record<string, Damage>> = {
   'replaced by a directory': () => 'directory',
   missing: () => 'missing',
   'an older version of itself': (bytes, before) => before ?? bytes,
+  'of a newer format': (bytes) =>
+    Buffer.from(bytes.toString('latin1').replace(/"version":\d+/, '"version":99'), 'latin1'),
   'sixteen megabytes of junk': () => Buffer.alloc(16 << 20, 'junk\n'),
 };
 
@@ -32,6 +34,8 @@ export interface DamageRow extends Row {
   /** Where several fit: which. @default all of them */
   readonly which?: 'first' | 'last';
   readonly damage: Damage;
+  /** The start may stop with a sentence, and goes on when what it names is out of the way. */
+  readonly mayRefuse: boolean;
   /** Modes and times come back on new volumes too: what was damaged is there a second time. */
   readonly isWhole: boolean;
 }
@@ -48,8 +52,20 @@ const OBJECTS: readonly (Pick<DamageRow, 'object' | 'which' | 'isWhole'> & { rea
   { what: 'the fences', object: /^fences\/\d+\/$/, isWhole: true },
 ];
 
+/** Nothing of ours makes these: somebody put them there, or a newer program did. */
+const REFUSED: readonly string[] = ['replaced by a directory', 'of a newer format'];
+const OVER_REST: readonly string[] = ['empty', 'full of garbage', 'replaced by a directory'];
+
 export const SPACE_DAMAGES: readonly DamageRow[] = OBJECTS.flatMap(({ what, ...object }) =>
-  Object.entries(DAMAGES).map(([how, damage]) => ({ name: `${what} ${how}`, damage, ...object })),
+  Object.entries(DAMAGES).map(([how, damage]) => ({
+    name: `${what} ${how}`,
+    damage,
+    mayRefuse: REFUSED.includes(how),
+    ...object,
+    ...(what === 'the head' && how === 'empty' ? { sample: 'mounted' as const } : {}),
+    // The engine sees no difference; some of it over REST too.
+    ...(OVER_REST.includes(how) ? {} : { kinds: ['mounted'] as const }),
+  })),
 );
 
 /** Paths of the engine's objects in a space, folders with a slash at their end. */
@@ -70,28 +86,44 @@ export async function contents(space: Space): Promise<Map<string, Buffer>> {
   return all;
 }
 
-/** @returns the objects that were damaged */
+/** @returns the objects that were damaged, and what they held */
 export async function damageSpace(
   space: Space,
   { object, which, damage }: DamageRow,
   before: ReadonlyMap<string, Buffer>,
-): Promise<string[]> {
+): Promise<Map<string, Buffer | null>> {
   const fitting = (await engineObjects(space)).filter((path) =>
     object.test(path.slice('.scipion-sync/'.length)),
   );
   const chosen = which === undefined ? fitting : [which === 'first' ? fitting[0] : fitting.at(-1)];
   const damaged = chosen.filter((path) => path !== undefined);
-  for (const path of damaged) await damageOne(space, path, damage, before.get(path) ?? null);
-  return damaged;
+  const held = new Map<string, Buffer | null>();
+  for (const path of damaged) held.set(path, await damageOne(space, path, damage, before.get(path) ?? null));
+  return held;
 }
 
-async function damageOne(space: Space, path: string, damage: Damage, before: Buffer | null): Promise<void> {
+async function damageOne(
+  space: Space,
+  path: string,
+  damage: Damage,
+  before: Buffer | null,
+): Promise<Buffer | null> {
   const isFolder = path.endsWith('/');
   const at = path.replace(/\/$/, '');
   const bytes = isFolder ? Buffer.from('a folder') : await readAll(space, { path: at }, 1 << 24);
   const changed = damage(bytes, before);
-  if (changed === 'directory' && isFolder) return;
+  if (changed === 'directory' && isFolder) return null;
   if (changed === 'missing' || changed === 'directory' || isFolder) await space.removeTree(at);
   if (changed === 'directory') await space.makeDirectory(at);
   else if (changed !== 'missing') await space.write(at, contentOf(changed));
+  return isFolder ? null : bytes;
+}
+
+/** What the sentence asks for: the way is free again, and what a newer program wrote is for that program. */
+export async function clearTheWay(space: Space, held: ReadonlyMap<string, Buffer | null>): Promise<void> {
+  for (const [path, bytes] of held) {
+    const at = path.replace(/\/$/, '');
+    await space.removeTree(at);
+    if (bytes !== null) await space.write(at, contentOf(bytes));
+  }
 }

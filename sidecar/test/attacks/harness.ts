@@ -42,6 +42,8 @@ const owner = IS_ROOT ? { uid: UID, gid: UID } : {};
 const HURRY = '20';
 /** Nothing may take longer, on a machine that does other things too. */
 export const BOUND_SECONDS = 90;
+/** A drain waits for each locked database, five times over. */
+const DRAIN_SECONDS = 240;
 
 const PROGRAM = new URL('../sync/sync-process.ts', import.meta.url).pathname;
 const FAULTS = new URL('./process-faults.ts', import.meta.url).pathname;
@@ -220,13 +222,14 @@ export class Instance {
     };
     const work = {
       save: () => commands.saveNow(context),
-      drain: () => commands.drain(context, BOUND_SECONDS * 2),
+      drain: () => commands.drain(context, DRAIN_SECONDS),
       refresh: () => commands.refreshSource(context),
     }[name];
-    const isLate = sleep(BOUND_SECONDS * 1000, 'late' as const, { ref: false });
+    const seconds = name === 'drain' ? DRAIN_SECONDS : BOUND_SECONDS;
+    const isLate = sleep(seconds * 1000, 'late' as const, { ref: false });
     const code = await Promise.race([commands.guarded(context, work), isLate]);
     if (code === 'late')
-      throw new Error(`sync ${name} hangs: no end within ${BOUND_SECONDS} s. ${await this.told()}`);
+      throw new Error(`sync ${name} hangs: no end within ${seconds} s. ${await this.told()}`);
     return { code, out, err };
   }
 

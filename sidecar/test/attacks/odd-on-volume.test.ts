@@ -57,7 +57,7 @@ async function life({ odd }: OddRow, kind: Kind): Promise<void> {
       if (fate === 'named' && !speaksOf(status, index)) wrong.push(`${name}: status does not name it`);
       if ((fate === 'kept' || fate === 'left') && isNamed) wrong.push(`${name}: it stays behind`);
     }
-    expect(wrong, `a drain with code ${drained.code} said: ${drained.err}`).toEqual([]);
+    expect(wrong, `${wrong.join('; ')}. A drain with code ${drained.code} said: ${drained.err}`).toEqual([]);
     expect(drained.code, said).toBe(named.size > 0 ? 3 : 0);
 
     // The way out that the sentences name: what stayed behind is taken away.
@@ -86,7 +86,7 @@ async function life({ odd }: OddRow, kind: Kind): Promise<void> {
           `${name}: ${JSON.stringify(below(before, index))} came back as ${JSON.stringify(below(after, index))}`,
         );
     }
-    expect(wrong).toEqual([]);
+    expect(wrong, wrong.join('; ')).toEqual([]);
     await two.stop();
   } finally {
     for (const end of ends) end();
