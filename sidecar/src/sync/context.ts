@@ -4,6 +4,7 @@ import type { NameCodec } from './names.ts';
 import type { DeletionLimits } from './plan/guards.ts';
 import type { Selection } from './plan/selection.ts';
 import type { Lease } from './save/lease.ts';
+import type { SaveRetention } from './save/retention.ts';
 import type { Progress } from './service/progress.ts';
 import type { ReadOnlySpace, Space } from './spaces/space.ts';
 import type { StateStore } from './state/state.ts';
@@ -36,6 +37,8 @@ export interface ProjectContext extends VolumeContext {
   readonly instance: string;
   /** Names this volume in the staging folder; drawn once, kept in the state. */
   readonly volumeId: string;
+  /** Which older saves are kept. @default DEFAULT_SAVE_RETENTION */
+  readonly retention?: SaveRetention;
   /** Where something happened on the volume; absent: every look is one at everything. */
   readonly changes?: ChangeWatch;
 }

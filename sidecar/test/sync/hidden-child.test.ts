@@ -57,9 +57,9 @@ test('what was removed stays in the trash for its time, although no listing of i
     action: { kind: 'drop-entries', names: '^removed$' },
   });
   project.state.setMeta('trash-tidied', null);
-  expect(await tidyTrash(project, { removedMs: 3_600_000, replacedMs: -3_600_000, replacedSaves: 0 })).toBe(
-    1,
-  );
+  const versions = { removedMs: 3_600_000, replacedMs: -3_600_000, replacedSaves: 0 };
+  const noSaves = { last: 0, hourly: 0, daily: 0, weekly: 0, maxBytes: null };
+  expect(await tidyTrash(project, versions, noSaves)).toBe(1);
   given.standIn.context.faults.clear();
   const texts = [...(await dumpSpace(space)).values()];
   expect(texts).toContain('old removed');

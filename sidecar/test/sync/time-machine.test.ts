@@ -18,9 +18,11 @@ import { copyAside, planAside } from '../../src/sync/restore/aside.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { restoreFromTrash } from '../../src/sync/restore/trash-content.ts';
 import { knownSaves } from '../../src/sync/save/history.ts';
+import { keptSaves } from '../../src/sync/save/retention.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { listSaves } from '../../src/sync/save/saves-list.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
+import { tidyTrash } from '../../src/sync/save/trash.ts';
+import { dumpSpace, MemorySpace } from '../../src/sync/spaces/memory-space.ts';
 import { contentOf } from '../../src/sync/spaces/space.ts';
 import { fromEnvironment, SEEDS, seeded } from './random.ts';
 import { dumpFolder, Folders, openProject, TestClock } from './world.ts';
@@ -77,6 +79,14 @@ async function asOf(context: Awaited<ReturnType<typeof opened>>['context'], of: 
   const found = everything(join(context.data, to));
   rmSync(join(context.data, to), { recursive: true });
   return { result, found };
+}
+
+async function tidyAgain(
+  context: Awaited<ReturnType<typeof opened>>['context'],
+  retention: Parameters<typeof tidyTrash>[2],
+): Promise<void> {
+  context.state.setMeta('trash-tidied', null);
+  await tidyTrash(context, undefined, retention);
 }
 
 describe('the undo of a folder', () => {
@@ -218,6 +228,48 @@ describe('the time machine', () => {
       [1, 2, 1_000],
     ]);
     expect(olderBytes).toBe(1_000 + 2_000 + 10);
+    context.close();
+  });
+
+  test('keeps saves by age and number, each as it was, and gives up what no other needs', async () => {
+    const { space, clock, context, data } = await opened();
+    const then = new Map<number, Map<string, string>>();
+    const small = { last: 3, hourly: 4, daily: 2, weekly: 0, maxBytes: null };
+    for (let round = 1; round <= 24; round += 1) {
+      writeFileSync(join(data, 'database'), `version ${round} `.repeat(10));
+      if (round % 5 === 0) writeFileSync(join(data, 'seldom'), `seldom ${round}`);
+      if (round === 7) writeFileSync(join(data, 'short'), 'lived for one save');
+      if (round === 8) rmSync(join(data, 'short'));
+      clock.advance(1_200_000);
+      const { generation } = await save(context);
+      then.set(generation, everything(data));
+    }
+    await context.lease.heartbeat();
+    context.state.setMeta('trash-tidied', null);
+    const before = await knownSaves(context);
+    const expected = keptSaves(before, small, clock.now()).map(({ generation }) => generation);
+    await tidyTrash(context, { removedMs: 14 * 86_400_000, replacedMs: 0, replacedSaves: 0 }, small);
+    const kept = await knownSaves(context);
+    expect(kept.map(({ generation }) => generation)).toEqual(expected);
+    expect(expected.length).toBeLessThan(9);
+    expect(expected.slice(0, 3)).toEqual([24, 23, 22]);
+    for (const generation of expected)
+      expect((await asOf(context, String(generation))).found, `save ${generation}`).toEqual(
+        then.get(generation),
+      );
+    const files = [...(await dumpSpace(space)).keys()];
+    expect(files.filter((path) => path.includes('/history/') && path.endsWith('.jsonl')).length).toBe(
+      expected.length,
+    );
+    expect(files.filter((path) => path.endsWith('/replaced/database')).length).toBe(expected.length - 1);
+    // Nobody can go back to it, and it was removed by hand: it stays for its time.
+    expect(files.filter((path) => path.endsWith('/removed/short')).length).toBe(1);
+    const { restored } = await restoreFromTrash(context, 'short', null);
+    expect(restored).toEqual(['short']);
+    const { olderBytes } = await listSaves(context);
+    await tidyAgain(context, { ...small, maxBytes: Math.floor(olderBytes / 2) });
+    expect((await knownSaves(context)).length).toBeLessThan(expected.length);
+    expect((await listSaves(context)).olderBytes).toBeLessThanOrEqual(olderBytes / 2);
     context.close();
   });
 

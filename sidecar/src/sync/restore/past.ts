@@ -6,12 +6,17 @@ import { joinPath, type SpaceEntry } from '../spaces/space.ts';
 import type { CopyEntry, CopyTree } from '../state/copy-tree.ts';
 import { RequestError } from '../sync-errors.ts';
 
+/** Letters of an id that tell it from a number. */
+const MIN_ID = 6;
+
 /** Finds a save by its number, or by the beginning of its id. @throws RequestError */
 export async function findSave(context: ProjectContext, of: string): Promise<KnownSave> {
   const saves = await knownSaves(context);
   const numbered = saves.filter(({ generation }) => String(generation) === of);
   const found =
-    numbered.length > 0 ? numbered : saves.filter(({ saveId, stem }) => saveId.startsWith(of) || stem === of);
+    numbered.length > 0
+      ? numbered
+      : saves.filter(({ saveId, stem }) => (of.length >= MIN_ID && saveId.startsWith(of)) || stem === of);
   const [save] = found;
   if (save === undefined || found.length > 1)
     throw new RequestError(

@@ -25,14 +25,22 @@ import { LAYOUT, stemOf } from './space-layout.ts';
 export type Became = 'removed' | 'replaced' | 'kept';
 const BECAME = ['removed', 'replaced', 'kept'] as const;
 
+const STEM = /^[\w-]{1,150}$/;
 const saveNameSchema = z.object({
   saveId: z.string().max(100),
   generation: z.int().min(0),
   savedAt: z.iso.datetime(),
+  /** Of its own history file, where it is known: a listing may leave it out. */
+  stem: z.string().regex(STEM).optional(),
 });
+type SaveName = z.infer<typeof saveNameSchema>;
 const headerSchema = saveNameSchema.extend({
   version: z.literal(1),
   savedBy: z.string().max(500),
+  /** Bytes of the versions in the trash that it names. */
+  bytes: z.int().min(0).optional(),
+  /** Folders of the trash that it names. Absent: its own. */
+  folders: z.array(z.string().regex(STEM)).optional(),
   /** Entries that the save changed; with those that this file took over from saves that are not kept. */
   changes: z.int().min(0),
   /** null: before it there was nothing, or nothing that is kept. */
@@ -69,6 +77,8 @@ export async function writeHistory(
 ): Promise<void> {
   const { state } = context;
   const previous = before === null || before === 'damaged' ? null : before;
+  const stem = stemOf(save.decidedAt, save.saveId);
+  const earlier = previous === null ? null : await stemOfSave(context, previous.saveId);
   const header: HistoryHeader = {
     version: 1,
     saveId: save.saveId,
@@ -79,13 +89,39 @@ export async function writeHistory(
     previous:
       previous === null
         ? null
-        : { saveId: previous.saveId, generation: previous.generation, savedAt: previous.savedAt },
+        : {
+            saveId: previous.saveId,
+            generation: previous.generation,
+            savedAt: previous.savedAt,
+            ...(earlier === null ? {} : { stem: earlier }),
+          },
+    bytes: previous === null ? 0 : bytesBefore(context),
   };
   const lines = function* (): Iterable<string> {
     for (const row of state.pending('ready')) yield lineBefore(context, decodeItem(row.data));
   };
   // Nobody goes back to the time before the first save.
-  await uploadHistory(context, stemOf(save.decidedAt, save.saveId), header, previous === null ? [] : lines());
+  await uploadHistory(context, stem, header, previous === null ? [] : lines());
+  state.setMeta(META, JSON.stringify({ saveId: save.saveId, stem }));
+}
+
+/** Of the history file that was written last. */
+const META = 'history-file';
+
+async function stemOfSave(context: ProjectContext, saveId: string): Promise<string | null> {
+  const last = JSON.parse(context.state.meta(META) ?? '{}') as { saveId?: string; stem?: string };
+  if (last.saveId === saveId && last.stem !== undefined) return last.stem;
+  return (await historyStems(context)).get(saveId) ?? null;
+}
+
+function bytesBefore(context: ProjectContext): number {
+  let bytes = 0;
+  for (const row of context.state.pending('ready')) {
+    const item = decodeItem(row.data);
+    const isMoved = item.remote?.kind === 'file' && becameOf(item) !== 'kept';
+    if (isMoved) bytes += item.remote?.size ?? 0;
+  }
+  return bytes;
 }
 
 export async function uploadHistory(
@@ -147,10 +183,11 @@ export async function knownSaves(context: ProjectContext): Promise<KnownSave[]> 
   if (head === null) return [];
   const stems = await historyStems(context);
   const saves: KnownSave[] = [];
-  let name: z.infer<typeof saveNameSchema> | null = head;
+  let name: SaveName | null = head;
   while (name !== null && !saves.some((each) => each.saveId === name?.saveId)) {
-    const { saveId, generation, savedAt }: z.infer<typeof saveNameSchema> = name;
-    const stem: string | null = stems.get(saveId) ?? null;
+    const { saveId, generation, savedAt, stem: told }: SaveName = name;
+    const last = saves.length === 0 ? await stemOfSave(context, saveId) : null;
+    const stem: string | null = stems.get(saveId) ?? told ?? last;
     const header: HistoryHeader | null = stem === null ? null : await readHeader(context, stem);
     saves.push({ saveId, generation, savedAt, header, stem: header === null ? null : stem });
     name = header?.previous ?? null;
@@ -223,5 +260,5 @@ function parseLine({ state }: ProjectContext, text: string, own: string): Histor
     state.rememberName(name, line.rawName);
   }
   const became = BECAME.find((each) => each === w) ?? 'kept';
-  return { ...line, became, stem: typeof f === 'string' && /^[\w-]{1,150}$/.test(f) ? f : own };
+  return { ...line, became, stem: typeof f === 'string' && STEM.test(f) ? f : own };
 }

@@ -1,5 +1,6 @@
 import type { ProjectContext } from '../context.ts';
-import { isSpaceError, type Space } from '../spaces/space.ts';
+import { isSpaceError, nameOf, type Space } from '../spaces/space.ts';
+import { DEFAULT_SAVE_RETENTION, forgetSaves, type SaveRetention } from './retention.ts';
 import { LAYOUT, trashTime } from './space-layout.ts';
 
 export interface TrashRetention {
@@ -24,6 +25,7 @@ const EVERY_MS = HOUR_MS;
 export async function tidyTrash(
   context: ProjectContext,
   retention: TrashRetention = DEFAULT_RETENTION,
+  saves: SaveRetention = context.retention ?? DEFAULT_SAVE_RETENTION,
 ): Promise<number> {
   const { state, space, clock } = context;
   if (Math.abs(clock.now() - Number(state.meta('trash-tidied') ?? 0)) < EVERY_MS) return 0;
@@ -42,12 +44,17 @@ export async function tidyTrash(
     if (!isSpaceError(error, 'not-found')) throw error;
   }
   folders.sort((a, b) => b.madeAt - a.madeAt);
+  const needed = await forgetSaves(context, saves, now);
   let removed = 0;
   for (const [index, { path, madeAt }] of folders.entries()) {
+    if (needed.has(nameOf(path))) continue;
     if (now - madeAt > Math.max(retention.removedMs, retention.replacedMs)) {
       await space.removeTree(path);
       removed += 1;
-    } else if (now - madeAt > retention.replacedMs && index >= retention.replacedSaves) {
+    } else if (
+      saves.maxBytes !== null ||
+      (now - madeAt > retention.replacedMs && index >= retention.replacedSaves)
+    ) {
       await space.removeTree(`${path}/replaced`);
       removed += 1;
       // A listing may leave out what is there still, and an empty folder goes with all that is in it.
