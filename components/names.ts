@@ -33,7 +33,11 @@ export const CONTAINERS = {
 } as const;
 
 /** Commands of the two images. */
-export const COMMANDS = { sync: '/usr/local/bin/sync', gateway: '/usr/local/bin/gateway' } as const;
+export const COMMANDS = {
+  sync: '/usr/local/bin/sync',
+  gateway: '/usr/local/bin/gateway',
+  desktopAlive: '/usr/local/bin/desktop-alive',
+} as const;
 
 /** Named ports, so that a probe or a Service says what it means. */
 export const PORT_NAMES = {

@@ -104,3 +104,44 @@ export const mayHoldSecret = (text: string) =>
 
 /** One token as Onedata shows it: too long for a name, no spaces. */
 export const isToken = (text: string) => /^[A-Za-z0-9_+/=.:~-]{20,16384}$/.test(text);
+
+/** Kubernetes quantity of whole things. */
+export const QUANTITY = /^[1-9]\d{0,9}$/;
+
+/** Network in CIDR notation; none of the links of a machine, at which clouds hand out credentials. */
+export function isCidr(text: string): boolean {
+  const [address = '', prefix = '', ...more] = text.split('/');
+  if (/^(169\.254\.|fe[89ab])/i.test(address)) return false;
+  const family = isIP(address);
+  return (
+    more.length === 0 &&
+    /^\d{1,3}$/.test(prefix) &&
+    family !== 0 &&
+    Number(prefix) <= (family === 4 ? 32 : 128)
+  );
+}
+
+const OWN_PATHS = [
+  '/mnt/vol-dataset',
+  '/mnt/vol-project',
+  '/run',
+  '/tmp',
+  '/home/scipion',
+  '/etc',
+  '/opt/scipion',
+  '/usr',
+];
+const OWN_ROOTS = ['/bin', '/dev', '/lib', '/lib64', '/proc', '/sbin', '/sys', '/volumes', '/spaces'];
+
+/** Absolute path that hides nothing of the image and of the instance. */
+export function isMountPath(path: string): boolean {
+  const isPlain = /^(\/[A-Za-z0-9][-A-Za-z0-9_.]*)+$/.test(path) && path.length <= 255;
+  const hides = (own: string) => own === path || own.startsWith(`${path}/`) || path.startsWith(`${own}/`);
+  return isPlain && ![...OWN_PATHS, ...OWN_ROOTS].some(hides);
+}
+
+/** Plain proxy; a password in it would stand in clear in the cluster. */
+export function isProxy(text: string): boolean {
+  const found = /^http:\/\/([^/@]+)\/?$/.exec(text)?.[1];
+  return found?.includes(':') === true && isHost(found);
+}

@@ -129,16 +129,40 @@ function addressRules(settings: Some): Rule[] {
       isBroken: hasGateway && settings.waitForIngress === true,
       useless: 'with gateway there is no Ingress to wait for',
     },
+    ...(['ingressNamespaces', 'metricsNamespaces', 'onedataNetworks'] as const).map((key) => ({
+      key,
+      isBroken: !networkIsolation && (settings[key]?.length ?? 0) > 0,
+      useless: 'with networkIsolation false nothing is closed',
+    })),
+  ];
+}
+
+/** Mounted by the instance itself; a claim of somebody else cannot have their names. */
+function volumeRules({ extraVolumes = [] }: Some): Rule[] {
+  const distinct = (values: readonly string[]) => new Set(values).size === values.length;
+  const names = extraVolumes.map(({ name }) => name);
+  const paths = extraVolumes.map(({ mountPath }) => mountPath);
+  return [
     {
-      key: 'ingressNamespaces',
-      isBroken: !networkIsolation && (settings.ingressNamespaces?.length ?? 0) > 0,
-      useless: 'with networkIsolation false everything may reach the gateway',
+      key: 'extraVolumes',
+      isBroken: !distinct(names) || !distinct(paths),
+      allowed: 'volumes each with a name and a mountPath of its own',
+    },
+    {
+      key: 'extraVolumes',
+      isBroken: extraVolumes.some(({ claim }) => OWN_CLAIMS.includes(claim ?? '')),
+      allowed: 'claims of your own: the program makes one of this name itself',
     },
   ];
 }
 
 /** The rules between keys that are broken, as far as the keys concerned were readable by themselves. */
 export function brokenRules(settings: Partial<Settings>): readonly Refusal[] {
-  const rules = [...cpuRules(settings), ...spaceRules(settings), ...addressRules(settings)];
+  const rules = [
+    ...cpuRules(settings),
+    ...spaceRules(settings),
+    ...addressRules(settings),
+    ...volumeRules(settings),
+  ];
   return rules.filter((rule) => rule.isBroken);
 }

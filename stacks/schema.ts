@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { podFields } from './pod-fields.ts';
 import { siteFields } from './site-fields.ts';
 import { userFields } from './user-fields.ts';
 
@@ -25,7 +26,7 @@ export const SECRET_KEYS = {
 } as const;
 export type SecretKey = keyof typeof SECRET_KEYS;
 
-export const SETTING_FIELDS = { ...userFields, ...siteFields } as const;
+export const SETTING_FIELDS = { ...userFields, ...siteFields, ...podFields } as const;
 export const settingsSchema = z.strictObject(SETTING_FIELDS);
 
 /** Everything of a stack that is not secret, parsed: CPUs in thousandths, durations in seconds, sizes as written. */

@@ -131,16 +131,50 @@ function gatewayContainer(config: InstanceConfig) {
   };
 }
 
+/** The session beats every few tenths of a second; only one that has stood still for ten minutes is ended, as its jobs end with it. */
+const DESKTOP_PROBE = {
+  exec: { command: [COMMANDS.desktopAlive] },
+  periodSeconds: 60,
+  timeoutSeconds: 30,
+  failureThreshold: 10,
+};
+
+/** In both cases, as programs disagree on which they read. */
+function desktopEnvironment({ desktopEnvironment, httpProxy }: InstanceConfig) {
+  const local = 'localhost,127.0.0.1,.svc,.cluster.local';
+  const proxy =
+    httpProxy === undefined ? {} : { HTTP_PROXY: httpProxy, HTTPS_PROXY: httpProxy, NO_PROXY: local };
+  const lower = Object.entries(proxy).map(([name, value]) => [name.toLowerCase(), value]);
+  const all = { ...proxy, ...Object.fromEntries(lower), ...desktopEnvironment };
+  return Object.entries(all).map(([name, value]) => ({ name, value: String(value) }));
+}
+
+function desktopResources(config: InstanceConfig) {
+  const { requests, limits } = containerResources(config).desktop;
+  const { extraResources } = config;
+  return { requests: { ...requests, ...extraResources }, limits: { ...limits, ...extraResources } };
+}
+
+/** Volumes of a site, beside those of the instance. */
+export const extraVolumeName = (name: string) => `extra-${name}`;
+
 function desktopContainer(config: InstanceConfig) {
+  const environment = desktopEnvironment(config);
   return {
     ...container(config, CONTAINERS.desktop, images(config).desktop),
-    resources: containerResources(config).desktop,
+    ...(environment.length === 0 ? {} : { env: environment }),
+    livenessProbe: DESKTOP_PROBE,
+    resources: desktopResources(config),
     volumeMounts: [
       { ...readOnlyMount(POD_VOLUMES.source, DESKTOP_PATHS.source), subPath: VOLUME_FOLDERS.data },
       { ...mount(POD_VOLUMES.project, DESKTOP_PATHS.project), subPath: VOLUME_FOLDERS.data },
       mount(POD_VOLUMES.run, RUN_DIRECTORY),
       mount(POD_VOLUMES.home, DESKTOP_HOME),
       mount(POD_VOLUMES.desktopTemporary, '/tmp'),
+      ...config.extraVolumes.map(({ name, mountPath, writable }) => ({
+        ...mount(extraVolumeName(name), mountPath),
+        ...(writable ? {} : { readOnly: true }),
+      })),
     ],
   };
 }

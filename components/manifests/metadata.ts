@@ -27,15 +27,16 @@ export function selectorLabels(config: Pick<InstanceConfig, 'namespace'>): Recor
   };
 }
 
+/** Only the pod runs a version; as a label of the others each new one would change every object. */
+export const versionLabel = ({ version }: Pick<InstanceConfig, 'version'>) => ({
+  'app.kubernetes.io/version': version,
+});
+
 /** @param component the part of the instance an object belongs to, e.g. `network`. */
-export function labels(
-  config: Pick<InstanceConfig, 'namespace' | 'version'>,
-  component: string,
-): Record<string, string> {
+export function labels(config: Pick<InstanceConfig, 'namespace'>, component: string): Record<string, string> {
   return {
     ...selectorLabels(config),
     'app.kubernetes.io/component': component,
-    'app.kubernetes.io/version': config.version,
     'app.kubernetes.io/part-of': 'scipion-instances',
     'app.kubernetes.io/managed-by': 'pulumi',
   };
@@ -43,7 +44,7 @@ export function labels(
 
 /** Metadata of an object inside the namespace of the instance. */
 export function metadata(
-  config: Pick<InstanceConfig, 'namespace' | 'version'>,
+  config: Pick<InstanceConfig, 'namespace'>,
   name: string,
   component: string,
   annotations?: Record<string, string>,

@@ -1,7 +1,8 @@
 import type { InstanceConfig } from '../../stacks/load.ts';
-import { cpuQuantity } from '../../stacks/units.ts';
+import { cpuQuantity, mebibytesQuantity, parseSizeBytes } from '../../stacks/units.ts';
 import { NAMES } from '../names.ts';
 import { labels, metadata, STACK_ANNOTATION } from './metadata.ts';
+import { CSI_SIZE, isByCsi, SIDES } from './onedata-access.ts';
 
 /** Namespace, its quota and the limits of containers that say none. */
 
@@ -21,6 +22,23 @@ export function namespaceManifest(config: InstanceConfig) {
   };
 }
 
+/** For the pods of others in the namespace, e.g. those with which cert-manager proves who has the host name. */
+const HELPERS_MEMORY = 2 ** 31;
+
+const bytesOf = (size: string) => parseSizeBytes(size) ?? 0;
+
+const memoryQuota = ({ memory }: InstanceConfig) => mebibytesQuantity(bytesOf(memory) + HELPERS_MEMORY);
+
+/** Of all claims that the instance makes. */
+const claimSizes = (config: InstanceConfig) => [
+  config.sourceVolumeSize,
+  config.projectVolumeSize,
+  ...SIDES.filter((side) => isByCsi(config, side)).map(() => CSI_SIZE),
+];
+
+const storageQuota = (config: InstanceConfig) =>
+  `${Math.ceil(claimSizes(config).reduce((sum, size) => sum + bytesOf(size), 0) / 2 ** 20)}Mi`;
+
 export function quotaManifest(config: InstanceConfig) {
   return {
     metadata: metadata(config, NAMES.quota, 'namespace'),
@@ -28,6 +46,10 @@ export function quotaManifest(config: InstanceConfig) {
       hard: {
         'requests.cpu': cpuQuantity(config.quotaCpuGuaranteed),
         'limits.cpu': cpuQuantity(config.quotaCpuLimit),
+        'requests.memory': memoryQuota(config),
+        'limits.memory': memoryQuota(config),
+        'requests.storage': storageQuota(config),
+        persistentvolumeclaims: String(claimSizes(config).length),
         // One instance a namespace: a second workload would write the same volumes.
         'count/statefulsets.apps': '1',
       },
@@ -43,8 +65,8 @@ export function limitsManifest(config: InstanceConfig) {
       limits: [
         {
           type: 'Container',
-          default: { cpu: '500m', memory: '256Mi' },
-          defaultRequest: { cpu: '50m', memory: '64Mi' },
+          default: { cpu: '500m', memory: '256Mi', 'ephemeral-storage': '1Gi' },
+          defaultRequest: { cpu: '50m', memory: '64Mi', 'ephemeral-storage': '0' },
         },
       ],
     },

@@ -1,6 +1,7 @@
 import { PORTS } from '../../sidecar/contract/paths.ts';
 import type { InstanceConfig } from '../../stacks/load.ts';
 import { NAMES } from '../names.ts';
+import { hostPeers, networkPeers, publicPeers } from '../network-addresses.ts';
 import { metadata, selectorLabels } from './metadata.ts';
 
 /**
@@ -8,16 +9,18 @@ import { metadata, selectorLabels } from './metadata.ts';
  * every other pod. A policy is for a pod, not a container: the desktop reaches what `sync` reaches.
  */
 
-const DNS_PORTS = [
-  { protocol: 'UDP', port: 53 },
-  { protocol: 'TCP', port: 53 },
+/** The policy sees the port of the resolver's pod, which is 5353 on OpenShift. */
+const DNS_PORTS = [53, 5353].flatMap((port) => ['UDP', 'TCP'].map((protocol) => ({ protocol, port })));
+
+/** The resolver of the cluster, and the caches of NodeLocal DNSCache and Kubespray on the node. */
+const dnsPeers = ({ dnsNamespaces }: InstanceConfig) => [
+  { namespaceSelector: namespacesNamed(dnsNamespaces) },
+  ...['169.254.20.10/32', '169.254.25.10/32'].map((cidr) => ({ ipBlock: { cidr } })),
 ];
 
-/** Anywhere but the address at which clouds hand out credentials. */
-const ANYWHERE = [
-  { ipBlock: { cidr: '0.0.0.0/0', except: ['169.254.169.254/32'] } },
-  { ipBlock: { cidr: '::/0', except: ['fd00:ec2::254/128'] } },
-];
+const namespacesNamed = (values: readonly string[]) => ({
+  matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'In', values: [...values] }],
+});
 
 /** Ports of the configured list and of the Onedata host, ascending. */
 export function onedataPorts(
@@ -30,9 +33,25 @@ export function onedataPorts(
 
 function gatewayPeers(config: InstanceConfig) {
   if (config.ingressNamespaces.length === 0) return {};
-  const values = [...config.ingressNamespaces];
-  const expression = { key: 'kubernetes.io/metadata.name', operator: 'In', values };
-  return { from: [{ namespaceSelector: { matchExpressions: [expression] } }] };
+  return { from: [{ namespaceSelector: namespacesNamed(config.ingressNamespaces) }] };
+}
+
+/** Whoever reads `/metrics` of both sidecars; the kubelet's probes need no policy. */
+function scraperRules({ metricsNamespaces }: InstanceConfig) {
+  if (metricsNamespaces.length === 0) return [];
+  const ports = [PORTS.gatewayProbes, PORTS.syncProbes].map((port) => ({ protocol: 'TCP', port }));
+  return [{ from: [{ namespaceSelector: namespacesNamed(metricsNamespaces) }], ports }];
+}
+
+const onedataPeers = ({ onedataNetworks }: InstanceConfig) =>
+  onedataNetworks.length === 0 ? publicPeers() : networkPeers(onedataNetworks);
+
+/** A policy knows no names: a proxy given by name may be at any address. */
+function proxyRules({ httpProxy }: InstanceConfig) {
+  if (httpProxy === undefined) return [];
+  const { hostname, port } = new URL(httpProxy);
+  const to = hostPeers(hostname);
+  return [{ to, ports: [{ protocol: 'TCP', port: Number(port || 80) }] }];
 }
 
 export function instancePolicyManifest(config: InstanceConfig) {
@@ -41,10 +60,14 @@ export function instancePolicyManifest(config: InstanceConfig) {
     spec: {
       podSelector: { matchLabels: selectorLabels(config) },
       policyTypes: ['Ingress', 'Egress'],
-      ingress: [{ ...gatewayPeers(config), ports: [{ protocol: 'TCP', port: PORTS.gateway }] }],
+      ingress: [
+        { ...gatewayPeers(config), ports: [{ protocol: 'TCP', port: PORTS.gateway }] },
+        ...scraperRules(config),
+      ],
       egress: [
-        { ports: DNS_PORTS },
-        { to: ANYWHERE, ports: onedataPorts(config).map((port) => ({ protocol: 'TCP', port })) },
+        { to: dnsPeers(config), ports: DNS_PORTS },
+        ...proxyRules(config),
+        { to: onedataPeers(config), ports: onedataPorts(config).map((port) => ({ protocol: 'TCP', port })) },
       ],
     },
   };

@@ -100,7 +100,7 @@ const CSI_SECRET_KEYS = {
 const CSI_SECRET_LABEL = { 'cerit-onedata-secret': 'yes' };
 const CSI_STORAGE_CLASS = 'onedata';
 /** The driver looks at no size, but Kubernetes wants one. */
-const CSI_SIZE = '100Gi';
+export const CSI_SIZE = '100Gi';
 
 const csiVolumeName = (config: InstanceConfig, side: Side) => `${config.namespace}-${csiName(side)}`;
 

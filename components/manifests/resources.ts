@@ -36,21 +36,48 @@ function guaranteedShares(total: number, limits: CpuShares): CpuShares {
   return { sync, gateway: total - desktop - sync, desktop };
 }
 
-function requirements(requestMillis: number, limitMillis: number, memory: string) {
+/**
+ * What a container may write besides its volumes: logs and its emptyDirs. None is asked for: a node that does not count
+ * it offers none, and the pod would find no place.
+ */
+const NO_STORAGE = '0';
+
+function requirements(requestMillis: number, limitMillis: number, memory: string, scratch: string) {
   return {
-    requests: { cpu: cpuQuantity(requestMillis), memory },
-    limits: { cpu: cpuQuantity(limitMillis), memory },
+    requests: { cpu: cpuQuantity(requestMillis), memory, 'ephemeral-storage': NO_STORAGE },
+    limits: { cpu: cpuQuantity(limitMillis), memory, 'ephemeral-storage': scratch },
   };
 }
 
+/** Bounds of the emptyDirs of the pod; what goes beyond ends the pod, so they are far above what is used. */
+export const SCRATCH = { run: '64Mi', gateway: '256Mi', sync: '1Gi' } as const;
+/** Beside the emptyDirs: the logs, of which the kubelet keeps a few files. */
+const LOGS_BYTES = 256 * MEBIBYTE;
+
+const withLogs = (size: string, directories = 1) =>
+  mebibytesQuantity(directories * (parseSizeBytes(size) ?? 0) + LOGS_BYTES);
+
 /** Kubernetes resource requirements of each container. */
-export function containerResources(config: Pick<InstanceConfig, 'cpuGuaranteed' | 'cpuLimit' | 'memory'>) {
+export function containerResources(
+  config: Pick<InstanceConfig, 'cpuGuaranteed' | 'cpuLimit' | 'memory' | 'scratchSize'>,
+) {
   const limits = limitShares(config.cpuLimit);
   const requests = guaranteedShares(config.cpuGuaranteed, limits);
   const desktopMemory = (parseSizeBytes(config.memory) ?? 0) - SYNC_MEMORY - GATEWAY_MEMORY;
   return {
-    sync: requirements(requests.sync, limits.sync, mebibytesQuantity(SYNC_MEMORY)),
-    gateway: requirements(requests.gateway, limits.gateway, mebibytesQuantity(GATEWAY_MEMORY)),
-    desktop: requirements(requests.desktop, limits.desktop, mebibytesQuantity(desktopMemory)),
+    sync: requirements(requests.sync, limits.sync, mebibytesQuantity(SYNC_MEMORY), withLogs(SCRATCH.sync)),
+    gateway: requirements(
+      requests.gateway,
+      limits.gateway,
+      mebibytesQuantity(GATEWAY_MEMORY),
+      withLogs(SCRATCH.gateway),
+    ),
+    // Its home and its /tmp.
+    desktop: requirements(
+      requests.desktop,
+      limits.desktop,
+      mebibytesQuantity(desktopMemory),
+      withLogs(config.scratchSize, 2),
+    ),
   };
 }

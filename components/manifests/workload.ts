@@ -1,8 +1,9 @@
 import type { InstanceConfig } from '../../stacks/load.ts';
 import { CONTAINERS, NAMES } from '../names.ts';
-import { initContainers, mainContainers, POD_VOLUMES } from './containers.ts';
-import { labels, metadata, selectorLabels } from './metadata.ts';
+import { extraVolumeName, initContainers, mainContainers, POD_VOLUMES } from './containers.ts';
+import { labels, metadata, selectorLabels, versionLabel } from './metadata.ts';
 import { onedataVolumes } from './onedata-access.ts';
+import { SCRATCH } from './resources.ts';
 
 /**
  * The StatefulSet. Not a Deployment: that starts a second pod while the first still saves, and both write the project.
@@ -30,13 +31,13 @@ function podVolumes(config: InstanceConfig) {
     name,
     secret: { secretName, defaultMode: SECRET_MODE },
   });
-  const empty = [
-    POD_VOLUMES.run,
-    POD_VOLUMES.home,
-    POD_VOLUMES.desktopTemporary,
-    POD_VOLUMES.syncTemporary,
-    POD_VOLUMES.gatewayTemporary,
-  ];
+  const empty = {
+    [POD_VOLUMES.run]: SCRATCH.run,
+    [POD_VOLUMES.home]: config.scratchSize,
+    [POD_VOLUMES.desktopTemporary]: config.scratchSize,
+    [POD_VOLUMES.syncTemporary]: SCRATCH.sync,
+    [POD_VOLUMES.gatewayTemporary]: SCRATCH.gateway,
+  };
   const onedata = onedataVolumes(config, SECRET_MODE);
   return [
     claim(POD_VOLUMES.source, NAMES.sourceVolume),
@@ -45,8 +46,28 @@ function podVolumes(config: InstanceConfig) {
     ...onedata.tokens,
     ...onedata.spaces,
     secret(POD_VOLUMES.gateway, NAMES.gatewaySecret),
-    ...empty.map((name) => ({ name, emptyDir: {} })),
+    ...Object.entries(empty).map(([name, sizeLimit]) => ({ name, emptyDir: { sizeLimit } })),
+    ...config.extraVolumes.map(extraVolume),
   ];
+}
+
+function extraVolume({ name, claim, configMap, writable }: InstanceConfig['extraVolumes'][number]) {
+  const source =
+    claim === undefined
+      ? { configMap: { name: configMap } }
+      : { persistentVolumeClaim: { claimName: claim, ...(writable ? {} : { readOnly: true }) } };
+  return { name: extraVolumeName(name), ...source };
+}
+
+/** Where the pod may run; what is not said is the cluster's to choose. */
+function placement({ nodeSelector, tolerations, affinity, priorityClass, runtimeClass }: InstanceConfig) {
+  return {
+    ...(Object.keys(nodeSelector).length === 0 ? {} : { nodeSelector }),
+    ...(tolerations.length === 0 ? {} : { tolerations }),
+    ...(affinity === undefined ? {} : { affinity }),
+    ...(priorityClass === undefined ? {} : { priorityClassName: priorityClass }),
+    ...(runtimeClass === undefined ? {} : { runtimeClassName: runtimeClass }),
+  };
 }
 
 function podSpec(config: InstanceConfig) {
@@ -66,6 +87,7 @@ function podSpec(config: InstanceConfig) {
       seccompProfile: { type: 'RuntimeDefault' },
     },
     ...(config.imagePullSecret === undefined ? {} : { imagePullSecrets: [{ name: config.imagePullSecret }] }),
+    ...placement(config),
     initContainers: initContainers(config),
     containers: mainContainers(config),
     volumes: podVolumes(config),
@@ -84,7 +106,7 @@ export function statefulSetManifest(config: InstanceConfig) {
       selector: { matchLabels: selectorLabels(config) },
       template: {
         metadata: {
-          labels: labels(config, 'desktop'),
+          labels: { ...labels(config, 'desktop'), ...versionLabel(config) },
           annotations: { ...KEEP_RUNNING, 'kubectl.kubernetes.io/default-container': CONTAINERS.desktop },
         },
         spec: podSpec(config),

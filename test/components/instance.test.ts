@@ -183,7 +183,7 @@ describe('resource options', () => {
       expect(inputAt(one.inputs, 'metadata', isNamespace ? 'name' : 'namespace')).toBe('jane');
       expect(Object.keys(inputAt(one.inputs, 'metadata', 'labels') as object)).toEqual(
         expect.arrayContaining(
-          ['name', 'instance', 'version', 'component', 'part-of', 'managed-by'].map(
+          ['name', 'instance', 'component', 'part-of', 'managed-by'].map(
             (label) => `app.kubernetes.io/${label}`,
           ),
         ),
@@ -239,6 +239,24 @@ describe('secrets', () => {
       { name: 'desktop' },
     ]);
   });
+});
+
+test('another version changes the pod alone', async () => {
+  const other = await runInstance({
+    config: { version: '3.7.1' },
+    secretConfig: { desktopPassword: PASSWORD },
+  });
+  const inputsOf = (run: Run) =>
+    new Map(
+      kubernetesObjects(run.registrations)
+        // Made anew in each recording.
+        .filter(({ type }) => !type.endsWith(':Secret'))
+        .map(({ urn, inputs }) => [urn, JSON.stringify(inputs)]),
+    );
+  const before = inputsOf(runs.up);
+  const changed = [...inputsOf(other)].filter(([urn, inputs]) => before.get(urn) !== inputs);
+  expect(changed.map(([urn]) => urn.split('::').at(-1))).toEqual(['scipion-workload']);
+  expect(changed[0]?.[0]).toContain('StatefulSet');
 });
 
 test('the outputs tell what to do next', () => {

@@ -154,7 +154,7 @@ describe('resources', () => {
   test('of the containers sum up to what the stack asks for', () => {
     fc.assert(
       fc.property(shapes, (shape) => {
-        const config = { ...shape, memory: '8Gi' };
+        const config = { ...shape, memory: '8Gi', scratchSize: '20Gi' };
         expect(sum(config, 'requests')).toBe(shape.cpuGuaranteed);
         expect(sum(config, 'limits')).toBe(shape.cpuLimit);
       }),
@@ -164,7 +164,7 @@ describe('resources', () => {
   test('leave most to the desktop, and give no container a limit below its guarantee', () => {
     fc.assert(
       fc.property(shapes, (shape) => {
-        const resources = containerResources({ ...shape, memory: '2Gi' });
+        const resources = containerResources({ ...shape, memory: '2Gi', scratchSize: '1Gi' });
         for (const { requests, limits } of Object.values(resources)) {
           expect(parseCpuMillis(limits.cpu)).toBeGreaterThanOrEqual(
             parseCpuMillis(requests.cpu) ?? Number.NaN,
@@ -181,7 +181,15 @@ describe('resources', () => {
   test('the largest instance fits in the usual quota', () => {
     const config = instanceConfig({ cpuGuaranteed: '10', cpuLimit: '14' });
     const { hard } = quotaManifest(config).spec;
-    expect(hard).toEqual({ 'requests.cpu': '12', 'limits.cpu': '16', 'count/statefulsets.apps': '1' });
+    expect(hard).toEqual({
+      'requests.cpu': '12',
+      'limits.cpu': '16',
+      'requests.memory': '10240Mi',
+      'limits.memory': '10240Mi',
+      'requests.storage': '153600Mi',
+      persistentvolumeclaims: '2',
+      'count/statefulsets.apps': '1',
+    });
     expect(cpuQuantity(sum(config, 'limits'))).toBe('14');
   });
 });
@@ -289,15 +297,70 @@ describe('choices of a stack', () => {
     );
   });
 
-  test('the network is closed but for the gateway, DNS and Onedata', () => {
-    const open = instancePolicyManifest(
-      instanceConfig({ onedataHost: 'one.example:8443', onedataPorts: '[6665,443]' }),
+  test('what a container may write to its node is bounded, and none of it is asked for', () => {
+    const pod = podOf({ scratchSize: '5Gi' });
+    const bounds = pod.volumes.flatMap((one) => ('emptyDir' in one ? [[one.name, one.emptyDir]] : []));
+    expect(Object.fromEntries(bounds)).toEqual({
+      run: { sizeLimit: '64Mi' },
+      home: { sizeLimit: '5Gi' },
+      'desktop-tmp': { sizeLimit: '5Gi' },
+      'sync-tmp': { sizeLimit: '1Gi' },
+      'gateway-tmp': { sizeLimit: '256Mi' },
+    });
+    for (const { resources } of containersOf()) {
+      expect(resources.requests['ephemeral-storage']).toBe('0');
+      expect(parseSizeBytes(resources.limits['ephemeral-storage'])).toBeGreaterThan(2 ** 28);
+    }
+  });
+
+  test('a session that stands still is ended, and only after ten minutes', () => {
+    const [desktop] = mainContainers(instanceConfig());
+    expect(desktop?.livenessProbe.exec.command).toEqual(['/usr/local/bin/desktop-alive']);
+    expect((desktop?.livenessProbe.periodSeconds ?? 0) * (desktop?.livenessProbe.failureThreshold ?? 0)).toBe(
+      600,
     );
-    expect(open.spec.policyTypes).toEqual(['Ingress', 'Egress']);
-    expect(open.spec.ingress).toEqual([{ ports: [{ protocol: 'TCP', port: 8080 }] }]);
-    expect(open.spec.egress[1]?.ports?.map(({ port }) => port)).toEqual([443, 6665, 8443]);
-    expect(JSON.stringify(open.spec.egress)).toContain('"except":["169.254.169.254/32"]');
-    const narrow = instancePolicyManifest(instanceConfig({ ingressNamespaces: '["ingress"]' }));
-    expect(narrow.spec.ingress[0]).toHaveProperty('from');
+  });
+
+  test('a site places the pod and adds to the desktop', () => {
+    const pod = podOf({
+      nodeSelector: '{"a/b":"c"}',
+      tolerations: '[{"key":"gpu","operator":"Exists"}]',
+      affinity: '{"nodeAffinity":{}}',
+      priorityClass: 'high',
+      runtimeClass: 'nvidia',
+      extraResources: '{"nvidia.com/gpu":"1"}',
+      desktopEnvironment: '{"OMP_NUM_THREADS":"4"}',
+      httpProxy: 'http://proxy.example.org:3128',
+      extraVolumes: '[{"name":"refs","mountPath":"/mnt/refs","claim":"refs"}]',
+    });
+    expect(pod).toMatchObject({
+      nodeSelector: { 'a/b': 'c' },
+      tolerations: [{ key: 'gpu', operator: 'Exists' }],
+      affinity: { nodeAffinity: {} },
+      priorityClassName: 'high',
+      runtimeClassName: 'nvidia',
+    });
+    const [desktop] = pod.containers;
+    expect(desktop?.resources.limits).toMatchObject({ 'nvidia.com/gpu': '1' });
+    expect(desktop?.resources.requests).toMatchObject({ 'nvidia.com/gpu': '1' });
+    expect(desktop?.env?.map(({ name }) => name).toSorted()).toEqual([
+      'HTTPS_PROXY',
+      'HTTP_PROXY',
+      'NO_PROXY',
+      'OMP_NUM_THREADS',
+      'http_proxy',
+      'https_proxy',
+      'no_proxy',
+    ]);
+    expect(desktop?.volumeMounts).toContainEqual({
+      name: 'extra-refs',
+      mountPath: '/mnt/refs',
+      readOnly: true,
+    });
+    expect(pod.volumes).toContainEqual({
+      name: 'extra-refs',
+      persistentVolumeClaim: { claimName: 'refs', readOnly: true },
+    });
+    expect(pod.initContainers.filter(({ resources }) => 'nvidia.com/gpu' in resources.limits)).toEqual([]);
   });
 });

@@ -180,6 +180,14 @@ describe('once accepted, now refused', () => {
     ['sourceSecret', 'raw', { sourceMount: 'claim/raw', createNamespace: 'false', sourceToken: undefined }],
     ['projectMount', 'claim/scipion-project', { createNamespace: 'false', projectToken: undefined }],
     ['tlsSecretName', 'scipion-gateway'],
+    ['onedataNetworks', '["169.254.169.254/32"]'],
+    ['onedataNetworks', '["10.0.0.0"]'],
+    ['extraVolumes', '[{"name":"a","mountPath":"/mnt/vol-project/x","claim":"a"}]'],
+    ['extraVolumes', '[{"name":"a","mountPath":"/mnt/a","claim":"scipion-project"}]'],
+    ['extraVolumes', '[{"name":"a","mountPath":"/mnt/a"}]'],
+    ['desktopEnvironment', '{"HOME":"/root"}'],
+    ['extraResources', '{"cpu":"1"}'],
+    ['httpProxy', 'http://me:secret@proxy.example.org:3128'],
   ])('%s %j', (key, value, more = {}) => {
     const problems = problemsOf({ ...more, [key]: value });
     expect(problems).toHaveLength(1);

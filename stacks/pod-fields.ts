@@ -1,0 +1,146 @@
+import * as z from 'zod';
+import { field, json, pattern, size, text } from './fields.ts';
+import {
+  DNS_LABEL,
+  isCidr,
+  isMountPath,
+  isProxy,
+  isQualifiedName,
+  OBJECT_NAME,
+  QUANTITY,
+} from './grammar.ts';
+
+/** What a site says once of where the pod runs, what it gets besides and whom it may reach. */
+
+const GIBIBYTE = 2 ** 30;
+const MOST = 50;
+
+const labelValue = z.string().regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/);
+const qualifiedName = z.string().refine(isQualifiedName);
+const namespaces = json(z.array(z.string().regex(DNS_LABEL)).max(MOST));
+
+const toleration = z.strictObject({
+  key: qualifiedName.optional(),
+  operator: z.enum(['Exists', 'Equal']).optional(),
+  value: labelValue.optional(),
+  effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']).optional(),
+  tolerationSeconds: z.int().min(0).optional(),
+});
+
+/** As Kubernetes takes it; what is inside is checked by the API server, in a preview with a cluster too. */
+const affinity = z.strictObject({
+  nodeAffinity: z.record(z.string(), z.unknown()).optional(),
+  podAffinity: z.record(z.string(), z.unknown()).optional(),
+  podAntiAffinity: z.record(z.string(), z.unknown()).optional(),
+});
+
+/** Set by the images; another value would break the desktop. */
+const isOwnVariable = (name: string) =>
+  /^(HOME|USER|LOGNAME|SHELL|PATH|DISPLAY|XAUTHORITY|XDG_RUNTIME_DIR|SCIPION_.*)$/.test(name);
+const variableName = z.string().refine((name) => /^[A-Za-z_]\w{0,127}$/.test(name) && !isOwnVariable(name));
+
+const extraVolume = z
+  .strictObject({
+    name: z.string().regex(DNS_LABEL),
+    mountPath: z.string().refine(isMountPath),
+    claim: z.string().regex(OBJECT_NAME).max(253).optional(),
+    configMap: z.string().regex(OBJECT_NAME).max(253).optional(),
+    writable: z.boolean().default(false),
+  })
+  .refine(({ claim, configMap }) => (claim === undefined) !== (configMap === undefined));
+
+export const podFields = {
+  scratchSize: field(size(GIBIBYTE / 4, 1024 * GIBIBYTE).default('20Gi'), {
+    description:
+      'Bound of the home and of /tmp of the desktop, each, on the disk of the node; they are gone with the pod. Whoever writes more has the pod ended and started again.',
+    allowed: 'a size from 256Mi to 1Ti',
+    example: '50Gi',
+    group: 'site',
+  }),
+  nodeSelector: field(json(z.record(qualifiedName, labelValue)).default({}), {
+    description: 'Labels of the nodes on which the pod may run.',
+    allowed: 'label names with text values',
+    example: '{"example.org/desktops":"true"}',
+    group: 'site',
+  }),
+  tolerations: field(json(z.array(toleration).max(MOST)).default([]), {
+    description: 'Taints of nodes that do not keep the pod away.',
+    allowed: 'a list of tolerations of Kubernetes (key, operator, value, effect, tolerationSeconds)',
+    example: '[{"key":"example.org/desktops","operator":"Exists","effect":"NoSchedule"}]',
+    group: 'site',
+  }),
+  affinity: field(json(affinity).optional(), {
+    description: 'Affinity of the pod, as Kubernetes takes it.',
+    allowed: 'nodeAffinity, podAffinity and podAntiAffinity',
+    example: '{"podAntiAffinity":{}}',
+    group: 'site',
+  }),
+  priorityClass: field(pattern(OBJECT_NAME).optional(), {
+    description: 'PriorityClass of the pod: what is evicted for others, and what is not.',
+    allowed: 'the name of a PriorityClass',
+    example: 'desktops',
+    group: 'site',
+  }),
+  runtimeClass: field(pattern(OBJECT_NAME).optional(), {
+    description: 'RuntimeClass of the pod, e.g. for GPUs or a sandbox.',
+    allowed: 'the name of a RuntimeClass',
+    example: 'nvidia',
+    group: 'site',
+  }),
+  extraResources: field(
+    json(
+      z.record(
+        qualifiedName.refine((name) => name.includes('/')),
+        z.string().regex(QUANTITY),
+      ),
+    ).default({}),
+    {
+      description: 'Other resources for the desktop, guaranteed and limit, e.g. GPUs.',
+      allowed: 'names such as "nvidia.com/gpu" with quantities as text',
+      example: '{"nvidia.com/gpu":"1"}',
+      group: 'site',
+    },
+  ),
+  desktopEnvironment: field(json(z.record(variableName, z.string().max(32_768))).default({}), {
+    description: 'Environment variables of the desktop. In clear in the cluster: nothing secret.',
+    allowed: 'names of variables, but those of the image (HOME, PATH, DISPLAY, SCIPION_…), with text values',
+    example: '{"OMP_NUM_THREADS":"4"}',
+    group: 'site',
+  }),
+  extraVolumes: field(json(z.array(extraVolume).max(MOST)).default([]), {
+    description:
+      'Volumes of the namespace that the desktop sees besides, read-only unless `writable` is true. Nothing on them is saved.',
+    allowed:
+      'a list of {name, mountPath, claim or configMap, writable}, mountPath absolute and none of the pod’s own',
+    example: '[{"name":"references","mountPath":"/mnt/references","claim":"references"}]',
+    group: 'site',
+  }),
+  httpProxy: field(text(isProxy, '^http://[-a-z0-9.]+:[0-9]+/?$').optional(), {
+    description:
+      'Proxy for the programs of the desktop (HTTP_PROXY, HTTPS_PROXY). The copies and saves speak to Onedata directly.',
+    allowed: 'http://HOST:PORT, without name and password',
+    example: 'http://proxy.example.org:3128',
+    group: 'site',
+  }),
+  onedataNetworks: field(json(z.array(z.string().refine(isCidr)).max(MOST)).default([]), {
+    description:
+      'Networks in which Onedata is: the only ones that the pod may reach at `onedataPorts`. None: the internet without its private ranges, so a provider inside the site needs them.',
+    allowed: 'a list of networks in CIDR notation',
+    example: '["192.0.2.0/24"]',
+    group: 'site',
+    defaultNote: 'the internet',
+  }),
+  dnsNamespaces: field(namespaces.default(['kube-system']), {
+    description: 'Namespaces of the cluster’s resolver, the only one that may be asked, e.g. openshift-dns.',
+    allowed: 'a list of namespaces',
+    example: '["kube-system"]',
+    group: 'site',
+  }),
+  metricsNamespaces: field(namespaces.default([]), {
+    description:
+      'Namespaces of the monitoring that may read `/metrics` on ports 8081 (gateway) and 8082 (sync); none: nobody may.',
+    allowed: 'a list of namespaces',
+    example: '["monitoring"]',
+    group: 'site',
+  }),
+};
