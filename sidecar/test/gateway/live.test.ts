@@ -269,6 +269,17 @@ describe('the relay', () => {
     expect(written).toBeLessThan(60_000_000);
   });
 
+  test('opens a dozen windows and no more, also when all ask at the same moment', async () => {
+    await withDesktop();
+    const results = await Promise.all(Array.from({ length: 40 }, () => openDesktop(gateway, admitted())));
+    const opened = results.filter((result) => result instanceof WebSocket);
+    cleanUps.push(async () => {
+      for (const socket of opened) socket.terminate();
+    });
+    expect(opened.length).toBe(12);
+    expect(results.filter((result) => result === 503).length).toBe(28);
+  });
+
   test('pings an idle browser, and lets go of one that does not answer', async () => {
     const desktop = await withDesktop();
     const socket = await open();
