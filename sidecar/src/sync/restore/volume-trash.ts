@@ -37,11 +37,13 @@ export class VolumeTrash {
     const to = Buffer.concat([Buffer.from(this.#folder), from.subarray(Buffer.byteLength(tree.root))]);
     mkdirSync(to.subarray(0, to.lastIndexOf(0x2f)), { recursive: true, mode: 0o700 });
     try {
-      linkSync(from, to);
+      // In one step: a file with a second name for a moment would look changed after a crash, and be sent again.
+      if (why === 'removed') renameSync(from, to);
+      else linkSync(from, to);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      // Kept before, by a start that was broken off within the same second.
-      if (code === 'EEXIST') return;
+      // Kept before, by a start that was broken off within the same second; or under another name in the project.
+      if (code === 'EEXIST' || code === 'ENOENT') return;
       if (!['EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code ?? '')) throw error;
       renameSync(from, to);
     }
