@@ -1,5 +1,15 @@
 import * as z from 'zod';
-import { cpuMillis, durationSeconds, field, json, pattern, size, text, yesOrNo } from './fields.ts';
+import {
+  cpuMillis,
+  durationSeconds,
+  field,
+  json,
+  pattern,
+  size,
+  text,
+  wholeNumber,
+  yesOrNo,
+} from './fields.ts';
 import { DNS_LABEL, isGlob, isHost, OBJECT_NAME, SPACE_ID, SPACE_MOUNT } from './grammar.ts';
 import { describeDuration } from './units.ts';
 import { DEFAULT_VERSION, knownVersions } from './versions.ts';
@@ -160,6 +170,21 @@ export const userFields = {
     example: '20Mi',
     group: 'user',
     defaultNote: 'as many as the line gives',
+  }),
+  spaceCheckDays: field(wholeNumber(0, 365).optional(), {
+    description:
+      'Days between two checks of the whole project space against what was saved, file by file; 0: only when `sync verify` asks for one.',
+    allowed: 'a whole number from 0 to 365',
+    example: '30',
+    group: 'user',
+    defaultNote: '7',
+  }),
+  spaceCheckBandwidth: field(size(1_000_000, 1e12).optional(), {
+    description: 'Most bytes a second that such a check reads.',
+    allowed: 'a size from 1M to 1T, for each second',
+    example: '20Mi',
+    group: 'user',
+    defaultNote: '4Mi',
   }),
   syncPriority: field(z.enum(['low', 'normal']).default('low'), {
     description:

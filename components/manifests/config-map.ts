@@ -26,6 +26,10 @@ export function syncConfig(config: InstanceConfig) {
     ...(config.uploadBandwidth === undefined
       ? {}
       : { uploadBytesPerSecond: parseSizeBytes(config.uploadBandwidth) }),
+    ...(config.spaceCheckDays === undefined ? {} : { verifyEveryDays: config.spaceCheckDays }),
+    ...(config.spaceCheckBandwidth === undefined
+      ? {}
+      : { verifyBytesPerSecond: parseSizeBytes(config.spaceCheckBandwidth) }),
     priority: config.syncPriority,
     autosaveIntervalSeconds: config.autosaveInterval,
     graceSeconds: config.finalSaveGrace,

@@ -213,11 +213,16 @@ describe('documents of the sidecar', () => {
   });
 
   test('have limits of bandwidth in bytes, and the priority', () => {
-    const changes = { downloadBandwidth: '50Mi', uploadBandwidth: '20M', syncPriority: 'normal' };
+    const changes = {
+      ...{ downloadBandwidth: '50Mi', uploadBandwidth: '20M', syncPriority: 'normal' },
+      ...{ spaceCheckDays: '30', spaceCheckBandwidth: '1Mi' },
+    };
     const { data } = configMapManifest(instanceConfig(changes));
     expect(syncConfigSchema.parse(JSON.parse(data['sync.json'] ?? ''))).toMatchObject({
       downloadBytesPerSecond: 50 * 2 ** 20,
       uploadBytesPerSecond: 20_000_000,
+      verifyEveryDays: 30,
+      verifyBytesPerSecond: 2 ** 20,
       priority: 'normal',
     });
   });

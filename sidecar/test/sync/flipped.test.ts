@@ -132,7 +132,7 @@ describe('one flipped bit', () => {
     expect(error?.message).toContain(w.record);
   });
 
-  test.each(['head.json', 'manifest/', 'lease.json'])(
+  test.each(['head.json', 'heads/', 'manifest/', 'lease.json'])(
     'in %s: a refusal or a repair, and no work is lost',
     async (folder) => {
       const random = new Random(folder.length);

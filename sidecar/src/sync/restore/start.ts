@@ -32,6 +32,8 @@ export interface StartResult {
   /** Files and directories of the volume that could not be read, so they may hold work that is in no save. */
   readonly unsaved: number;
   readonly warnings: readonly string[];
+  /** Of those, what the space was otherwise than it was left. */
+  readonly notices: readonly string[];
 }
 
 /** A busy file can make a round incomplete; after so many rounds what is left waits for the next start. */
@@ -52,15 +54,16 @@ export async function startProject(
   endSettling(context);
   if (state.meta('restoring') !== null) await finishDirectories(context);
   const warnings: string[] = [];
+  const notices: string[] = [];
   let [savedFirst, restored, removed] = [0, 0, 0];
   for (let round = 1; ; round += 1) {
     const sound = await soundHead(context);
     const { head, repaired } = sound;
-    if (repaired !== null) warnings.push(repaired);
+    if (repaired !== null) notices.push(repaired);
     const other = forgetOtherHistory(context, sound);
     const isLost = other !== null;
-    if (isLost) warnings.push(other);
-    const manifestWhole = await prepareManifest(context, head, warnings);
+    if (isLost) notices.push(other);
+    const manifestWhole = await prepareManifest(context, head, notices);
     // The next save writes all of it: parts that the space lost may be known here.
     if (isLost) state.setMeta('manifest-segments', null);
     await listSpace(context);
@@ -94,7 +97,11 @@ export async function startProject(
       addKnown(context);
       await commit(context);
     }
-    return { generation: knownGeneration(context), restored, removed, savedFirst, unsaved, warnings };
+    return {
+      generation: knownGeneration(context),
+      ...{ restored, removed, savedFirst, unsaved, notices },
+      warnings: [...notices, ...warnings],
+    };
   }
 }
 
@@ -137,8 +144,10 @@ async function prepareManifest(
 
 function addKnown({ state }: ProjectContext): void {
   state.transaction(() => {
-    for (const base of state.allBase())
-      if (state.manifest(base.path) === null) state.putManifest(toManifest(base));
+    for (const base of state.allBase()) {
+      const known = state.manifest(base.path);
+      if (known === null || (known.hash === null && base.hash !== null)) state.putManifest(toManifest(base));
+    }
   });
 }
 

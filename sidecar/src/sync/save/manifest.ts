@@ -93,7 +93,10 @@ export async function loadManifest(space: Space, state: StateStore, head: Head):
     // An answer that was cut on its way looks the same.
     for (let again = 1; !isWhole && again < SEGMENT_READS; again += 1)
       isWhole = await loadSegment(space, state, segment);
-    if (!isWhole) damaged.push(segment.name);
+    if (isWhole) continue;
+    damaged.push(segment.name);
+    // A hash that may be wrong would make the right content look rotten.
+    await loadSegment(space, state, segment, true);
   }
   // A damaged one is read again at the next start: it may have been a fault of the way, not of the file.
   state.setMeta('manifest-segments', damaged.length === 0 ? JSON.stringify(wanted) : null);
@@ -102,7 +105,12 @@ export async function loadManifest(space: Space, state: StateStore, head: Head):
 
 const SEGMENT_READS = 3;
 
-async function loadSegment(space: Space, state: StateStore, segment: Segment): Promise<boolean> {
+async function loadSegment(
+  space: Space,
+  state: StateStore,
+  segment: Segment,
+  isDamaged = false,
+): Promise<boolean> {
   const hash = createHash('sha256');
   const path = `${LAYOUT.manifest}/${segment.name}`;
   const bytes = async function* () {
@@ -115,7 +123,7 @@ async function loadSegment(space: Space, state: StateStore, segment: Segment): P
   let batch: string[] = [];
   const flush = (): void => {
     state.transaction(() => {
-      for (const line of batch) if (!applyLine(state, line)) bad += 1;
+      for (const line of batch) if (!applyLine(state, line, isDamaged)) bad += 1;
     });
     batch = [];
   };
@@ -131,7 +139,7 @@ async function loadSegment(space: Space, state: StateStore, segment: Segment): P
   return bad === 0 && hash.digest('hex') === segment.hash;
 }
 
-function applyLine(state: StateStore, line: string): boolean {
+function applyLine(state: StateStore, line: string, isDamaged: boolean): boolean {
   const parsed = parseManifestLine(line);
   if (parsed === null) return false;
   const name = nameOf(parsed.path);
@@ -140,6 +148,6 @@ function applyLine(state: StateStore, line: string): boolean {
     state.rememberName(name, parsed.rawName);
   }
   if (parsed.entry === null) state.deleteManifest(parsed.path);
-  else state.putManifest(parsed.entry);
+  else state.putManifest(isDamaged ? { ...parsed.entry, hash: null } : parsed.entry);
   return true;
 }

@@ -52,6 +52,8 @@ export interface SaveResult {
   readonly fileProblems: FileProblems;
   /** Removals that were held back, null where none were. The rest is saved. */
   readonly heldBack: HeldBack | null;
+  /** What the space was otherwise than it was left, in sentences. Absent: it was not looked at. */
+  readonly notices?: readonly string[];
 }
 
 /**
@@ -66,10 +68,12 @@ export async function save(context: ProjectContext, options: SaveOptions = {}): 
   }
   let unread = await findChanges(context, options.last === true ? 'everything' : options.look);
   const asks = options.last === true || context.state.countPending() > 0;
-  if (asks && forgetOtherHistory(context, await soundHead(context)) !== null)
-    unread = await findChanges(context);
+  const sound = asks ? await soundHead(context) : null;
+  const other = sound === null ? null : forgetOtherHistory(context, sound);
+  if (other !== null) unread = await findChanges(context);
   else if (options.last === true && (await forgetLostFiles(context))) unread = await findChanges(context);
-  return commitPending(context, options, unread);
+  const notices = [sound?.repaired ?? null, other].filter((each) => each !== null);
+  return { ...(await commitPending(context, options, unread)), ...(notices.length === 0 ? {} : { notices }) };
 }
 
 async function findChanges(context: ProjectContext, look?: Look): Promise<FileFailures> {

@@ -39,7 +39,7 @@ function parse(text: string): Record<string, unknown> | undefined {
 }
 
 const READS = 3;
-const BETWEEN_READS_MS = 100;
+const BETWEEN_READS_MS = 20;
 
 /**
  * Reads a small file until what it says can be used: an answer that was cut on its way looks like a damaged file.
@@ -52,6 +52,7 @@ export async function readPatiently<T>(
   maxBytes: number,
   judge: (text: string) => T | undefined,
 ): Promise<{ readonly value: T | undefined; readonly text: string } | null> {
+  let before: string | undefined;
   for (let attempt = 1; ; attempt += 1) {
     let text: string;
     try {
@@ -63,7 +64,9 @@ export async function readPatiently<T>(
       else throw error;
     }
     const value = judge(text);
-    if (value !== undefined || attempt === READS) return { value, text };
+    // What comes twice in the same way is what lies there.
+    if (value !== undefined || attempt === READS || text === before) return { value, text };
+    before = text;
     await pause(BETWEEN_READS_MS);
   }
 }

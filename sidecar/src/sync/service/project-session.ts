@@ -155,6 +155,7 @@ export class ProjectSession {
       try {
         this.#context.changes?.doubt();
         const result = await startProject(this.#context, options);
+        for (const warning of result.warnings) this.#options.log.warn(warning);
         await tidyVolumeTrash(this.#context);
         await this.#reserve.refill(() => this.#context.tree.freeBytes());
         if (result.unsaved === 0) this.setOpen(false);

@@ -197,7 +197,7 @@ export class Runner {
         confirmedDeletions: this.#confirmed.deletions,
       };
       const result = await timed(this.#options, 'restore', () => project.start(confirmed));
-      for (const warning of result.warnings) log.warn(warning);
+      this.board.addNotices(result.notices);
       const { generation, restored, removed, savedFirst } = result;
       log.info(
         { operation: 'restore', generation, restored, removed, savedFirst },

@@ -26,6 +26,7 @@ export function tellSaved(
   const isFault = result.fileProblems.items.some(({ code }) => code !== 'changing');
   const partial = isFault ? new PartialSaveError(result.fileProblems) : null;
   board.clear('project');
+  if (result.notices !== undefined) board.addNotices(result.notices);
   board.warn(heldBackProblem(result.heldBack, since), 'deletions');
   board.warn(partial === null ? null : toProblem(partial, 'project', since), 'unreadable');
   board.setFileProblems('project', 'save', result.fileProblems);

@@ -14,6 +14,7 @@ import type { Side } from '../model.ts';
 import { toProblem } from './problems.ts';
 import type { Progress } from './progress.ts';
 
+const MOST_NOTICES = 5;
 const LEAST_GAP_MS = 250;
 
 /** What a check of a token found. */
@@ -31,6 +32,7 @@ export class StatusBoard {
   readonly #files = new Map<string, FileProblems>();
   readonly #tokens = new Map<Side, TokenState>();
   readonly progress: { source?: Progress; project?: Progress } = {};
+  readonly #notices: string[] = [];
   #phase: Phase = 'starting';
   #ready = false;
   #save: SyncStatus['save'] = {
@@ -64,7 +66,14 @@ export class StatusBoard {
       problems: this.#distinctProblems(),
       ...this.#fileProblems(),
       ...(this.#volumes === null ? {} : { volumes: this.#volumes }),
-      warnings: [...this.#tokens.values()].flatMap(({ warnings }) => warnings),
+      warnings: [
+        ...[...this.#tokens.values()].flatMap(({ warnings }) => warnings),
+        ...this.#notices.map((message) => ({
+          code: 'space-repaired' as const,
+          space: 'project' as const,
+          message,
+        })),
+      ],
       tokenExpiresAt: Object.fromEntries(
         [...this.#tokens].map(([side, { expiresAt }]) => [side, expiresAt?.toISOString() ?? null]),
       ),
@@ -98,6 +107,13 @@ export class StatusBoard {
     const all = [...this.#files.values()];
     const items = all.flatMap((each) => each.items).slice(0, MOST_FILE_PROBLEMS);
     return { fileProblems: { total: all.reduce((sum, { total }) => sum + total, 0), items } };
+  }
+
+  /** What the project space was found to be otherwise than it was left; told until the next start. */
+  addNotices(sentences: readonly string[]): void {
+    for (const each of sentences) if (!this.#notices.includes(each)) this.#notices.push(each);
+    this.#notices.splice(0, Math.max(0, this.#notices.length - MOST_NOTICES));
+    this.changed();
   }
 
   setToken(side: Side, state: TokenState): void {

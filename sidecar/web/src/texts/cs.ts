@@ -32,6 +32,8 @@ const PROBLEMS: Record<string, string> = {
 const WARNINGS: Record<string, string> = {
   'token-expires-soon':
     'Platnost tokenu brzy skončí. Předejte správci instance včas nový; použije se bez restartu.',
+  'space-repaired':
+    'Prostor nebyl takový, jak byl uložen. Nic ze svazku se neztratilo; podívejte se na soubory s "(changed elsewhere" ve jméně.',
   'token-advice': 'Token dovoluje víc, než je třeba, nebo by se měl změnit.',
 };
 const FILE_PROBLEMS: Record<string, string> = {
