@@ -157,6 +157,43 @@ export const userFields = {
     group: 'user',
     defaultNote: describeDuration(300),
   }),
+  keepLastSaves: field(wholeNumber(0, 1_000).optional(), {
+    description:
+      'Newest saves of the project that can be brought back, as long as they are not older than the longest of the three below.',
+    allowed: 'a whole number from 0 to 1000',
+    example: '20',
+    group: 'user',
+    defaultNote: '10',
+  }),
+  keepHourlySaves: field(wholeNumber(0, 10_000).optional(), {
+    description: 'Hours for which the last save of each hour can be brought back.',
+    allowed: 'a whole number from 0 to 10000',
+    example: '48',
+    group: 'user',
+    defaultNote: '24',
+  }),
+  keepDailySaves: field(wholeNumber(0, 10_000).optional(), {
+    description: 'Days for which the last save of each day can be brought back.',
+    allowed: 'a whole number from 0 to 10000',
+    example: '30',
+    group: 'user',
+    defaultNote: '14',
+  }),
+  keepWeeklySaves: field(wholeNumber(0, 1_000).optional(), {
+    description: 'Weeks for which the last save of each week can be brought back.',
+    allowed: 'a whole number from 0 to 1000',
+    example: '8',
+    group: 'user',
+    defaultNote: '0',
+  }),
+  keepSavesSize: field(size(1_000_000, 1e15).optional(), {
+    description:
+      'Room in the project space that older versions of files may take; above it the oldest saves are given up first.',
+    allowed: 'a size from 1M to 1000T',
+    example: '500Gi',
+    group: 'user',
+    defaultNote: 'no limit',
+  }),
   downloadBandwidth: field(size(1_000_000, 1e12).optional(), {
     description: 'Most bytes a second that are copied from both spaces together.',
     allowed: 'a size from 1M to 1T, for each second',

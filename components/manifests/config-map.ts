@@ -33,10 +33,24 @@ export function syncConfig(config: InstanceConfig) {
     priority: config.syncPriority,
     autosaveIntervalSeconds: config.autosaveInterval,
     graceSeconds: config.finalSaveGrace,
+    ...(Object.values(keepSaves(config)).some((value) => value !== undefined)
+      ? { keepSaves: keepSaves(config) }
+      : {}),
     ...(config.onedataCertificateAuthorities === undefined
       ? {}
       : { certificateAuthorities: config.onedataCertificateAuthorities }),
   });
+}
+
+/** What is not set is left to `sync`. */
+function keepSaves(config: InstanceConfig) {
+  return {
+    last: config.keepLastSaves,
+    hourly: config.keepHourlySaves,
+    daily: config.keepDailySaves,
+    weekly: config.keepWeeklySaves,
+    maxBytes: config.keepSavesSize === undefined ? undefined : parseSizeBytes(config.keepSavesSize),
+  };
 }
 
 export function gatewayConfig(config: InstanceConfig) {

@@ -43,6 +43,16 @@ export const syncConfigSchema = z.strictObject({
   autosaveIntervalSeconds: z.int().min(10),
   /** Seconds between SIGTERM and SIGKILL of the pod; the final save plans with it. */
   graceSeconds: z.int().min(30),
+  /** Which older saves can be brought back; what is absent: `DEFAULT_SAVE_RETENTION` of `sync`. */
+  keepSaves: z
+    .strictObject({
+      last: z.int().min(0).optional(),
+      hourly: z.int().min(0).optional(),
+      daily: z.int().min(0).optional(),
+      weekly: z.int().min(0).optional(),
+      maxBytes: z.number().min(0).optional(),
+    })
+    .optional(),
   /** PEM bundle of additional certificate authorities for the Onedata hosts. */
   certificateAuthorities: z.string().optional(),
 });

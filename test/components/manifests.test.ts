@@ -227,6 +227,14 @@ describe('documents of the sidecar', () => {
     });
   });
 
+  test('say which saves are kept, where the stack says it', () => {
+    const { data } = configMapManifest(instanceConfig({ keepWeeklySaves: '8', keepSavesSize: '500Gi' }));
+    expect(syncConfigSchema.parse(JSON.parse(data['sync.json'] ?? '')).keepSaves).toEqual({
+      weekly: 8,
+      maxBytes: 500 * 2 ** 30,
+    });
+  });
+
   test('name no host where the stack names none', () => {
     const config = instanceConfig({ onedataHost: undefined });
     const { data } = configMapManifest(config);

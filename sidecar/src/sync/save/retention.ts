@@ -36,6 +36,14 @@ export const DEFAULT_SAVE_RETENTION: SaveRetention = {
   maxBytes: null,
 };
 
+/** With the defaults for what a configuration leaves out. */
+export function retentionOf(
+  given: { [K in keyof SaveRetention]?: SaveRetention[K] | undefined } = {},
+): SaveRetention {
+  const set = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...DEFAULT_SAVE_RETENTION, ...Object.fromEntries(set) };
+}
+
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 

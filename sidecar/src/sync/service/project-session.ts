@@ -23,6 +23,7 @@ import { knownGeneration, noteSave } from '../save/histories.ts';
 import { Lease, type LeaseRecord, type LeaseTimes, readLease } from '../save/lease.ts';
 import { loadManifest } from '../save/manifest.ts';
 import { recover } from '../save/recover.ts';
+import type { SaveRetention } from '../save/retention.ts';
 import { type SaveOptions, type SaveResult, save } from '../save/save.ts';
 import { listSaves, type SavesList } from '../save/saves-list.ts';
 import { tidySegments } from '../save/segments.ts';
@@ -43,6 +44,7 @@ export interface SessionOptions {
   readonly progress: Progress;
   readonly limits: DeletionLimits;
   readonly leaseTimes?: Partial<LeaseTimes>;
+  readonly retention?: SaveRetention;
   readonly signal: AbortSignal;
   /** Called at each change on the volume that is seen, also at those that this program makes. */
   readonly onChange?: () => void;
@@ -89,7 +91,8 @@ export class ProjectSession {
       ...(onChange && { onChange }),
       onOff: (reason) => log.info({ reason }, 'each save looks at the whole volume'),
     });
-    this.#context = { ...volume, space, instance, clock, log, progress, limits, signal, lease, changes };
+    const own = { space, instance, clock, log, progress, limits, signal, lease, changes };
+    this.#context = { ...volume, ...own, ...(options.retention && { retention: options.retention }) };
   }
 
   /** @throws VolumeNotMountedError */

@@ -1,5 +1,6 @@
 import { DEFAULT_LIMITS } from '../plan/guards.ts';
 import { Selection } from '../plan/selection.ts';
+import { retentionOf } from '../save/retention.ts';
 import type { Progress } from './progress.ts';
 import { ProjectSession } from './project-session.ts';
 import type { RunnerOptions } from './runner.ts';
@@ -44,6 +45,7 @@ export class Sessions {
         root: paths.projectVolume,
         space: spaces.project(),
         instance: config.instance,
+        retention: retentionOf(config.keepSaves),
         onChange: () => this.#board.noteChange(),
         ...(leaseTimes === undefined ? {} : { leaseTimes }),
       });
