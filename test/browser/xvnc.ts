@@ -25,6 +25,8 @@ export interface Xvnc {
   size(): { width: number; height: number };
   /** Text in the clipboard. */
   clipboard(): string;
+  /** Copies a text in the desktop. */
+  setClipboard(text: string): void;
   stop(): Promise<void>;
 }
 
@@ -91,7 +93,20 @@ export async function startXvnc(socketPath: string, display = freeDisplay()): Pr
       return { width: Number(width), height: Number(height) };
     },
     clipboard: () =>
-      spawnSync('xclip', ['-o', '-selection', 'clipboard'], { env, encoding: 'utf8', timeout: 2000 }).stdout,
+      spawnSync('xclip', ['-o', '-selection', 'clipboard'], {
+        env,
+        encoding: 'utf8',
+        timeout: 5000,
+        maxBuffer: 64 * 1024 * 1024,
+      }).stdout,
+    setClipboard(text) {
+      const child = spawn('xclip', ['-i', '-selection', 'clipboard', '-quiet'], {
+        stdio: ['pipe', 'ignore', 'ignore'],
+        env,
+      });
+      programs.push(child);
+      child.stdin.end(text);
+    },
     async stop() {
       for (const program of programs) program.kill();
       server.kill();

@@ -2,6 +2,7 @@ import type { Transfer } from '../../contract/status.ts';
 import type { GatewayView } from '../../src/gateway/view.ts';
 import { element, setText, textElement } from './dom.ts';
 import { FileProblemsView } from './file-problems.ts';
+import { LANGUAGES, t } from './language.ts';
 import { headlineOf, problemText, transferText, warningTexts } from './texts.ts';
 
 let files: FileProblemsView | undefined;
@@ -53,9 +54,11 @@ export function renderProblems(id: string, heading: 'h2' | 'h3', view: GatewayVi
   }
   problems.forEach((problem, index) => {
     const { where, message, retry } = problemText(problem, now);
-    const [title, text, next] = list.children[index]?.children ?? [];
+    const [title, text, original, next] = list.children[index]?.children ?? [];
     if (title) setText(title, where);
     if (text) setText(text, message);
+    // What the data service says has names and numbers, in English.
+    if (original) setText(original, t() === LANGUAGES.en ? '' : problem.message);
     if (next) setText(next, retry);
   });
 }
@@ -81,6 +84,8 @@ function problemElement(heading: string): HTMLElement {
   const next = textElement('p', 'hint', '');
   // It counts down; read aloud each second it would drown everything else.
   next.setAttribute('aria-live', 'off');
-  made.append(textElement(heading, '', ''), textElement('p', '', ''), next);
+  const original = textElement('p', 'hint', '');
+  original.lang = 'en';
+  made.append(textElement(heading, '', ''), textElement('p', '', ''), original, next);
   return made;
 }

@@ -6,7 +6,6 @@ const plural = (one: string, few: string, many: string) => (count: number) =>
 const file = plural('soubor', 'soubory', 'souborů');
 const withoutFiles = (count: number) => (count === 1 ? 'tohoto souboru' : `těchto ${count} souborů`);
 
-const SEE_DETAILS = 'Podrobnosti (anglicky) jsou pod „Stav“.';
 /** What `sync` says in English, by its code. */
 const PROBLEMS: Record<string, string> = {
   'onedata-unreachable': 'Onedata neodpovídá. Zkouší se to znovu samo; vaše práce je zatím na svazku.',
@@ -111,8 +110,8 @@ export const cs: Texts = {
   tryingNow: 'Právě se to zkouší znovu.',
   nextAttempt: (duration) => `Další pokus: ${duration}.`,
   saveFailed: (message) => `Uložení selhalo a zkouší se znovu: ${message}`,
-  problem: (message, code) => (PROBLEMS[code] === undefined ? message : `${PROBLEMS[code]} ${SEE_DETAILS}`),
-  warning: (message, code) => (WARNINGS[code] === undefined ? message : `${WARNINGS[code]} ${SEE_DETAILS}`),
+  problem: (message, code) => PROBLEMS[code] ?? message,
+  warning: (message, code) => WARNINGS[code] ?? message,
   fileProblem: (message, code) => FILE_PROBLEMS[code] ?? message,
 
   saveUnknown: 'Zda je práce uložená, teď není známo',
@@ -159,7 +158,7 @@ export const cs: Texts = {
   clipboardSend: 'Poslat na plochu',
   clipboardIn: 'Přebírat, co zkopíruji na tomto počítači',
   clipboardOut: 'Dávat tomuto počítači, co zkopíruji na ploše',
-  clipboardLimit: (limit) => `Nejvýš ${limit} každým směrem.`,
+  clipboardLimit: (to, from) => `Na plochu nejvýš ${to}, z plochy ${from}; pro víc použijte soubor.`,
 
   statusSave: 'Ukládání',
   nextSave: (duration) => `Další automatické uložení: ${duration}.`,
