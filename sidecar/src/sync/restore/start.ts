@@ -88,7 +88,7 @@ export async function startProject(
     const outcome = await restorePending(context, 'the project does not fit on the project volume');
     restored += outcome.restored;
     removed += outcome.removed;
-    warnings.push(...outcome.leftOut.filter((text) => !warnings.includes(text)));
+    notices.push(...outcome.leftOut.filter((text) => !notices.includes(text)));
     if (outcome.skipped > 0 && round < ROUNDS) continue;
     if (head === null || head === 'damaged') state.setMeta('generation', String(knownGeneration(context)));
     else noteSave(context, head);
