@@ -21,8 +21,8 @@ export async function refuseTakenNamespace(
     owner === undefined ? 'was not made by this program' : `holds the instance of stack "${owner}"`;
   throw new Error(
     `Namespace ${namespace} exists already and ${reason}; one namespace holds one instance. ` +
-      'Choose another one: pulumi config set scipion:namespace NAME. ' +
-      'Where you may not create namespaces: pulumi config set scipion:createNamespace false',
+      `Choose another one: pulumi config set scipion:namespace NAME --stack ${stack}. ` +
+      `Where you may not create namespaces: pulumi config set scipion:createNamespace false --stack ${stack}`,
   );
 }
 

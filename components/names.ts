@@ -54,6 +54,8 @@ export const HOOKS = {
   drain: 'drain',
   refuseWhileInUse: 'refuse-while-in-use',
   claimNamespace: 'claim-namespace',
+  refuseChangedIdentity: 'refuse-changed-identity',
+  refuseUnknownInstance: 'refuse-unknown-instance',
 } as const;
 
 /** Host name of an instance: the same namespace always has the same address. */

@@ -1,7 +1,7 @@
 import type { InstanceConfig } from '../../stacks/load.ts';
 import { CONTAINERS, NAMES } from '../names.ts';
 import { extraVolumeName, initContainers, mainContainers, POD_VOLUMES } from './containers.ts';
-import { labels, metadata, selectorLabels, versionLabel } from './metadata.ts';
+import { labels, metadata, STACK_ANNOTATION, selectorLabels, versionLabel } from './metadata.ts';
 import { onedataVolumes } from './onedata-access.ts';
 import { SCRATCH } from './resources.ts';
 
@@ -96,7 +96,8 @@ function podSpec(config: InstanceConfig) {
 
 export function statefulSetManifest(config: InstanceConfig) {
   return {
-    metadata: metadata(config, NAMES.statefulSet, 'desktop'),
+    // In a namespace that somebody else made, this tells whose instance it is.
+    metadata: metadata(config, NAMES.statefulSet, 'desktop', { [STACK_ANNOTATION]: config.stack }),
     spec: {
       replicas: config.paused ? 0 : 1,
       serviceName: NAMES.service,

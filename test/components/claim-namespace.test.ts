@@ -18,6 +18,6 @@ test.each([
   [{}, 'was not made by this program'],
 ])('a taken name is refused with its owner: %j', async (annotations, owner) => {
   await expect(refuseTakenNamespace('lab', 'jane', clusterWith(annotations))).rejects.toThrow(
-    `Namespace lab exists already and ${owner}; one namespace holds one instance. Choose another one: pulumi config set scipion:namespace NAME. `,
+    `Namespace lab exists already and ${owner}; one namespace holds one instance. Choose another one: pulumi config set scipion:namespace NAME --stack jane. `,
   );
 });
