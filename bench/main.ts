@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
+import { runGateway } from './gateway/run.ts';
 import { publish, readResults } from './lib/report.ts';
-import { type Scale, withCase } from './lib/results.ts';
+import { type CaseResult, type Scale, withCase } from './lib/results.ts';
 import { tellerTo } from './lib/teller.ts';
 import { CASES, runSync } from './sync/run.ts';
 
@@ -47,13 +48,30 @@ const sync = program
       directory,
       repeats: Math.max(1, Number.parseInt(options.repeats, 10) || 3),
       teller: tellerTo(process.stderr),
-      onResult: async (result) => {
-        if (options.publish) {
-          await publish(withCase(await readResults(PLACES.resultsFile), result), PLACES);
-        } else process.stdout.write(`${JSON.stringify(result)}\n`);
-      },
+      onResult: (result) => report(result, options.publish === true),
     });
   });
+
+const gateway = program
+  .command('gateway')
+  .description("the gateway's relay against websockify and a bare proxy of the desktop's socket")
+  .option('--mebibytes <number>', 'what is sent each way', '1024')
+  .option('--repeats <number>', 'timed runs of each competitor', '3')
+  .option('--publish', 'write results, plots and docs/benchmarks.md')
+  .action(async () => {
+    const options = gateway.opts<{ mebibytes: string; repeats: string; publish?: boolean }>();
+    await runGateway({
+      bytes: Math.max(1, Number.parseInt(options.mebibytes, 10) || 1024) * 2 ** 20,
+      repeats: Math.max(1, Number.parseInt(options.repeats, 10) || 3),
+      teller: tellerTo(process.stderr),
+      onResult: (result) => report(result, options.publish === true),
+    });
+  });
+
+async function report(result: CaseResult, isPublished: boolean): Promise<void> {
+  if (isPublished) await publish(withCase(await readResults(PLACES.resultsFile), result), PLACES);
+  else process.stdout.write(`${JSON.stringify(result)}\n`);
+}
 
 program.parseAsync().catch((error: Error) => {
   process.stderr.write(`bench: ${error.message}\n`);

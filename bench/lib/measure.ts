@@ -76,6 +76,17 @@ function watch(pid: number): () => { peakBytes: number; cpuSeconds: number } {
   };
 }
 
+/** What a process and those that it started have used and use, while they live. */
+export function usageOf(pid: number): { readonly cpuSeconds: number; readonly residentBytes: number } {
+  const all = descendants(pid);
+  const resident = (each: number) =>
+    Number(/^VmRSS:\s+(\d+) kB/m.exec(readProc(`/proc/${each}/status`) ?? '')?.[1] ?? 0) * 1024;
+  return {
+    cpuSeconds: all.reduce((sum, each) => sum + (ticksOf(each) ?? 0), 0) / TICKS,
+    residentBytes: all.reduce((sum, each) => sum + resident(each), 0),
+  };
+}
+
 function descendants(pid: number): number[] {
   const text = readProc(`/proc/${pid}/task/${pid}/children`) ?? '';
   return [pid, ...text.split(' ').filter(Boolean).map(Number).flatMap(descendants)];

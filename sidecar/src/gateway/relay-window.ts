@@ -21,6 +21,8 @@ const SESSION_CHECK_MS = 2000;
 const READ_BYTES = 128 * 1024;
 /** After so much of one window the others have their turn. */
 const TURN_BYTES = 256 * 1024;
+/** What waits for the desktop before the browser has to: enough to fill its socket again whenever that has room. */
+export const WRITE_BYTES = 512 * 1024;
 /** For the browser to take the goodbye. */
 const CLOSE_MS = 1000;
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { createConnection } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { CLOSE_CODES, PING_EVERY_MS, RelayWindow } from './relay-window.ts';
+import { CLOSE_CODES, PING_EVERY_MS, RelayWindow, WRITE_BYTES } from './relay-window.ts';
 import { acceptKey } from './websocket-frames.ts';
 
 const MAX_WINDOWS = 12;
@@ -54,7 +54,8 @@ export class VncRelay {
     const window = new RelayWindow(socket, this.#options.pingEveryMs ?? PING_EVERY_MS, () =>
       this.#options.isStillAllowed(request),
     );
-    const desktop = createConnection({ path: vncSocket, onread: window.reading });
+    const options = { path: vncSocket, onread: window.reading, writableHighWaterMark: WRITE_BYTES };
+    const desktop = createConnection(options);
     const unavailable = () => {
       this.#sockets.delete(socket);
       refuse(socket, 503, 'The desktop does not answer yet.');
