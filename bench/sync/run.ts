@@ -9,6 +9,7 @@ import { autosaveCase } from './autosave-case.ts';
 import type { Case } from './case.ts';
 import { Engine } from './engine.ts';
 import { farLargeCase, farSmallCase, stageInLargeCase } from './large-cases.ts';
+import { memoryCase } from './memory-case.ts';
 import { saveSmallCase, stageInSmallCase } from './transfer-cases.ts';
 
 export const CASES: readonly Case[] = [
@@ -18,6 +19,7 @@ export const CASES: readonly Case[] = [
   farSmallCase,
   farLargeCase,
   autosaveCase,
+  memoryCase,
 ];
 
 export interface RunOptions {
