@@ -7,6 +7,7 @@ import { runGateway } from './gateway/run.ts';
 import { publish, readResults } from './lib/report.ts';
 import { type CaseResult, type Scale, withCase } from './lib/results.ts';
 import { tellerTo } from './lib/teller.ts';
+import { runProgramBench } from './program/run.ts';
 import { CASES, runSync } from './sync/run.ts';
 
 const REPOSITORY = fileURLToPath(new URL('..', import.meta.url));
@@ -72,6 +73,23 @@ async function report(result: CaseResult, isPublished: boolean): Promise<void> {
   if (isPublished) await publish(withCase(await readResults(PLACES.resultsFile), result), PLACES);
   else process.stdout.write(`${JSON.stringify(result)}\n`);
 }
+
+const ofProgram = program
+  .command('program')
+  .description('preview and up of this program against the smallest one with as many resources')
+  .option('--repeats <number>', 'timed runs of each', '3')
+  .option('--directory <folder>', 'where states are made and removed', tmpdir())
+  .option('--publish', 'write results, plots and docs/benchmarks.md')
+  .action(async () => {
+    const options = ofProgram.opts<{ repeats: string; directory: string; publish?: boolean }>();
+    const results = await runProgramBench({
+      repeats: Math.max(1, Number.parseInt(options.repeats, 10) || 3),
+      directory: options.directory,
+      repository: REPOSITORY,
+      teller: tellerTo(process.stderr),
+    });
+    for (const result of results) await report(result, options.publish === true);
+  });
 
 program.parseAsync().catch((error: Error) => {
   process.stderr.write(`bench: ${error.message}\n`);

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { type Registration, type RunOptions, runProgram } from '../../automation/recording/index.ts';
 import { isProperties, type Properties, Secret, type Value } from '../../automation/recording/values.ts';
 
-/** Runs the whole program through the embedded engine, without any cluster. */
+/** Runs the whole program through the recording engine, without any cluster. */
 
 export const CANARIES = {
   sourceToken: 'canary-source-token-0123456789',
