@@ -21,9 +21,26 @@ const GROUPED: readonly AnswerRow[] = GROUPS.map(([group, answers]) => ({
 }));
 const SINGLE: readonly AnswerRow[] = ALL.map((name) => ({ name: `answer: ${name}`, answers: [name] }));
 const ONE_FILE: readonly AnswerRow[] = [...GROUPED, ...SINGLE.map((row) => ({ ...row, isPart: true }))];
+/** Uploads wait in a folder of the engine: these words may speak of it, and so of all uploads. */
+const OF_THE_FOLDER =
+  /^(posix (enoent|enotdir|eisdir|eexist|enametoolong|erofs|enospc|edquot)|404 notFound|bare 507)$/;
+const UPLOADS: readonly AnswerRow[] = [
+  ...ONE_FILE.map((row) => ({
+    ...row,
+    answers: row.answers.filter((each) => !OF_THE_FOLDER.test(each)),
+  })).filter(({ answers }) => answers.length > 0),
+  ...ALL.filter((name) => OF_THE_FOLDER.test(name)).map((name) => ({
+    name: `an upload answered by ${name}`,
+    answers: [name],
+    fails: 'what may speak of the folder of all uploads, or of no room, stops the save of all',
+  })),
+];
 const rest = (rows: readonly AnswerRow[]) => rows.map((row) => ({ ...row, kinds: ['rest'] as const }));
 
-const fileOf = (answer: string) => `odd ${answer.replaceAll('/', ' ')}`;
+/** A good file lies between any two: where nothing at all comes through, it is no longer about single files. */
+const number = (answer: string) => `f${String(ALL.indexOf(answer)).padStart(3, '0')}`;
+const fileOf = (answer: string) => `${number(answer)} odd ${answer.replaceAll('/', ' ')}`;
+const goodBeside = (answer: string) => `${number(answer)} beside`;
 const action = (answer: string) => ANSWERS[answer] as FaultRule['action'];
 const isNamed = (answers: readonly string[]) => answers.filter((answer) => !HARMLESS.has(answer)).map(fileOf);
 
@@ -59,6 +76,7 @@ async function staged({ answers }: AnswerRow): Promise<void> {
         contentOf(`content for ${answer}`),
       );
       ids.push([answer, id]);
+      await world.spaces.source.write(`n/${goodBeside(answer)}`, contentOf('good'));
     }
     const one = await world.instance();
     await withRules(contentRules(ids), async () => {
@@ -88,7 +106,10 @@ async function restored({ answers }: AnswerRow): Promise<void> {
     one.launch();
     await one.ready();
     makeGood(one.data);
-    for (const answer of answers) writeFileSync(join(one.data, 'p', fileOf(answer)), `content for ${answer}`);
+    for (const answer of answers) {
+      writeFileSync(join(one.data, 'p', fileOf(answer)), `content for ${answer}`);
+      writeFileSync(join(one.data, 'p', goodBeside(answer)), 'good');
+    }
     handOver(join(one.data, 'p'));
     expect((await one.command('drain')).code).toBe(0);
     await one.stop();
@@ -128,8 +149,10 @@ async function saved({ answers }: AnswerRow): Promise<void> {
     makeGood(one.data);
     // No other upload has their sizes.
     const size = (answer: string) => 30_011 + ALL.indexOf(answer);
-    for (const answer of answers)
+    for (const answer of answers) {
       writeFileSync(join(one.data, 'p', fileOf(answer)), Buffer.alloc(size(answer), answer));
+      writeFileSync(join(one.data, 'p', goodBeside(answer)), 'good');
+    }
     handOver(join(one.data, 'p'));
     const rules = answers.map((answer) => ({
       method: 'PUT',
@@ -163,7 +186,7 @@ async function saved({ answers }: AnswerRow): Promise<void> {
     await world.dispose();
   }
 }
-attack('answers to the upload of one file', rest(ONE_FILE), saved);
+attack('answers to the upload of one file', rest(UPLOADS), saved);
 
 /** All requests are answered so for a while. Nothing is lost, and all goes on by itself. */
 async function forAll({ answers: [answer = ''] }: AnswerRow): Promise<void> {

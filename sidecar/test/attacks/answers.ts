@@ -98,7 +98,7 @@ const GROUPED: Readonly<Record<string, Readonly<Record<string, Action>>>> = {
     'the end of the connection afterwards': { kind: 'lose-answer' },
     'a body that ends early': { kind: 'truncate-body', afterBytes: 3 },
     'a body that stops': { kind: 'stall-body', afterBytes: 3 },
-    'a slow answer': { kind: 'latency', milliseconds: 3_000 },
+    'a slow answer': { kind: 'latency', milliseconds: 1_000 },
   },
 };
 

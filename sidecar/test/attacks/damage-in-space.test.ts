@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import type { SyncStatus } from '../../contract/status.ts';
 import { clearTheWay, contents, type DamageRow, damageSpace, SPACE_DAMAGES } from './damages.ts';
 import { changeGood, fillSource, goodOf, handOver, makeGood } from './good-files.ts';
-import { type Instance, type Kind, World } from './harness.ts';
+import { BOUND_SECONDS, type Instance, type Kind, World } from './harness.ts';
 import { attack } from './rows.ts';
 
 /**
@@ -19,14 +19,18 @@ const bytesOnly = (good: [string, string][]) =>
 /** Launched; the desktop opens, where the row allows it after a sentence and what that asks for. */
 async function opens(
   one: Instance,
-  { mayRefuse }: DamageRow,
+  { mayRefuse, object }: DamageRow,
   held: ReadonlyMap<string, Buffer | null>,
 ): Promise<void> {
   const refuses = ({ problems }: SyncStatus) => problems.some(({ code }) => code === 'state-damaged');
-  const status = await one.until('the desktop, or a sentence', (found) => found.ready || refuses(found));
+  // Whoever cannot read a lease waits until it would be over: three minutes.
+  const seconds = object.test('lease.json') || object.test('fences/1/') ? BOUND_SECONDS + 180 : BOUND_SECONDS;
+  const opened = (found: SyncStatus) => found.ready || refuses(found);
+  const status = await one.until('the desktop, or a sentence', opened, seconds);
   if (status.ready) return;
   expect(mayRefuse, `it opens: ${await one.told()}`).toBe(true);
   await clearTheWay(one.world.spaces.project, held);
+  one.world.handOver();
   await one.ready();
 }
 
@@ -70,6 +74,7 @@ async function onNewVolumes(row: DamageRow, kind: Kind): Promise<void> {
   try {
     const { one, before } = await savedTwice(world);
     const held = await damageSpace(world.spaces.project, row, before);
+    world.handOver();
     await expectOnNewVolumes(world, goodOf(one.data), row.isWhole, row, held);
   } finally {
     await world.dispose();
@@ -81,6 +86,7 @@ async function onItsVolume(row: DamageRow, kind: Kind): Promise<void> {
   try {
     const { one, before } = await savedTwice(world);
     const held = await damageSpace(world.spaces.project, row, before);
+    world.handOver();
     writeFileSync(join(one.data, 'p/unsaved'), 'work that is not saved yet');
     handOver(join(one.data, 'p/unsaved'));
     const good = goodOf(one.data);

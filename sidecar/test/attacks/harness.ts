@@ -130,6 +130,12 @@ export class World {
     };
   }
 
+  /** What the test itself wrote into the spaces belongs to whoever owns them. */
+  handOver(): void {
+    if (this.kind === 'mounted' && IS_ROOT)
+      spawnSync('chown', ['-hR', `${UID}:${UID}`, this.ids.source, this.ids.project]);
+  }
+
   async dispose(): Promise<void> {
     for (const instance of this.#instances) await instance.kill();
     await Promise.all([this.spaces.source.close(), this.spaces.project.close()]);
@@ -240,8 +246,12 @@ export class Instance {
     );
   }
 
-  async until(what: string, check: (status: SyncStatus) => boolean): Promise<SyncStatus> {
-    const deadline = Date.now() + BOUND_SECONDS * 1000;
+  async until(
+    what: string,
+    check: (status: SyncStatus) => boolean,
+    seconds = BOUND_SECONDS,
+  ): Promise<SyncStatus> {
+    const deadline = Date.now() + seconds * 1000;
     while (Date.now() < deadline) {
       const status = await this.status();
       if (status !== null && check(status)) return status;
@@ -249,7 +259,7 @@ export class Instance {
         throw new Error(`the process ended before ${what}: ${this.#log.slice(-1500)}`);
       await sleep(40);
     }
-    throw new Error(`${what} did not come within ${BOUND_SECONDS} s. ${await this.told()}`);
+    throw new Error(`${what} did not come within ${seconds} s. ${await this.told()}`);
   }
 
   ready(): Promise<SyncStatus> {

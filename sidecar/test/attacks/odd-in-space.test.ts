@@ -39,7 +39,7 @@ function arrived(folder: string, index: number): string[] {
 async function judge(one: Instance, there: string, here: string, odd: readonly OddKind[]): Promise<void> {
   const status = JSON.stringify(await one.status());
   const wrong: string[] = [];
-  for (const [index, { name, fate, isAlive }] of odd.entries()) {
+  for (const [index, { name, isAlive, fate: usual, inSpace: fate = usual }] of odd.entries()) {
     const isNamed = status.includes(folderOf(index));
     if (fate === 'named' && !isNamed && !isLong(odd)) wrong.push(`${name}: status does not name it`);
     if (isNamed && (fate === 'kept' || fate === 'left') && !isLong(odd))

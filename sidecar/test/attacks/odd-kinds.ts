@@ -19,6 +19,8 @@ export interface OddKind {
   readonly fails?: { readonly [kind in Kind]?: string };
   /** Puts it into this folder, which is its own. @returns a function that ends it, or nothing */
   readonly make: (folder: string) => unknown;
+  /** What comes of it in a space that is a directory, where that is something else. */
+  readonly inSpace?: Fate;
   /** It stays root's. */
   readonly isForeign?: boolean;
   /** Where the content that comes back is not that of the end, as of a database that is being written. */
@@ -142,11 +144,13 @@ export const ODD_GROUPS: Readonly<Record<string, readonly OddKind[]>> = {
     {
       name: 'a name that is no UTF-8',
       fate: 'kept',
+      inSpace: 'named',
       make: named(Buffer.from([0x6f, 0x64, 0x64, 0xff, 0xfe])),
     },
     {
       name: 'a name of 255 bytes, none of them UTF-8',
       fate: 'kept',
+      inSpace: 'named',
       make: named(Buffer.concat([Buffer.from('odd'), Buffer.alloc(252, 0xff)])),
     },
     { name: 'a name that ends in dots', fate: 'kept', make: named('odd...') },
