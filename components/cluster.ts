@@ -1,12 +1,17 @@
+import { createRequire } from 'node:module';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import * as k8s from '@kubernetes/client-node';
+import type * as Client from '@kubernetes/client-node';
 import * as pulumi from '@pulumi/pulumi';
 
 /**
  * The cluster as the hooks see it: with the kubeconfig and context that the Kubernetes provider of the stack uses, so
  * that a hook needs no network path and no credential of its own.
  */
+
+/** Loaded by the first hook that speaks to the cluster: it is half of what loading the program costs, and most runs need none. */
+const require = createRequire(import.meta.url);
+const library = (): typeof Client => require('@kubernetes/client-node');
 
 /** How a command in a container ended. `lost`: the connection broke before it told. */
 export type ExecResult =
@@ -15,12 +20,12 @@ export type ExecResult =
 
 export interface Cluster {
   /** `undefined` where the object does not exist. */
-  pod(namespace: string, name: string): Promise<k8s.V1Pod | undefined>;
-  statefulSet(namespace: string, name: string): Promise<k8s.V1StatefulSet | undefined>;
-  claim(namespace: string, name: string): Promise<k8s.V1PersistentVolumeClaim | undefined>;
+  pod(namespace: string, name: string): Promise<Client.V1Pod | undefined>;
+  statefulSet(namespace: string, name: string): Promise<Client.V1StatefulSet | undefined>;
+  claim(namespace: string, name: string): Promise<Client.V1PersistentVolumeClaim | undefined>;
   /** `undefined` also where the user may not read volumes of the cluster. */
-  volume(name: string): Promise<k8s.V1PersistentVolume | undefined>;
-  namespace(name: string): Promise<k8s.V1Namespace | undefined>;
+  volume(name: string): Promise<Client.V1PersistentVolume | undefined>;
+  namespace(name: string): Promise<Client.V1Namespace | undefined>;
   scale(namespace: string, statefulSet: string, replicas: number): Promise<void>;
   /** Shortens the time that a pod has to end; nothing happens where there is no such pod. */
   endPod(namespace: string, name: string, graceSeconds: number): Promise<void>;
@@ -36,8 +41,8 @@ export interface ExecTarget {
   readonly command: readonly string[];
 }
 
-function kubeConfig(): k8s.KubeConfig {
-  const config = new k8s.KubeConfig();
+function kubeConfig(): Client.KubeConfig {
+  const config = new (library().KubeConfig)();
   const given = pulumi.runtime.getConfig('kubernetes:kubeconfig');
   if (given === undefined || given === '') config.loadFromDefault();
   // The provider takes a path or the content itself; only content has a line `clusters:`.
@@ -49,7 +54,7 @@ function kubeConfig(): k8s.KubeConfig {
 }
 
 const isStatus = (error: unknown, ...codes: number[]) =>
-  error instanceof k8s.ApiException && codes.includes(error.code);
+  error instanceof library().ApiException && codes.includes(error.code);
 
 async function unless<T>(codes: readonly number[], read: Promise<T>): Promise<T | undefined> {
   try {
@@ -61,7 +66,7 @@ async function unless<T>(codes: readonly number[], read: Promise<T>): Promise<T 
 }
 
 /** @see https://github.com/kubernetes/kubernetes/blob/v1.34.4/staging/src/k8s.io/apimachinery/pkg/util/remotecommand/constants.go */
-function exitCode(status: k8s.V1Status): number {
+function exitCode(status: Client.V1Status): number {
   if (status.status === 'Success') return 0;
   const cause = status.details?.causes?.find(({ reason }) => reason === 'ExitCode');
   return cause?.message === undefined ? 1 : Number(cause.message);
@@ -80,7 +85,7 @@ function lineStream(onLine: (line: string) => void): PassThrough {
   return stream;
 }
 
-type Socket = Awaited<ReturnType<k8s.Exec['exec']>>;
+type Socket = Awaited<ReturnType<Client.Exec['exec']>>;
 
 const PING_SECONDS = 30;
 
@@ -103,15 +108,15 @@ const reasonOf = (error: unknown): string =>
   (error as { message?: unknown } | undefined)?.message?.toString() || 'the connection was closed';
 
 async function execIn(
-  config: k8s.KubeConfig,
+  config: Client.KubeConfig,
   target: ExecTarget,
   onLine: (line: string) => void,
 ): Promise<ExecResult> {
   const stderr = new PassThrough();
   const stderrText = text(stderr);
   const { namespace, pod, container, command } = target;
-  const status = await new Promise<k8s.V1Status | string>((resolve) => {
-    new k8s.Exec(config)
+  const status = await new Promise<Client.V1Status | string>((resolve) => {
+    new (library().Exec)(config)
       .exec(namespace, pod, container, [...command], lineStream(onLine), stderr, null, false, resolve)
       .then(
         (socket) => {
@@ -131,9 +136,9 @@ async function execIn(
 /** Reads the kubeconfig at the first use, so that a preview needs none. */
 export function connect(): Cluster {
   const config = kubeConfig();
-  const core = config.makeApiClient(k8s.CoreV1Api);
-  const apps = config.makeApiClient(k8s.AppsV1Api);
-  const mergePatch = k8s.setHeaderOptions('Content-Type', k8s.PatchStrategy.MergePatch);
+  const core = config.makeApiClient(library().CoreV1Api);
+  const apps = config.makeApiClient(library().AppsV1Api);
+  const mergePatch = library().setHeaderOptions('Content-Type', library().PatchStrategy.MergePatch);
   return {
     pod: (namespace, name) => unless([404], core.readNamespacedPod({ namespace, name })),
     statefulSet: (namespace, name) => unless([404], apps.readNamespacedStatefulSet({ namespace, name })),

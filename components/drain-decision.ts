@@ -111,6 +111,7 @@ const MEANINGS: Readonly<Record<number, string>> = {
   [EXIT_CODES.notPermitted]: 'Onedata does not accept the token',
   [EXIT_CODES.guarded]: 'a guard stopped the save, e.g. because too many files would be deleted in the space',
   [EXIT_CODES.unreachable]: 'sync does not answer',
+  [EXIT_CODES.damaged]: 'the project space holds something otherwise than it was saved',
 };
 
 /** What an exit code of `sync drain` means, to complete a sentence. */
