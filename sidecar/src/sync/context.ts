@@ -39,6 +39,8 @@ export interface ProjectContext extends VolumeContext {
   readonly volumeId: string;
   /** Which older saves are kept. @default DEFAULT_SAVE_RETENTION */
   readonly retention?: SaveRetention;
+  /** Frees so many bytes on the volume. @returns whether it could */
+  readonly makeRoom?: (bytes: number) => Promise<boolean>;
   /** Where something happened on the volume; absent: every look is one at everything. */
   readonly changes?: ChangeWatch;
 }

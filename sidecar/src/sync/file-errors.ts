@@ -49,6 +49,11 @@ export class FileError extends Error {
   }
 }
 
+/** The rights on a file or directory of the volume keep this program out. */
+export function isClosed(error: unknown): boolean {
+  return ['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException | null)?.code ?? '');
+}
+
 type Row = readonly [Scope, Duration, FileProblemCode];
 
 /** Of calls to the volume. What is not listed concerns everything. */
@@ -103,8 +108,10 @@ const SPACE_CODES: Partial<Record<SpaceErrorCode, Row>> = {
   'transfer-broken': ['unsure', 'now', 'space-fault'],
   stalled: ['unsure', 'now', 'space-fault'],
   unavailable: ['unsure', 'now', 'space-fault'],
-  // A server says "forbidden" of a file as it does of a whole space.
+  // A server refuses a file with the words for a whole space, or for a token that it has just taken.
   'token-not-permitted': ['unsure', 'until-change', 'no-access'],
+  'token-invalid': ['unsure', 'until-change', 'no-access'],
+  'token-expired': ['unsure', 'until-change', 'no-access'],
   'space-unknown': ['unsure', 'until-change', 'no-access'],
 };
 
@@ -128,7 +135,7 @@ function ofSpace(error: SpaceError, operation: Operation): Verdict {
   if (operation.does === 'send') {
     // Uploads wait under names of the engine: what is wrong there is wrong for all of them.
     const isOurs = ['not-found', 'not-a-directory', 'exists', 'is-a-directory', 'invalid-name'];
-    if (isOurs.includes(error.code) || row[2] === 'no-access') return EVERYTHING;
+    if (isOurs.includes(error.code)) return EVERYTHING;
   } else if (isOfEngine(error.path)) return EVERYTHING;
   return verdict(row, operation);
 }

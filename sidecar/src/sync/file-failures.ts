@@ -70,8 +70,9 @@ export class FileFailures {
     this.#context.signal?.throwIfAborted();
     const { scope } = classify(error, operation);
     if (scope === 'unsure') {
-      // A refusal comes at once and as often as there are files; what broke off took its time.
-      if (!isSpaceError(error, 'token-not-permitted', 'space-unknown')) this.#unsure += 1;
+      // Files that may not be read are no trouble of the space, however many there are.
+      if (operation.does === 'send' || !isSpaceError(error, 'token-not-permitted', 'space-unknown'))
+        this.#unsure += 1;
       if (this.#unsure >= IN_A_ROW) throw error;
       await this.#context.space.check(
         this.#context.signal === undefined ? {} : { signal: this.#context.signal },

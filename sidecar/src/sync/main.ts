@@ -104,13 +104,18 @@ export function program(
   const lease = asking('lease', 'who may write the project space').option('--take-over', 'take it');
   act(lease, (context) => commands.lease(context, lease.opts().takeOver === true));
   const confirm = asking('confirm', 'agree to what was held back')
-    .addArgument(new Argument('<what>', 'what to agree to').choices(['deletions', 'merge']))
-    .addArgument(new Argument('[count]', 'of deletions: their number, as told').argParser(wholeNumber));
+    .addArgument(new Argument('<what>', 'what to agree to').choices(['deletions', 'missing', 'merge']))
+    .addArgument(
+      new Argument('[count]', 'of deletions and missing files: their number, as told').argParser(wholeNumber),
+    );
   act(confirm, async (context) => {
-    const [what, count] = confirm.processedArgs as [string, number | undefined];
-    if ((what === 'deletions') === (count === undefined))
-      confirm.error(what === 'merge' ? NO_COUNT : COUNT_MISSING);
-    return commands.confirm(context, count === undefined ? { what: 'merge' } : { what: 'deletions', count });
+    const [what, count] = confirm.processedArgs as ['deletions' | 'missing' | 'merge', number | undefined];
+    if ((what !== 'merge') === (count === undefined))
+      confirm.error(what === 'merge' ? NO_COUNT : countMissing(what));
+    return commands.confirm(
+      context,
+      what === 'merge' || count === undefined ? { what: 'merge' } : { what, count },
+    );
   });
   return root;
 }
@@ -121,8 +126,10 @@ function positive(text: string): number {
   return seconds;
 }
 
-const COUNT_MISSING =
-  'confirm deletions needs the number of removals, as sync save and sync status tell it: sync confirm deletions 1234';
+const countMissing = (what: string): string =>
+  what === 'missing'
+    ? 'confirm missing needs the number of missing files, as sync status tells it: sync confirm missing 3'
+    : 'confirm deletions needs the number of removals, as sync save and sync status tell it: sync confirm deletions 1234';
 const NO_COUNT = 'confirm merge takes no number';
 
 function wholeNumber(text: string): number {

@@ -14,6 +14,21 @@ export class PartialSaveError extends Error {
   }
 }
 
+/** Files of the project that cannot be restored now. The desktop opens without them when a person agrees to that. */
+export class MissingFilesError extends Error {
+  override readonly name = 'MissingFilesError';
+  readonly problems: FileProblems;
+
+  constructor(problems: FileProblems) {
+    const { total, items } = problems;
+    super(
+      `${total} files or folders of the project cannot be restored${namely(items)} ` +
+        `To open the desktop without them: sync confirm missing ${total}. They stay in the space, and no save takes them for removed`,
+    );
+    this.problems = problems;
+  }
+}
+
 const NAMED = 3;
 
 /** `: "a", "b" and others. <what to do about the first>` */

@@ -110,7 +110,7 @@ describe('the command line', () => {
     [['confirm', 'deletions', '0'], 'a whole number above 0'],
     [['confirm', 'deletions', '1e3'], 'a whole number above 0'],
     [['confirm', 'merge', '3'], 'takes no number'],
-    [['confirm', 'everything'], 'Allowed choices are deletions, merge'],
+    [['confirm', 'everything'], 'Allowed choices are deletions, missing, merge'],
   ])('%j is refused with a sentence', (command, sentence) => {
     const program = new URL('./sync-process.ts', import.meta.url).pathname;
     const given = ['--disable-warning=ExperimentalWarning', program, JSON.stringify(paths), ...command];

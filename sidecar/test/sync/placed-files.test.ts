@@ -38,6 +38,7 @@ const files = (count: number): string[] =>
     fs.writeFileSync(file, 'text');
     return file;
   });
+const fail = (path: string): never => expect.fail(`${path} could not be brought to the disk`);
 const note = (key: string) => () => state.setMeta(key, 'noted');
 
 test('many files go to the disk with their file system, a few by themselves', async () => {
@@ -58,16 +59,21 @@ test('the command is there where the tests run', () => {
 });
 
 test('nothing is noted before it is on the disk', async () => {
-  const placed = new PlacedFiles(state, root);
-  await placed.add(join(root, 'gone'), note('gone'));
-  await expect(placed.write()).rejects.toMatchObject({ code: 'ENOENT' });
+  const failed: [string, unknown][] = [];
+  const placed = new PlacedFiles(state, root, (path, error) => failed.push([path, error]));
+  const [there] = files(1);
+  await placed.add({ path: 'gone', file: join(root, 'gone'), note: note('gone') });
+  await placed.add({ path: 'there', file: there as string, note: note('there') });
+  await placed.write();
+  expect(failed).toMatchObject([['gone', { code: 'ENOENT' }]]);
   expect(state.meta('gone')).toBeNull();
+  expect(state.meta('there'), 'the others are noted').toBe('noted');
 });
 
 test('what waits is noted at the end, in the order it came', async () => {
-  const placed = new PlacedFiles(state, root);
+  const placed = new PlacedFiles(state, root, fail);
   for (const [number, file] of files(20).entries())
-    await placed.add(file, () => state.setMeta('last', String(number)));
+    await placed.add({ path: file, file, note: () => state.setMeta('last', String(number)) });
   expect(state.meta('last')).toBeNull();
   await placed.write();
   expect(state.meta('last')).toBe('19');
@@ -75,9 +81,9 @@ test('what waits is noted at the end, in the order it came', async () => {
 });
 
 test('so many are noted while others come', async () => {
-  const placed = new PlacedFiles(state, root);
+  const placed = new PlacedFiles(state, root, fail);
   for (let number = 0; number < 5_000; number += 1)
-    await placed.add(null, () => state.setMeta('last', String(number)));
+    await placed.add({ path: 'a', file: null, note: () => state.setMeta('last', String(number)) });
   await vi.waitFor(() => expect(state.meta('last')).toBe('3999'));
   await placed.write();
   expect(state.meta('last')).toBe('4999');

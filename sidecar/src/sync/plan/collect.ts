@@ -172,12 +172,17 @@ function closerLook({ context, withRemote, unread }: Walk, { directory, isGone }
   const items: PlanItem[] = [];
   const gone: string[] = [];
   const directories = new Map<string, SeenDirectory>();
-  const local = isGone ? new Map<string, LocalEntry>() : readable(context, directory, unread);
-  if (local === null) return { items, gone, directories, isSettled: false };
+  const nothing = { items, gone, directories, isSettled: false };
+  // What is in the space there is not known, so nothing is done about it.
+  if (withRemote && context.state.isUnlistable(directory)) return nothing;
+  const unknown = new Set<string>();
+  const local = isGone ? new Map<string, LocalEntry>() : readable(context, directory, unread, unknown);
+  if (local === null) return nothing;
   const base = context.state.baseChildren(directory);
   const remote: Map<string, RemoteLook> = withRemote ? context.state.remoteChildren(directory) : new Map();
   for (const name of union(local, base, remote)) {
     const path = joinPath(directory, name);
+    if (unknown.has(name)) continue;
     const here = local.get(name) ?? null;
     const item = compareName(context, path, {
       local: here,
@@ -189,17 +194,27 @@ function closerLook({ context, withRemote, unread }: Walk, { directory, isGone }
     if (here?.kind === 'directory') directories.set(name, here);
     else if ([base.get(name)?.kind, remote.get(name)?.kind].includes('directory')) gone.push(name);
   }
-  return { items, gone, directories, isSettled: items.length === 0 };
+  return { items, gone, directories, isSettled: items.length + unknown.size === 0 };
 }
 
-/** null where the directory cannot be read: the rest of the volume is saved all the same. */
+/**
+ * null where the directory cannot be read: the rest of the volume is saved all the same.
+ * @param unknown gets the names of which nothing can be said
+ */
 function readable(
   context: ProjectContext,
   directory: string,
   unread: FileFailures,
+  unknown: Set<string>,
 ): Map<string, LocalEntry> | null {
   try {
-    return context.tree.children(directory) ?? new Map();
+    const children = context.tree.children(directory, {
+      onUnknown: (name, error) => {
+        unread.noteLocal(error, { does: 'look', path: joinPath(directory, name) });
+        unknown.add(name);
+      },
+    });
+    return children ?? new Map();
   } catch (error) {
     unread.noteLocal(error, { does: 'list', path: directory });
     return null;

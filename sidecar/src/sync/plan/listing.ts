@@ -1,4 +1,5 @@
 import type { VolumeContext } from '../context.ts';
+import type { FileFailures } from '../file-failures.ts';
 import { isIgnoredAtRoot, type RemoteEntry, VIRTUAL_ID } from '../model.ts';
 import { forEachLimit } from '../pool.ts';
 import { isSpaceError, parentOf, type SpaceEntry, SpaceError, shortCalls } from '../spaces/space.ts';
@@ -7,10 +8,13 @@ import { isSpaceError, parentOf, type SpaceEntry, SpaceError, shortCalls } from 
 const LISTING_ATTEMPTS = 4;
 
 /**
- * Lists the whole space into the state. Resolves only when every directory was listed to its end: an error means that
- * nothing at all is known about what is missing.
+ * Lists the whole space into the state. Resolves when every directory was listed to its end, or went to `failures` and is
+ * marked: an error means that nothing at all is known about what is missing.
  */
-export async function listSpace(context: VolumeContext): Promise<{ files: number; bytes: number }> {
+export async function listSpace(
+  context: VolumeContext,
+  failures: FileFailures,
+): Promise<{ files: number; bytes: number }> {
   const { state, space } = context;
   context.progress.list();
   state.startListing();
@@ -21,10 +25,10 @@ export async function listSpace(context: VolumeContext): Promise<{ files: number
       await forEachLimit(
         directories,
         () => shortCalls(space.capabilities),
-        (directory) => listOne(context, directory),
+        (directory) => listOne(context, directory, failures),
       );
     }
-  } while ((await addDropped(context)) > 0);
+  } while ((await addDropped(context, failures)) > 0);
   return state.remoteTotals();
 }
 
@@ -32,13 +36,20 @@ export async function listSpace(context: VolumeContext): Promise<{ files: number
  * A listing may drop entries without a word, so the space is asked for each one that only the manifest knows.
  * @returns number of directories among those that it has after all; they are to be listed too
  */
-async function addDropped(context: VolumeContext): Promise<number> {
+async function addDropped(context: VolumeContext, failures: FileFailures): Promise<number> {
   const { state, space } = context;
   let directories = 0;
   /** What is below them need not be asked for. */
   const absent = new Set<string>();
   await forEachLimit(state.unlistedManifest(), space.capabilities.concurrency, async ({ path, kind }) => {
-    const found = absent.has(parentOf(path)) ? null : await space.stat({ path });
+    const isUnknown = state.isUnlistable(parentOf(path));
+    let found: SpaceEntry | null = null;
+    try {
+      if (!isUnknown && !absent.has(parentOf(path))) found = await space.stat({ path });
+    } catch (error) {
+      await failures.note(error, { does: 'fetch', path });
+      return;
+    }
     if (found === null) {
       if (kind === 'directory') absent.add(path);
       return;
@@ -49,7 +60,11 @@ async function addDropped(context: VolumeContext): Promise<number> {
   return directories;
 }
 
-async function listOne(context: VolumeContext, directory: RemoteEntry): Promise<void> {
+async function listOne(
+  context: VolumeContext,
+  directory: RemoteEntry,
+  failures: FileFailures,
+): Promise<void> {
   const { state, space, clock, signal, selection } = context;
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -66,6 +81,7 @@ async function listOne(context: VolumeContext, directory: RemoteEntry): Promise<
         }
       }
       state.putRemote(page, directory.path);
+      failures.succeeded();
       return;
     } catch (error) {
       // A directory that went away between its parent's listing and its own simply has no children.
@@ -73,8 +89,11 @@ async function listOne(context: VolumeContext, directory: RemoteEntry): Promise<
         state.putRemote([], directory.path);
         return;
       }
-      if (!(error instanceof SpaceError) || error.retry !== 'soon' || attempt >= LISTING_ATTEMPTS)
-        throw error;
+      if (!(error instanceof SpaceError) || error.retry !== 'soon' || attempt >= LISTING_ATTEMPTS) {
+        await failures.note(error, { does: 'list', path: directory.path });
+        state.markUnlistable(directory.path);
+        return;
+      }
       await clock.sleep(Math.max(error.retryAfterMs ?? 0, 200 * 2 ** attempt), signal);
     }
   }

@@ -1,5 +1,7 @@
 import type { ProjectContext } from '../context.ts';
+import type { FileFailures } from '../file-failures.ts';
 import type { BaseEntry } from '../model.ts';
+import { parentOf } from '../spaces/space.ts';
 import { massLoss } from './guards.ts';
 import { listSpace } from './listing.ts';
 
@@ -9,11 +11,15 @@ import { listSpace } from './listing.ts';
  * are taken for unsaved.
  * @returns whether there were such files; they are to be looked for again
  */
-export async function forgetLostFiles(context: ProjectContext): Promise<boolean> {
+export async function forgetLostFiles(context: ProjectContext, failures: FileFailures): Promise<boolean> {
   const { state, log } = context;
-  await listSpace(context);
+  await listSpace(context, failures);
   context.progress.done();
-  const isLost = (base: BaseEntry): boolean => base.remote !== null && state.remote(base.path) === null;
+  const isUnknown = state.hasUnlistable()
+    ? (path: string) => foldersOf(path).some((each) => state.isUnlistable(each))
+    : () => false;
+  const isLost = (base: BaseEntry): boolean =>
+    base.remote !== null && state.remote(base.path) === null && !isUnknown(base.path);
   let lost = 0;
   for (const base of state.allBase()) if (base.kind !== 'directory' && isLost(base)) lost += 1;
   if (lost === 0) return false;
@@ -30,4 +36,11 @@ export async function forgetLostFiles(context: ProjectContext): Promise<boolean>
     'the project space lacks many files; what the volume holds of them is sent again',
   );
   return true;
+}
+
+/** The folders that a path lies in. */
+function foldersOf(path: string): string[] {
+  const folders: string[] = [];
+  for (let each = parentOf(path); each !== ''; each = parentOf(each)) folders.push(each);
+  return folders;
 }

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { ProjectContext } from '../context.ts';
+import { classify } from '../file-errors.ts';
 import type { FileFailures } from '../file-failures.ts';
 import { type BaseEntry, type LocalEntry, lookOf, manifestMatches, VIRTUAL_ID } from '../model.ts';
 import { forEachLimit } from '../pool.ts';
-import { isSpaceError, parentOf } from '../spaces/space.ts';
+import { parentOf } from '../spaces/space.ts';
 import { Batch } from '../state/batch.ts';
 import { hashStable, openStable } from '../volume/file-copy.ts';
 import { localState, type RemoteLook, remoteState } from './compare.ts';
@@ -186,8 +187,11 @@ class Resolver {
     try {
       for await (const chunk of this.#context.space.read(remote)) hash.update(chunk);
     } catch (error) {
-      if (isSpaceError(error, 'not-found')) return null;
-      throw error;
+      // What cannot be read is not equal: both are kept.
+      const { scope } = classify(error, { does: 'fetch', path: remote.path });
+      if (scope === 'everything') throw error;
+      if (scope === 'unsure') await this.#context.space.check();
+      return null;
     }
     return hash.digest('hex');
   }

@@ -4,6 +4,15 @@ import { syncFiles } from '../volume/sync-files.ts';
 /** Files that wait to be noted, at most; a crash costs as many comparisons. */
 const MOST = 4_000;
 
+export interface PlacedFile {
+  /** In the space. */
+  readonly path: string;
+  /** Where it is; null where it is on the disk already. */
+  readonly file: string | Buffer | null;
+  /** Made in a transaction when it is there. */
+  note(): void;
+}
+
 /**
  * Notes files as equal on both sides once they are on the disk, many at a time. A file that is noted and lost with the
  * power of the machine would look like one that the user has removed.
@@ -11,48 +20,69 @@ const MOST = 4_000;
 export class PlacedFiles {
   readonly #state: StateStore;
   readonly #root: string;
-  #files: (string | Buffer)[] = [];
-  #notes: (() => void)[] = [];
+  readonly #onFailed: (path: string, error: unknown) => void;
+  #files: PlacedFile[] = [];
   #writing: Promise<void> = Promise.resolve();
 
-  /** @param root of the volume */
-  constructor(state: StateStore, root: string) {
+  /**
+   * @param root of the volume
+   * @param onFailed told of a file that could not be brought to the disk and is not noted
+   */
+  constructor(state: StateStore, root: string, onFailed: (path: string, error: unknown) => void) {
     this.#state = state;
     this.#root = root;
+    this.#onFailed = onFailed;
   }
 
-  /**
-   * @param file where it is; null where it is on the disk already
-   * @param note made in a transaction when it is there
-   * @throws where earlier ones could not be brought to the disk
-   */
-  async add(file: string | Buffer | null, note: () => void): Promise<void> {
-    if (file !== null) this.#files.push(file);
-    this.#notes.push(note);
-    if (this.#notes.length < MOST) return;
+  /** @throws where earlier ones could not be noted */
+  async add(placed: PlacedFile): Promise<void> {
+    this.#files.push(placed);
+    if (this.#files.length < MOST) return;
     // One batch goes to the disk while the next one is gathered.
     await this.#writing;
     // Several may have waited.
-    if (this.#notes.length >= MOST) this.#begin();
+    if (this.#files.length >= MOST) this.#begin();
   }
 
   /** Resolves when all of them are noted. */
   async write(): Promise<void> {
     await this.#writing;
-    if (this.#notes.length > 0) this.#begin();
+    if (this.#files.length > 0) this.#begin();
     await this.#writing;
   }
 
   #begin(): void {
-    const [files, notes] = [this.#files, this.#notes];
+    const files = this.#files;
     this.#files = [];
-    this.#notes = [];
-    this.#writing = syncFiles(this.#root, files).then(() =>
+    this.#writing = this.#synced(files).then((placed) =>
       this.#state.transaction(() => {
-        for (const note of notes) note();
+        for (const { note } of placed) note();
       }),
     );
     // Told to whoever waits next.
     this.#writing.catch(() => undefined);
+  }
+
+  /** Those of them that are on the disk. */
+  async #synced(files: PlacedFile[]): Promise<PlacedFile[]> {
+    try {
+      await syncFiles(
+        this.#root,
+        files.flatMap(({ file }) => (file === null ? [] : [file])),
+      );
+      return files;
+    } catch {
+      // Which of them it is only shows one by one.
+    }
+    const synced: PlacedFile[] = [];
+    for (const placed of files) {
+      try {
+        if (placed.file !== null) await syncFiles(this.#root, [placed.file]);
+        synced.push(placed);
+      } catch (error) {
+        this.#onFailed(placed.path, error);
+      }
+    }
+    return synced;
   }
 }

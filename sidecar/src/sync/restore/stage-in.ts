@@ -1,4 +1,6 @@
+import type { FileProblems } from '../../../contract/status.ts';
 import type { VolumeContext } from '../context.ts';
+import { FileFailures } from '../file-failures.ts';
 import type { BaseEntry, LocalEntry } from '../model.ts';
 import { type RemoteLook, remoteState } from '../plan/compare.ts';
 import { deletionRefusal } from '../plan/guards.ts';
@@ -14,6 +16,8 @@ export interface StageInResult {
   readonly copied: number;
   readonly removed: number;
   readonly warnings: readonly string[];
+  /** What could not be copied; everything else was. */
+  readonly fileProblems: FileProblems;
 }
 
 /**
@@ -26,27 +30,32 @@ export async function stageIn(context: VolumeContext): Promise<StageInResult> {
   const known = state.meta('space');
   const selected = context.selection?.key ?? null;
   const sameSpace = known === null || known === space.identity;
-  const { files, bytes } = await listSpace(context);
-  await collect(context);
+  const failures = new FileFailures(context, 'source', 'stage-in');
+  const { files, bytes } = await listSpace(context, failures);
+  await collect(context, failures);
   const warnings: string[] = [];
   // Other patterns take away what they leave out, however much that is.
   if (sameSpace && state.meta('selection') === selected) holdBackRemovals(context, warnings);
   const noRoom = 'the source data does not fit on the source volume';
   // The space says no hashes of its own, and nothing is ever sent back.
-  const outcome = await restorePending(context, noRoom, { isUnhashed: true });
+  const outcome = await restorePending(context, noRoom, failures, { isUnhashed: true });
   state.setMeta('space', space.identity);
   state.setMeta('selection', selected);
   if (outcome.skipped > 0) warnings.push(`${outcome.skipped} source files changed while they were copied`);
-  return { files, bytes, copied: outcome.restored, removed: outcome.removed, warnings };
+  const { problems: fileProblems } = failures;
+  return { files, bytes, copied: outcome.restored, removed: outcome.removed, warnings, fileProblems };
 }
 
-async function collect(context: VolumeContext): Promise<void> {
+async function collect(context: VolumeContext, failures: FileFailures): Promise<void> {
   const { state } = context;
   state.clearPending();
-  const stack: string[] = [''];
-  for (let directory = stack.pop(); directory !== undefined; directory = stack.pop()) {
-    const parent = directory;
-    const local = context.tree.children(parent, true) ?? new Map<string, LocalEntry>();
+  const stack = [{ parent: '', isHere: true }];
+  for (let place = stack.pop(); place !== undefined; place = stack.pop()) {
+    const { parent, isHere } = place;
+    // What is in the space there is not known, so nothing is done about it.
+    if (state.isUnlistable(parent)) continue;
+    const local = isHere ? readable(context, parent, failures) : new Map<string, LocalEntry>();
+    if (local === null) continue;
     const base = state.baseChildren(parent);
     const remote = state.remoteChildren(parent);
     state.transaction(() => {
@@ -59,10 +68,25 @@ async function collect(context: VolumeContext): Promise<void> {
         const item = compareSource(context, joinPath(parent, name), sides);
         if (item !== null) state.addPending(item.action, encodeItem(item));
         if (sides.base?.kind === 'directory' || sides.remote?.kind === 'directory')
-          stack.push(joinPath(parent, name));
+          stack.push({ parent: joinPath(parent, name), isHere: sides.local?.kind === 'directory' });
       }
     });
     await new Promise((next) => setImmediate(next));
+  }
+}
+
+/** null where the directory cannot be read. */
+function readable(
+  { tree }: VolumeContext,
+  directory: string,
+  failures: FileFailures,
+): Map<string, LocalEntry> | null {
+  try {
+    // An entry that cannot be looked at is replaced as one that is not there.
+    return tree.children(directory, { isCopy: true, onUnknown: () => undefined }) ?? new Map();
+  } catch (error) {
+    failures.noteLocal(error, { does: 'list', path: directory });
+    return null;
   }
 }
 

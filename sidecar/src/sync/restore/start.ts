@@ -1,3 +1,4 @@
+import type { FileProblems } from '../../../contract/status.ts';
 import type { ProjectContext } from '../context.ts';
 import { FileFailures } from '../file-failures.ts';
 import { toManifest } from '../model.ts';
@@ -12,14 +13,20 @@ import { forgetOtherHistory, knownGeneration, noteSave } from '../save/histories
 import { loadManifest } from '../save/manifest.ts';
 import { recover } from '../save/recover.ts';
 import { commit, commitPending, type SaveOptions } from '../save/save.ts';
-import { UnsavedWorkError } from '../sync-errors.ts';
+import { MissingFilesError, UnsavedWorkError } from '../sync-errors.ts';
 import { endSettling } from './database-sets.ts';
+import { finishDirectories } from './finish-directories.ts';
 import { addPredecessorLinks } from './predecessor.ts';
-import { finishDirectories, restorePending } from './restore.ts';
+import { type RestoreOutcome, restorePending } from './restore.ts';
+import { VolumeFullError } from './room.ts';
 
 export interface StartOptions extends SaveOptions {
   /** A person agreed that unsaved work joins a newer save, file by file. */
   readonly confirmedMerge?: boolean;
+  /** A person agreed to a desktop without so many files that cannot be restored. @default 0 */
+  readonly confirmedMissing?: number;
+  /** Called before anything on the volume is changed. */
+  readonly onRestore?: () => void;
 }
 
 export interface StartResult {
@@ -34,6 +41,10 @@ export interface StartResult {
   readonly warnings: readonly string[];
   /** Of those, what the space was otherwise than it was left. */
   readonly notices: readonly string[];
+  /** What of the volume could not be saved first. */
+  readonly notSaved: FileProblems;
+  /** What could not be restored; it stays in the space. */
+  readonly missing: FileProblems;
 }
 
 /** A busy file can make a round incomplete; after so many rounds what is left waits for the next start. */
@@ -42,7 +53,7 @@ const ROUNDS = 4;
 /**
  * Brings volume and space together while Scipion is closed: an interrupted save is finished, unsaved work of the volume
  * is saved, then the volume gets exactly what the last complete save holds. Can be called again after any error.
- * @throws UnsavedWorkError, VolumeFullError, SpaceError, LeaseLostError, NewerFormatError, DamagedRecordError
+ * @throws MissingFilesError, UnsavedWorkError, VolumeFullError, SpaceError, LeaseLostError, NewerFormatError, DamagedRecordError
  */
 export async function startProject(
   context: ProjectContext,
@@ -55,7 +66,7 @@ export async function startProject(
   if (state.meta('restoring') !== null) await finishDirectories(context);
   const warnings: string[] = [];
   const notices: string[] = [];
-  let [savedFirst, restored, removed] = [0, 0, 0];
+  let [savedFirst, brought, removed] = [0, 0, 0];
   for (let round = 1; ; round += 1) {
     const sound = await soundHead(context);
     const { head, repaired } = sound;
@@ -66,7 +77,8 @@ export async function startProject(
     const manifestWhole = await prepareManifest(context, head, notices);
     // The next save writes all of it: parts that the space lost may be known here.
     if (isLost) state.setMeta('manifest-segments', null);
-    await listSpace(context);
+    const failures = new FileFailures(context, 'project', 'restore');
+    await listSpace(context, failures);
     addVirtualEntries(context);
     if (head === null) await addPredecessorLinks(context);
     const unread = new FileFailures(context, 'project', 'save');
@@ -85,10 +97,9 @@ export async function startProject(
       if (result.saved) continue;
     }
     const unsaved = unread.count + state.countPending('transfer');
-    const outcome = await restorePending(context, 'the project does not fit on the project volume');
-    restored += outcome.restored;
+    const outcome = await restored(context, head, failures, options);
+    brought += outcome.restored;
     removed += outcome.removed;
-    notices.push(...outcome.leftOut.filter((text) => !notices.includes(text)));
     if (outcome.skipped > 0 && round < ROUNDS) continue;
     if (head === null || head === 'damaged') state.setMeta('generation', String(knownGeneration(context)));
     else noteSave(context, head);
@@ -97,11 +108,37 @@ export async function startProject(
       addKnown(context);
       await commit(context);
     }
+    const { problems: missing } = failures;
+    if (missing.total > (options.confirmedMissing ?? 0)) throw new MissingFilesError(missing);
     return {
       generation: knownGeneration(context),
-      ...{ restored, removed, savedFirst, unsaved, notices },
+      ...{ restored: brought, removed, savedFirst, unsaved, notices, missing },
+      notSaved: unread.problems,
       warnings: [...notices, ...warnings],
     };
+  }
+}
+
+/**
+ * Files that do not fit on a volume that has all of this save but them are left out: only its user can free room there.
+ * @throws VolumeFullError where the volume does not have the save
+ */
+async function restored(
+  context: ProjectContext,
+  head: Head | 'damaged' | null,
+  failures: FileFailures,
+  options: StartOptions,
+): Promise<RestoreOutcome> {
+  const { state } = context;
+  if (state.countPending('download') + state.countPending('remove-local') > 0) options.onRestore?.();
+  try {
+    return await restorePending(context, 'the project does not fit on the project volume', failures);
+  } catch (error) {
+    const isThere = head !== null && head !== 'damaged' && knownGeneration(context) === head.generation;
+    if (!(error instanceof VolumeFullError) || !isThere || state.countBase() === 0) throw error;
+    for (const { data } of state.pending('download')) failures.add(decodeItem(data).path, false, 'no-room');
+    state.clearPending();
+    return { restored: 0, removed: 0, skipped: 0 };
   }
 }
 

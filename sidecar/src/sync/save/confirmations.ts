@@ -1,9 +1,19 @@
 import type { HeldBack } from '../plan/guards.ts';
 
-/** What a person agrees to. Removals are agreed to by their number, so that nobody agrees to more than was seen. */
+/** What is agreed to by its number, so that nobody agrees to more than was seen. */
+export type Counted = 'deletions' | 'missing';
 export type Confirmation =
-  | { readonly what: 'deletions'; readonly count: number }
+  | { readonly what: Counted; readonly count: number }
   | { readonly what: 'merge' | 'takeOver' };
+
+const NOTHING: Record<Counted, string> = {
+  deletions: 'no removals are held back',
+  missing: 'no files of the project are missing',
+};
+const OTHERS: Record<Counted, (count: number) => string> = {
+  deletions: (count) => `${count} removals are held back`,
+  missing: (count) => `${count} files of the project are missing`,
+};
 
 /** What a person agreed to and nothing has used yet. */
 export class Confirmations {
@@ -11,31 +21,39 @@ export class Confirmations {
   takeOver = false;
   /** So many removals in one save. */
   deletions = 0;
-  #heldBack = 0;
+  /** So many files without which the desktop opens. */
+  missing = 0;
+  readonly #asked: Record<Counted, number> = { deletions: 0, missing: 0 };
 
-  /** @throws where other removals are held back than those that are agreed to */
+  /** @throws where another number is asked about than the one that is agreed to */
   add(given: Confirmation): void {
-    if (given.what !== 'deletions') {
+    if (!('count' in given)) {
       this[given.what] = true;
       return;
     }
-    if (this.#heldBack === 0) throw new Error('no removals are held back, so there is nothing to confirm');
-    if (given.count !== this.#heldBack) {
+    const { what, count } = given;
+    const asked = this.#asked[what];
+    if (asked === 0) throw new Error(`${NOTHING[what]}, so there is nothing to confirm`);
+    if (count !== asked) {
       throw new Error(
-        `${this.#heldBack} removals are held back, not ${given.count}. ` +
-          `If that many are meant to go: ${confirmCommand(this.#heldBack)}`,
+        `${OTHERS[what](asked)}, not ${count}. If that many are meant: ${confirmCommand(asked, what)}`,
       );
     }
-    this.deletions = given.count;
+    this[what] = count;
   }
 
   /** After a complete save. @param used what `deletions` was when it began; it counts for one save */
   saved(used: number, heldBack: HeldBack | null): void {
-    this.#heldBack = heldBack?.removals ?? 0;
+    this.#asked.deletions = heldBack?.removals ?? 0;
     if (used > 0 || heldBack === null) this.deletions = 0;
+  }
+
+  /** A start waits for this to be agreed to; 0: it does not any more. */
+  askMissing(count: number): void {
+    this.#asked.missing = count;
   }
 }
 
-export function confirmCommand(removals: number): string {
-  return `sync confirm deletions ${removals}`;
+export function confirmCommand(count: number, what: Counted = 'deletions'): string {
+  return `sync confirm ${what} ${count}`;
 }

@@ -71,7 +71,8 @@ export async function save(context: ProjectContext, options: SaveOptions = {}): 
   const sound = asks ? await soundHead(context) : null;
   const other = sound === null ? null : forgetOtherHistory(context, sound);
   if (other !== null) unread = await findChanges(context);
-  else if (options.last === true && (await forgetLostFiles(context))) unread = await findChanges(context);
+  else if (options.last === true && (await forgetLostFiles(context, unread)))
+    unread = await findChanges(context);
   const notices = [sound?.repaired ?? null, other].filter((each) => each !== null);
   return { ...(await commitPending(context, options, unread)), ...(notices.length === 0 ? {} : { notices }) };
 }

@@ -8,7 +8,7 @@ import { decodeItem, encodeItem, type PlanItem } from '../plan/plan.ts';
 import { linkGroup } from '../plan/resolve.ts';
 import { forEachLimit } from '../pool.ts';
 import { Connections, type Gate, isShort } from '../spaces/connections.ts';
-import { counted, SpaceError, shortCalls } from '../spaces/space.ts';
+import { type Content, counted, SpaceError, shortCalls } from '../spaces/space.ts';
 import { Batch } from '../state/batch.ts';
 import type { StateStore } from '../state/state.ts';
 import { localFacts, openStable, type StableFile } from '../volume/file-copy.ts';
@@ -63,10 +63,14 @@ export async function uploadPending(context: ProjectContext, unread: FileFailure
       return;
     }
     if (round === SEND_ATTEMPTS) {
-      throw new SpaceError(
-        'transfer-broken',
-        `the space holds ${broken} files otherwise than they were sent to it, ${SEND_ATTEMPTS} times over`,
-      );
+      // The space holds them otherwise than they were sent, each time.
+      for (const { seq, data } of state.pending('transfer')) {
+        const broke = new SpaceError('transfer-broken', 'the space holds it otherwise than it was sent');
+        await unread.note(broke, { does: 'send', path: decodeItem(data).path });
+        state.deletePending(seq);
+      }
+      forgetUnfinished(context);
+      return;
     }
   }
 }
@@ -156,7 +160,7 @@ async function uploadOnce(
   seq: number,
   network: Gate,
 ): Promise<PlanItem> {
-  const file = await openStable(context.tree, item.path, context);
+  const file = ownErrors(await openStable(context.tree, item.path, context));
   const stage = () => stagedPath(context, randomUUID(), seq);
   try {
     const { staged, written, hash } = goesInParts(context.space, file.content.size)
@@ -170,9 +174,34 @@ async function uploadOnce(
       staged: { path: staged, facts },
       next: { ...row(file.entry, file.suspect), hash, remote: facts },
     };
+  } catch (error) {
+    // A space may take what its reader met for trouble of its own.
+    throw file.failure() ?? error;
   } finally {
     await file.close();
   }
+}
+
+/** Remembers what went wrong with the file itself. */
+function ownErrors(file: StableFile): StableFile & { failure(): unknown } {
+  let failure: unknown;
+  const watched = <T extends Content>(content: T): T => ({
+    ...content,
+    async *open() {
+      try {
+        yield* content.open();
+      } catch (error) {
+        failure = error;
+        throw error;
+      }
+    },
+  });
+  return {
+    ...file,
+    content: watched(file.content),
+    part: (start, length) => watched(file.part(start, length)),
+    failure: () => failure,
+  };
 }
 
 async function uploadWhole(context: ProjectContext, file: StableFile, staged: string): Promise<SentFile> {

@@ -36,6 +36,7 @@ const PROBLEM_EXIT_CODES: Record<string, number> = {
   'deletions-guarded': EXIT_CODES.guarded,
   'unsaved-work': EXIT_CODES.guarded,
   'files-unreadable': EXIT_CODES.partial,
+  'files-missing': EXIT_CODES.partial,
 };
 
 /** Runs a command; expected errors become one line and an exit code. */
@@ -294,7 +295,7 @@ const PROGRESS_MS = 5_000;
 
 export async function confirm(context: CommandContext, given: Confirmation): Promise<number> {
   await ask(context.socket, 'POST', '/v1/confirm', given);
-  const count = given.what === 'deletions' ? { count: given.count } : {};
+  const count = 'count' in given ? { count: given.count } : {};
   tell(context, { confirmed: given.what, ...count }, [`confirmed: ${Object.values(given).join(' ')}`]);
   return EXIT_CODES.done;
 }

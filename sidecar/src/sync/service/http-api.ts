@@ -33,7 +33,7 @@ const asideSchema = z.strictObject({
 });
 const verifySchema = z.strictObject({ bytesPerSecond: z.int().min(65_536).optional() });
 const confirmSchema = z.discriminatedUnion('what', [
-  z.strictObject({ what: z.literal('deletions'), count: z.int().min(1) }),
+  z.strictObject({ what: z.enum(['deletions', 'missing']), count: z.int().min(1) }),
   z.strictObject({ what: z.enum(['merge', 'takeOver']) }),
 ]);
 
@@ -81,7 +81,14 @@ export function syncApi(runner: Runner, log: Logger): FastifyInstance {
     runner.confirm(confirmSchema.parse(request.body));
     return { confirmed: true };
   });
-  app.get('/v1/plan', () => requireProject(runner).plan());
+  app.get('/v1/plan', async () => {
+    const plan = await requireProject(runner).plan();
+    // What a look finds, and what the last save met when it read.
+    const met = runner.board.problemsOf('project', 'save');
+    const found = new Set(plan.fileProblems.items.map(({ path }) => path));
+    const items = [...plan.fileProblems.items, ...met.items.filter(({ path }) => !found.has(path))];
+    return { ...plan, fileProblems: { total: Math.max(met.total, items.length), items } };
+  });
   app.get('/v1/trash', () => requireProject(runner).trash(TRASH_ITEMS));
   app.post('/v1/trash', async (request) => {
     const { path, of } = fromTrashSchema.parse(request.body);

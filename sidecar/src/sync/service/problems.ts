@@ -10,6 +10,7 @@ import { LeaseHeldError, LeaseLostError } from '../save/lease.ts';
 import { isSpaceError, SpaceError, type SpaceErrorCode } from '../spaces/space.ts';
 import {
   DesktopStillRunningError,
+  MissingFilesError,
   PartialSaveError,
   UnsavedWorkError,
   VolumeNotMountedError,
@@ -100,6 +101,7 @@ export function toProblem(error: unknown, side: Side, since: string): Problem {
   }
   if (error instanceof LeaseHeldError || error instanceof LeaseLostError)
     return make('lease-held', `${sentence(detail)} ${SAFE}`);
+  if (error instanceof MissingFilesError) return make('files-missing', `${sentence(detail)}`);
   if (error instanceof PartialSaveError) return make('files-unreadable', `${sentence(detail)}`);
   if (error instanceof UnsavedWorkError) return make('unsaved-work', `${sentence(detail)}`);
   if (error instanceof VolumeNotMountedError) return make('volume-not-mounted', `${sentence(detail)}`);

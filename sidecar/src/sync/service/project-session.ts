@@ -33,6 +33,7 @@ import { UnsavedWorkError } from '../sync-errors.ts';
 import { ChangeWatch } from '../volume/change-watch.ts';
 import { Reserve } from '../volume/reserve.ts';
 import { assertMounted, type OpenVolume, openVolume } from '../volume/volume.ts';
+import { WholeMark } from '../volume/whole-mark.ts';
 import type { Progress } from './progress.ts';
 
 export interface SessionOptions {
@@ -68,6 +69,7 @@ export class ProjectSession {
   readonly #volume: OpenVolume;
   readonly #context: ProjectContext;
   readonly #reserve: Reserve;
+  readonly #whole: WholeMark;
   #turn: Promise<unknown> = Promise.resolve();
   #verifying: Promise<Verification> | null = null;
 
@@ -91,8 +93,10 @@ export class ProjectSession {
       ...(onChange && { onChange }),
       onOff: (reason) => log.info({ reason }, 'each save looks at the whole volume'),
     });
-    const own = { space, instance, clock, log, progress, limits, signal, lease, changes };
+    const makeRoom = (bytes: number) => reserve.makeRoom(bytes);
+    const own = { space, instance, clock, log, progress, limits, signal, lease, changes, makeRoom };
     this.#context = { ...volume, ...own, ...(options.retention && { retention: options.retention }) };
+    this.#whole = new WholeMark(join(options.root, VOLUME_FOLDERS.state));
   }
 
   /** @throws VolumeNotMountedError */
@@ -157,11 +161,13 @@ export class ProjectSession {
       await this.#assertMounted();
       try {
         this.#context.changes?.doubt();
-        const result = await startProject(this.#context, options);
+        const onRestore = () => this.#whole.set(false);
+        const result = await startProject(this.#context, { ...options, onRestore });
         for (const warning of result.warnings) this.#options.log.warn(warning);
         await tidyVolumeTrash(this.#context);
         await this.#reserve.refill(() => this.#context.tree.freeBytes());
         if (result.unsaved === 0) this.setOpen(false);
+        this.#whole.set(true);
         return result;
       } catch (error) {
         // A removal of the instance has to wait for its owner's choice.
@@ -177,6 +183,7 @@ export class ProjectSession {
       await this.#assertMounted();
       // Noted before Scipion was opened, but perhaps in a state that is lost.
       this.setOpen(true);
+      if (this.#whole.mayHoldUnsavedWork) this.#whole.set(true);
       this.#context.changes?.doubt();
       forgetSettling(this.#context);
       await recover(this.#context);
@@ -289,14 +296,19 @@ export class ProjectSession {
 
   /** Noted on the volume before the desktop may write, taken back after a complete final save. */
   setOpen(open: boolean): void {
-    this.#context.state.durably(() =>
-      this.#context.state.setMeta('open-since', open ? String(Date.now()) : null),
-    );
+    try {
+      this.#context.state.durably(() =>
+        this.#context.state.setMeta('open-since', open ? String(Date.now()) : null),
+      );
+    } catch (error) {
+      if (!open || !this.#whole.isFull(error)) throw error;
+      this.#whole.opened();
+    }
   }
 
   /** The desktop wrote, or may have written, since the last complete save. */
   get mayHoldUnsavedWork(): boolean {
-    return this.#context.state.meta('open-since') !== null;
+    return this.#whole.mayHoldUnsavedWork || this.#context.state.meta('open-since') !== null;
   }
 
   close(): void {

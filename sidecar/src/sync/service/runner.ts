@@ -1,45 +1,26 @@
 import { existsSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Logger } from 'pino';
-import type { SyncConfig } from '../../../contract/config.ts';
-import type { Clock } from '../clock.ts';
 import type { Side } from '../model.ts';
-import type { DeletionLimits } from '../plan/guards.ts';
 import { type Confirmation, Confirmations } from '../save/confirmations.ts';
-import type { LeaseTimes } from '../save/lease.ts';
 import type { SaveOptions, SaveResult } from '../save/save.ts';
 import { PartialSaveError, UnsavedWorkError } from '../sync-errors.ts';
 import { readClosedMark, writeClosedMark } from './closed-mark.ts';
 import { desktopGone } from './desktop-watch.ts';
 import { keepLease } from './heartbeats.ts';
-import { type MetricsSink, timed } from './metrics.ts';
-import type { SpaceFactory } from './open-space.ts';
+import { timed } from './metrics.ts';
 import { Progress } from './progress.ts';
+import { ProjectOpening } from './project-opening.ts';
 import type { ProjectSession } from './project-session.ts';
+import type { RunnerOptions } from './runner-options.ts';
 import { type SavePhase, saveAll } from './save-all.ts';
 import { tellSaved } from './save-report.ts';
 import { Sessions } from './sessions.ts';
+import { SourceCopy } from './source-copy.ts';
 import { StatusBoard } from './status-board.ts';
-import type { SyncPaths } from './sync-paths.ts';
 import { TokenWatch } from './token-watch.ts';
 import { checkUnsaved } from './unsaved.ts';
 import { untilDone } from './until-done.ts';
-
-export interface RunnerOptions {
-  readonly config: SyncConfig;
-  readonly paths: SyncPaths;
-  readonly spaces: SpaceFactory;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly metrics?: MetricsSink;
-  readonly limits?: DeletionLimits;
-  readonly leaseTimes?: Partial<LeaseTimes>;
-  /** Longest wait for the desktop to end in a drain. */
-  readonly desktopWaitMs?: number;
-  /** How long a drain waits for a token in place of one that ended; a changed Secret takes up to 2 minutes to arrive. */
-  readonly tokenWaitMs?: number;
-}
 
 const FIRST_RETRY_MS = 2_000;
 const LAST_RETRY_MS = 60_000;
@@ -60,6 +41,8 @@ export class Runner {
   readonly #confirmed = new Confirmations();
   readonly #sessions: Sessions;
   readonly #tokens: TokenWatch;
+  readonly #source: SourceCopy;
+  readonly #opening: ProjectOpening;
   #draining: Promise<void> | null = null;
   /** Autosaves in a row that failed. */
   #failures = 0;
@@ -74,6 +57,9 @@ export class Runner {
       this.board.progress[side] = new Progress(options.clock, () => this.board.changed());
     }
     this.#sessions = new Sessions(options, this.board, this.#copying.signal);
+    const parts = { ...options, sessions: this.#sessions, board: this.board, confirmed: this.#confirmed };
+    this.#source = new SourceCopy(parts);
+    this.#opening = new ProjectOpening(parts);
     const closed = readClosedMark(options.paths);
     if (closed !== null) this.board.stayClosed(closed);
     this.#tokens = new TokenWatch({
@@ -82,13 +68,6 @@ export class Runner {
       board: this.board,
       onRenewed: () => this.#wakeUp(),
     });
-  }
-
-  /** Opened, and with the lease. @throws LeaseHeldError, VolumeNotMountedError */
-  async #openedProject(): Promise<ProjectSession> {
-    const project = await this.#sessions.openProject(this.#confirmed.takeOver);
-    this.#confirmed.takeOver = false;
-    return project;
   }
 
   get project(): ProjectSession | null {
@@ -102,6 +81,7 @@ export class Runner {
     const background = Promise.all([
       keepLease({ ...this.#options, sessions: this.#sessions, board: this.board }, this.#over.signal),
       this.#tokens.run(this.#over.signal),
+      this.#source.keepTrying(this.#over.signal),
     ]);
     try {
       if (this.board.phase !== 'drained') this.board.setPhase('copying');
@@ -136,8 +116,7 @@ export class Runner {
 
   async refreshSource(): Promise<void> {
     if (this.#sessions.source === null) throw new Error('the source volume is not there yet');
-    await this.#sessions.source.stageIn();
-    this.board.clear('source');
+    await this.#source.stageIn();
   }
 
   confirm(given: Confirmation): void {
@@ -166,7 +145,7 @@ export class Runner {
       await this.#sessions.openSource();
     });
     await this.#untilDone('project', async () => {
-      const project = await this.#openedProject();
+      const project = await this.#opening.session();
       await project.resume();
       this.board.setSave({ generation: project.generation, lastSavedAt: project.savedAt });
     });
@@ -174,36 +153,18 @@ export class Runner {
   }
 
   async #openSource(): Promise<void> {
-    const { log } = this.#options;
     await this.#untilDone('source', async () => {
       await this.#tokens.assertUsable('source', this.#copying.signal);
-      const source = await this.#sessions.openSource();
-      const result = await timed(this.#options, 'stage-in', () => source.stageIn());
-      for (const warning of result.warnings) log.warn(warning);
-      const { files, bytes, copied } = result;
-      log.info({ operation: 'stage-in', files, bytes, copied }, 'source data is on its volume');
+      await this.#source.stageIn();
     });
   }
 
   async #restoreProject(): Promise<void> {
-    const { log } = this.#options;
     await this.#untilDone('project', async () => {
       await this.#tokens.assertUsable('project', this.#copying.signal);
       // A desktop whose `ready` went in a run before this one may still be ending.
       await this.#desktopGone(this.#copying.signal);
-      const project = await this.#openedProject();
-      const confirmed = {
-        confirmedMerge: this.#confirmed.merge,
-        confirmedDeletions: this.#confirmed.deletions,
-      };
-      const result = await timed(this.#options, 'restore', () => project.start(confirmed));
-      this.board.addNotices(result.notices);
-      const { generation, restored, removed, savedFirst } = result;
-      log.info(
-        { operation: 'restore', generation, restored, removed, savedFirst },
-        'the project is on its volume',
-      );
-      this.board.setSave({ generation, lastSavedAt: project.savedAt, lastError: result.warnings[0] ?? null });
+      await this.#opening.restore();
     });
   }
 
@@ -215,6 +176,7 @@ export class Runner {
     await fs.writeFile(ready, '', { mode: 0o644 });
     this.board.setReady(true);
     this.board.setPhase('running');
+    this.#opening.tell();
   }
 
   /** A drain is done or under way: the desktop does not open. */
@@ -251,7 +213,7 @@ export class Runner {
     const [began, seen] = [clock.now(), this.board.changes];
     if (phase !== 'saving' || this.board.phase === 'running') this.board.setPhase(phase);
     try {
-      const project = await this.#openedProject();
+      const project = await this.#opening.session();
       const [last, confirmedDeletions] = [phase === 'draining', this.#confirmed.deletions];
       const request = { ...options, confirmedDeletions, last };
       const result = await timed(this.#options, 'save', () => project.save(request));
@@ -364,6 +326,7 @@ export class Runner {
     }
     await this.#sessions.project?.releaseLease().catch(() => undefined);
     this.board.setPhase('stopped');
+    this.#copying.abort(new Error('sync is ending'));
     this.#over.abort();
     this.#sessions.project?.close();
     this.#sessions.source?.close();

@@ -2,7 +2,8 @@ import * as fs from 'node:fs/promises';
 import { PORTS } from '../../../contract/paths.ts';
 import { probesApi, syncApi } from './http-api.ts';
 import { SyncMetrics } from './metrics.ts';
-import { Runner, type RunnerOptions } from './runner.ts';
+import { Runner } from './runner.ts';
+import type { RunnerOptions } from './runner-options.ts';
 import { verifyOnSchedule } from './verify-schedule.ts';
 import { watchVolumes } from './volume-room.ts';
 

@@ -3,7 +3,7 @@ import { Selection } from '../plan/selection.ts';
 import { retentionOf } from '../save/retention.ts';
 import type { Progress } from './progress.ts';
 import { ProjectSession } from './project-session.ts';
-import type { RunnerOptions } from './runner.ts';
+import type { RunnerOptions } from './runner-options.ts';
 import { SourceSession } from './source-session.ts';
 import type { StatusBoard } from './status-board.ts';
 

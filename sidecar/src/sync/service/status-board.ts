@@ -102,6 +102,10 @@ export class StatusBoard {
     this.changed();
   }
 
+  problemsOf(side: Side, during: FileProblem['during']): FileProblems {
+    return this.#files.get(`${side}/${during}`) ?? { total: 0, items: [] };
+  }
+
   #fileProblems(): { fileProblems?: FileProblems } {
     if (this.#files.size === 0) return {};
     const all = [...this.#files.values()];

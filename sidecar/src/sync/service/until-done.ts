@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { Side } from '../model.ts';
 import { LeaseHeldError } from '../save/lease.ts';
-import { UnsavedWorkError } from '../sync-errors.ts';
+import { MissingFilesError, UnsavedWorkError } from '../sync-errors.ts';
 import type { StatusBoard } from './status-board.ts';
 
 const FIRST_WAIT_MS = 2_000;
@@ -32,9 +32,12 @@ export async function untilDone(
     } catch (error) {
       if (signal.aborted) return;
       const isHeld = error instanceof LeaseHeldError || error instanceof UnsavedWorkError;
+      const isChoice = error instanceof MissingFilesError;
       const wait = isHeld
         ? HELD_WAIT_MS
-        : Math.min(LAST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures - 1, 10));
+        : isChoice
+          ? LAST_WAIT_MS
+          : Math.min(LAST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures - 1, 10));
       board.progress[side]?.wait();
       board.raise(error, side, clock.now() + wait);
       log.warn({ side, error: (error as Error).message }, 'copying failed and is tried again');

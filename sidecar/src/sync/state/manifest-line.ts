@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { ManifestEntry } from '../model.ts';
+import { packTime, unpackTime } from '../time-range.ts';
 
 const KINDS = { f: 'file', d: 'directory', l: 'symlink' } as const;
 const LETTERS = { file: 'f', directory: 'd', symlink: 'l' } as const;
@@ -12,7 +13,7 @@ const lineSchema = z.object({
   x: z.literal(1).optional(),
   k: z.enum(['f', 'd', 'l']).optional(),
   s: z.int().min(0).optional(),
-  /** mtime in ns since 1970, of 64 bits. */
+  /** mtime in ns since 1970, of 64 bits (see `packTime`). */
   m: z
     .string()
     .refine((text) => /^-?\d{1,19}$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text))
@@ -47,7 +48,7 @@ export function formatManifestLine(entry: ManifestEntry, rawName: Uint8Array | n
     p: entry.path,
     k: LETTERS[entry.kind],
     ...(entry.kind === 'file' ? { s: entry.size } : {}),
-    m: String(entry.mtimeNs),
+    m: String(packTime(entry.mtimeNs)),
     o: entry.mode,
     ...(entry.target === null ? {} : { t: entry.target }),
     ...(entry.hash === null ? {} : { h: entry.hash }),
@@ -82,7 +83,7 @@ export function parseManifestLine(line: string): ManifestLine | null {
       path: data.p,
       kind: KINDS[data.k],
       size: data.s ?? 0,
-      mtimeNs: BigInt(data.m),
+      mtimeNs: unpackTime(BigInt(data.m)),
       mode: data.o,
       target: data.t ?? null,
       hash: data.h ?? null,

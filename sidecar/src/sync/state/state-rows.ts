@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import type { BaseEntry, RemoteEntry } from '../model.ts';
 import { type EntryKind, joinPath } from '../spaces/space.ts';
+import { unpackTime } from '../time-range.ts';
 
 /** A row as SQLite gives it, with exact integers. */
 export type Row = Record<string, string | bigint | Uint8Array | null>;
@@ -66,8 +67,8 @@ export function toBase(row: Row): BaseEntry {
     path: joinPath(String(row.parent), String(row.name)),
     kind: String(row.kind) as EntryKind,
     size: Number(row.size),
-    mtimeNs: row.mtime_ns as bigint,
-    ctimeNs: row.ctime_ns as bigint,
+    mtimeNs: unpackTime(row.mtime_ns as bigint),
+    ctimeNs: unpackTime(row.ctime_ns as bigint),
     mode: Number(row.mode),
     inode: row.inode as bigint,
     target: text(row.target),

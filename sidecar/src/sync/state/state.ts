@@ -2,6 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { BaseEntry, ManifestEntry, RemoteEntry } from '../model.ts';
 import type { NameStore } from '../names.ts';
 import { nameOf, parentOf } from '../spaces/space.ts';
+import { packTime } from '../time-range.ts';
 import { formatManifestLine, parseManifestLine } from './manifest-line.ts';
 import {
   BASE_LOOKS,
@@ -130,8 +131,8 @@ export class StateStore implements NameStore {
       nameOf(entry.path),
       entry.kind,
       entry.size,
-      entry.mtimeNs,
-      entry.ctimeNs,
+      packTime(entry.mtimeNs),
+      packTime(entry.ctimeNs),
       entry.mode,
       entry.inode,
       entry.target,
@@ -157,8 +158,9 @@ export class StateStore implements NameStore {
     for (const row of this.#sql.byPath('SELECT * FROM base')) yield toBase(row);
   }
 
+  /** Those inside a directory before it. */
   *baseDirectories(): Iterable<BaseEntry> {
-    for (const row of this.#sql.byPath('SELECT * FROM base', "kind = 'directory'")) yield toBase(row);
+    for (const row of this.#sql.byPath('SELECT * FROM base', "kind = 'directory'", 'backwards')) yield toBase(row);
   }
 
   clearBase(): void {
@@ -216,6 +218,24 @@ export class StateStore implements NameStore {
 
   unlistedDirectories(limit: number): RemoteEntry[] {
     return this.#sql.all('SELECT * FROM remote WHERE listed = 0 LIMIT ?', limit).map(toRemote);
+  }
+
+  /** Nothing is known of what is in it. */
+  markUnlistable(directory: string): void {
+    this.#sql.run(
+      'UPDATE remote SET listed = 2 WHERE parent = ? AND name = ?',
+      parentOf(directory),
+      nameOf(directory),
+    );
+  }
+
+  isUnlistable(directory: string): boolean {
+    const sql = 'SELECT 1 FROM remote WHERE listed = 2 AND parent = ? AND name = ?';
+    return this.#sql.get(sql, parentOf(directory), nameOf(directory)) !== undefined;
+  }
+
+  hasUnlistable(): boolean {
+    return this.#sql.get('SELECT 1 FROM remote WHERE listed = 2 LIMIT 1') !== undefined;
   }
 
   remoteChildren(parent: string): Map<string, RemoteEntry> {

@@ -33,13 +33,20 @@ export class Statements {
    * All rows of a table with the key (parent, name) in the order of this key, page by page: rows may be changed or
    * removed while it runs.
    * @param select up to and without its condition, e.g. `SELECT * FROM base`
-   * @param after the key that was seen last
+   * @param after the key that was seen last; `backwards`: from the last row to the first
    */
-  *byPath(select: string, condition = 'true', after: readonly [string, string] = ['', '']): Iterable<Row> {
-    let [parent, name] = after;
+  *byPath(
+    select: string,
+    condition = 'true',
+    after: readonly [string, string] | 'backwards' = ['', ''],
+  ): Iterable<Row> {
+    const isBack = after === 'backwards';
+    // A blob comes after any text.
+    let [parent, name]: readonly [string | Uint8Array, string] = isBack ? [Uint8Array.of(), ''] : after;
+    const [than, order] = isBack ? ['<', 'DESC'] : ['>', 'ASC'];
     for (;;) {
       const rows = this.all(
-        `${select} WHERE (parent, name) > (?, ?) AND ${condition} ORDER BY parent, name LIMIT ${PAGE_ROWS}`,
+        `${select} WHERE (parent, name) ${than} (?, ?) AND ${condition} ORDER BY parent ${order}, name ${order} LIMIT ${PAGE_ROWS}`,
         parent,
         name,
       );

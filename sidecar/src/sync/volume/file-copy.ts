@@ -4,11 +4,12 @@ import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Clock } from '../clock.ts';
-import { FileChangedError } from '../file-errors.ts';
+import { FileChangedError, FileError } from '../file-errors.ts';
 import type { LocalEntry } from '../model.ts';
 import type { Content } from '../spaces/space.ts';
 import { type LocalTree, toEntry, withLog } from './local-tree.ts';
-import { copyDatabase, isDatabase } from './sqlite-copy.ts';
+import { isVolumeFull } from './reserve.ts';
+import { copyDatabase, isDatabase, sqliteCode } from './sqlite-copy.ts';
 import { SQLITE_HEADER } from './sqlite-names.ts';
 import { writePages } from './written-pages.ts';
 
@@ -37,11 +38,7 @@ const TICK_NS = 100_000_000n;
  * Opens a file for saving. Databases are copied into `scratch` first, by SQLite's own rules.
  * @throws FileChangedError, DatabaseBusyError
  */
-export async function openStable(
-  tree: LocalTree,
-  path: string,
-  options: { scratch: string; clock: Clock; signal?: AbortSignal },
-): Promise<StableFile> {
+export async function openStable(tree: LocalTree, path: string, options: CopyOptions): Promise<StableFile> {
   const descriptor = openFile(tree, path);
   let database = false;
   let isClean = false;
@@ -72,6 +69,7 @@ export async function openStable(
   const copy = join(options.scratch, `db-${process.pid}-${nextCopy++}`);
   let opened: number | null = null;
   try {
+    await assertCopyFits(tree, entry, options);
     await copyDatabase(tree.at(path), copy, options);
     // SQLite opens by name, so a link that has taken a folder's place since is found out afterwards.
     closeSync(openFile(tree, path));
@@ -82,8 +80,33 @@ export async function openStable(
     if (opened !== null) closeSync(opened);
     await fs.rm(copy, { force: true });
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new FileChangedError(`${path} is gone`);
+    if (isVolumeFull(error)) throw noRoom(path, error);
+    if (sqliteCode(error) !== null)
+      throw new FileError('disk-fault', `${path} cannot be copied`, 'until-change', error);
     throw error;
   }
+}
+
+export interface CopyOptions {
+  /** Folder on the volume for copies of databases. */
+  readonly scratch: string;
+  readonly clock: Clock;
+  readonly signal?: AbortSignal;
+  /** Frees so many bytes on the volume. @returns whether it could */
+  readonly makeRoom?: (bytes: number) => Promise<boolean>;
+}
+
+/** A copy that fills the volume would stop everything else that writes there. */
+async function assertCopyFits(tree: LocalTree, entry: LocalEntry, { makeRoom }: CopyOptions): Promise<void> {
+  const missing = entry.size + COPY_MARGIN_BYTES - (await tree.freeBytes());
+  if (missing > 0 && (await makeRoom?.(missing)) !== true) throw noRoom(entry.path);
+}
+
+/** For what else a save writes. */
+const COPY_MARGIN_BYTES = 1 << 20;
+
+function noRoom(path: string, cause?: unknown): FileError {
+  return new FileError('no-room', `the volume has no room for a copy of ${path}`, 'until-change', cause);
 }
 
 /** Up to this size a file is read at once and on the spot. */

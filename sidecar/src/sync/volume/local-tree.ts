@@ -12,13 +12,20 @@ import {
   renameSync,
 } from 'node:fs';
 import * as fs from 'node:fs/promises';
+import { FileError } from '../file-errors.ts';
 import type { LocalEntry } from '../model.ts';
 import { type NameCodec, targetBytes, targetText } from '../names.ts';
 import { joinPath, parentOf } from '../spaces/space.ts';
 import type { BaseLook } from '../state/state-rows.ts';
+import { keepable } from '../time-range.ts';
 import { assertInside } from './open-path.ts';
 import { databaseOf, isSideFile, logChange } from './sqlite-names.ts';
 import { type SeenDirectory, textPath, unchangedDirectories } from './unchanged.ts';
+
+export interface ChildrenOptions {
+  readonly isCopy?: boolean;
+  readonly onUnknown?: (name: string, error: unknown) => void;
+}
 
 /**
  * The data folder of a volume. Paths are those of the space; bytes of names are the codec's business. Symbolic links
@@ -57,10 +64,14 @@ export class LocalTree {
   /**
    * The entries of a directory by name; null where there is no directory. Sockets, pipes and devices are left out, and
    * `-journal`, `-wal` and `-shm` files beside their database, which only mean something together with it.
-   * @param isCopy of a space, file by file: those are files like others, and a database is no more than its own file
-   * @throws EACCES or EPERM where the directory may not be read
+   * @param options.isCopy of a space, file by file: those are files like others, and a database is no more than its own file
+   * @param options.onUnknown told of an entry of which nothing can be said, only that it is there; without it that is thrown
+   * @throws where the directory cannot be read
    */
-  children(directory: string, isCopy = false): Map<string, LocalEntry> | null {
+  children(
+    directory: string,
+    { isCopy = false, onUnknown }: ChildrenOptions = {},
+  ): Map<string, LocalEntry> | null {
     // `readdir` would follow a link.
     if (directory !== '' && this.look(directory)?.kind !== 'directory') return null;
     let names: Buffer[];
@@ -77,9 +88,14 @@ export class LocalTree {
       const database = isCopy ? null : databaseOf(latin1);
       if (database !== null && present.has(database) && isSideFile(this.#child(directory, raw))) continue;
       const name = this.#codec.encode(raw, directory);
-      const hasLog = !isCopy && (present.has(`${latin1}-wal`) || present.has(`${latin1}-journal`));
-      const entry = this.#entry(joinPath(directory, name), hasLog);
-      if (entry !== null) result.set(name, entry);
+      try {
+        const hasLog = !isCopy && (present.has(`${latin1}-wal`) || present.has(`${latin1}-journal`));
+        const entry = this.#entry(joinPath(directory, name), hasLog);
+        if (entry !== null) result.set(name, entry);
+      } catch (error) {
+        if (onUnknown === undefined) throw error;
+        onUnknown(name, error);
+      }
     }
     return result;
   }
@@ -138,7 +154,7 @@ export class LocalTree {
     if (path === '') return;
     const found = this.look(path);
     if (found?.kind === 'directory') return;
-    if (found !== null) throw new Error(`cannot make the directory ${path}: a ${found.kind} is there`);
+    if (found !== null) throw new FileError('in-the-way', `${path} is a ${found.kind} of the volume`);
     await this.makeDirectory(parentOf(path));
     try {
       await fs.mkdir(this.at(path), { mode: 0o775 });
@@ -213,6 +229,26 @@ export class LocalTree {
     return true;
   }
 
+  /**
+   * Makes the folders on the way to a path such that this program may go into them and write there. What they are to be
+   * in the end is set when all is in its place.
+   * @returns false where that cannot be
+   */
+  openFolders(path: string): boolean {
+    try {
+      const folders: string[] = [];
+      for (let each = parentOf(path); each !== ''; each = parentOf(each)) folders.unshift(each);
+      for (const folder of folders) {
+        const found = this.look(folder);
+        if (found?.kind !== 'directory') return false;
+        if ((found.mode & 0o700) !== 0o700) this.setMode(folder, found.mode | 0o700);
+      }
+      return folders.length > 0;
+    } catch {
+      return false;
+    }
+  }
+
   setMode(path: string, mode: number): void {
     chmodSync(this.at(path), mode & 0o777);
   }
@@ -232,20 +268,24 @@ export class LocalTree {
     const parent = parentOf(path);
     for (let each = parent; each !== ''; each = parentOf(each)) {
       const found = lstatSync(this.#pathOf(each), { throwIfNoEntry: false });
-      if (found?.isDirectory() !== true) throw new Error(`${each} is no directory of the volume`);
+      if (found?.isDirectory() !== true)
+        throw new FileError('in-the-way', `${each} is no directory of the volume`);
     }
   }
 }
 
 /**
  * Pure. A time as `utimes` takes it, right to the microsecond. Seconds as a double hold about 0.2 µs, and the digits
- * behind are cut off, so that one that lies a little below its microsecond would become the one before.
+ * behind are cut off, so that one that lies a little nearer to 0 than its microsecond would become another one. Below 0
+ * as text: a number would be taken for now.
  */
-export function utimesSeconds(mtimeNs: bigint): number {
+export function utimesSeconds(mtimeNs: bigint): number | string {
   const microseconds = mtimeNs / 1_000n;
   const seconds = Number(microseconds) / 1e6;
-  const kept = Math.trunc((seconds - Math.trunc(seconds)) * 1e6);
-  return kept < Number(microseconds % 1_000_000n) ? seconds + seconds * Number.EPSILON : seconds;
+  const kept = Math.abs(Math.trunc((seconds - Math.trunc(seconds)) * 1e6));
+  const wanted = Math.abs(Number(microseconds % 1_000_000n));
+  const exact = kept < wanted ? seconds + seconds * Number.EPSILON : seconds;
+  return exact < 0 ? String(exact) : exact;
 }
 
 /** The entry of a database that has a log or journal: whatever changes that changes the entry. */
@@ -267,8 +307,8 @@ export function toEntry(path: string, found: BigIntStats, target: () => string |
     path,
     kind,
     size: kind === 'file' ? Number(found.size) : 0,
-    mtimeNs: found.mtimeNs,
-    ctimeNs: found.ctimeNs,
+    mtimeNs: keepable(found.mtimeNs),
+    ctimeNs: keepable(found.ctimeNs),
     mode: Number(found.mode & 0o777n),
     inode: found.ino,
     links: kind === 'file' ? Number(found.nlink) : 1,

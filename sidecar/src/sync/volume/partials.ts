@@ -21,3 +21,8 @@ export async function partialFiles(partials: string): Promise<string[]> {
   const found = await fs.readdir(partials, { recursive: true, withFileTypes: true });
   return found.filter((each) => each.isFile()).map((each) => join(each.parentPath, each.name));
 }
+
+/** Parts of files that nobody asks for any more. */
+export async function clearPartials(partials: string): Promise<void> {
+  for (const file of await partialFiles(partials)) await fs.rm(file, { force: true });
+}

@@ -61,6 +61,11 @@ export class Reserve {
     }
   }
 
+  /** @returns whether so many bytes came free by it */
+  async makeRoom(bytes: number): Promise<boolean> {
+    return bytes <= this.#bytes && (await this.#release());
+  }
+
   /** @returns whether there was room to give */
   async #release(): Promise<boolean> {
     try {
