@@ -108,7 +108,7 @@ export type FileProblems = z.infer<typeof fileProblemsSchema>;
 
 /** What works but is better changed. Nothing waits for it. */
 const warningSchema = z.object({
-  code: z.enum(['token-advice', 'token-expires-soon', 'space-repaired']),
+  code: z.enum(['token-advice', 'token-expires-soon', 'space-repaired', 'trash-shortened']),
   space: sideSchema,
   /** One or two sentences a scientist understands: what was found, what to do. */
   message: z.string(),

@@ -18,6 +18,7 @@ import { textLines } from '../text-lines.ts';
 import { carryOut } from './commit.ts';
 import { type CommitHeader, recordLines, type Step } from './commit-record.ts';
 import { applyDecided, type Deciding, decidingSave } from './deciding.ts';
+import { withRoomInSpace } from './full-space.ts';
 import { type Head, headText, idsAfter } from './head.ts';
 import { headCopyPath, soundHead } from './head-copies.ts';
 import { forgetOtherHistory, knownGeneration } from './histories.ts';
@@ -54,6 +55,8 @@ export interface SaveResult {
   readonly heldBack: HeldBack | null;
   /** What the space was otherwise than it was left, in sentences. Absent: it was not looked at. */
   readonly notices?: readonly string[];
+  /** The space was full: replaced versions of so many saves went from its trash before their time. */
+  readonly trashFreed?: number;
 }
 
 /**
@@ -62,6 +65,11 @@ export interface SaveResult {
  * @throws SpaceError, LeaseLostError; the next call goes on where this one stopped
  */
 export async function save(context: ProjectContext, options: SaveOptions = {}): Promise<SaveResult> {
+  const { result, freed } = await withRoomInSpace(context, () => saveOnce(context, options));
+  return freed.trash === 0 ? result : { ...result, trashFreed: freed.trash };
+}
+
+async function saveOnce(context: ProjectContext, options: SaveOptions): Promise<SaveResult> {
   if (decidingSave(context) !== null) {
     await recover(context);
     context.changes?.doubt();

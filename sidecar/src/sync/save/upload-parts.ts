@@ -175,3 +175,8 @@ class PartsUpload {
 function unfinishedOf({ state }: ProjectContext): Readonly<Record<string, Unfinished>> {
   return JSON.parse(state.meta(META) ?? '{}') as Record<string, Unfinished>;
 }
+
+/** The uploads that are under way, with the files that they are of. */
+export function unfinishedPaths(context: ProjectContext): { path: string; facts: string; staged: string }[] {
+  return Object.entries(unfinishedOf(context)).map(([path, { facts, staged }]) => ({ path, facts, staged }));
+}

@@ -77,7 +77,8 @@ const SPACE_PROBLEMS: Partial<Record<SpaceErrorCode, { code: ProblemCode; text: 
   },
   'space-full': {
     code: 'space-full',
-    text: (side) => `The ${side} space is full, so nothing can be saved. Free room in it, or ask for more.`,
+    text: (side) =>
+      `The ${side} space is full, so nothing can be saved. Free room in it (what was removed from the project lies in .scipion-sync/trash for two weeks), or ask for more.`,
   },
 };
 

@@ -30,6 +30,15 @@ export function tellSaved(
   board.warn(heldBackProblem(result.heldBack, since), 'deletions');
   board.warn(partial === null ? null : toProblem(partial, 'project', since), 'unreadable');
   board.setFileProblems('project', 'save', result.fileProblems);
+  if (result.trashFreed !== undefined) {
+    board.advise({
+      code: 'trash-shortened',
+      space: 'project',
+      message:
+        `The project space is full, so the replaced versions of ${result.trashFreed} older saves were removed from its ` +
+        'trash before their time. Free room in the space, or ask for more.',
+    });
+  }
   board.setSave({
     lastSavedAt: result.skipped === 0 ? since : savedAt,
     generation: result.generation,

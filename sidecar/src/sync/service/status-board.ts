@@ -30,6 +30,7 @@ export class StatusBoard {
   readonly #problems = new Map<string, Problem>();
   /** By side and by what was being done. */
   readonly #files = new Map<string, FileProblems>();
+  readonly #advice = new Map<string, Warning>();
   readonly #tokens = new Map<Side, TokenState>();
   readonly progress: { source?: Progress; project?: Progress } = {};
   readonly #notices: string[] = [];
@@ -73,6 +74,7 @@ export class StatusBoard {
           space: 'project' as const,
           message,
         })),
+        ...this.#advice.values(),
       ],
       tokenExpiresAt: Object.fromEntries(
         [...this.#tokens].map(([side, { expiresAt }]) => [side, expiresAt?.toISOString() ?? null]),
@@ -117,6 +119,12 @@ export class StatusBoard {
   addNotices(sentences: readonly string[]): void {
     for (const each of sentences) if (!this.#notices.includes(each)) this.#notices.push(each);
     this.#notices.splice(0, Math.max(0, this.#notices.length - MOST_NOTICES));
+    this.changed();
+  }
+
+  /** The newest of its kind stays until this process ends. */
+  advise(warning: Warning): void {
+    this.#advice.set(warning.code, warning);
     this.changed();
   }
 

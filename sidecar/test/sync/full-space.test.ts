@@ -1,0 +1,88 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { startProject } from '../../src/sync/restore/start.ts';
+import { save } from '../../src/sync/save/save.ts';
+import { dumpSpace } from '../../src/sync/spaces/memory-space.ts';
+import { withRetry } from '../../src/sync/spaces/retry.ts';
+import type { Space } from '../../src/sync/spaces/space.ts';
+import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
+import { Random } from './random.ts';
+import { dumpFolder, Folders, openProject, sorted, visible } from './world.ts';
+
+const folders = new Folders();
+let given: GivenStandIn;
+beforeAll(async () => {
+  given = await givenStandIn();
+});
+afterAll(() => given.dispose());
+afterEach(() => folders.clear());
+
+const random = new Random(3);
+async function world() {
+  const id = await given.addSpace();
+  const space: Space = withRetry(given.open(id), { firstWaitMs: 1, maxWaitMs: 5, retries: 2 });
+  const context = await openProject(folders.make(), space);
+  await startProject(context);
+  const used = async () => [...(await dumpSpace(space)).values()].reduce((sum, text) => sum + text.length, 0);
+  return {
+    context,
+    space,
+    /** So many bytes may come to what the space holds now. */
+    limit: async (more: number | null) =>
+      given.standIn.context.spaces.setQuota(id, more === null ? null : (await used()) + more),
+    at: (name: string) => join(context.data, name),
+    segments: async () =>
+      [...(await dumpSpace(space)).keys()].filter((path) => path.startsWith('.scipion-sync/manifest/'))
+        .length,
+    close: async () => {
+      context.close();
+      await space.close();
+    },
+  };
+}
+const sizeOf = (bytes: number) => random.bytes(bytes);
+
+describe('a space at its quota', () => {
+  test('the next save goes through once the file that was too large is gone', async () => {
+    const w = await world();
+    writeFileSync(w.at('kept'), 'kept');
+    await save(w.context);
+    await w.limit(9_000_000);
+    for (let n = 0; n < 8; n += 1) writeFileSync(w.at(`large-${n}`), sizeOf(2_000_000));
+    for (let round = 0; round < 3; round += 1)
+      await expect(save(w.context)).rejects.toMatchObject({ code: 'space-full' });
+    expect(await w.segments(), 'failed saves leave none').toBeLessThanOrEqual(2);
+    for (let n = 0; n < 8; n += 1) rmSync(w.at(`large-${n}`));
+    writeFileSync(w.at('small'), sizeOf(500_000));
+    writeFileSync(w.at('another'), sizeOf(8_000_000));
+    expect(await save(w.context)).toMatchObject({ saved: true, skipped: 0 });
+    expect(sorted(await visible(w.space))).toEqual(sorted(dumpFolder(w.context.data)));
+    await w.close();
+  }, 60_000);
+
+  test('replaced versions in the trash go early, oldest first, and it is told; what was removed stays', async () => {
+    const w = await world();
+    writeFileSync(w.at('removed'), 'removed by its user');
+    await save(w.context);
+    rmSync(w.at('removed'));
+    for (let n = 0; n < 6; n += 1) {
+      writeFileSync(w.at('database'), sizeOf(1_000_000));
+      await save(w.context);
+    }
+    await w.limit(1_200_000);
+    writeFileSync(w.at('new'), sizeOf(2_000_000));
+    const result = await save(w.context);
+    expect(result).toMatchObject({ saved: true, skipped: 0 });
+    expect(result.trashFreed).toBeGreaterThan(0);
+    expect(sorted(await visible(w.space))).toEqual(sorted(dumpFolder(w.context.data)));
+    const trash = [...(await dumpSpace(w.space)).entries()].filter(([path]) =>
+      path.startsWith('.scipion-sync/trash/'),
+    );
+    expect(trash.filter(([path]) => path.endsWith('/removed/removed')).map(([, text]) => text)).toEqual([
+      'removed by its user',
+    ]);
+    expect(trash.filter(([path]) => path.endsWith('/replaced/database')).length).toBeGreaterThan(0);
+    await w.close();
+  }, 60_000);
+});
