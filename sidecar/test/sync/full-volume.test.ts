@@ -98,7 +98,7 @@ describe.skipIf(!canMount)('a full volume', () => {
     expect(await second.session.save({})).toMatchObject({ saved: true, skipped: 0 });
     expect(sorted(await visible(space))).toEqual(sorted(dumpFolder(data(''))));
     second.session.close();
-  }, 60_000);
+  }, 120_000);
 
   test('without a free byte, not even for the state, the desktop opens so that room can be made', async () => {
     const root = folders.make();
@@ -143,5 +143,5 @@ describe.skipIf(!canMount)('a full volume', () => {
     containers.forgetAll();
     await start();
     expect((await until('the desktop', ({ ready }) => ready)).problems).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });

@@ -29,12 +29,14 @@ describe('rotten bytes', () => {
     await context.lease.release();
     await space.write('b', contentOf('content of x'));
     const other = await openProject(folders.make(), space, { clock });
-    const { warnings } = await startProject(other);
+    // A person has to agree to a project without it.
+    await expect(startProject(other)).rejects.toThrow('sync confirm missing 1');
+    const { missing } = await startProject(other, { confirmedMissing: 1 });
     expect(sorted(dumpFolder(other.data))).toEqual([
       ['a', 'content of a'],
       ['c', 'content of c'],
     ]);
-    expect(warnings.join()).toContain('b has other content in the space than was saved');
+    expect(missing).toMatchObject({ total: 1, items: [{ path: 'b', code: 'damaged' }] });
     await save(other);
     // What the space has is not taken for removed by anybody.
     expect((await space.stat({ path: 'b' }))?.size).toBe(12);

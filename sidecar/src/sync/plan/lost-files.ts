@@ -39,7 +39,7 @@ export async function forgetLostFiles(context: ProjectContext, failures: FileFai
 }
 
 /** The folders that a path lies in. */
-function foldersOf(path: string): string[] {
+export function foldersOf(path: string): string[] {
   const folders: string[] = [];
   for (let each = parentOf(path); each !== ''; each = parentOf(each)) folders.push(each);
   return folders;

@@ -1,3 +1,5 @@
+import { ImpossiblePlanError } from '../volume/state-fault.ts';
+
 /**
  * What is done at one path, from what both sides are compared with the base, that is, with what they had when they
  * were last equal. `docs/sync-semantics.md` prints this table; a test holds the two together.
@@ -86,6 +88,7 @@ export function decide(base: BaseState, local: LocalState, remote: RemoteState, 
   const found = DECISIONS.find(
     (each) => each.base === base && each.local === local && each.remote === remote,
   );
-  if (found === undefined) throw new Error(`no rule for base ${base}, local ${local}, remote ${remote}`);
+  if (found === undefined)
+    throw new ImpossiblePlanError(`no rule for base ${base}, local ${local}, remote ${remote}`);
   return found[occasion];
 }

@@ -9,7 +9,7 @@ import { toManifest } from '../model.ts';
 import { collectDifferences, type Look } from '../plan/collect.ts';
 import type { RemoteFacts } from '../plan/compare.ts';
 import { deletionRefusal, type HeldBack } from '../plan/guards.ts';
-import { forgetLostFiles } from '../plan/lost-files.ts';
+import { foldersOf, forgetLostFiles } from '../plan/lost-files.ts';
 import { decodeItem } from '../plan/plan.ts';
 import { resolveDifferences } from '../plan/resolve.ts';
 import { contentOf } from '../spaces/space.ts';
@@ -101,11 +101,22 @@ export async function commitPending(
   const heldBack = holdBackDeletions(context, options.confirmedDeletions ?? 0);
   if (context.state.countPending('transfer') === 0) return { ...unchanged(context, unread), heldBack };
   await uploadPending(context, unread);
+  keepFolders(context, unread);
   const changes = context.state.countPending('ready');
   if (changes === 0) return { ...unchanged(context, unread), heldBack };
   const generation = await commit(context);
   context.progress.done();
   return { saved: true, generation, changes, skipped: unread.count, fileProblems: unread.problems, heldBack };
+}
+
+/** A folder stays in the space for what is left out in it; to remove it comes with that. */
+function keepFolders({ state }: ProjectContext, unread: FileFailures): void {
+  const folders = new Set(unread.problems.items.flatMap(({ path }) => foldersOf(path)));
+  if (folders.size === 0) return;
+  for (const { seq, data } of state.pending('ready')) {
+    const { path, action } = decodeItem(data);
+    if (action === 'remove-remote' && folders.has(path)) state.deletePending(seq);
+  }
 }
 
 function unchanged(context: ProjectContext, unread: FileFailures): SaveResult {

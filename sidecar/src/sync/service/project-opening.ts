@@ -5,6 +5,7 @@ import type { FileProblems } from '../../../contract/status.ts';
 import type { Clock } from '../clock.ts';
 import type { Confirmations } from '../save/confirmations.ts';
 import { MissingFilesError } from '../sync-errors.ts';
+import { isStateFault } from '../volume/state-fault.ts';
 import { WholeMark } from '../volume/whole-mark.ts';
 import { type MetricsSink, timed } from './metrics.ts';
 import type { ProjectSession } from './project-session.ts';
@@ -22,6 +23,7 @@ export interface ProjectOpeningOptions {
   readonly metrics?: MetricsSink;
 }
 
+const MOST_REBUILT = 2;
 const NO_PROBLEMS: FileProblems = { total: 0, items: [] };
 
 /** Brings the project to the point where its desktop can open, and its session to the point where it can be saved. */
@@ -30,6 +32,9 @@ export class ProjectOpening {
   readonly #whole: WholeMark;
   /** Why the desktop opens although nothing can be saved yet. */
   #full: unknown = null;
+  /** The session is a new one under an open desktop. */
+  #isUnresumed = false;
+  #rebuilt = 0;
 
   constructor(options: ProjectOpeningOptions) {
     this.#options = options;
@@ -41,11 +46,24 @@ export class ProjectOpening {
     const { sessions, confirmed } = this.#options;
     const project = await sessions.openProject(confirmed.takeOver);
     confirmed.takeOver = false;
-    if (this.#full !== null) {
+    if (this.#isUnresumed) {
       await project.resume();
+      this.#isUnresumed = false;
       this.#full = null;
     }
     return project;
+  }
+
+  /** As `session`, where Scipion runs already. */
+  async resumed(): Promise<ProjectSession> {
+    try {
+      const project = await this.session();
+      await project.resume();
+      return project;
+    } catch (error) {
+      await this.rebuildAfter(error, true);
+      throw error;
+    }
   }
 
   /**
@@ -56,7 +74,9 @@ export class ProjectOpening {
     try {
       await this.#restore();
     } catch (error) {
+      await this.rebuildAfter(error);
       if (!this.#whole.isWhole || !this.#whole.isFull(error)) throw error;
+      this.#isUnresumed = true;
       this.#whole.opened();
       // SQLite itself may say no more than that its disk fails.
       this.#full = Object.assign(new Error('the project volume is full', { cause: error }), {
@@ -67,6 +87,22 @@ export class ProjectOpening {
         'the project volume is full: the desktop opens so that room can be made; nothing can be saved until then',
       );
     }
+  }
+
+  /**
+   * A state that cannot be applied is put aside with its evidence, and the next attempt rebuilds it from volume and space.
+   * Not more often than twice: what comes again then is not the state's fault.
+   * @param isOpen the desktop is open: nothing on the volume may be changed
+   */
+  async rebuildAfter(error: unknown, isOpen = false): Promise<void> {
+    if (!isStateFault(error) || this.#rebuilt >= MOST_REBUILT) return;
+    this.#rebuilt += 1;
+    this.#options.log.error(
+      { error: (error as Error).message },
+      'the state of the project volume cannot be applied; it is put aside and rebuilt',
+    );
+    await this.#options.sessions.rebuildProject();
+    this.#isUnresumed = isOpen;
   }
 
   /** After the desktop has opened: what it has to live with. */

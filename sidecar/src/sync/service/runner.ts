@@ -145,8 +145,7 @@ export class Runner {
       await this.#sessions.openSource();
     });
     await this.#untilDone('project', async () => {
-      const project = await this.#opening.session();
-      await project.resume();
+      const project = await this.#opening.resumed();
       this.board.setSave({ generation: project.generation, lastSavedAt: project.savedAt });
     });
     if (this.board.phase === 'copying') this.board.setPhase('running');
@@ -226,6 +225,7 @@ export class Runner {
       if (result.saved) log.info({ operation: 'save', ...result }, 'saved');
       return result;
     } catch (error) {
+      await this.#opening.rebuildAfter(error, true);
       const problem = this.board.raise(error, 'project');
       this.board.setSave({ lastError: problem.message });
       throw error;

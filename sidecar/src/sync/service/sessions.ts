@@ -1,6 +1,12 @@
+import { join } from 'node:path';
+import { VOLUME_FOLDERS } from '../../../contract/paths.ts';
 import { DEFAULT_LIMITS } from '../plan/guards.ts';
 import { Selection } from '../plan/selection.ts';
+
 import { retentionOf } from '../save/retention.ts';
+
+import { STATE_FILE, setStateAside } from '../volume/open-state.ts';
+
 import type { Progress } from './progress.ts';
 import { ProjectSession } from './project-session.ts';
 import type { RunnerOptions } from './runner-options.ts';
@@ -55,6 +61,16 @@ export class Sessions {
     }
     if (!this.project.holdsLease) await this.project.acquireLease(takeOver);
     return this.project;
+  }
+
+  /** The state of the project volume is put aside as evidence; the next opening begins a new one by comparing. */
+  async rebuildProject(): Promise<void> {
+    const { paths, clock } = this.#options;
+    const { project } = this;
+    this.project = null;
+    await project?.releaseLease().catch(() => undefined);
+    project?.close();
+    setStateAside(join(paths.projectVolume, VOLUME_FOLDERS.state, STATE_FILE), clock.now());
   }
 
   #common(side: 'source' | 'project') {

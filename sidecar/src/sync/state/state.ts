@@ -160,7 +160,8 @@ export class StateStore implements NameStore {
 
   /** Those inside a directory before it. */
   *baseDirectories(): Iterable<BaseEntry> {
-    for (const row of this.#sql.byPath('SELECT * FROM base', "kind = 'directory'", 'backwards')) yield toBase(row);
+    for (const row of this.#sql.byPath('SELECT * FROM base', "kind = 'directory'", 'backwards'))
+      yield toBase(row);
   }
 
   clearBase(): void {

@@ -8,7 +8,7 @@ import type { ReadOnlySpace } from '../spaces/space.ts';
 import type { StateStore } from '../state/state.ts';
 import { VolumeNotMountedError } from '../sync-errors.ts';
 import { LocalTree } from './local-tree.ts';
-import { openState } from './open-state.ts';
+import { openState, STATE_FILE } from './open-state.ts';
 import { makePartialFolders } from './partials.ts';
 
 const MARKER = 'volume.json';
@@ -78,7 +78,7 @@ export async function openVolume(
   await fs.rm(scratch, { recursive: true, force: true });
   await fs.mkdir(scratch, { recursive: true });
   await makePartialFolders(partials);
-  const { state, damaged } = openState(join(folder, 'sync.sqlite'), nowMs);
+  const { state, damaged } = openState(join(folder, STATE_FILE), nowMs);
   const codec = new NameCodec(state, space.capabilities);
   const tree = new LocalTree(join(root, VOLUME_FOLDERS.data), codec);
   return { root, volumeId, state, codec, tree, scratch, partials, damaged };
