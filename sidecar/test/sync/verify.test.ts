@@ -27,13 +27,20 @@ afterEach(async () => {
   folders.clear();
 });
 
-async function start() {
+/** @param missing so many files that are damaged: a person opens the desktop without them */
+async function start(missing = 0) {
   await containers.start({
     config: QUIET_CONFIG,
     paths,
     spaces: { source: () => new MemorySpace({ identity: 'memory://source' }), project: () => space },
     desktopWaitMs: 100,
   });
+  if (missing > 0) {
+    await untilStatus(paths.syncSocket, 'the choice', ({ problems }) =>
+      problems.some(({ code }) => code === 'files-missing'),
+    );
+    await ask(paths.syncSocket, 'POST', '/v1/confirm', { what: 'missing', count: missing });
+  }
   await untilStatus(paths.syncSocket, 'open', ({ ready }) => ready);
 }
 
@@ -100,7 +107,7 @@ describe('sync verify and sync repair', () => {
     const fresh = await containerPaths(folders.make());
     paths = fresh;
     data = join(paths.projectVolume, 'data');
-    await start();
+    await start(2);
     expect((await verify()).code).toBe(EXIT_CODES.damaged);
     const mended = await repair();
     expect(mended.code).toBe(EXIT_CODES.damaged);

@@ -160,8 +160,8 @@ export class StateStore implements NameStore {
 
   /** Those inside a directory before it. */
   *baseDirectories(): Iterable<BaseEntry> {
-    for (const row of this.#sql.byPath('SELECT * FROM base', "kind = 'directory'", 'backwards'))
-      yield toBase(row);
+    const [select, where] = ['SELECT * FROM base', "kind = 'directory'"];
+    for (const row of this.#sql.byPath(select, where, 'backwards')) yield toBase(row);
   }
 
   clearBase(): void {
@@ -223,16 +223,13 @@ export class StateStore implements NameStore {
 
   /** Nothing is known of what is in it. */
   markUnlistable(directory: string): void {
-    this.#sql.run(
-      'UPDATE remote SET listed = 2 WHERE parent = ? AND name = ?',
-      parentOf(directory),
-      nameOf(directory),
-    );
+    const sql = 'UPDATE remote SET listed = 2 WHERE parent = ? AND name = ?';
+    this.#sql.run(sql, parentOf(directory), nameOf(directory));
   }
 
-  isUnlistable(directory: string): boolean {
+  isUnlistable(path: string): boolean {
     const sql = 'SELECT 1 FROM remote WHERE listed = 2 AND parent = ? AND name = ?';
-    return this.#sql.get(sql, parentOf(directory), nameOf(directory)) !== undefined;
+    return this.#sql.get(sql, parentOf(path), nameOf(path)) !== undefined;
   }
 
   hasUnlistable(): boolean {
