@@ -76,10 +76,17 @@ interface Planned {
 
 const UNKNOWN_TEXT = '04da6b54-80e4-46f7-96ec-b56ff0331ba9';
 
+/** The provider writes quantities in the largest unit. */
+function canonicalQuantity(text: string): string {
+  const mebibytes = Number(/^(\d+)Mi$/.exec(text)?.[1]);
+  return mebibytes > 0 && mebibytes % 1024 === 0 ? `${mebibytes / 1024}Gi` : text;
+}
+
 /** As `pulumi preview --json` prints values. */
 function printed(value: Value): unknown {
   if (value instanceof Secret) return '[secret]';
   if (value instanceof Unknown) return UNKNOWN_TEXT;
+  if (typeof value === 'string') return canonicalQuantity(value);
   if (Array.isArray(value)) return value.map(printed);
   if (!isProperties(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, printed(part)]));
@@ -145,7 +152,7 @@ interface PulumiStep {
 
 function theirs(steps: readonly PulumiStep[]): Record<string, Planned> {
   const planned = steps.flatMap(({ urn, newState }) => {
-    if (!newState?.custom || newState.type.startsWith('pulumi:')) return [];
+    if (!newState?.custom || newState.type.startsWith('pulumi:providers:')) return [];
     const { type, parent, dependencies = [], ignoreChanges = [], inputs = {} } = newState;
     const entry: Planned = {
       type,
