@@ -93,6 +93,12 @@ const ERRNOS: Readonly<Record<string, Row>> = {
   ERR_INVALID_ARG_VALUE: ['file', 'never', 'not-possible'],
 };
 
+/** Where a file is only looked at, one that fails otherwise fails alone: others fail by themselves where it is all. */
+const OTHER_ERRNO: Row = ['file', 'until-change', 'disk-fault'];
+const isReading = ({ does }: Operation) => ['look', 'list', 'read', 'send'].includes(does);
+/** The copy of a database needs room, and so does the engine's own state. */
+const isNoRoom = (errno: string) => errno === 'ENOSPC' || errno === 'EDQUOT';
+
 /** Of calls to a space about a file of the user. What is not listed concerns everything. */
 const SPACE_CODES: Partial<Record<SpaceErrorCode, Row>> = {
   'not-found': ['file', 'now', 'not-in-space'],
@@ -108,11 +114,19 @@ const SPACE_CODES: Partial<Record<SpaceErrorCode, Row>> = {
   'transfer-broken': ['unsure', 'now', 'space-fault'],
   stalled: ['unsure', 'now', 'space-fault'],
   unavailable: ['unsure', 'now', 'space-fault'],
+  unreachable: ['unsure', 'now', 'space-fault'],
+  'space-not-supported': ['unsure', 'until-change', 'space-fault'],
   // A server refuses a file with the words for a whole space, or for a token that it has just taken.
   'token-not-permitted': ['unsure', 'until-change', 'no-access'],
   'token-invalid': ['unsure', 'until-change', 'no-access'],
   'token-expired': ['unsure', 'until-change', 'no-access'],
   'space-unknown': ['unsure', 'until-change', 'no-access'],
+};
+
+/** As `SPACE_CODES`, of what only reads: no room, or no right to write, is nothing that it could lack. */
+const FETCH_CODES: typeof SPACE_CODES = {
+  'space-full': ['unsure', 'until-change', 'space-fault'],
+  'read-only': ['unsure', 'until-change', 'space-fault'],
 };
 
 const EVERYTHING: Verdict = { scope: 'everything', duration: 'until-change', code: 'not-possible' };
@@ -123,14 +137,16 @@ export function classify(error: unknown, operation: Operation): Verdict {
   if (error instanceof DatabaseBusyError) return verdict(['file', 'now', 'database-locked'], operation);
   if (error instanceof FileError) return verdict(['file', error.duration, error.code], operation);
   if (error instanceof SpaceError) return ofSpace(error, operation);
-  const row = ERRNOS[(error as NodeJS.ErrnoException | null)?.code ?? ''];
+  const errno = (error as NodeJS.ErrnoException | null)?.code ?? '';
+  const isOther = isReading(operation) && /^E[A-Z0-9]+$/.test(errno) && !isNoRoom(errno);
+  const row = ERRNOS[errno] ?? (isOther ? OTHER_ERRNO : undefined);
   // Without the root there is no volume.
   if (row === undefined || operation.path === '') return EVERYTHING;
   return verdict(row, operation);
 }
 
 function ofSpace(error: SpaceError, operation: Operation): Verdict {
-  const row = SPACE_CODES[error.code];
+  const row = SPACE_CODES[error.code] ?? (operation.does === 'fetch' ? FETCH_CODES[error.code] : undefined);
   if (row === undefined || operation.path === '') return EVERYTHING;
   if (operation.does === 'send') {
     // Uploads wait under names of the engine: what is wrong there is wrong for all of them.

@@ -23,7 +23,7 @@ const SINGLE: readonly AnswerRow[] = ALL.map((name) => ({ name: `answer: ${name}
 const ONE_FILE: readonly AnswerRow[] = [...GROUPED, ...SINGLE.map((row) => ({ ...row, isPart: true }))];
 /** Uploads wait in a folder of the engine: these words may speak of it, and so of all uploads. */
 const OF_THE_FOLDER =
-  /^(posix (enoent|enotdir|eisdir|eexist|enametoolong|erofs|enospc|edquot)|404 notFound|bare 507)$/;
+  /^(posix (enoent|enotdir|eisdir|eexist|enametoolong|erofs|enospc|edquot)|404 notFound)$/;
 const UPLOADS: readonly AnswerRow[] = [
   ...ONE_FILE.map((row) => ({
     ...row,

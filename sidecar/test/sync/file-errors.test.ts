@@ -20,7 +20,7 @@ const verdictOf = (error: unknown, does: Operation['does'], path: string): strin
 
 describe('errors of the volume', () => {
   test.each([
-    // errno, at one file, at a folder that is listed
+    // errno, at one file, at a folder that is listed, and where something is put into place, if that differs
     ['EACCES', 'file until-change no-access', 'folder until-change no-access'],
     ['EPERM', 'file until-change no-access', 'folder until-change no-access'],
     ['EIO', 'file until-change disk-fault', 'folder until-change disk-fault'],
@@ -36,13 +36,14 @@ describe('errors of the volume', () => {
     ['ERR_OUT_OF_RANGE', 'file never not-possible', 'folder never not-possible'],
     ['ENOSPC', 'everything', 'everything'],
     ['EDQUOT', 'everything', 'everything'],
-    ['EROFS', 'everything', 'everything'],
-    ['EMFILE', 'everything', 'everything'],
-    ['ENOMEM', 'everything', 'everything'],
+    ['EROFS', 'file until-change disk-fault', 'folder until-change disk-fault', 'everything'],
+    ['EMFILE', 'file until-change disk-fault', 'folder until-change disk-fault', 'everything'],
+    ['ENOMEM', 'file until-change disk-fault', 'folder until-change disk-fault', 'everything'],
     ['ERR_SQLITE_ERROR', 'everything', 'everything'],
-  ])('%s', (code, file, folder) => {
-    for (const does of ['read', 'look', 'place'] as const)
+  ])('%s', (code, file, folder, placed = file) => {
+    for (const does of ['read', 'look', 'send'] as const)
       expect(verdictOf(errno(code), does, 'p/a')).toBe(file);
+    expect(verdictOf(errno(code), 'place', 'p/a')).toBe(placed);
     expect(verdictOf(errno(code), 'list', 'p')).toBe(folder);
     expect(verdictOf(errno(code), 'list', ''), 'the root is everything').toBe('everything');
   });
@@ -71,15 +72,15 @@ const SPACE_TABLE: Record<SpaceErrorCode, [fetched: string, sent: string, own: s
   'transfer-broken': ['unsure now space-fault', 'unsure now space-fault', 'everything'],
   stalled: ['unsure now space-fault', 'unsure now space-fault', 'everything'],
   unavailable: ['unsure now space-fault', 'unsure now space-fault', 'everything'],
-  unreachable: ['everything', 'everything', 'everything'],
+  unreachable: ['unsure now space-fault', 'unsure now space-fault', 'everything'],
   'not-mounted': ['everything', 'everything', 'everything'],
   'token-invalid': ['unsure until-change no-access', 'unsure until-change no-access', 'everything'],
   'token-expired': ['unsure until-change no-access', 'unsure until-change no-access', 'everything'],
   'token-not-permitted': ['unsure until-change no-access', 'unsure until-change no-access', 'everything'],
   'space-unknown': ['unsure until-change no-access', 'unsure until-change no-access', 'everything'],
-  'space-not-supported': ['everything', 'everything', 'everything'],
-  'space-full': ['everything', 'everything', 'everything'],
-  'read-only': ['everything', 'everything', 'everything'],
+  'space-not-supported': ['unsure until-change space-fault', 'unsure until-change space-fault', 'everything'],
+  'space-full': ['unsure until-change space-fault', 'everything', 'everything'],
+  'read-only': ['unsure until-change space-fault', 'everything', 'everything'],
 };
 
 describe('errors of a space', () => {

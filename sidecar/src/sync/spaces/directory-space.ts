@@ -1,6 +1,8 @@
-import { createReadStream } from 'node:fs';
+import { isUtf8 } from 'node:buffer';
+import { createReadStream, type Dirent } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
+import { targetText } from '../names.ts';
 import {
   type Content,
   type EntryKind,
@@ -40,9 +42,15 @@ const ERRNO_CODES: Record<string, SpaceErrorCode> = {
   ETIMEDOUT: 'unavailable',
 };
 
+/** Bytes of a path with its end, as Linux takes it. */
+const PATH_MAX = 4096;
+const UNNAMED = 'has a name that is no UTF-8, or a path longer than the system takes';
+/** More are told as absent. */
+const MOST_NAMELESS = 1_000;
+
 /**
- * A space that is mounted as a directory, by csi-onedata or any volume. Entries whose names are not UTF-8, sockets,
- * pipes and devices are not shown. Nothing below the directory is reached through a symbolic link.
+ * A space that is mounted as a directory, by csi-onedata or any volume. Sockets, pipes and devices are not shown; entries
+ * whose names are not UTF-8 or whose paths are too long are, as files that cannot be had. Nothing below the directory is reached through a symbolic link.
  */
 export class DirectorySpace implements Space {
   readonly identity: string;
@@ -55,6 +63,8 @@ export class DirectorySpace implements Space {
     concurrency: 4,
   };
   readonly #root: string;
+  /** What a listing has shown although no call takes it. */
+  readonly #nameless = new Set<string>();
 
   /** @param root an existing directory. */
   constructor(root: string) {
@@ -71,15 +81,23 @@ export class DirectorySpace implements Space {
 
   async *list(directory: Locator, options: { signal?: AbortSignal } = {}): AsyncIterable<SpaceEntry> {
     await this.#assertKind(directory.path, 'directory');
-    const folder = await this.#call(directory.path, () => fs.opendir(this.#at(directory.path)));
+    const folder = await this.#call(directory.path, () =>
+      fs.opendir(this.#at(directory.path), { encoding: 'buffer' as BufferEncoding }),
+    );
     const handle = folder[Symbol.asyncIterator]();
+    const unnamed = new Set<string>();
     try {
       for (;;) {
         const child = await this.#call(directory.path, () => handle.next());
         if (child.done === true) return;
         options.signal?.throwIfAborted();
-        if (child.value.name.includes('\uFFFD')) continue;
-        const entry = await this.stat({ path: joinPath(directory.path, child.value.name) });
+        const raw = child.value.name as unknown as Buffer;
+        const path = joinPath(directory.path, raw.toString('utf8'));
+        const isHad = isUtf8(raw) && Buffer.byteLength(this.#at(path)) < PATH_MAX;
+        // Several may look the same as text.
+        if (!isHad && unnamed.has(path)) continue;
+        if (!isHad) unnamed.add(path);
+        const entry = isHad ? await this.stat({ path }) : this.#unnamed(path, child.value);
         if (entry !== null) yield entry;
       }
     } finally {
@@ -88,7 +106,15 @@ export class DirectorySpace implements Space {
     }
   }
 
+  /** An entry that no call takes by its path: shown with a byte to ask for, so that whoever misses it is told. */
+  #unnamed(path: string, found: Dirent): SpaceEntry | null {
+    if (!found.isFile() && !found.isDirectory() && !found.isSymbolicLink()) return null;
+    if (this.#nameless.size < MOST_NAMELESS) this.#nameless.add(path);
+    return { path, name: nameOf(path), id: '', kind: 'file', size: 1, mtimeSeconds: null };
+  }
+
   async stat(entry: Locator): Promise<SpaceEntry | null> {
+    if (this.#nameless.has(entry.path)) throw fail('invalid-name', entry.path, UNNAMED);
     try {
       const found = await fs.lstat(this.#at(entry.path), { bigint: true });
       const kind: EntryKind | undefined = found.isFile()
@@ -140,7 +166,8 @@ export class DirectorySpace implements Space {
 
   async readSymlink(link: Locator): Promise<string> {
     await this.#assertKind(link.path, 'symlink');
-    return this.#call(link.path, () => fs.readlink(this.#at(link.path)));
+    const raw = await this.#call(link.path, () => fs.readlink(this.#at(link.path), { encoding: 'buffer' }));
+    return targetText(raw);
   }
 
   async write(path: string, content: Content, options: { signal?: AbortSignal } = {}): Promise<SpaceEntry> {
