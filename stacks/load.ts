@@ -128,7 +128,8 @@ export function tokenElsewhere(
   return 'onedataSecret names the Secret that holds the token';
 }
 
-const PASSWORD_LENGTH = { least: 8, most: 256 } as const;
+/** Many strangers may try at once, a few dozen passwords a second in all. */
+const PASSWORD_LENGTH = { least: 12, most: 256 } as const;
 
 /** What a preview puts in place of a secret that it must not have. */
 const isPlaceholder = (value: string) => value.startsWith('placeholder');

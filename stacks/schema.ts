@@ -20,7 +20,7 @@ export const SECRET_KEYS = {
     required: 'unless onedataSecret or projectSecret is set, or projectMount names a claim',
   },
   desktopPassword: {
-    description: 'Password of the desktop: 8 to 256 characters, on one line.',
+    description: 'Password of the desktop: 12 to 256 characters, on one line.',
     required: 'no; 24 characters are drawn',
   },
 } as const;

@@ -44,9 +44,10 @@ export function cpuQuantity(millis: number): string {
   return millis % 1000 === 0 ? String(millis / 1000) : `${millis}m`;
 }
 
-/** How Kubernetes writes bytes in mebibytes, rounded down: `512Mi`. */
-export function mebibytesQuantity(bytes: number): string {
-  return `${Math.floor(bytes / 2 ** 20)}Mi`;
+/** How Kubernetes itself writes bytes, rounded down to mebibytes: `512Mi`, `10Gi`. Another form would look like a change. */
+export function bytesQuantity(bytes: number): string {
+  const mebibytes = Math.floor(bytes / 2 ** 20);
+  return mebibytes > 0 && mebibytes % 1024 === 0 ? `${mebibytes / 1024}Gi` : `${mebibytes}Mi`;
 }
 
 /** A duration as people read it, in the largest unit that needs no fraction: `5 minutes`. */

@@ -1,5 +1,5 @@
 import type { InstanceConfig } from '../../stacks/load.ts';
-import { cpuQuantity, mebibytesQuantity, parseSizeBytes } from '../../stacks/units.ts';
+import { bytesQuantity, cpuQuantity, parseSizeBytes } from '../../stacks/units.ts';
 import { NAMES } from '../names.ts';
 import { labels, metadata, STACK_ANNOTATION } from './metadata.ts';
 import { CSI_SIZE, isByCsi, SIDES } from './onedata-access.ts';
@@ -27,7 +27,8 @@ const HELPERS_MEMORY = 2 ** 31;
 
 const bytesOf = (size: string) => parseSizeBytes(size) ?? 0;
 
-const memoryQuota = ({ memory }: InstanceConfig) => mebibytesQuantity(bytesOf(memory) + HELPERS_MEMORY);
+const MEBIBYTE = 2 ** 20;
+const memoryQuota = ({ memory }: InstanceConfig) => bytesQuantity(bytesOf(memory) + HELPERS_MEMORY);
 
 /** Of all claims that the instance makes. */
 const claimSizes = (config: InstanceConfig) => [
@@ -37,7 +38,7 @@ const claimSizes = (config: InstanceConfig) => [
 ];
 
 const storageQuota = (config: InstanceConfig) =>
-  `${Math.ceil(claimSizes(config).reduce((sum, size) => sum + bytesOf(size), 0) / 2 ** 20)}Mi`;
+  bytesQuantity(claimSizes(config).reduce((sum, size) => sum + bytesOf(size), 0) + MEBIBYTE - 1);
 
 export function quotaManifest(config: InstanceConfig) {
   return {

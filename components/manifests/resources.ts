@@ -1,5 +1,5 @@
 import type { InstanceConfig } from '../../stacks/load.ts';
-import { cpuQuantity, mebibytesQuantity, parseSizeBytes } from '../../stacks/units.ts';
+import { bytesQuantity, cpuQuantity, parseSizeBytes } from '../../stacks/units.ts';
 
 /**
  * Shares of the three containers in what the stack asks for. The sums are exactly the stack's numbers, so that an
@@ -55,7 +55,7 @@ export const SCRATCH = { run: '64Mi', gateway: '256Mi', sync: '1Gi' } as const;
 const LOGS_BYTES = 256 * MEBIBYTE;
 
 const withLogs = (size: string, directories = 1) =>
-  mebibytesQuantity(directories * (parseSizeBytes(size) ?? 0) + LOGS_BYTES);
+  bytesQuantity(directories * (parseSizeBytes(size) ?? 0) + LOGS_BYTES);
 
 /** Kubernetes resource requirements of each container. */
 export function containerResources(
@@ -65,18 +65,18 @@ export function containerResources(
   const requests = guaranteedShares(config.cpuGuaranteed, limits);
   const desktopMemory = (parseSizeBytes(config.memory) ?? 0) - SYNC_MEMORY - GATEWAY_MEMORY;
   return {
-    sync: requirements(requests.sync, limits.sync, mebibytesQuantity(SYNC_MEMORY), withLogs(SCRATCH.sync)),
+    sync: requirements(requests.sync, limits.sync, bytesQuantity(SYNC_MEMORY), withLogs(SCRATCH.sync)),
     gateway: requirements(
       requests.gateway,
       limits.gateway,
-      mebibytesQuantity(GATEWAY_MEMORY),
+      bytesQuantity(GATEWAY_MEMORY),
       withLogs(SCRATCH.gateway),
     ),
     // Its home and its /tmp.
     desktop: requirements(
       requests.desktop,
       limits.desktop,
-      mebibytesQuantity(desktopMemory),
+      bytesQuantity(desktopMemory),
       withLogs(config.scratchSize, 2),
     ),
   };

@@ -184,9 +184,9 @@ describe('resources', () => {
     expect(hard).toEqual({
       'requests.cpu': '12',
       'limits.cpu': '16',
-      'requests.memory': '10240Mi',
-      'limits.memory': '10240Mi',
-      'requests.storage': '153600Mi',
+      'requests.memory': '10Gi',
+      'limits.memory': '10Gi',
+      'requests.storage': '150Gi',
       persistentvolumeclaims: '2',
       'count/statefulsets.apps': '1',
     });

@@ -42,7 +42,7 @@ describe('a right stack', () => {
     ['ingressNamespaces', '["ingress-nginx"]'],
     ['imagePullPolicy', 'Never'],
     ['sidecarImage', `registry.example.org:5000/scipion/sidecar@sha256:${'0123456789abcdef'.repeat(4)}`],
-    ['desktopPassword', 'läng gnüg'],
+    ['desktopPassword', 'läng gnüg für alli'],
   ])('may say %s = %s', (key, value) => expect(problemsOf({ [key]: value })).toEqual([]));
 
   test('may name an existing Secret in an existing namespace in place of tokens', () => {

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  bytesQuantity,
   cpuQuantity,
   describeDuration,
-  mebibytesQuantity,
   parseCpuMillis,
   parseDurationSeconds,
   parseSizeBytes,
@@ -21,7 +21,7 @@ describe('sizes', () => {
     expect(parseSizeBytes(text)).toBeUndefined(),
   );
 
-  test('are written in whole mebibytes', () => expect(mebibytesQuantity(2 ** 31 - 1)).toBe('2047Mi'));
+  test('are written in whole mebibytes', () => expect(bytesQuantity(2 ** 31 - 1)).toBe('2047Mi'));
 });
 
 describe('durations', () => {
