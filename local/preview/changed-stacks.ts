@@ -14,6 +14,7 @@ const STACK_FILE = /^stacks\/Pulumi\.([A-Za-z0-9_.-]+)\.yaml$/;
 /** What every stack is made of: the program, what it imports, the versions of its packages. */
 const PROGRAM: readonly RegExp[] = [
   /^index\.ts$/,
+  /^node-version\.mjs$/,
   /^Pulumi\.yaml$/,
   /^package(-lock)?\.json$/,
   /^tsconfig\.json$/,

@@ -32,7 +32,8 @@ const STATE_WORDS: Readonly<Record<StackReport['state'], string>> = {
   changed: 'changes',
   unchanged: 'does not change',
   failed: 'fails',
-  removed: 'is no longer in stacks/; `pulumi destroy` removes its instance',
+  removed:
+    'is no longer in stacks/; `npm run destroy -- --stack NAME` saves its project and removes its instance',
 };
 
 /** The report as Markdown of at most `limit` characters. Its texts appear only inside code fences. */

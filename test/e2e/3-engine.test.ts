@@ -22,10 +22,16 @@ async function pulumi(args: readonly string[]) {
   return { exitCode: result.exitCode, output: String(result.all) };
 }
 
-/** SIGKILL for the engine of this run, which the command line started. */
+/** SIGKILL for the engine of this run, which the command line started, and for its plugins, which would look for it for minutes. */
 async function killEngine(): Promise<void> {
-  const { stdout } = await execa('pgrep', ['-f', `pulumi up .*--stack ${STACK}( |$)`]);
-  for (const pid of stdout.split('\n')) process.kill(Number(pid), 'SIGKILL');
+  const engines = await processes('-f', `pulumi up .*--stack ${STACK}( |$)`);
+  const plugins = await Promise.all(engines.map((pid) => processes('-P', String(pid))));
+  for (const pid of [...engines, ...plugins.flat()]) process.kill(pid, 'SIGKILL');
+}
+
+async function processes(...search: readonly string[]): Promise<number[]> {
+  const { stdout } = await execa('pgrep', search, { reject: false });
+  return stdout.split('\n').filter(Boolean).map(Number);
 }
 
 const UP = ['up', '--yes', '--skip-preview', '--suppress-outputs'];

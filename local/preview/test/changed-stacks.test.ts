@@ -12,6 +12,7 @@ describe('which stacks a change concerns', () => {
     ['the schema', ['stacks/schema.ts'], ['ada', 'bob'], []],
     ['the defaults of the site', ['Pulumi.yaml'], ['ada', 'bob'], []],
     ['the versions of packages', ['package-lock.json'], ['ada', 'bob'], []],
+    ['the check of the Node version', ['node-version.mjs'], ['ada', 'bob'], []],
     ['the contract', ['sidecar/contract/paths.ts'], ['ada', 'bob'], []],
     ['only the sidecar', ['sidecar/src/sync/main.ts', 'docs/index.md', 'test/stack/a.test.ts'], [], []],
     ['a stack taken away', ['stacks/Pulumi.eve.yaml'], [], ['eve']],

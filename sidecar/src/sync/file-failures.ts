@@ -74,9 +74,8 @@ export class FileFailures {
       if (operation.does === 'send' || !isSpaceError(error, 'token-not-permitted', 'space-unknown'))
         this.#unsure += 1;
       if (this.#unsure >= IN_A_ROW) throw error;
-      await this.#context.space.check(
-        this.#context.signal === undefined ? {} : { signal: this.#context.signal },
-      );
+      const { space, signal } = this.#context;
+      await space.check({ once: true, ...(signal === undefined ? {} : { signal }) });
     }
     this.#add(error, operation);
   }

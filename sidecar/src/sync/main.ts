@@ -2,6 +2,7 @@ import { Argument, Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
 import { systemClock } from './clock.ts';
+import type { Counted } from './save/confirmations.ts';
 import * as commands from './service/commands.ts';
 import { ConfigError, readConfig } from './service/config.ts';
 import { onedataSpaces } from './service/open-space.ts';
@@ -104,12 +105,16 @@ export function program(
   const lease = asking('lease', 'who may write the project space').option('--take-over', 'take it');
   act(lease, (context) => commands.lease(context, lease.opts().takeOver === true));
   const confirm = asking('confirm', 'agree to what was held back')
-    .addArgument(new Argument('<what>', 'what to agree to').choices(['deletions', 'missing', 'merge']))
     .addArgument(
-      new Argument('[count]', 'of deletions and missing files: their number, as told').argParser(wholeNumber),
+      new Argument('<what>', 'what to agree to').choices(['deletions', 'missing', 'unsaved', 'merge']),
+    )
+    .addArgument(
+      new Argument('[count]', 'of deletions, missing and unsaved files: their number, as told').argParser(
+        wholeNumber,
+      ),
     );
   act(confirm, async (context) => {
-    const [what, count] = confirm.processedArgs as ['deletions' | 'missing' | 'merge', number | undefined];
+    const [what, count] = confirm.processedArgs as [Counted | 'merge', number | undefined];
     if ((what !== 'merge') === (count === undefined))
       confirm.error(what === 'merge' ? NO_COUNT : countMissing(what));
     return commands.confirm(
@@ -126,10 +131,12 @@ function positive(text: string): number {
   return seconds;
 }
 
-const countMissing = (what: string): string =>
-  what === 'missing'
-    ? 'confirm missing needs the number of missing files, as sync status tells it: sync confirm missing 3'
-    : 'confirm deletions needs the number of removals, as sync save and sync status tell it: sync confirm deletions 1234';
+const COUNTS: Record<Counted, string> = {
+  deletions: 'the number of removals, as sync save and sync status tell it: sync confirm deletions 1234',
+  missing: 'the number of missing files, as sync status tells it: sync confirm missing 3',
+  unsaved: 'the number of files that cannot be saved, as sync drain tells it: sync confirm unsaved 3',
+};
+const countMissing = (what: Counted): string => `confirm ${what} needs ${COUNTS[what]}`;
 const NO_COUNT = 'confirm merge takes no number';
 
 function wholeNumber(text: string): number {

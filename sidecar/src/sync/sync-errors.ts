@@ -9,8 +9,22 @@ export class UnsavedWorkError extends Error {
 export class PartialSaveError extends Error {
   override readonly name = 'PartialSaveError';
 
-  constructor({ total, items }: FileProblems) {
-    super(`${total} files or folders of the project are not saved${namely(items)}`);
+  readonly problems: FileProblems;
+
+  /** @param wayOut what a person can do about all of them */
+  constructor(problems: FileProblems, wayOut = '') {
+    const { total, items } = problems;
+    super(`${total} files or folders of the project are not saved${namely(items)}${wayOut}`);
+    this.problems = problems;
+  }
+
+  /** Of a drain, which would take them away with the volume. */
+  ofDrain(): PartialSaveError {
+    const { total } = this.problems;
+    return new PartialSaveError(
+      this.problems,
+      ` To end the instance without them, for good: sync confirm unsaved ${total}, then drain again. What earlier saves have of them stays in the space`,
+    );
   }
 }
 

@@ -1,13 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
-import { Confirmations } from '../../src/sync/save/confirmations.ts';
+import { Confirmations, type Counted } from '../../src/sync/save/confirmations.ts';
 import { ask } from '../../src/sync/service/api-client.ts';
 import * as commands from '../../src/sync/service/commands.ts';
 import type { SyncPaths } from '../../src/sync/service/sync-paths.ts';
 import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
+import { LocalTree } from '../../src/sync/volume/local-tree.ts';
 import { Containers, containerPaths, QUIET_CONFIG, untilStatus } from './given-container.ts';
 import { Folders, visible } from './world.ts';
 
@@ -22,6 +23,7 @@ beforeEach(async () => {
   project = new MemorySpace({ identity: 'memory://project' });
 });
 afterEach(async () => {
+  vi.restoreAllMocks();
   await containers.stopAll();
   folders.clear();
 });
@@ -45,7 +47,9 @@ async function sync(work: (context: commands.CommandContext) => Promise<number>)
   };
   return { code: await commands.guarded(context, () => work(context)), err: err.join('\n') };
 }
-const confirm = (count: number) => sync((context) => commands.confirm(context, { what: 'deletions', count }));
+const confirm = (count: number, what: Counted = 'deletions') =>
+  sync((context) => commands.confirm(context, { what, count }));
+const drain = () => sync((context) => commands.drain(context, 60));
 const remove = (from: number, to: number) => {
   for (let n = from; n < to; n += 1) rmSync(data(`file-${n}`));
 };
@@ -95,6 +99,37 @@ describe('removals that were held back', () => {
   });
 });
 
+describe('files that can never be saved', () => {
+  test('are left behind by a drain when just these are agreed to, and no others', async () => {
+    const broken = new Set(['file-1']);
+    const open = LocalTree.prototype.open;
+    vi.spyOn(LocalTree.prototype, 'open').mockImplementation(function (this: LocalTree, path) {
+      if (broken.has(path)) throw Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
+      return open.call(this, path);
+    });
+    await opened();
+    expect((await confirm(1, 'unsaved')).err).toContain('nothing to confirm');
+    for (let n = 0; n < 4; n += 1) writeFileSync(data(`file-${n}`), 'x');
+    const refused = await drain();
+    expect(refused.code).toBe(EXIT_CODES.partial);
+    expect(refused.err).toContain('sync confirm unsaved 1');
+    expect((await confirm(2, 'unsaved')).err).toContain('1 files or folders cannot be saved, not 2');
+
+    // As many, but not the same.
+    expect((await confirm(1, 'unsaved')).code).toBe(0);
+    broken.clear();
+    broken.add('file-2');
+    writeFileSync(data('file-2'), 'more work');
+    expect((await drain()).code).toBe(EXIT_CODES.partial);
+
+    expect((await confirm(1, 'unsaved')).code).toBe(0);
+    expect((await drain()).code).toBe(0);
+    const found = await visible(project);
+    // What an earlier save has of it stays.
+    expect([...found].sort()).toEqual([0, 1, 2, 3].map((n) => [`file-${n}`, 'x']));
+  }, 60_000);
+});
+
 test('an agreement that no save has used ends with the removals that it was for', () => {
   const confirmed = new Confirmations();
   confirmed.saved(0, { removals: 40, why: '40 of 50' });
@@ -110,7 +145,7 @@ describe('the command line', () => {
     [['confirm', 'deletions', '0'], 'a whole number above 0'],
     [['confirm', 'deletions', '1e3'], 'a whole number above 0'],
     [['confirm', 'merge', '3'], 'takes no number'],
-    [['confirm', 'everything'], 'Allowed choices are deletions, missing, merge'],
+    [['confirm', 'everything'], 'Allowed choices are deletions, missing, unsaved, merge'],
   ])('%j is refused with a sentence', (command, sentence) => {
     const program = new URL('./sync-process.ts', import.meta.url).pathname;
     const given = ['--disable-warning=ExperimentalWarning', program, JSON.stringify(paths), ...command];

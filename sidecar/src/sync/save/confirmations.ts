@@ -1,7 +1,8 @@
+import type { FileProblems } from '../../../contract/status.ts';
 import type { HeldBack } from '../plan/guards.ts';
 
 /** What is agreed to by its number, so that nobody agrees to more than was seen. */
-export type Counted = 'deletions' | 'missing';
+export type Counted = 'deletions' | 'missing' | 'unsaved';
 export type Confirmation =
   | { readonly what: Counted; readonly count: number }
   | { readonly what: 'merge' | 'takeOver' };
@@ -9,10 +10,12 @@ export type Confirmation =
 const NOTHING: Record<Counted, string> = {
   deletions: 'no removals are held back',
   missing: 'no files of the project are missing',
+  unsaved: 'no drain was refused for files that cannot be saved',
 };
 const OTHERS: Record<Counted, (count: number) => string> = {
   deletions: (count) => `${count} removals are held back`,
   missing: (count) => `${count} files of the project are missing`,
+  unsaved: (count) => `${count} files or folders cannot be saved`,
 };
 
 /** What a person agreed to and nothing has used yet. */
@@ -23,7 +26,10 @@ export class Confirmations {
   deletions = 0;
   /** So many files without which the desktop opens. */
   missing = 0;
-  readonly #asked: Record<Counted, number> = { deletions: 0, missing: 0 };
+  /** So many files and folders that the next drain may leave unsaved, though they go with the volume. */
+  unsaved = 0;
+  #unsavedPaths = new Set<string>();
+  readonly #asked: Record<Counted, number> = { deletions: 0, missing: 0, unsaved: 0 };
 
   /** @throws where another number is asked about than the one that is agreed to */
   add(given: Confirmation): void {
@@ -51,6 +57,18 @@ export class Confirmations {
   /** A start waits for this to be agreed to; 0: it does not any more. */
   askMissing(count: number): void {
     this.#asked.missing = count;
+  }
+
+  /** A drain was refused for these; null: it was not. What was agreed to before is over. */
+  askUnsaved(problems: FileProblems | null): void {
+    this.#asked.unsaved = problems?.total ?? 0;
+    this.#unsavedPaths = new Set(problems?.items.map(({ path }) => path));
+    this.unsaved = 0;
+  }
+
+  /** Whether a person has agreed to lose just these, as far as they are named, and no others. */
+  mayLeave({ total, items }: FileProblems): boolean {
+    return total <= this.unsaved && items.every(({ path }) => this.#unsavedPaths.has(path));
   }
 }
 

@@ -122,11 +122,13 @@ export async function drain(context: CommandContext, timeoutSeconds: number): Pr
     throw error;
   }
   const isHeldBack = status.problems.some(({ code }) => code === 'deletions-guarded');
+  const left = status.fileProblems?.items.filter(({ during }) => during === 'save').length ?? 0;
   tell(context, status, [
     ...(isHeldBack
       ? ['files that were removed here stay in the project space, as nobody confirmed so many removals']
       : []),
-    `everything is saved (save ${status.save.generation}); the instance stays closed`,
+    ...fileLines(status.fileProblems),
+    `everything ${left === 0 ? '' : `but what was agreed to be left (${left}) `}is saved (save ${status.save.generation}); the instance stays closed`,
   ]);
   return EXIT_CODES.done;
 }

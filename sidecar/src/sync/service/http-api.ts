@@ -33,7 +33,7 @@ const asideSchema = z.strictObject({
 });
 const verifySchema = z.strictObject({ bytesPerSecond: z.int().min(65_536).optional() });
 const confirmSchema = z.discriminatedUnion('what', [
-  z.strictObject({ what: z.enum(['deletions', 'missing']), count: z.int().min(1) }),
+  z.strictObject({ what: z.enum(['deletions', 'missing', 'unsaved']), count: z.int().min(1) }),
   z.strictObject({ what: z.enum(['merge', 'takeOver']) }),
 ]);
 

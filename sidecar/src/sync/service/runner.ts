@@ -248,9 +248,12 @@ export class Runner {
     try {
       await this.#desktopGone(this.#stop.signal);
       await this.#saveAll('draining', 5);
+      this.#confirmed.askUnsaved(null);
       await this.#closed();
       log.info({ operation: 'drain' }, 'everything is saved; the instance stays closed');
-    } catch (error) {
+    } catch (cause) {
+      const error = cause instanceof PartialSaveError ? cause.ofDrain() : cause;
+      if (error instanceof PartialSaveError) this.#confirmed.askUnsaved(error.problems);
       log.error(
         { operation: 'drain', error: (error as Error).message },
         'the final save failed; the desktop opens again',
@@ -307,6 +310,7 @@ export class Runner {
       clock,
       attempts,
       tokenWaitMs,
+      mayLeave: (problems) => phase === 'draining' && this.#confirmed.mayLeave(problems),
       pause: (milliseconds, error) => {
         this.board.raise(error, 'project', clock.now() + milliseconds);
         return this.#pause(milliseconds, this.#over.signal);

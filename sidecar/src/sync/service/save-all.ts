@@ -1,3 +1,4 @@
+import type { FileProblems } from '../../../contract/status.ts';
 import type { Clock } from '../clock.ts';
 import type { SaveResult } from '../save/save.ts';
 import { PartialSaveError } from '../sync-errors.ts';
@@ -17,6 +18,8 @@ export interface SaveAllOptions {
   readonly attempts: number;
   /** An error of the token is waited out for so long, whatever `attempts` says. */
   readonly tokenWaitMs: number;
+  /** Whether a person has agreed that these stay unsaved. @default none may */
+  mayLeave?(problems: FileProblems): boolean;
   /** The wait between a round that failed and the next one. */
   pause(milliseconds: number, error: unknown): Promise<void>;
 }
@@ -42,7 +45,10 @@ export async function saveAll(save: () => Promise<SaveResult>, options: SaveAllO
       continue;
     }
     if (result.skipped === 0) return;
-    if (round >= SETTLE_ROUNDS) throw new PartialSaveError(result.fileProblems);
+    if (round >= SETTLE_ROUNDS) {
+      if (options.mayLeave?.(result.fileProblems)) return;
+      throw new PartialSaveError(result.fileProblems);
+    }
     round += 1;
     failures = 0;
     await clock.sleep(1_000);

@@ -48,7 +48,10 @@ export function withRetry(space: Space | ReadOnlySpace, given: Partial<RetryPoli
     get capabilities() {
       return space.capabilities;
     },
-    check: (options) => call('check', options, (o) => space.check(o)),
+    check: (options) =>
+      options?.once === true
+        ? guardStall(policy, 'check', options, (o) => space.check(o))
+        : call('check', options, (o) => space.check(o)),
     stat: (entry, options) => call('stat', options, (o) => space.stat(entry, o)),
     readSymlink: (link, options) => call('readSymlink', options, (o) => space.readSymlink(link, o)),
     list: (directory, options) =>

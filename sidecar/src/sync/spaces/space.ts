@@ -65,6 +65,11 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface CheckOptions extends CallOptions {
+  /** Whoever repeats failed calls does not repeat this one: it is asked because another one has failed after all repeats. */
+  readonly once?: boolean;
+}
+
 export interface ListOptions extends CallOptions {
   /**
    * Runs each request of the listing. Whoever repeats failed calls gives one that repeats the page that failed, so that
@@ -120,7 +125,7 @@ export interface ReadOnlySpace {
    * Asks whether the space can be used with this token, in as few requests as possible.
    * @throws the reason why not: unreachable, token-…, space-unknown, space-not-supported.
    */
-  check(options?: CallOptions): Promise<void>;
+  check(options?: CheckOptions): Promise<void>;
 
   /**
    * The children of a directory, each name once, in no promised order, page by page as the consumer asks.
