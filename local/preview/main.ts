@@ -4,12 +4,19 @@ import { Command } from 'commander';
 import { EngineError } from '../../automation/recording/index.ts';
 import { type ChangedStacks, changedStacks } from './changed-stacks.ts';
 import { findPullRequest, putComment, workflowRunSchema } from './github.ts';
-import { COMMENT_LIMIT, type Report, reportSchema, SUMMARY_LIMIT, toMarkdown } from './report.ts';
+import {
+  boundReport,
+  COMMENT_LIMIT,
+  type Report,
+  reportSchema,
+  SUMMARY_LIMIT,
+  toMarkdown,
+} from './report.ts';
 import { previewStack, runGit } from './stack-preview.ts';
 
 /** Previews of stacks in pull requests, as .github/workflows/preview.yml and preview-comment.yml call them. */
 
-const MOST_ARTIFACT_BYTES = 8 * 2 ** 20;
+const MOST_ARTIFACT_BYTES = 16 * 2 ** 20;
 
 async function findChanged(base: string): Promise<ChangedStacks> {
   const lines = (text: string) => text.split('\0').filter((line) => line !== '');
@@ -23,7 +30,12 @@ async function printStacks(options: { base: string }): Promise<void> {
   process.stdout.write(`${JSON.stringify(await findChanged(options.base))}\n`);
 }
 
-async function writeReport(options: { base: string; baseDirectory?: string; out: string }): Promise<void> {
+async function writeReport(options: {
+  base: string;
+  baseDirectory?: string;
+  out: string;
+  whole?: string;
+}): Promise<void> {
   const changed = await findChanged(options.base);
   const stacks: Report['stacks'] = [];
   for (const stack of changed.stacks) stacks.push(await previewStack(stack, '.', options.baseDirectory));
@@ -31,7 +43,9 @@ async function writeReport(options: { base: string; baseDirectory?: string; out:
     stacks.push({ stack, state: 'removed', resources: 0, placeholders: [], text: '' });
   }
   const report: Report = { because: changed.because, stacks };
-  await writeFile(options.out, JSON.stringify(report));
+  await writeFile(options.out, JSON.stringify(boundReport(report)));
+  if (options.whole !== undefined)
+    await writeFile(options.whole, `${toMarkdown(report, Number.POSITIVE_INFINITY)}\n`);
   const summary = toMarkdown(report, SUMMARY_LIMIT);
   const file = process.env.GITHUB_STEP_SUMMARY;
   if (file) await appendFile(file, `${summary}\n`);
@@ -81,6 +95,7 @@ program
     'the base checked out, with its packages; without it nothing is compared',
   )
   .requiredOption('--out <file>', 'the JSON file')
+  .option('--whole <file>', 'the whole report as Markdown')
   .action(writeReport);
 program
   .command('comment')

@@ -7,72 +7,161 @@ export const reportSchema = z.strictObject({
   stacks: z
     .array(
       z.strictObject({
-        stack: z.string().max(100),
+        stack: z.string().max(300),
         state: z.enum(['new', 'changed', 'unchanged', 'failed', 'removed']),
         /** Resources that the stack has, the stack and its components left out. */
         resources: z.int().min(0),
         /** Keys that got a placeholder. */
-        placeholders: z.array(z.string().max(100)).max(100),
+        placeholders: z.array(z.string().max(300)).max(100),
         /** A diff of the manifests against the base, the manifests of a new stack, or the errors. */
         text: z.string().max(2_000_000),
+        /** Characters that were taken off the end of `text`. */
+        cut: z.int().min(0).optional(),
       }),
     )
-    .max(500),
+    .max(10_000),
 });
 export type Report = z.infer<typeof reportSchema>;
 export type StackReport = Report['stacks'][number];
 
 export const MARKER = '<!-- scipion-stack-preview -->';
-/** GitHub refuses comments above 65536 characters, job summaries above 1 MiB. */
+/** In bytes. GitHub refuses comments above 65536 characters, job summaries above 1 MiB. */
 export const COMMENT_LIMIT = 60_000;
 export const SUMMARY_LIMIT = 900_000;
+/** Bytes of all texts in the JSON file. Its other side refuses a file above 16 MiB; escapes at most double a text. */
+const MOST_TEXT = 4 * 2 ** 20;
+/** Below this a section would show nothing of its text. */
+const LEAST_SECTION = 600;
+const TAIL = 300;
 
 const STATE_WORDS: Readonly<Record<StackReport['state'], string>> = {
-  new: 'new',
-  changed: 'changes',
-  unchanged: 'does not change',
   failed: 'fails',
   removed:
     'is no longer in stacks/; `npm run destroy -- --stack NAME` saves its project and removes its instance',
+  changed: 'changes',
+  new: 'new',
+  unchanged: 'does not change',
 };
+const COUNT_WORDS: Readonly<Record<StackReport['state'], string>> = {
+  failed: 'failed',
+  removed: 'removed',
+  changed: 'changed',
+  new: 'new',
+  unchanged: 'unchanged',
+};
+const WORST_FIRST = Object.keys(COUNT_WORDS) as StackReport['state'][];
 
-/** The report as Markdown of at most `limit` characters. Its texts appear only inside code fences. */
-export function toMarkdown(report: Report, limit: number): string {
-  const head = [
-    '### Preview of the stacks',
-    `Without credentials and without a cluster: the manifests of the change against those of its base; ${inline(report.because)}. Secrets are masked.`,
-    report.stacks.length === 0 ? 'No stack to preview.' : '',
-  ];
-  const room = limit - head.join('\n\n').length - 200;
-  const share = Math.floor(room / Math.max(report.stacks.length, 1));
-  return [...head, ...report.stacks.map((stack) => section(stack, share))]
-    .filter((part) => part !== '')
-    .join('\n\n')
-    .slice(0, limit);
+const size = (text: string) => Buffer.byteLength(text);
+
+/** The report as the JSON file takes it: each text no longer than a comment, all of them inside `MOST_TEXT`. */
+export function boundReport(report: Report): Report {
+  const share = Math.min(COMMENT_LIMIT, Math.floor(MOST_TEXT / Math.max(report.stacks.length, 1)));
+  return {
+    because: cutText(report.because, 400).text,
+    stacks: report.stacks.map((stack) => {
+      const { text, left } = cutText(withoutControls(stack.text), share);
+      return { ...stack, text, ...(left > 0 ? { cut: left } : {}) };
+    }),
+  };
 }
 
-function section(stack: StackReport, limit: number): string {
+/**
+ * The report as Markdown of at most `limit` bytes (1500 at least), worst stacks first. Its texts appear only inside code
+ * fences. Sections are whole or left out; what is left out is counted.
+ */
+export function toMarkdown(report: Report, limit: number): string {
+  const rank = (stack: StackReport) => WORST_FIRST.indexOf(stack.state);
+  const stacks = report.stacks.toSorted((a, b) => rank(a) - rank(b));
+  const telling = stacks.filter((stack) => stack.state !== 'unchanged');
+  const unchanged = stacks.slice(telling.length).map((stack) => inline(stack.stack));
+  const head = [
+    '### Preview of the stacks',
+    stacks.length === 0 ? 'No stack to preview.' : `**${countsOf(stacks)}.**`,
+    `Why these: ${inline(report.because)}. The manifests of the change are compared with those of its base. No credential and no cluster is used. Secrets are masked.`,
+  ];
+  let room = limit - size(head.join('\n\n')) - TAIL;
+  const shown: string[] = [];
+  for (const [index, stack] of telling.entries()) {
+    const share = Math.max(LEAST_SECTION, Math.floor(room / (telling.length - index)));
+    const part = section(stack, Math.min(share, room));
+    if (part === undefined) break;
+    shown.push(part);
+    room -= size(part) + 2;
+  }
+  const rest = telling.slice(shown.length);
+  const left = rest.length > 0 ? [`Not shown here: ${countsOf(rest)}.`] : [];
+  const quiet = unchanged.length > 0 ? [nameSome('Unchanged', unchanged, room)] : [];
+  const whole =
+    left.length > 0 || quiet.join().endsWith('more.')
+      ? ['The artifact `preview` of the run has the whole report, in `preview.md`.']
+      : [];
+  return [...head, ...shown, ...left, ...quiet, ...whole].join('\n\n');
+}
+
+/** `200 stacks: 2 failed, 3 changed, 195 unchanged` */
+function countsOf(stacks: readonly StackReport[]): string {
+  const counts = WORST_FIRST.flatMap((state) => {
+    const count = stacks.filter((stack) => stack.state === state).length;
+    return count > 0 ? [`${count} ${COUNT_WORDS[state]}`] : [];
+  });
+  return `${stacks.length} ${stacks.length === 1 ? 'stack' : 'stacks'}: ${counts.join(', ')}`;
+}
+
+/** As many names as `room` bytes take; the others are counted. */
+function nameSome(title: string, names: readonly string[], room: number): string {
+  let used = 0;
+  const named = names.filter((name) => {
+    used += size(name) + 2;
+    return used <= room;
+  });
+  const more = names.length - named.length;
+  if (more === 0) return `${title}: ${named.join(', ')}.`;
+  return named.length === 0 ? `${title}: ${more} more.` : `${title}: ${named.join(', ')} and ${more} more.`;
+}
+
+/** Undefined when not even its title fits into `limit` bytes. */
+function section(stack: StackReport, limit: number): string | undefined {
   const title = `#### ${inline(stack.stack)}: ${STATE_WORDS[stack.state]}`;
   const facts = [
     ...(stack.resources > 0 ? [`${stack.resources} resources.`] : []),
     ...(stack.placeholders.length > 0
-      ? [`Not at hand here, so examples and dummies: ${stack.placeholders.map(inline).join(', ')}.`]
+      ? [`Not at hand here, so dummies: ${stack.placeholders.map(inline).join(', ')}.`]
       : []),
   ].join(' ');
-  const around = title.length + facts.length + 100;
-  const body = stack.text.trim() === '' ? '' : fenced(stack.text, stack.state, Math.max(limit - around, 200));
-  return [title, facts, body].filter((part) => part !== '').join('\n\n');
+  const head = [title, facts].filter((part) => part !== '').join('\n\n');
+  const room = limit - size(head) - 2;
+  if (room < 0) return undefined;
+  if (stack.text.trim() === '') return head;
+  const body = fenced(stack, room) ?? `Not shown here: ${stack.text.length + (stack.cut ?? 0)} characters.`;
+  return size(body) > room ? undefined : `${head}\n\n${body}`;
 }
 
-/** Text of a pull request may hold anything; in a fence longer than any of its own it is only text. */
-function fenced(text: string, state: StackReport['state'], limit: number): string {
+/**
+ * Text of a pull request may hold anything; in a fence longer than any of its own it is only text.
+ * Undefined when nothing of it fits into `limit` bytes.
+ */
+function fenced({ text, state, cut = 0 }: StackReport, limit: number): string | undefined {
   const clean = withoutControls(text);
-  const cut =
-    clean.length > limit ? `${clean.slice(0, limit)}\n… ${clean.length - limit} more characters` : clean;
-  const longest = Math.max(2, ...[...cut.matchAll(/`+/g)].map((run) => run[0].length));
+  const longest = Math.max(2, ...[...clean.matchAll(/`+/g)].map((run) => run[0].length));
   const fence = '`'.repeat(longest + 1);
   const language = state === 'changed' ? 'diff' : state === 'failed' ? 'text' : 'yaml';
-  return `<details><summary>${state === 'failed' ? 'Errors' : 'Manifests'}</summary>\n\n${fence}${language}\n${cut.trimEnd()}\n${fence}\n\n</details>`;
+  const opening = `<details><summary>${state === 'failed' ? 'Errors' : 'Manifests'}</summary>\n\n${fence}${language}\n`;
+  const closing = `\n${fence}\n\n</details>`;
+  const room = limit - size(opening) - size(closing);
+  const whole = cut === 0 && size(clean) <= room;
+  const kept = whole ? { text: clean, left: 0 } : cutText(clean, room - 40);
+  if (kept.text === '') return undefined;
+  const more = kept.left + cut > 0 ? `\n… ${kept.left + cut} more characters` : '';
+  return `${opening}${kept.text.trimEnd()}${more}${closing}`;
+}
+
+/** The first `bytes` bytes of a text, and how many characters are left out. */
+function cutText(text: string, bytes: number): { readonly text: string; readonly left: number } {
+  if (size(text) <= bytes) return { text, left: 0 };
+  const start = Buffer.from(text).subarray(0, Math.max(bytes, 0));
+  // A character that the cut goes through is left out.
+  const kept = start.toString().replace(/\ufffd+$/, '');
+  return { text: kept, left: text.length - kept.length };
 }
 
 /** As code: names cannot mention people, link or break out. */

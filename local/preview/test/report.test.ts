@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { COMMENT_LIMIT, type Report, reportSchema, type StackReport, toMarkdown } from '../report.ts';
+import {
+  boundReport,
+  COMMENT_LIMIT,
+  type Report,
+  reportSchema,
+  type StackReport,
+  SUMMARY_LIMIT,
+  toMarkdown,
+} from '../report.ts';
 
 const stack = (changes: Partial<StackReport>): StackReport => ({
   stack: 'ada',
@@ -93,5 +101,67 @@ describe('the report as Markdown', () => {
     expect(reportSchema.safeParse({ because: 'x', stacks: [{ stack: 'a' }] }).success).toBe(false);
     expect(reportSchema.safeParse({ because: 'x', stacks: [], pullRequest: 7 }).success).toBe(false);
     expect(reportSchema.safeParse(report(stack({}))).success).toBe(true);
+  });
+
+  const long = 'ü: line of a manifest ```\n'.repeat(4000);
+  test.each<[number, number]>([
+    [1, COMMENT_LIMIT],
+    [200, COMMENT_LIMIT],
+    [600, COMMENT_LIMIT],
+    [600, SUMMARY_LIMIT],
+    [600, 1500],
+  ])(
+    '%d stacks in %d bytes: the counts are right, the worst is first, every element is closed',
+    (count, limit) => {
+      const states = ['unchanged', 'new', 'changed', 'removed', 'failed'] as const;
+      const stacks = Array.from({ length: count }, (_, number) => {
+        const state = states[(number + 4) % 5] ?? 'new';
+        const text = state === 'unchanged' || state === 'removed' ? '' : long;
+        return stack({ stack: `${state}-${number}-${'n'.repeat(number % 90)}`, state, text });
+      });
+      const markdown = toMarkdown(report(...stacks), limit);
+      expect(Buffer.byteLength(markdown)).toBeLessThanOrEqual(limit);
+      const counts =
+        count === 1
+          ? '1 stack: 1 failed'
+          : `${count} stacks: ${['failed', 'removed', 'changed', 'new', 'unchanged'].map((state) => `${count / 5} ${state}`).join(', ')}`;
+      expect(markdown).toContain(counts);
+      const text = outside(markdown);
+      expect(text.match(/<details>/g)?.length).toBe(text.match(/<\/details>/g)?.length);
+      expect(text).not.toContain('line of a manifest');
+      const titles = [...text.matchAll(/^#### `(\w+)-/gm)].map((match) => match[1] ?? '');
+      const order = ['failed', 'removed', 'changed', 'new'];
+      expect(titles).toEqual(titles.toSorted((a, b) => order.indexOf(a) - order.indexOf(b)));
+      const left = Number(/Not shown here: (\d+) stacks?:/.exec(text)?.[1] ?? 0);
+      expect(titles.length + left).toBe(stacks.filter((each) => each.state !== 'unchanged').length);
+      if (left > 0) expect(text).toContain('The artifact `preview` of the run has the whole report');
+      expect(toMarkdown(report(...stacks), Number.POSITIVE_INFINITY)).not.toMatch(
+        /Not shown|more characters|more\./,
+      );
+    },
+  );
+
+  test('a text that is one run of marks is left out whole', () => {
+    const markdown = toMarkdown(report(stack({ text: '`'.repeat(70_000) })), COMMENT_LIMIT);
+    expect(markdown).not.toContain('<details>');
+    expect(markdown).toContain('Not shown here: 70000 characters.');
+  });
+
+  test('the file of 600 stacks with names of 250 characters is one that the comment reads', () => {
+    const stacks = Array.from({ length: 600 }, () =>
+      stack({ stack: 'n'.repeat(250), state: 'failed', text: '"\u0000\n'.repeat(6000) }),
+    );
+    const file = JSON.stringify(boundReport({ because: 'w'.repeat(4000), stacks }));
+    expect(Buffer.byteLength(file)).toBeLessThan(16 * 2 ** 20);
+    const read = reportSchema.parse(JSON.parse(file));
+    expect(read.stacks).toHaveLength(600);
+    expect(toMarkdown(read, COMMENT_LIMIT)).toContain('600 stacks: 600 failed');
+  });
+
+  test('what the file cuts off is counted in the comment', () => {
+    const bounded = boundReport(report(stack({ text: 'x'.repeat(100_000) })));
+    expect(toMarkdown(bounded, Number.POSITIVE_INFINITY)).toContain(
+      `… ${100_000 - COMMENT_LIMIT} more characters`,
+    );
   });
 });
