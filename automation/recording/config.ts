@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { parse, YAMLParseError } from 'yaml';
+import { parse } from 'yaml';
 import * as z from 'zod';
 import { EngineError } from './protocol.ts';
 import { decryptText, stackFileKey } from './secrets.ts';
@@ -204,14 +204,25 @@ function refuseMissing(stack: string, declared: readonly Declared[], entries: Ma
 }
 
 async function readYaml<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+    throw new EngineError(`${path} cannot be read: ${cause.message}. Expected: a YAML file.`, { cause });
+  });
   let content: unknown;
   try {
-    content = parse(await readFile(path, 'utf8')) ?? {};
+    content = parse(decodeUtf8(bytes)) ?? {};
   } catch (cause) {
-    if (!(cause instanceof YAMLParseError)) throw cause;
-    throw new EngineError(`${path} is not valid YAML: ${cause.message}`, { cause });
+    // Besides its own errors the parser throws others, for aliases without end and for nesting that is too deep.
+    throw new EngineError(`${path} is not valid YAML: ${(cause as Error).message}`, { cause });
   }
   const result = schema.safeParse(content);
   if (!result.success) throw new EngineError(`${path}:\n${z.prettifyError(result.error)}`);
   return result.data;
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new Error('found bytes that are not UTF-8; expected text in UTF-8');
+  }
 }

@@ -8,7 +8,7 @@ export const reportSchema = z.strictObject({
     .array(
       z.strictObject({
         stack: z.string().max(300),
-        state: z.enum(['new', 'changed', 'unchanged', 'failed', 'removed']),
+        state: z.enum(['new', 'changed', 'unchanged', 'uncompared', 'failed', 'removed']),
         /** Resources that the stack has, the stack and its components left out. */
         resources: z.int().min(0),
         /** Keys that got a placeholder. */
@@ -17,6 +17,8 @@ export const reportSchema = z.strictObject({
         text: z.string().max(2_000_000),
         /** Characters that were taken off the end of `text`. */
         cut: z.int().min(0).optional(),
+        /** Of a stack that is not compared: why its base cannot be read. */
+        baseErrors: z.string().max(2_000_000).optional(),
       }),
     )
     .max(10_000),
@@ -33,11 +35,13 @@ const MOST_TEXT = 4 * 2 ** 20;
 /** Below this a section would show nothing of its text. */
 const LEAST_SECTION = 600;
 const TAIL = 300;
+const MOST_BASE_ERRORS = 2000;
 
 const STATE_WORDS: Readonly<Record<StackReport['state'], string>> = {
   failed: 'fails',
   removed:
     'is no longer in stacks/; `npm run destroy -- --stack NAME` saves its project and removes its instance',
+  uncompared: 'is not compared, since its base cannot be read',
   changed: 'changes',
   new: 'new',
   unchanged: 'does not change',
@@ -45,6 +49,7 @@ const STATE_WORDS: Readonly<Record<StackReport['state'], string>> = {
 const COUNT_WORDS: Readonly<Record<StackReport['state'], string>> = {
   failed: 'failed',
   removed: 'removed',
+  uncompared: 'not compared',
   changed: 'changed',
   new: 'new',
   unchanged: 'unchanged',
@@ -60,7 +65,15 @@ export function boundReport(report: Report): Report {
     because: cutText(report.because, 400).text,
     stacks: report.stacks.map((stack) => {
       const { text, left } = cutText(withoutControls(stack.text), share);
-      return { ...stack, text, ...(left > 0 ? { cut: left } : {}) };
+      const { baseErrors } = stack;
+      return {
+        ...stack,
+        text,
+        ...(left > 0 ? { cut: left } : {}),
+        ...(baseErrors === undefined
+          ? {}
+          : { baseErrors: cutText(withoutControls(baseErrors), MOST_BASE_ERRORS).text }),
+      };
     }),
   };
 }
@@ -129,23 +142,46 @@ function section(stack: StackReport, limit: number): string | undefined {
       : []),
   ].join(' ');
   const head = [title, facts].filter((part) => part !== '').join('\n\n');
-  const room = limit - size(head) - 2;
-  if (room < 0) return undefined;
-  if (stack.text.trim() === '') return head;
-  const body = fenced(stack, room) ?? `Not shown here: ${stack.text.length + (stack.cut ?? 0)} characters.`;
-  return size(body) > room ? undefined : `${head}\n\n${body}`;
+  if (size(head) > limit) return undefined;
+  const parts = [head];
+  let room = limit - size(head);
+  for (const { share = 1, ...text } of textsOf(stack)) {
+    const part =
+      fenced(text, Math.floor(room * share) - 2) ??
+      `Not shown here: ${text.text.length + text.cut} characters.`;
+    room -= size(part) + 2;
+    if (room < 0) return undefined;
+    parts.push(part);
+  }
+  return parts.join('\n\n');
+}
+
+interface Fenced {
+  readonly title: string;
+  readonly language: string;
+  readonly text: string;
+  readonly cut: number;
+}
+
+/** What a section shows in fences; `share` is the part of the room that is left. */
+function textsOf({ state, text, cut = 0, baseErrors = '' }: StackReport): (Fenced & { share?: number })[] {
+  const language = state === 'changed' ? 'diff' : state === 'failed' ? 'text' : 'yaml';
+  const title = state === 'failed' ? 'Errors' : 'Manifests';
+  return [
+    { title: 'Why the base cannot be read', language: 'text', text: baseErrors, cut: 0, share: 0.5 },
+    { title, language, text, cut },
+  ].filter((part) => part.text.trim() !== '');
 }
 
 /**
  * Text of a pull request may hold anything; in a fence longer than any of its own it is only text.
  * Undefined when nothing of it fits into `limit` bytes.
  */
-function fenced({ text, state, cut = 0 }: StackReport, limit: number): string | undefined {
+function fenced({ title, language, text, cut }: Fenced, limit: number): string | undefined {
   const clean = withoutControls(text);
   const longest = Math.max(2, ...[...clean.matchAll(/`+/g)].map((run) => run[0].length));
   const fence = '`'.repeat(longest + 1);
-  const language = state === 'changed' ? 'diff' : state === 'failed' ? 'text' : 'yaml';
-  const opening = `<details><summary>${state === 'failed' ? 'Errors' : 'Manifests'}</summary>\n\n${fence}${language}\n`;
+  const opening = `<details><summary>${title}</summary>\n\n${fence}${language}\n`;
   const closing = `\n${fence}\n\n</details>`;
   const room = limit - size(opening) - size(closing);
   const whole = cut === 0 && size(clean) <= room;

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { loadConfig } from '../../automation/recording/config.ts';
 import { EngineError, manifests, runProgram } from '../../automation/recording/index.ts';
 import { placeholdersFor } from './placeholders.ts';
@@ -18,6 +18,7 @@ interface Manifests {
 /** The stack's manifests as the program in `directory` makes them, without secrets, credentials or a cluster. */
 async function renderStack(directory: string, stack: string): Promise<Manifests> {
   try {
+    await refuseFile(directory, stack);
     const given = await loadConfig({
       directory,
       stack,
@@ -35,9 +36,30 @@ async function renderStack(directory: string, stack: string): Promise<Manifests>
       errors: run.errors,
     };
   } catch (error) {
-    if (!(error instanceof EngineError)) throw error;
-    return { yaml: '', resources: 0, placeholders: [], errors: [error.message] };
+    // Whatever one stack does, the others are previewed.
+    const { message } = error as Error;
+    const named = error instanceof EngineError ? message : `${fileName(stack)}: ${message}`;
+    return { yaml: '', resources: 0, placeholders: [], errors: [named] };
   }
+}
+
+const MOST_FILE_BYTES = 2 ** 20;
+
+const fileName = (stack: string) => `stacks/Pulumi.${stack}.yaml`;
+
+/** @throws EngineError for a file that a change must not make the preview read. */
+async function refuseFile(directory: string, stack: string): Promise<void> {
+  const name = fileName(stack);
+  if (!existsSync(join(directory, 'Pulumi.yaml')))
+    throw new EngineError('Found no Pulumi.yaml; expected a checkout of the repository.');
+  const target = await realpath(join(directory, name)).catch((cause: NodeJS.ErrnoException) => {
+    throw new EngineError(`${name} cannot be read: found ${cause.code}; expected a file.`, { cause });
+  });
+  if (!target.startsWith((await realpath(directory)) + sep))
+    throw new EngineError(`${name}: found a link out of the repository; expected a file.`);
+  const { size } = await stat(target);
+  if (size > MOST_FILE_BYTES)
+    throw new EngineError(`${name}: found ${size} bytes; expected ${MOST_FILE_BYTES} at most.`);
 }
 
 /** Previews one stack of the change in `head`, against the program and stack file in `base` where that is given. */
@@ -49,13 +71,21 @@ export async function previewStack(
   const after = await renderStack(head, stack);
   const facts = { stack, resources: after.resources, placeholders: [...after.placeholders] };
   if (after.errors.length > 0) return { ...facts, state: 'failed', text: after.errors.join('\n\n') };
-  const isNew = base === undefined || !existsSync(join(base, 'stacks', `Pulumi.${stack}.yaml`));
-  if (isNew) return { ...facts, state: 'new', text: after.yaml };
+  if (base === undefined || (await isNewAgainst(base, stack)))
+    return { ...facts, state: 'new', text: after.yaml };
   const before = await renderStack(base, stack);
-  // A base that cannot be rendered (by this engine) has nothing to compare with.
-  if (before.errors.length > 0) return { ...facts, state: 'new', text: after.yaml };
+  if (before.errors.length > 0) {
+    return { ...facts, state: 'uncompared', text: after.yaml, baseErrors: before.errors.join('\n\n') };
+  }
   const diff = await diffTexts(before.yaml, after.yaml);
   return { ...facts, state: diff === '' ? 'unchanged' : 'changed', text: diff };
+}
+
+/** A base without its Pulumi.yaml was not read at all, and says nothing of what is new. */
+async function isNewAgainst(base: string, stack: string): Promise<boolean> {
+  if (!existsSync(join(base, 'Pulumi.yaml'))) return false;
+  const entry = await lstat(join(base, fileName(stack))).catch(() => undefined);
+  return entry === undefined;
 }
 
 /** Unified diff by git; empty when both are the same. */

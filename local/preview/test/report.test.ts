@@ -141,6 +141,25 @@ describe('the report as Markdown', () => {
     },
   );
 
+  test('a stack whose base cannot be read says so and why', () => {
+    const broken = stack({
+      state: 'uncompared',
+      text: long,
+      baseErrors: `Pulumi.yaml is not valid YAML\n${long}`,
+    });
+    for (const from of [report(broken), boundReport(report(broken))]) {
+      const markdown = toMarkdown(from, COMMENT_LIMIT);
+      expect(markdown).toContain('1 stack: 1 not compared');
+      expect(markdown).toContain('#### `ada`: is not compared, since its base cannot be read');
+      expect(markdown).toContain(
+        '<summary>Why the base cannot be read</summary>\n\n````text\nPulumi.yaml is not valid',
+      );
+      expect(outside(markdown)).not.toContain('line of a manifest');
+      expect(markdown.match(/<details>/g)).toHaveLength(2);
+      expect(Buffer.byteLength(markdown)).toBeLessThanOrEqual(COMMENT_LIMIT);
+    }
+  });
+
   test('a text that is one run of marks is left out whole', () => {
     const markdown = toMarkdown(report(stack({ text: '`'.repeat(70_000) })), COMMENT_LIMIT);
     expect(markdown).not.toContain('<details>');

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -61,6 +61,58 @@ test('a stack that lacks a required key fails, in place of an example for it', a
   });
   expect(failed.text).toContain('scipion:projectSpaceId: found nothing; allowed: the id of a space');
   expect(failed.text).not.toContain('scipion:sourceToken');
+});
+
+test('a stack whose base cannot be read is not called new: it says why', async () => {
+  const broken = mkdtempSync(join(tmpdir(), 'preview-broken-'));
+  try {
+    const missing = await previewStack('demo', root, broken);
+    expect(missing.state).toBe('uncompared');
+    expect(missing.baseErrors).toContain('Found no Pulumi.yaml; expected a checkout of the repository');
+    cpSync(join(root, 'stacks'), join(broken, 'stacks'), { recursive: true });
+    writeFileSync(join(broken, 'Pulumi.yaml'), 'name: [');
+    const unreadable = await previewStack('demo', root, broken);
+    expect(unreadable.state).toBe('uncompared');
+    expect(unreadable.baseErrors).toContain('Pulumi.yaml is not valid YAML');
+    expect(unreadable.text).toContain('kind: StatefulSet');
+  } finally {
+    rmSync(broken, { recursive: true });
+  }
+});
+
+const BOMB = ['a: &a0 [x, x]', ...Array.from({ length: 40 }, (_, i) => `a${i}: &a${i + 1} [*a${i}, *a${i}]`)];
+
+test.each<[string, string | Buffer, RegExp]>([
+  ['is not YAML', 'config: {', /Pulumi\.odd\.yaml is not valid YAML/],
+  ['is not UTF-8', Buffer.from('config: {}\n# \xe9', 'latin1'), /Pulumi\.odd\.yaml .*not UTF-8/],
+  [
+    'is a bomb of aliases',
+    `config:\n${BOMB.map((line) => `  ${line}\n`).join('')}`,
+    /Pulumi\.odd\.yaml .*alias/i,
+  ],
+  ['contains itself', 'config:\n  scipion:memory: &a [*a]\n', /Pulumi\.odd\.yaml: Maximum call stack/],
+  ['nests without end', `config: ${'['.repeat(20_000)}`, /Pulumi\.odd\.yaml/],
+  ['is too large', `# ${'x'.repeat(2 ** 20)}`, /Pulumi\.odd\.yaml: found 1048578 bytes; expected 1048576/],
+])('a stack file that %s fails alone', async (_what, content, words) => {
+  const file = join(base, 'stacks', 'Pulumi.odd.yaml');
+  writeFileSync(file, content);
+  const failed = await previewStack('odd', base, undefined);
+  unlinkSync(file);
+  expect(failed).toMatchObject({ stack: 'odd', state: 'failed' });
+  expect(failed.text).toMatch(words);
+});
+
+test.each([
+  ['/etc/passwd', 'found a link out of the repository; expected a file'],
+  ['Pulumi.nobody.yaml', 'cannot be read: found ENOENT'],
+  ['../stacks', 'cannot be read: EISDIR'],
+])('a stack file that is a link to %s fails alone', async (target, words) => {
+  const file = join(base, 'stacks', 'Pulumi.odd.yaml');
+  symlinkSync(target, file);
+  const failed = await previewStack('odd', base, undefined);
+  unlinkSync(file);
+  expect(failed.state).toBe('failed');
+  expect(failed.text).toContain(words);
 });
 
 test('a diff names no temporary file', async () => {
