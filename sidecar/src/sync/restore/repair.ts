@@ -1,5 +1,6 @@
 import type { ProjectContext } from '../context.ts';
 import { FileFailures } from '../file-failures.ts';
+import { manifestMatches } from '../model.ts';
 import { encodeItem } from '../plan/plan.ts';
 import { soundHead } from '../save/head-copies.ts';
 import { describeSegment } from '../save/head-from-segments.ts';
@@ -84,8 +85,9 @@ async function repairFiles(
   const { state, space, tree } = context;
   const files = findings.filter(({ kind }) => ['rotten', 'missing', 'unreadable'].includes(kind));
   const sent: string[] = [];
+  const others = new Set<string>();
   state.clearPending();
-  for (const { path } of files) {
+  for (const { path, what } of files) {
     const [local, manifest] = [tree.look(path), state.manifest(path)];
     if (local === null || manifest === null || local.kind !== manifest.kind) continue;
     const isEqual =
@@ -94,6 +96,12 @@ async function repairFiles(
         : manifest.hash !== null && (await hashOf(context, path)) === manifest.hash;
     if (!isEqual) continue;
     const remote = await space.stat({ path });
+    // Somebody has put another version there since the check.
+    if (remote?.kind === 'file' && local.kind === 'file' && !manifestMatches(manifest, remote)) {
+      others.add(path);
+      left.push(`${path} ${what}; by now the space has a version of somebody else, which stays`);
+      continue;
+    }
     state.addPending(
       'transfer',
       encodeItem({ path, action: 'upload', local, base: state.base(path), remote }),
@@ -105,7 +113,7 @@ async function repairFiles(
     done.push(...sent.map((path) => `${path}: sent again from the volume, which holds it as it was saved`));
   }
   for (const { path, what } of files) {
-    if (sent.includes(path)) continue;
+    if (sent.includes(path) || others.has(path)) continue;
     if (state.manifest(path) === null) continue;
     if (tree.look(path) !== null) {
       left.push(`${path} ${what}; the volume has another version, which the next save sends if it is newer`);

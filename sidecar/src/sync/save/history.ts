@@ -57,6 +57,8 @@ export interface KnownSave {
   readonly header: HistoryHeader | null;
   /** Names its history file and its folder in the trash; null as `header`. */
   readonly stem: string | null;
+  /** Its history file has to be there, and cannot be read: nothing is known of older ones. */
+  readonly isBroken: boolean;
 }
 
 export interface HistoryLine extends ManifestLine {
@@ -79,6 +81,7 @@ export async function writeHistory(
   const previous = before === null || before === 'damaged' ? null : before;
   const stem = stemOf(save.decidedAt, save.saveId);
   const earlier = previous === null ? null : await stemOfSave(context, previous.saveId);
+  if (previous !== null) await removeBrokenOff(context, previous);
   const header: HistoryHeader = {
     version: 1,
     saveId: save.saveId,
@@ -102,14 +105,27 @@ export async function writeHistory(
   };
   // Nobody goes back to the time before the first save.
   await uploadHistory(context, stem, header, previous === null ? [] : lines());
-  state.setMeta(META, JSON.stringify({ saveId: save.saveId, stem }));
+  state.setMeta(META, JSON.stringify({ saveId: save.saveId, stem, on: previous?.saveId }));
 }
 
 /** Of the history file that was written last. */
 const META = 'history-file';
 
+/** The file of a save that never was decided: in a space that is full, each attempt would leave one. */
+async function removeBrokenOff(context: ProjectContext, head: Head): Promise<void> {
+  const { on, stem } = lastFile(context);
+  if (stem === undefined || on !== head.saveId) return;
+  await context.space.removeFile(historyPath(stem));
+  context.state.setMeta(META, null);
+}
+
+/** `on`: the save that it follows. */
+function lastFile({ state }: ProjectContext): { saveId?: string; stem?: string; on?: string } {
+  return JSON.parse(state.meta(META) ?? '{}') as { saveId?: string; stem?: string; on?: string };
+}
+
 async function stemOfSave(context: ProjectContext, saveId: string): Promise<string | null> {
-  const last = JSON.parse(context.state.meta(META) ?? '{}') as { saveId?: string; stem?: string };
+  const last = lastFile(context);
   if (last.saveId === saveId && last.stem !== undefined) return last.stem;
   return (await historyStems(context)).get(saveId) ?? null;
 }
@@ -189,7 +205,8 @@ export async function knownSaves(context: ProjectContext): Promise<KnownSave[]> 
     const last = saves.length === 0 ? await stemOfSave(context, saveId) : null;
     const stem: string | null = stems.get(saveId) ?? told ?? last;
     const header: HistoryHeader | null = stem === null ? null : await readHeader(context, stem);
-    saves.push({ saveId, generation, savedAt, header, stem: header === null ? null : stem });
+    const isBroken = stem !== null && header === null;
+    saves.push({ saveId, generation, savedAt, header, stem: header === null ? null : stem, isBroken });
     name = header?.previous ?? null;
   }
   return saves;
@@ -209,13 +226,22 @@ export async function historyStems({ space }: ProjectContext): Promise<Map<strin
   return stems;
 }
 
+const READS = 3;
+
+/** null: it cannot be read, each time. An answer that was cut on its way looks the same. */
 async function readHeader({ space }: ProjectContext, stem: string): Promise<HistoryHeader | null> {
-  try {
-    for await (const line of textLines(space.read({ path: historyPath(stem) }))) return parseHeader(line);
-  } catch (error) {
-    if (!isSpaceError(error, 'not-found')) throw error;
+  for (let attempt = 1; ; attempt += 1) {
+    let header: HistoryHeader | null = null;
+    try {
+      for await (const line of textLines(space.read({ path: historyPath(stem) }))) {
+        header = parseHeader(line);
+        break;
+      }
+    } catch (error) {
+      if (!isSpaceError(error, 'not-found')) throw error;
+    }
+    if (header !== null || attempt === READS) return header;
   }
-  return null;
 }
 
 function parseHeader(line: string): HistoryHeader | null {
@@ -243,11 +269,14 @@ export async function* historyLines(context: ProjectContext, stem: string): Asyn
     if (line === null) isWhole = false;
     else yield line;
   }
-  if (!isWhole || !sum.isRight())
-    throw new FileError(
-      'damaged',
-      `${historyPath(stem)} in the project space is damaged: saves before it cannot be brought back. Later ones can`,
-    );
+  if (!isWhole || !sum.isRight()) throw damagedHistory(historyPath(stem));
+}
+
+export function damagedHistory(what: string): FileError {
+  return new FileError(
+    'damaged',
+    `${what} in the project space is damaged: saves before it cannot be brought back. Later ones can`,
+  );
 }
 
 function parseLine({ state }: ProjectContext, text: string, own: string): HistoryLine | null {

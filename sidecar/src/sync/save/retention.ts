@@ -5,6 +5,7 @@ import { formatManifestLine, formatRemovedLine, parseManifestLine } from '../sta
 import { PathTexts } from '../state/path-texts.ts';
 import {
   type Became,
+  damagedHistory,
   type HistoryHeader,
   type HistoryLine,
   historyLines,
@@ -47,20 +48,28 @@ export function retentionOf(
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
+function spansOf({ hourly, daily, weekly }: SaveRetention): { each: number; count: number }[] {
+  return [
+    { each: HOUR_MS, count: hourly },
+    { each: DAY_MS, count: daily },
+    { each: 7 * DAY_MS, count: weekly },
+  ];
+}
+
+/** Pure. No save but the last one is kept for longer, in ms. */
+export function longestKept(retention: SaveRetention): number {
+  return Math.max(...spansOf(retention).map(({ each, count }) => each * count));
+}
+
 /** Pure. @param saves newest first @param now in ms @returns those that are kept, in the same order */
 export function keptSaves(
   saves: readonly KnownSave[],
   retention: SaveRetention,
   now: number,
 ): readonly KnownSave[] {
-  const spans = [
-    { each: HOUR_MS, count: retention.hourly },
-    { each: DAY_MS, count: retention.daily },
-    { each: 7 * DAY_MS, count: retention.weekly },
-  ];
-  const longest = Math.max(...spans.map(({ each, count }) => each * count));
+  const longest = longestKept(retention);
   const kept = new Set<KnownSave>(saves.slice(0, 1));
-  for (const { each, count } of spans) {
+  for (const { each, count } of spansOf(retention)) {
     const seen = new Set<number>();
     for (const save of saves) {
       const at = Date.parse(save.savedAt);
@@ -87,6 +96,10 @@ export async function forgetSaves(
   now: number,
 ): Promise<Set<string>> {
   const saves = await knownSaves(context);
+  const broken = saves.find(({ isBroken }) => isBroken);
+  // Kept saves may be behind it.
+  if (broken !== undefined && now - Date.parse(broken.savedAt) <= longestKept(retention))
+    throw damagedHistory(`the history of save ${broken.generation}`);
   let kept = keptSaves(saves, retention, now);
   const merged = new Map<KnownSave, HistoryHeader>();
   for (const [index, save] of kept.entries()) {

@@ -23,7 +23,7 @@ import { type Head, headText, idsAfter } from './head.ts';
 import { headCopyPath, soundHead } from './head-copies.ts';
 import { forgetOtherHistory, knownGeneration } from './histories.ts';
 import { writeHistory } from './history.ts';
-import { fileContent, manifestLine, uploadSegment, writeLines } from './manifest.ts';
+import { fileContent, loadManifest, manifestLine, uploadSegment, writeLines } from './manifest.ts';
 import { recover } from './recover.ts';
 import { saveSteps } from './save-steps.ts';
 import { stagingOf } from './sent-uploads.ts';
@@ -78,11 +78,20 @@ async function saveOnce(context: ProjectContext, options: SaveOptions): Promise<
   const asks = options.last === true || context.state.countPending() > 0;
   const sound = asks ? await soundHead(context) : null;
   const other = sound === null ? null : forgetOtherHistory(context, sound);
-  if (other !== null) unread = await findChanges(context);
-  else if (options.last === true && (await forgetLostFiles(context, unread)))
+  if (other !== null) {
+    await learnManifest(context, sound?.head ?? null);
+    unread = await findChanges(context);
+  } else if (options.last === true && (await forgetLostFiles(context, unread)))
     unread = await findChanges(context);
   const notices = [sound?.repaired ?? null, other].filter((each) => each !== null);
   return { ...(await commitPending(context, options, unread)), ...(notices.length === 0 ? {} : { notices }) };
+}
+
+/** What others saved since: the next save writes all of it, and some of it is nowhere else. */
+async function learnManifest({ space, state }: ProjectContext, head: Head | 'damaged' | null): Promise<void> {
+  if (head === null || head === 'damaged') return;
+  await loadManifest(space, state, head);
+  state.setMeta('manifest-segments', null);
 }
 
 async function findChanges(context: ProjectContext, look?: Look): Promise<FileFailures> {

@@ -1,4 +1,5 @@
 import type { ProjectContext } from '../context.ts';
+import { FileError } from '../file-errors.ts';
 import { CopyTree } from '../state/copy-tree.ts';
 import { historyLines, type KnownSave, knownSaves } from './history.ts';
 
@@ -23,10 +24,7 @@ export interface SavesList {
   readonly olderBytes: number;
 }
 
-/**
- * All saves that can be brought back, with what each of them costs.
- * @throws FileError where a part of the history is damaged
- */
+/** All saves that can be brought back, with what each of them costs. */
 export async function listSaves(context: ProjectContext): Promise<SavesList> {
   const saves = await knownSaves(context);
   const only = new Map<string, number>();
@@ -38,18 +36,25 @@ export async function listSaves(context: ProjectContext): Promise<SavesList> {
       if (save.stem === null) continue;
       const before: KnownSave | undefined = saves[index + 1];
       const changed = new CopyTree(context.scratch);
-      for await (const { path, entry, became } of historyLines(context, save.stem)) {
-        if (entry !== null && became === 'kept') continue;
-        changed.put(path, null);
-        if (entry?.kind !== 'file' || before === undefined) continue;
-        olderBytes += entry.size;
-        if (begun !== null && begun.get(path) === undefined) continue;
-        only.set(before.saveId, (only.get(before.saveId) ?? 0) + entry.size);
+      let isWhole = true;
+      try {
+        for await (const { path, entry, became } of historyLines(context, save.stem)) {
+          if (entry !== null && became === 'kept') continue;
+          changed.put(path, null);
+          if (entry?.kind !== 'file' || before === undefined) continue;
+          olderBytes += entry.size;
+          if (begun !== null && begun.get(path) === undefined) continue;
+          only.set(before.saveId, (only.get(before.saveId) ?? 0) + entry.size);
+        }
+      } catch (error) {
+        // What it costs is not known; saves after it can be brought back all the same.
+        if (!(error instanceof FileError)) throw error;
+        isWhole = false;
       }
       begun?.close();
       begun = changed;
       // Its own beginnings are not known where it is the oldest one.
-      if (before === undefined) {
+      if (before === undefined || !isWhole) {
         changed.close();
         begun = null;
       }

@@ -1,6 +1,7 @@
 import type { ProjectContext } from '../context.ts';
+import { FileError } from '../file-errors.ts';
 import { isSpaceError, nameOf, type Space } from '../spaces/space.ts';
-import { DEFAULT_SAVE_RETENTION, forgetSaves, type SaveRetention } from './retention.ts';
+import { DEFAULT_SAVE_RETENTION, forgetSaves, longestKept, type SaveRetention } from './retention.ts';
 import { LAYOUT, trashTime } from './space-layout.ts';
 
 export interface TrashRetention {
@@ -44,10 +45,17 @@ export async function tidyTrash(
     if (!isSpaceError(error, 'not-found')) throw error;
   }
   folders.sort((a, b) => b.madeAt - a.madeAt);
-  const needed = await forgetSaves(context, saves, now);
+  const needed = await forgetSaves(context, saves, now).catch((error: unknown) => {
+    if (!(error instanceof FileError)) throw error;
+    context.log.warn({ error: error.message }, 'no save is given up');
+    return null;
+  });
+  // Where nobody can say what the kept saves need, it is whatever is not older than all of them.
+  const isNeeded = (path: string, madeAt: number) =>
+    needed === null ? now - madeAt <= longestKept(saves) : needed.has(nameOf(path));
   let removed = 0;
   for (const [index, { path, madeAt }] of folders.entries()) {
-    if (needed.has(nameOf(path))) continue;
+    if (isNeeded(path, madeAt)) continue;
     if (now - madeAt > Math.max(retention.removedMs, retention.replacedMs)) {
       await space.removeTree(path);
       removed += 1;
