@@ -5,11 +5,18 @@ export interface ChangedStacks {
   readonly stacks: readonly string[];
   /** Stacks whose file the change takes away. */
   readonly removed: readonly string[];
+  /** Stacks that would be previewed, were their names not what a shell, a workflow or Pulumi may take otherwise. */
+  readonly refused: readonly string[];
+  /** All stacks after the change whose names are allowed, sorted. */
+  readonly existing: readonly string[];
   /** A sentence for the report. */
   readonly because: string;
 }
 
-const STACK_FILE = /^stacks\/Pulumi\.([A-Za-z0-9_.-]+)\.yaml$/;
+const STACK_FILE = /^stacks\/Pulumi\.([^/]+)\.yaml$/s;
+/** Pulumi's own rule, and no name that a command could take for an option. */
+const STACK_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/;
+export const STACK_NAME_RULE = '1 to 100 of A-Z, a-z, 0-9, "_", "." and "-", a letter or digit first';
 
 /** What every stack is made of: the program, what it imports, the versions of its packages. */
 const PROGRAM: readonly RegExp[] = [
@@ -23,7 +30,7 @@ const PROGRAM: readonly RegExp[] = [
   /^sidecar\/contract\/.*\.ts$/,
 ];
 
-export function stackNameOf(file: string): string | undefined {
+function stackNameOf(file: string): string | undefined {
   return STACK_FILE.exec(file)?.[1];
 }
 
@@ -32,15 +39,22 @@ export function stackNameOf(file: string): string | undefined {
  * @param stackFiles the stacks' files that exist after the change
  */
 export function changedStacks(changedFiles: readonly string[], stackFiles: readonly string[]): ChangedStacks {
-  const existing = stackFiles.flatMap((file) => stackNameOf(file) ?? []).toSorted();
+  const found = stackFiles.flatMap((file) => stackNameOf(file) ?? []).toSorted();
+  const { existing = [], odd = [] } = Object.groupBy(found, (stack) =>
+    STACK_NAME.test(stack) ? 'existing' : 'odd',
+  );
   const touched = new Set(changedFiles.flatMap((file) => stackNameOf(file) ?? []));
-  const removed = [...touched].filter((stack) => !existing.includes(stack)).toSorted();
+  const removed = [...touched].filter((stack) => !found.includes(stack)).toSorted();
   const program = changedFiles.find((file) => PROGRAM.some((pattern) => pattern.test(file)));
   if (program !== undefined) {
-    return { stacks: existing, removed, because: `the program changed (${program} and perhaps others)` };
+    const because = `the program changed (${program} and perhaps others)`;
+    return { stacks: existing, removed, refused: odd, existing, because };
   }
   const stacks = existing.filter((stack) => touched.has(stack));
+  const refused = odd.filter((stack) => touched.has(stack));
   const because =
-    stacks.length + removed.length === 0 ? 'neither the program nor a stack changed' : 'its file changed';
-  return { stacks, removed, because };
+    stacks.length + removed.length + refused.length === 0
+      ? 'neither the program nor a stack changed'
+      : 'its file changed';
+  return { stacks, removed, refused, existing, because };
 }

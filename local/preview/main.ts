@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { EngineError } from '../../automation/recording/index.ts';
 import { type ChangedStacks, changedStacks } from './changed-stacks.ts';
 import { findPullRequest, putComment, workflowRunSchema } from './github.ts';
+import { previewStacks } from './preview-stacks.ts';
 import {
   boundReport,
   COMMENT_LIMIT,
@@ -12,7 +13,7 @@ import {
   SUMMARY_LIMIT,
   toMarkdown,
 } from './report.ts';
-import { previewStack, runGit } from './stack-preview.ts';
+import { runGit } from './stack-preview.ts';
 
 /** Previews of stacks in pull requests, as .github/workflows/preview.yml and preview-comment.yml call them. */
 
@@ -37,11 +38,7 @@ async function writeReport(options: {
   whole?: string;
 }): Promise<void> {
   const changed = await findChanged(options.base);
-  const stacks: Report['stacks'] = [];
-  for (const stack of changed.stacks) stacks.push(await previewStack(stack, '.', options.baseDirectory));
-  for (const stack of changed.removed) {
-    stacks.push({ stack, state: 'removed', resources: 0, placeholders: [], text: '' });
-  }
+  const stacks = await previewStacks(changed, '.', options.baseDirectory);
   const report: Report = { because: changed.because, stacks };
   await writeFile(options.out, JSON.stringify(boundReport(report)));
   if (options.whole !== undefined)
@@ -51,8 +48,14 @@ async function writeReport(options: {
   if (file) await appendFile(file, `${summary}\n`);
   else process.stdout.write(`${summary}\n`);
   const failed = stacks.filter((stack) => stack.state === 'failed').map((stack) => stack.stack);
-  if (failed.length > 0)
-    throw new EngineError(`the preview of ${failed.join(', ')} failed; the summary says why.`);
+  if (failed.length > 0) {
+    // Quoted, since a name may hold a line that GitHub takes for a command.
+    const names = failed
+      .slice(0, 10)
+      .map((name) => (/^[\w.-]{1,100}$/.test(name) ? name : JSON.stringify(name)));
+    const more = failed.length > 10 ? ` and ${failed.length - 10} more` : '';
+    throw new EngineError(`the preview of ${names.join(', ')}${more} failed; the summary says why.`);
+  }
 }
 
 /** The artifact comes from code of the change: it is parsed, bounded and quoted, never run or believed. */

@@ -1,6 +1,16 @@
 import { stripVTControlCharacters } from 'node:util';
 import * as z from 'zod';
 
+/** What a reviewer must see of a stack, although the stack alone is right. */
+export const flagSchema = z.strictObject({
+  /** Of the first two: the same as that of the stacks in `with`. */
+  kind: z.enum(['namespace', 'projectSpace', 'discards']),
+  with: z.array(z.string().max(300)).max(5),
+  /** Stacks besides those of `with`. */
+  more: z.int().min(0),
+});
+export type Flag = z.infer<typeof flagSchema>;
+
 /** What one preview says of its stacks; written by the job that runs the change, read by the one that comments. */
 export const reportSchema = z.strictObject({
   because: z.string().max(500),
@@ -19,6 +29,7 @@ export const reportSchema = z.strictObject({
         cut: z.int().min(0).optional(),
         /** Of a stack that is not compared: why its base cannot be read. */
         baseErrors: z.string().max(2_000_000).optional(),
+        flags: z.array(flagSchema).max(10).optional(),
       }),
     )
     .max(10_000),
@@ -68,6 +79,7 @@ export function boundReport(report: Report): Report {
       const { baseErrors } = stack;
       return {
         ...stack,
+        stack: stack.stack.slice(0, 300),
         text,
         ...(left > 0 ? { cut: left } : {}),
         ...(baseErrors === undefined
@@ -83,9 +95,12 @@ export function boundReport(report: Report): Report {
  * fences. Sections are whole or left out; what is left out is counted.
  */
 export function toMarkdown(report: Report, limit: number): string {
-  const rank = (stack: StackReport) => WORST_FIRST.indexOf(stack.state);
+  // After those that fail come those that are flagged.
+  const rank = (stack: StackReport) =>
+    WORST_FIRST.indexOf(stack.state) +
+    (isFlagged(stack) ? 0 : WORST_FIRST.length) * Number(stack.state !== 'failed');
   const stacks = report.stacks.toSorted((a, b) => rank(a) - rank(b));
-  const telling = stacks.filter((stack) => stack.state !== 'unchanged');
+  const telling = stacks.filter((stack) => stack.state !== 'unchanged' || isFlagged(stack));
   const unchanged = stacks.slice(telling.length).map((stack) => inline(stack.stack));
   const head = [
     '### Preview of the stacks',
@@ -117,7 +132,8 @@ function countsOf(stacks: readonly StackReport[]): string {
     const count = stacks.filter((stack) => stack.state === state).length;
     return count > 0 ? [`${count} ${COUNT_WORDS[state]}`] : [];
   });
-  return `${stacks.length} ${stacks.length === 1 ? 'stack' : 'stacks'}: ${counts.join(', ')}`;
+  const flagged = stacks.filter(isFlagged).length;
+  return `${stacks.length} ${stacks.length === 1 ? 'stack' : 'stacks'}: ${counts.join(', ')}${flagged > 0 ? `; ${flagged} flagged` : ''}`;
 }
 
 /** As many names as `room` bytes take; the others are counted. */
@@ -141,7 +157,9 @@ function section(stack: StackReport, limit: number): string | undefined {
       ? [`Not at hand here, so dummies: ${stack.placeholders.map(inline).join(', ')}.`]
       : []),
   ].join(' ');
-  const head = [title, facts].filter((part) => part !== '').join('\n\n');
+  const head = [title, ...(stack.flags ?? []).map(flagLine), facts]
+    .filter((part) => part !== '')
+    .join('\n\n');
   if (size(head) > limit) return undefined;
   const parts = [head];
   let room = limit - size(head);
@@ -154,6 +172,20 @@ function section(stack: StackReport, limit: number): string | undefined {
     parts.push(part);
   }
   return parts.join('\n\n');
+}
+
+const isFlagged = ({ flags = [] }: StackReport) => flags.length > 0;
+
+function flagLine({ kind, with: others, more }: Flag): string {
+  const names = `${others.map(inline).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  switch (kind) {
+    case 'namespace':
+      return `**Flagged:** the same namespace as ${names}. Expected: a namespace of its own.`;
+    case 'projectSpace':
+      return `**Flagged:** the same project space as ${names}. Expected: a project space of its own.`;
+    case 'discards':
+      return '**Flagged:** `scipion:discardUnsavedChanges` is true. A removal goes on although the last work is not saved. That work is lost.';
+  }
 }
 
 interface Fenced {

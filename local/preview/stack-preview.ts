@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { lstat, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
-import { loadConfig } from '../../automation/recording/config.ts';
+import { loadConfig, type ProgramSettings } from '../../automation/recording/config.ts';
 import { EngineError, manifests, runProgram } from '../../automation/recording/index.ts';
 import { placeholdersFor } from './placeholders.ts';
 import type { StackReport } from './report.ts';
@@ -18,15 +18,7 @@ interface Manifests {
 /** The stack's manifests as the program in `directory` makes them, without secrets, credentials or a cluster. */
 async function renderStack(directory: string, stack: string): Promise<Manifests> {
   try {
-    await refuseFile(directory, stack);
-    const given = await loadConfig({
-      directory,
-      stack,
-      config: {},
-      secretConfig: {},
-      stackFile: true,
-      undecryptable: 'placeholder',
-    });
+    const given = await loadStack(directory, stack);
     const secretConfig = placeholdersFor(given.config);
     const run = await runProgram({ directory, stack, secretConfig, dryRun: true });
     return {
@@ -41,6 +33,22 @@ async function renderStack(directory: string, stack: string): Promise<Manifests>
     const named = error instanceof EngineError ? message : `${fileName(stack)}: ${message}`;
     return { yaml: '', resources: 0, placeholders: [], errors: [named] };
   }
+}
+
+/**
+ * The stack's configuration without its secrets.
+ * @throws EngineError for a file that cannot be read or must not be; any error of a value that contains itself.
+ */
+export async function loadStack(directory: string, stack: string): Promise<ProgramSettings> {
+  await refuseFile(directory, stack);
+  return loadConfig({
+    directory,
+    stack,
+    config: {},
+    secretConfig: {},
+    stackFile: true,
+    undecryptable: 'placeholder',
+  });
 }
 
 const MOST_FILE_BYTES = 2 ** 20;

@@ -22,6 +22,30 @@ describe('which stacks a change concerns', () => {
     expect(changedStacks(changed, ALL)).toMatchObject({ stacks, removed });
   });
 
+  const ODD = [
+    '$(id)',
+    'a;b',
+    'a b',
+    '<img src=x>',
+    'a`b',
+    '-rf',
+    '.',
+    'a\n::error::b',
+    'ü',
+    'n'.repeat(101),
+  ];
+  test.each(ODD)('a stack named %j is refused, not passed over', (name) => {
+    const file = `stacks/Pulumi.${name}.yaml`;
+    const added = { stacks: [], removed: [], refused: [name], existing: ['ada', 'bob'] };
+    expect(changedStacks([file], [...ALL, file])).toMatchObject(added);
+    expect(changedStacks(['index.ts'], [...ALL, file])).toMatchObject({
+      stacks: ['ada', 'bob'],
+      refused: [name],
+    });
+    expect(changedStacks(['README.md'], [...ALL, file])).toMatchObject({ stacks: [], refused: [] });
+    expect(changedStacks([file], ALL)).toMatchObject({ removed: [name], refused: [] });
+  });
+
   test('never a stack that does not exist, never one twice', () => {
     const file = fc.constantFrom(...ALL, 'index.ts', 'README.md', 'stacks/Pulumi.eve.yaml');
     fc.assert(

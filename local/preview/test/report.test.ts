@@ -160,6 +160,30 @@ describe('the report as Markdown', () => {
     }
   });
 
+  test('a flag is shown even of a stack that does not change, after those that fail, and is only text', () => {
+    const quiet = { state: 'unchanged', text: '' } as const;
+    const markdown = toMarkdown(
+      report(
+        stack({ stack: 'eve' }),
+        stack({ ...quiet, flags: [{ kind: 'namespace', with: ['b`<img src=x>\n# @all'], more: 3 }] }),
+        stack({ ...quiet, stack: 'bob', flags: [{ kind: 'discards', with: [], more: 0 }] }),
+        stack({ stack: 'jane', state: 'failed' }),
+        stack({ ...quiet, stack: 'calm' }),
+      ),
+      COMMENT_LIMIT,
+    );
+    expect(markdown).toContain('5 stacks: 1 failed, 1 changed, 3 unchanged; 2 flagged');
+    expect(markdown).toContain("the same namespace as `b'<img src=x> # @all` and 3 more.");
+    expect(markdown).toContain('`scipion:discardUnsavedChanges` is true.');
+    expect([...markdown.matchAll(/^#### `(\w+)/gm)].map(([, name]) => name)).toEqual([
+      'jane',
+      'ada',
+      'bob',
+      'eve',
+    ]);
+    expect(markdown).toContain('Unchanged: `calm`.');
+  });
+
   test('a text that is one run of marks is left out whole', () => {
     const markdown = toMarkdown(report(stack({ text: '`'.repeat(70_000) })), COMMENT_LIMIT);
     expect(markdown).not.toContain('<details>');

@@ -1,0 +1,46 @@
+import { availableParallelism } from 'node:os';
+import { type ChangedStacks, STACK_NAME_RULE } from './changed-stacks.ts';
+import { flagsOf, readFacts } from './flags.ts';
+import type { StackReport } from './report.ts';
+import { previewStack } from './stack-preview.ts';
+
+/** Reports of all stacks that a change concerns, several at once; in the order of their names. */
+export async function previewStacks(
+  changed: ChangedStacks,
+  head: string,
+  base: string | undefined,
+): Promise<StackReport[]> {
+  const workers = availableParallelism();
+  const facts = await inParallel(changed.existing, workers, (stack) => readFacts(head, stack));
+  const flags = flagsOf(facts.filter((each) => each !== undefined));
+  const previewed = await inParallel(changed.stacks, workers, (stack) => previewStack(stack, head, base));
+  const without = { resources: 0, placeholders: [] };
+  return [
+    ...previewed.map((report) => {
+      const found = flags.get(report.stack);
+      return found === undefined ? report : { ...report, flags: [...found] };
+    }),
+    ...changed.refused.map((stack) => ({
+      ...without,
+      stack,
+      state: 'failed' as const,
+      text: `The name of this stack is not allowed. Found: ${JSON.stringify(stack)}. Expected: ${STACK_NAME_RULE}. Rename its file in stacks/.`,
+    })),
+    ...changed.removed.map((stack) => ({ ...without, stack, state: 'removed' as const, text: '' })),
+  ];
+}
+
+/** Results in the order of `items`; at most `workers` at once. */
+export async function inParallel<T, R>(
+  items: readonly T[],
+  workers: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = [];
+  const queue = items.entries();
+  const worker = async () => {
+    for (const [index, item] of queue) results[index] = await work(item);
+  };
+  await Promise.all(Array.from({ length: workers }, worker));
+  return results;
+}
