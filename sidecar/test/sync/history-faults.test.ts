@@ -1,18 +1,22 @@
 import { lstatSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { DEFAULT_LIMITS } from '../../src/sync/plan/guards.ts';
 import { copyAside, planAside } from '../../src/sync/restore/aside.ts';
 import { repairSpace } from '../../src/sync/restore/repair.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
+import { restoreFromTrash } from '../../src/sync/restore/trash-content.ts';
 import { verifySpace } from '../../src/sync/restore/verify.ts';
 import { historyPath, knownSaves } from '../../src/sync/save/history.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { listSaves } from '../../src/sync/save/saves-list.ts';
 import { LAYOUT } from '../../src/sync/save/space-layout.ts';
 import { tidyTrash } from '../../src/sync/save/trash.ts';
+import { Progress } from '../../src/sync/service/progress.ts';
+import { ProjectSession } from '../../src/sync/service/project-session.ts';
 import { dumpSpace, MemorySpace } from '../../src/sync/spaces/memory-space.ts';
 import { contentOf, readAll, SpaceError } from '../../src/sync/spaces/space.ts';
-import { dumpFolder, Folders, openProject, TestClock, trashOf } from './world.ts';
+import { dumpFolder, Folders, openProject, quiet, TestClock, trashOf } from './world.ts';
 
 /** History, head and other saves are damaged, cut, or somebody else's. */
 
@@ -108,6 +112,22 @@ describe('a part of the history that cannot be read', () => {
   );
 });
 
+test('a file comes back from the trash also where a later part of the history is damaged', async () => {
+  const project = await opened();
+  const { space, context, data } = project;
+  writeFileSync(join(data, 'lost'), 'removed');
+  await saveAs(project, 'first', 2_000);
+  rmSync(join(data, 'lost'));
+  await saveAs(project, 'second', 2_000);
+  await saveAs(project, 'third', 2_000);
+  const path = historyPath((await knownSaves(context))[0]?.stem as string);
+  const text = (await readAll(space, { path }, 1 << 20)).toString();
+  await space.write(path, contentOf(text.replace('"w":"replaced"', '"w":"replacex"')));
+  expect(await restoreFromTrash(context, 'lost', null)).toEqual({ restored: ['lost'], missing: [] });
+  expect(readFileSync(join(data, 'lost'), 'utf8')).toBe('removed');
+  context.close();
+});
+
 test('saves that were broken off leave nothing in the history', async () => {
   const project = await opened();
   const { space, context } = project;
@@ -182,3 +202,42 @@ test('a save on another history keeps the links and modes that only its manifest
   expect(lstatSync(join(fresh.data, 'private')).mode & 0o777).toBe(0o600);
   fresh.close();
 });
+
+test.each(['resume', 'repair'])(
+  'a head that was set back with a file, first seen by a %s: the volume keeps its newer version',
+  async (by) => {
+    const clock = new TestClock();
+    const space = new MemorySpace({ nowSeconds: () => Math.floor(clock.now() / 1000) });
+    const root = folders.make();
+    const first = await openProject(root, space, { clock });
+    await startProject(first);
+    writeFileSync(join(first.data, 'a'), 'older');
+    await save(first);
+    const head = (await readAll(space, { path: LAYOUT.head }, 1 << 20)).toString();
+    clock.advance(5_000);
+    writeFileSync(join(first.data, 'a'), 'newer');
+    await save(first);
+    await verifySpace(first, 1e9);
+    clock.advance(5_000);
+    await space.write(LAYOUT.head, contentOf(head));
+    await space.write('a', contentOf('older'));
+    if (by === 'repair') await repairSpace(first);
+    await first.lease.release();
+    first.close();
+    if (by === 'resume') {
+      const progress = new Progress(clock);
+      const signal = new AbortController().signal;
+      const own = { root, space, instance: 'lab/alice', clock, log: quiet, progress, signal };
+      const session = await ProjectSession.open({ ...own, limits: DEFAULT_LIMITS });
+      await session.acquireLease();
+      await session.resume();
+      await session.releaseLease();
+      session.close();
+    }
+    const again = await openProject(root, space, { clock });
+    await startProject(again);
+    expect(readFileSync(join(again.data, 'a'), 'utf8')).toBe('newer');
+    expect([...dumpFolder(again.data).values()].sort()).toEqual(['newer', 'older']);
+    again.close();
+  },
+);

@@ -4,6 +4,7 @@ import { manifestMatches } from '../model.ts';
 import { encodeItem } from '../plan/plan.ts';
 import { soundHead } from '../save/head-copies.ts';
 import { describeSegment } from '../save/head-from-segments.ts';
+import { forgetOtherHistory } from '../save/histories.ts';
 import { loadManifest } from '../save/manifest.ts';
 import { recover } from '../save/recover.ts';
 import { commit, commitPending } from '../save/save.ts';
@@ -50,7 +51,10 @@ export async function repairSpace(context: ProjectContext): Promise<RepairResult
 /** Head and lease are looked at now, whatever was found of them before. */
 async function repairEngine(context: ProjectContext, done: string[]): Promise<void> {
   const { space, state, lease } = context;
-  const { head, repaired } = await soundHead(context);
+  const sound = await soundHead(context);
+  const { head, repaired } = sound;
+  // What else was set back with the head must not count as newer at the next start.
+  if (sound.isSetBack) forgetOtherHistory(context, sound);
   if (repaired !== null) done.push(repaired);
   await lease.heartbeat();
   if (head === null || head === 'damaged') return;

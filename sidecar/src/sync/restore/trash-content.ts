@@ -1,4 +1,5 @@
 import type { ProjectContext } from '../context.ts';
+import { FileError } from '../file-errors.ts';
 import { historyLines, knownSaves } from '../save/history.ts';
 import { LAYOUT, trashTime } from '../save/space-layout.ts';
 import { isSpaceError, joinPath, type SpaceEntry } from '../spaces/space.ts';
@@ -64,9 +65,16 @@ export async function restoreFromTrash(
   path: string,
   of: string | null,
 ): Promise<{ restored: string[]; missing: string[] }> {
-  const entries = new CopyTree(context.scratch);
+  let entries = new CopyTree(context.scratch);
   try {
-    if (!(await fromHistory(context, entries, path, of))) await fromFolders(context, entries, path, of);
+    const isTold = await fromHistory(context, entries, path, of).catch((error: unknown) => {
+      if (!(error instanceof FileError)) throw error;
+      // What a damaged part of it said may be wrong; the files are there all the same.
+      entries.close();
+      entries = new CopyTree(context.scratch);
+      return false;
+    });
+    if (!isTold) await fromFolders(context, entries, path, of);
     const { placed, missing } = await copyEntries(context, entries, (each) => each, false);
     return { restored: placed, missing };
   } finally {

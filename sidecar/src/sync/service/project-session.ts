@@ -19,7 +19,7 @@ import { listTrash, restoreFromTrash, type TrashItem } from '../restore/trash-co
 import { lastVerification, type Verification, verifySpace } from '../restore/verify.ts';
 import { tidyVolumeTrash } from '../restore/volume-trash.ts';
 import { soundHead } from '../save/head-copies.ts';
-import { knownGeneration, noteSave } from '../save/histories.ts';
+import { forgetOtherHistory, knownGeneration, noteSave } from '../save/histories.ts';
 import { Lease, type LeaseRecord, type LeaseTimes, readLease } from '../save/lease.ts';
 import { loadManifest } from '../save/manifest.ts';
 import { recover } from '../save/recover.ts';
@@ -188,7 +188,10 @@ export class ProjectSession {
       forgetSettling(this.#context);
       await recover(this.#context);
       const { state, space } = this.#context;
-      const { head } = await soundHead(this.#context);
+      const sound = await soundHead(this.#context);
+      // What else was set back with the head must not count as newer at the next start.
+      if (sound.isSetBack) forgetOtherHistory(this.#context, sound);
+      const { head } = sound;
       if (head === null || head === 'damaged') return;
       // Only a state that was begun anew has neither.
       if (state.meta('manifest-segments') === null) await loadManifest(space, state, head);
