@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { problemsMessage, settingProblem } from '../../../stacks/problems.ts';
 import {
   boundReport,
   COMMENT_LIMIT,
@@ -182,6 +184,23 @@ describe('the report as Markdown', () => {
       'eve',
     ]);
     expect(markdown).toContain('Unchanged: `calm`.');
+  });
+
+  test('the docs show it as a person sees it', () => {
+    const markdown = toMarkdown(
+      report(
+        stack({ stack: 'bob', text: '', flags: [{ kind: 'projectSpace', with: ['jane'], more: 0 }] }),
+        stack({
+          state: 'failed',
+          resources: 0,
+          text: problemsMessage('ada', [settingProblem('ada', 'memory', '"8000Ti"')]),
+        }),
+        stack({ stack: 'eve', state: 'unchanged', text: '' }),
+      ),
+      COMMENT_LIMIT,
+    );
+    const docs = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
+    expect(docs).toContain(`\`\`\`\`markdown\n${markdown}\n\`\`\`\`\n`);
   });
 
   test('a text that is one run of marks is left out whole', () => {
