@@ -85,4 +85,19 @@ describe('a space at its quota', () => {
     expect(trash.filter(([path]) => path.endsWith('/replaced/database')).length).toBeGreaterThan(0);
     await w.close();
   }, 60_000);
+
+  test('work that waits to be saved at a start gets the same room: the desktop opens', async () => {
+    const w = await world();
+    for (let n = 0; n < 4; n += 1) {
+      writeFileSync(w.at('database'), sizeOf(1_000_000));
+      await save(w.context);
+    }
+    await w.limit(1_200_000);
+    writeFileSync(w.at('new'), sizeOf(2_000_000));
+    const result = await startProject(w.context);
+    expect(result).toMatchObject({ savedFirst: 1, unsaved: 0 });
+    expect(result.notices).toEqual([expect.stringMatching(/was full: replaced versions of \d saves/)]);
+    expect(sorted(await visible(w.space))).toEqual(sorted(dumpFolder(w.context.data)));
+    await w.close();
+  }, 60_000);
 });

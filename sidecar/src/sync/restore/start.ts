@@ -7,6 +7,7 @@ import { massLoss } from '../plan/guards.ts';
 import { addVirtualEntries, listSpace } from '../plan/listing.ts';
 import { decodeItem, encodeItem } from '../plan/plan.ts';
 import { resolveDifferences } from '../plan/resolve.ts';
+import { withRoomInSpace } from '../save/full-space.ts';
 import type { Head } from '../save/head.ts';
 import { soundHead } from '../save/head-copies.ts';
 import { forgetOtherHistory, knownGeneration, noteSave } from '../save/histories.ts';
@@ -59,6 +60,14 @@ export async function startProject(
   context: ProjectContext,
   options: StartOptions = {},
 ): Promise<StartResult> {
+  // Work that waits for room in the space would keep the desktop shut, where more room can be made.
+  const { result, freed } = await withRoomInSpace(context, () => startOnce(context, options));
+  if (freed.trash === 0) return result;
+  const notice = `the project space was full: replaced versions of ${freed.trash} saves went from its trash before their time`;
+  return { ...result, notices: [...result.notices, notice], warnings: [notice, ...result.warnings] };
+}
+
+async function startOnce(context: ProjectContext, options: StartOptions): Promise<StartResult> {
   const { state } = context;
   await recover(context);
   assertSameSpace(context);
