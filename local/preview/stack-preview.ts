@@ -15,12 +15,16 @@ interface Manifests {
   readonly errors: readonly string[];
 }
 
+/** A program that waits for ever is stopped after this many milliseconds; one that is right takes seconds. */
+const LONGEST_RUN = 120_000;
+
 /** The stack's manifests as the program in `directory` makes them, without secrets, credentials or a cluster. */
-async function renderStack(directory: string, stack: string): Promise<Manifests> {
+async function renderStack(directory: string, stack: string, limit: number): Promise<Manifests> {
+  const signal = AbortSignal.timeout(limit);
   try {
     const given = await loadStack(directory, stack);
     const secretConfig = placeholdersFor(given.config);
-    const run = await runProgram({ directory, stack, secretConfig, dryRun: true });
+    const run = await runProgram({ directory, stack, secretConfig, dryRun: true, signal });
     return {
       yaml: manifests(run.registrations),
       resources: run.registrations.filter((registration) => registration.custom).length,
@@ -29,7 +33,9 @@ async function renderStack(directory: string, stack: string): Promise<Manifests>
     };
   } catch (error) {
     // Whatever one stack does, the others are previewed.
-    const { message } = error as Error;
+    const message = signal.aborted
+      ? `the program was stopped. Found: no end within ${limit / 1000} s. Expected: one within seconds.`
+      : (error as Error).message;
     const named = error instanceof EngineError ? message : `${fileName(stack)}: ${message}`;
     return { yaml: '', resources: 0, placeholders: [], errors: [named] };
   }
@@ -75,13 +81,14 @@ export async function previewStack(
   stack: string,
   head: string,
   base: string | undefined,
+  limit = LONGEST_RUN,
 ): Promise<StackReport> {
-  const after = await renderStack(head, stack);
+  const after = await renderStack(head, stack, limit);
   const facts = { stack, resources: after.resources, placeholders: [...after.placeholders] };
   if (after.errors.length > 0) return { ...facts, state: 'failed', text: after.errors.join('\n\n') };
   if (base === undefined || (await isNewAgainst(base, stack)))
     return { ...facts, state: 'new', text: after.yaml };
-  const before = await renderStack(base, stack);
+  const before = await renderStack(base, stack, limit);
   if (before.errors.length > 0) {
     return { ...facts, state: 'uncompared', text: after.yaml, baseErrors: before.errors.join('\n\n') };
   }

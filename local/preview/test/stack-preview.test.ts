@@ -1,4 +1,13 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -114,6 +123,27 @@ test.each([
   expect(failed.state).toBe('failed');
   expect(failed.text).toContain(words);
 });
+
+test.each(['for (;;) {}', 'setInterval(() => {}, 1000); await new Promise(() => {});'])(
+  'a program that does not end is stopped: %s',
+  async (program) => {
+    cpSync(join(root, 'stacks', 'Pulumi.demo.yaml'), join(base, 'stacks', 'Pulumi.demo.yaml'));
+    writeFileSync(
+      join(base, 'index.ts'),
+      `import { writeFileSync } from 'node:fs';
+writeFileSync('pid', String(process.pid));
+${program}
+`,
+    );
+    const failed = await previewStack('demo', base, undefined, 8000);
+    expect(failed.state).toBe('failed');
+    expect(failed.text).toContain(
+      'stacks/Pulumi.demo.yaml: the program was stopped. Found: no end within 8 s.',
+    );
+    const pid = Number(readFileSync(join(base, 'pid'), 'utf8'));
+    await expect.poll(() => existsSync(`/proc/${pid}`)).toBe(false);
+  },
+);
 
 test('a diff names no temporary file', async () => {
   expect(await diffTexts('a: 1\n', 'a: 1\n')).toBe('');
