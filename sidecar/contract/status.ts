@@ -44,6 +44,13 @@ export const problemCodeSchema = z.enum([
 ]);
 export type ProblemCode = z.infer<typeof problemCodeSchema>;
 
+/** What a person may agree to, with the number that has been told: `sync confirm`, or a button of the page. */
+export const confirmationSchema = z.strictObject({
+  what: z.enum(['deletions', 'missing']),
+  count: z.int().min(1),
+});
+export type Confirmation = z.infer<typeof confirmationSchema>;
+
 const problemSchema = z.object({
   code: problemCodeSchema,
   /** Which of the two spaces it concerns, where it concerns one. */
@@ -54,6 +61,8 @@ const problemSchema = z.object({
   since: z.iso.datetime(),
   /** ISO 8601: next attempt, where one is planned. */
   retryAt: z.iso.datetime().optional(),
+  /** What it waits for a person to agree to. */
+  confirm: confirmationSchema.optional(),
 });
 export type Problem = z.infer<typeof problemSchema>;
 

@@ -4,7 +4,8 @@ import type { BrowserContextOptions, Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import type { SyncStatus } from '../../sidecar/contract/status.ts';
 import { READY_STATUS } from '../../sidecar/test/gateway/helpers/fake-sync.ts';
-import { screenshot, waitForDesktop } from '../helpers/browser.ts';
+import { PASSWORD } from '../../sidecar/test/gateway/helpers/start-gateway.ts';
+import { login, screenshot, waitForDesktop } from '../helpers/browser.ts';
 import { type Desktop, desktops, missing, ofTheBrowser } from './fixture.ts';
 import { startXvnc } from './xvnc.ts';
 
@@ -32,8 +33,9 @@ const PROBLEM = {
 const MISSING = {
   code: 'files-missing',
   space: 'project',
-  message: 'Two files cannot be restored. To open without them: sync confirm missing 2',
+  message: 'Two files cannot be restored.',
   since: hoursFromNow(-1),
+  confirm: { what: 'missing', count: 2 },
 } as const;
 const FILES = {
   total: 2,
@@ -129,16 +131,30 @@ describe.skipIf(missing)('the page', ofTheBrowser, () => {
     await look('overlay');
   }
 
-  test('has no findings of axe in any state, and on the page of the login', async () => {
+  /** The pages without a session: login, after a wrong password, while one has to wait, a message. */
+  async function signedOut({ page, gateway }: Desktop, look: (name: string) => Promise<void>): Promise<void> {
+    page.on('dialog', (dialog) => void dialog.accept());
+    await page.context().clearCookies();
+    await page.goto(`${gateway.origin}/login`);
+    await look('login');
+    await page.goto(`${gateway.origin}/nowhere`);
+    await look('message');
+    for (const name of ['login-wrong', '', '', '', 'login-wait']) {
+      await login(page, `${gateway.origin}/login`, 'not the password');
+      if (name !== '') await look(name);
+    }
+  }
+
+  test('has no findings of axe in any state, and on the pages without a session', async () => {
     const desktop = await open();
     const { page } = desktop;
     const found: string[] = [];
     await everyState(desktop, async (name) => {
       for (const finding of await findings(page)) found.push(`${name}: ${finding}`);
     });
-    await page.context().clearCookies();
-    await page.goto(`${desktop.gateway.origin}/login`);
-    for (const finding of await findings(page)) found.push(`login: ${finding}`);
+    await signedOut(desktop, async (name) => {
+      for (const finding of await findings(page)) found.push(`${name}: ${finding}`);
+    });
     expect(found).toEqual([]);
     expect(desktop.mistakes).toEqual([]);
   });
@@ -159,11 +175,12 @@ describe.skipIf(missing)('the page', ofTheBrowser, () => {
       const desktop = await open({ context });
       await desktop.startTerminal();
       await everyState(desktop, (name) => screenshot(desktop.page, SHOTS, `${kind}-${name}`));
+      await signedOut(desktop, (name) => screenshot(desktop.page, SHOTS, `${kind}-${name}`));
     }
   });
 
   test('speaks the language of the browser, and the one that is chosen', async () => {
-    const { page, sync } = await open({ context: { locale: 'cs-CZ' } });
+    const { page, sync, gateway } = await open({ context: { locale: 'cs-CZ' } });
     expect(await page.locator('html').getAttribute('lang')).toBe('cs');
     await page.getByRole('button', { name: 'Uložit' }).waitFor();
     sync.set({ save: { ...READY_STATUS.save, unsavedChanges: true } });
@@ -174,6 +191,14 @@ describe.skipIf(missing)('the page', ofTheBrowser, () => {
     page.on('dialog', (dialog) => void dialog.accept());
     await page.reload();
     await page.getByRole('button', { name: 'Save now' }).waitFor();
+    await page.getByRole('button', { name: 'Log out' }).first().click();
+    await page.getByText('You are logged out').waitFor();
+    await page.getByRole('link', { name: 'Čeština' }).click();
+    expect(await page.locator('html').getAttribute('lang')).toBe('cs');
+    await page.getByRole('button', { name: 'Ukázat' }).click();
+    await page.getByRole('button', { name: 'Skrýt' }).waitFor();
+    await login(page, `${gateway.origin}/login`, PASSWORD);
+    await page.getByRole('button', { name: 'Uložit' }).waitFor();
   });
 
   test('lets the keyboard out of the desktop, to all that the bar has', async () => {

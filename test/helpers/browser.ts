@@ -48,11 +48,8 @@ export async function openPage(browser: Browser, options: OpenPageOptions = {}):
 /** Opens the instance and sends the login form; returns once the answer is there, whatever it is. */
 export async function login(page: Page, url: string, password: string): Promise<void> {
   await page.goto(url);
-  await page.getByLabel('Password of this desktop').fill(password);
-  await Promise.all([
-    page.waitForEvent('load'),
-    page.getByRole('button', { name: 'Open the desktop' }).click(),
-  ]);
+  await page.locator('#password').fill(password);
+  await Promise.all([page.waitForEvent('load'), page.locator('#submit').click()]);
 }
 
 /** Which of its screens the page shows: progress, desktop, saving, saved; undefined on the login page. */

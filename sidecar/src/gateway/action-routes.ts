@@ -1,12 +1,23 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import * as z from 'zod';
+import { confirmationSchema } from '../../contract/status.ts';
 import type { LiveView } from './live-view.ts';
 import type { Session } from './sessions.ts';
+import type { AskResult } from './sync-client.ts';
 
-/** What `sync` waits for a person to confirm, with the number that the page showed. */
-const confirmSchema = z.strictObject({ what: z.enum(['deletions', 'missing']), count: z.int().min(1) });
+/** Answered to a script; `code` stands for the sentence in the language of the page. */
+export const LOGGED_OUT = { code: 'logged-out', message: 'Log in again.' } as const;
+const PAGE_OUTDATED = {
+  code: 'page-outdated',
+  message: 'Load the page again: it asked for something else.',
+} as const;
 
-/** What the page asks of `sync` besides a save. Each answers 202, or 502 with a sentence. */
+/** 200: done; 202: begun, its outcome comes with the status; 502: `{ code, message }` says why not. */
+export function sendResult(reply: FastifyReply, result: AskResult): FastifyReply {
+  if (result.accepted) return reply.code(result.isDone ? 200 : 202).send({});
+  return reply.code(502).send({ code: result.code, message: result.message });
+}
+
+/** What the page asks of `sync` besides a save. */
 export function addActionRoutes(
   app: FastifyInstance,
   live: LiveView,
@@ -20,19 +31,18 @@ export function addActionRoutes(
   ) => {
     const result = await live.sync.ask(path, content);
     request.log.info({ path, ...content, accepted: result.accepted }, 'asked the data service');
-    return result.accepted ? reply.code(202).send({}) : reply.code(502).send({ message: result.message });
+    return sendResult(reply, result);
   };
 
   app.post('/refresh-source', async (request, reply) => {
-    if (!sessionOf(request)) return reply.code(401).send({ message: 'Log in again.' });
+    if (!sessionOf(request)) return reply.code(401).send(LOGGED_OUT);
     return ask(request, reply, '/v1/refresh-source?wait=false');
   });
 
   app.post('/confirm', async (request, reply) => {
-    if (!sessionOf(request)) return reply.code(401).send({ message: 'Log in again.' });
-    const given = confirmSchema.safeParse(request.body);
-    if (!given.success)
-      return reply.code(400).send({ message: 'Load the page again: it asked for something else.' });
+    if (!sessionOf(request)) return reply.code(401).send(LOGGED_OUT);
+    const given = confirmationSchema.safeParse(request.body);
+    if (!given.success) return reply.code(400).send(PAGE_OUTDATED);
     return ask(request, reply, '/v1/confirm', given.data);
   });
 }

@@ -16,9 +16,9 @@ import { GuardedServer } from './guarded-server.ts';
 import { LiveView } from './live-view.ts';
 import { createLoginCheck } from './login.ts';
 import { createMetrics } from './metrics.ts';
-import { loadPages, type Pages } from './pages.ts';
+import { loadPages, type Pages, type Say } from './pages.ts';
 import { createProbes } from './probes.ts';
-import { clientKey, isFromOurPage, isWebSocketFromOurPage } from './request-checks.ts';
+import { clientKey, isFromOurPage, isWebSocketFromOurPage, languageOf } from './request-checks.ts';
 import { addRoutes, shortId } from './routes.ts';
 import { type SecurityHeaders, securityHeaders } from './security-headers.ts';
 import { DEVICE_COOKIE, SESSION_COOKIE, Sessions } from './sessions.ts';
@@ -97,9 +97,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       return guard.current.server;
     },
     clientErrorHandler: (error, socket) => guard.current?.clientError(error, socket),
-    frameworkErrors: (_error, _request, reply) => {
+    frameworkErrors: (_error, request, reply) => {
       reply.headers(headers);
-      answerError(reply, pages, 400);
+      answerError(request, reply, pages, 400);
     },
   }) as unknown as FastifyInstance;
   const guarded = guard.current as GuardedServer;
@@ -194,13 +194,17 @@ function addRequestChecks(
     const isForged = request.method === 'POST' && !isFromOurPage(request.headers, publicOrigin);
     if (isForged || request.is404) {
       if (!isRead) reply.header('connection', 'close');
-      if (!isForged) return answerNotFound(reply, pages);
+      if (!isForged) return answerNotFound(request, reply, pages);
       request.log.warn(
         { client: clientKey(request.headers, request.ip) },
         'refused a request of another site',
       );
-      const text = `This was sent from another address than ${publicOrigin}. Open that address and try again.`;
-      return reply.code(403).type(HTML).send(pages.message('Refused', text));
+      const page = pages.message(
+        languageOf(request.headers),
+        (texts) => texts.refused,
+        (texts) => texts.refusedText(publicOrigin),
+      );
+      return reply.code(403).type(HTML).send(page);
     }
     // A body that no route reads would still be waited for.
     if (isRead && hasBody(request)) reply.header('connection', 'close');
@@ -212,30 +216,38 @@ const hasBody = ({ headers }: FastifyRequest) =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
 function addErrorAnswers(app: FastifyInstance, pages: Pages): void {
-  app.setNotFoundHandler(async (_request, reply) => answerNotFound(reply, pages));
+  app.setNotFoundHandler(async (request, reply) => answerNotFound(request, reply, pages));
   app.setErrorHandler(async (error: FastifyError, request, reply) => {
     const status = error.statusCode ?? 500;
     if (status >= 500) request.log.error({ err: error }, 'request failed');
     if (status === 413 && request.url === '/login') {
-      const notice = `That is too long for a password: more than ${BODY_LIMIT_BYTES / 1024} KiB were sent.`;
-      return reply
-        .code(status)
-        .type(HTML)
-        .send(pages.login({ notice, isError: true, waitSeconds: 0 }));
+      const notice: Say = (texts) => texts.passwordTooLong(BODY_LIMIT_BYTES / 1024);
+      const page = pages.login(languageOf(request.headers), { notice, isError: true });
+      return reply.code(status).type(HTML).send(page);
     }
-    return answerError(reply, pages, status);
+    return answerError(request, reply, pages, status);
   });
 }
 
-function answerNotFound(reply: FastifyReply, pages: Pages): FastifyReply {
-  const page = pages.message('Not here', 'There is no such page in this instance.');
+function answerNotFound(request: FastifyRequest, reply: FastifyReply, pages: Pages): FastifyReply {
+  const page = pages.message(
+    languageOf(request.headers),
+    (texts) => texts.notHere,
+    (texts) => texts.notHereText,
+  );
   return reply.code(404).type(HTML).send(page);
 }
 
-function answerError(reply: FastifyReply, pages: Pages, status: number): FastifyReply {
-  const text =
-    status >= 500
-      ? 'The gateway made a mistake. Load the page again; if it happens again, tell the people who run this instance.'
-      : 'The request was not understood. Go back and load the page again.';
-  return reply.code(status).type(HTML).send(pages.message('That did not work', text));
+function answerError(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  pages: Pages,
+  status: number,
+): FastifyReply {
+  const page = pages.message(
+    languageOf(request.headers),
+    (texts) => texts.failed,
+    (texts) => (status >= 500 ? texts.failedHere : texts.notUnderstood),
+  );
+  return reply.code(status).type(HTML).send(page);
 }

@@ -8,7 +8,9 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { LANGUAGES } from '../../web/src/language.ts';
 import { type Connection, ConnectionTable } from './connection-table.ts';
+import { languageOf } from './request-checks.ts';
 import type { SecurityHeaders } from './security-headers.ts';
 import { TurnQueue } from './turn-queue.ts';
 
@@ -188,7 +190,7 @@ export class GuardedServer {
       isWanted: () => !connection.socket.destroyed,
       run: release(run),
       drop: release(() =>
-        this.refuse(request.socket, 503, 'Too many strangers ask at the moment. Load the page again.'),
+        this.refuse(request.socket, 503, LANGUAGES[languageOf(request.headers)].tooManyStrangers),
       ),
     });
   }

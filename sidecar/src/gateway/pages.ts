@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { LANGUAGES, type Language } from '../../web/src/language.ts';
+import type { Texts } from '../../web/src/texts/en.ts';
 import { SettingsError } from './settings.ts';
 
 /** Files of the built page folder that are filled in here; everything else in it is served as it is. */
@@ -29,18 +31,33 @@ export function fillTemplate(template: string, values: Readonly<Record<string, s
   });
 }
 
-export interface LoginPageContent {
-  /** A sentence above the form; '' for none. */
-  readonly notice: string;
-  readonly isError: boolean;
-  /** Seconds until the next attempt is allowed; 0 when it is now. */
-  readonly waitSeconds: number;
+/** Puts the sentences of a language where `data-t` names them in the page, which is written in English. */
+export function translateTemplate(template: string, language: Language): string {
+  const texts = LANGUAGES[language];
+  return template
+    .replace('<html lang="en">', `<html lang="${language}">`)
+    .replace(/(\sdata-t="(\w+)"[^>]*>)[^<]*/g, (whole, start: string, key: string) => {
+      const text = texts[key as keyof Texts];
+      return typeof text === 'string' ? start + escapeHtml(text) : whole;
+    });
 }
 
+/** A sentence, in the language that it is asked for. */
+export type Say = (texts: Texts) => string;
+
+export interface LoginPageContent {
+  /** A sentence above the form. */
+  readonly notice?: Say;
+  readonly isError?: boolean;
+  /** Seconds until the next attempt is allowed; none when it is now. */
+  readonly waitSeconds?: number;
+}
+
+/** Each whole in its language, without scripts. */
 export interface Pages {
-  login(content: LoginPageContent): string;
-  app(): string;
-  message(title: string, text: string): string;
+  login(language: Language, content?: LoginPageContent): string;
+  app(language: Language): string;
+  message(language: Language, title: Say, text: Say): string;
 }
 
 /** @throws SettingsError when the folder does not hold the built pages. */
@@ -55,18 +72,26 @@ export function loadPages(webDirectory: string, instance: string): Pages {
       );
     }
   };
-  const login = read(TEMPLATES.login);
-  const app = read(TEMPLATES.app);
-  const message = read(TEMPLATES.message);
+  const templates = {
+    login: read(TEMPLATES.login),
+    app: read(TEMPLATES.app),
+    message: read(TEMPLATES.message),
+  };
+  const fill = (name: keyof typeof TEMPLATES, language: Language, values: Record<string, string>) =>
+    fillTemplate(translateTemplate(templates[name], language), { instance, ...values });
   return {
-    login: ({ notice, isError, waitSeconds }) =>
-      fillTemplate(login, {
-        instance,
-        notice,
-        noticeKind: notice === '' ? 'none' : isError ? 'error' : 'info',
+    login: (language, { notice, isError = false, waitSeconds = 0 } = {}) => {
+      const texts = LANGUAGES[language];
+      return fill('login', language, {
+        title: texts.login,
+        notice: notice?.(texts) ?? '',
+        noticeKind: notice === undefined ? 'none' : isError ? 'error' : 'info',
         waitSeconds: String(waitSeconds),
-      }),
-    app: () => fillTemplate(app, { instance }),
-    message: (title, text) => fillTemplate(message, { instance, title, text }),
+        wait: texts.seconds(waitSeconds),
+      });
+    },
+    app: (language) => fill('app', language, {}),
+    message: (language, title, text) =>
+      fill('message', language, { title: title(LANGUAGES[language]), text: text(LANGUAGES[language]) }),
   };
 }

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIPv6 } from 'node:net';
+import { LANGUAGE_COOKIE, type Language, preferredLanguage } from '../../web/src/language.ts';
 
 /**
  * Whether the request was made by a page of this instance. Browsers set both headers themselves; no page can forge
@@ -38,4 +39,23 @@ export function clientKey(headers: IncomingHttpHeaders, socketAddress: string): 
   const forwarded = (Array.isArray(header) ? header.join(',') : (header ?? '')).split(',').at(-1)?.trim();
   const address = (forwarded || socketAddress).replace(/^::ffff:(?=\d+\.)/i, '').slice(0, 64);
   return isIPv6(address) ? networkOfIpv6(address) : address;
+}
+
+/**
+ * The language of an answer to this request: the one that was chosen in the browser, else what it wishes most of those
+ * there are. Whatever the headers hold, there is one.
+ */
+export function languageOf(headers: IncomingHttpHeaders): Language {
+  const cookies = (headers.cookie ?? '').split(';').map((cookie) => cookie.trim().split('='));
+  const chosen = cookies.find(([name]) => name === LANGUAGE_COOKIE)?.[1];
+  const wishes = (headers['accept-language'] ?? '').split(',').map((wish) => {
+    const [tag = '', ...parameters] = wish.split(';').map((part) => part.trim());
+    const weight = parameters.find((parameter) => /^q=/i.test(parameter))?.slice(2) ?? '1';
+    return { tag, weight: Number(weight) };
+  });
+  const wished = wishes.filter(({ weight }) => weight > 0).sort((one, other) => other.weight - one.weight);
+  return preferredLanguage(
+    chosen ?? null,
+    wished.map(({ tag }) => tag),
+  );
 }

@@ -1,12 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { addActionRoutes } from './action-routes.ts';
+import { isLanguage, LANGUAGE_COOKIE, LANGUAGE_SECONDS } from '../../web/src/language.ts';
+import { addActionRoutes, LOGGED_OUT, sendResult } from './action-routes.ts';
 import { streamView } from './event-stream.ts';
 import type { GuardedServer } from './guarded-server.ts';
 import type { LiveView } from './live-view.ts';
 import type { CheckLogin } from './login.ts';
 import type { GatewayMetrics } from './metrics.ts';
-import type { Pages } from './pages.ts';
-import { clientKey } from './request-checks.ts';
+import type { Pages, Say } from './pages.ts';
+import { clientKey, languageOf } from './request-checks.ts';
 import {
   DEVICE_COOKIE,
   DEVICE_MAX_MS,
@@ -27,7 +28,8 @@ export interface RouteParts {
 }
 
 const COOKIE = { path: '/', httpOnly: true, secure: true, sameSite: 'strict' } as const;
-const PLAIN = { isError: false, notice: '', waitSeconds: 0 };
+/** The page writes it, too; of a link from elsewhere it still counts, as it is worth nothing to anybody. */
+const CHOICE = { path: '/', secure: true, sameSite: 'lax', maxAge: LANGUAGE_SECONDS } as const;
 
 /** The first characters of a session's id: enough to tell sessions apart in the log, too few to be of use. */
 export function shortId(session: Session): string {
@@ -48,18 +50,18 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
     const session = sessionOf(request);
     if (!session) return reply.redirect('/login', 303);
     reply.setCookie(SESSION_COOKIE, sessions.touch(session), COOKIE);
-    return sendHtml(reply, 200, pages.app());
+    return sendHtml(reply, 200, pages.app(languageOf(request.headers)));
   });
 
   app.get('/session', async (request) => ({ loggedIn: sessionOf(request) !== undefined }));
 
   app.get('/view', async (request, reply) => {
-    if (!sessionOf(request)) return reply.code(401).send({ message: 'Log in again.' });
+    if (!sessionOf(request)) return reply.code(401).send(LOGGED_OUT);
     return live.current();
   });
 
   app.get('/events', (request, reply) => {
-    if (!sessionOf(request)) return reply.code(401).send({ message: 'Log in again.' });
+    if (!sessionOf(request)) return reply.code(401).send(LOGGED_OUT);
     streamView(reply, {
       current: () => live.current(),
       listen: (listener) => live.listen(listener),
@@ -69,7 +71,7 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
 
   app.post('/session/touch', async (request, reply) => {
     const session = sessionOf(request);
-    if (!session) return reply.code(401).send({ message: 'Log in again.' });
+    if (!session) return reply.code(401).send(LOGGED_OUT);
     return reply.setCookie(SESSION_COOKIE, sessions.touch(session), COOKIE).code(204).send();
   });
 
@@ -77,10 +79,10 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
 
   app.post('/save', async (request, reply) => {
     const session = sessionOf(request);
-    if (!session) return reply.code(401).send({ message: 'Log in again.' });
+    if (!session) return reply.code(401).send(LOGGED_OUT);
     const result = await live.sync.saveNow();
     request.log.info({ session: shortId(session), accepted: result.accepted }, 'save asked for');
-    return result.accepted ? reply.code(202).send({}) : reply.code(502).send({ message: result.message });
+    return sendResult(reply, result);
   });
 }
 
@@ -89,13 +91,17 @@ function addLoginRoutes(
   { pages, sessions, metrics, checkLogin, guard }: RouteParts,
   sessionOf: (request: FastifyRequest) => Session | undefined,
 ): void {
-  app.get('/login', async (request, reply) =>
-    sessionOf(request) ? reply.redirect('/', 303) : sendHtml(reply, 200, pages.login(PLAIN)),
-  );
+  app.get<{ Querystring: { language?: unknown } }>('/login', async (request, reply) => {
+    const { language } = request.query;
+    if (isLanguage(language)) reply.setCookie(LANGUAGE_COOKIE, language, CHOICE);
+    if (sessionOf(request)) return reply.redirect('/', 303);
+    return sendHtml(reply, 200, pages.login(isLanguage(language) ? language : languageOf(request.headers)));
+  });
 
   app.post('/login', async (request, reply) => {
     const body = request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
     const client = clientKey(request.headers, request.ip);
+    const language = languageOf(request.headers);
     const release = guard.hold(request.raw);
     const result = await checkLogin(request, body.get('password') ?? '').finally(release);
     metrics.logins.inc({ result: result.outcome });
@@ -107,17 +113,20 @@ function addLoginRoutes(
           .setCookie(DEVICE_COOKIE, sessions.markDevice(), { ...COOKIE, maxAge: DEVICE_MAX_MS / 1000 })
           .redirect('/', 303);
       case 'wrong': {
-        const left = result.attemptsLeft === 1 ? 'one more try' : `${result.attemptsLeft} more tries`;
-        const notice = `That is not the password. You have ${left} before a short wait.`;
-        return sendHtml(reply, 401, pages.login({ notice, isError: true, waitSeconds: 0 }));
+        const { attemptsLeft } = result;
+        const notice: Say = (texts) => texts.wrongPassword(attemptsLeft);
+        return sendHtml(reply, 401, pages.login(language, { notice, isError: true }));
       }
       case 'wait': {
         reply
           .header('retry-after', String(result.seconds))
           .setCookie(TURN_COOKIE, result.turn, { ...COOKIE, maxAge: TURN_MAX_MS / 1000 });
-        const notice =
-          'Many wrong passwords were sent to this page, so each try has to wait a few seconds. The right password opens the desktop after that.';
-        return sendHtml(reply, 429, pages.login({ notice, isError: true, waitSeconds: result.seconds }));
+        const notice: Say = (texts) => texts.manyWrongPasswords;
+        return sendHtml(
+          reply,
+          429,
+          pages.login(language, { notice, isError: true, waitSeconds: result.seconds }),
+        );
       }
     }
   });
@@ -131,7 +140,7 @@ function addLoginRoutes(
       request.log.info({ session: shortId(session) }, 'logout');
     }
     reply.clearCookie(SESSION_COOKIE, COOKIE);
-    const notice = 'You are logged out. The desktop goes on running, and your work is saved as usual.';
-    return sendHtml(reply, 200, pages.login({ notice, isError: false, waitSeconds: 0 }));
+    const page = pages.login(languageOf(request.headers), { notice: (texts) => texts.loggedOut });
+    return sendHtml(reply, 200, page);
   });
 }

@@ -1,6 +1,6 @@
 import { createParser } from 'eventsource-parser';
 import { Agent, type Dispatcher, request } from 'undici';
-import { type SyncStatus, syncStatusSchema } from '../../contract/status.ts';
+import { problemCodeSchema, type SyncStatus, syncStatusSchema } from '../../contract/status.ts';
 import type { SyncReachability } from './view.ts';
 
 /** Nothing heard for this long: ask again, in case the other side hangs. */
@@ -9,8 +9,12 @@ const RETRY_MS = 1000;
 const POLL_MS = 2000;
 const SAVE_ANSWER_MS = 15_000;
 
-/** What `sync` answered to a request, in a sentence when it did not do it. */
-export type SaveResult = { readonly accepted: true } | { readonly accepted: false; readonly message: string };
+/** What `sync` answered to a request. */
+export type AskResult =
+  /** `isDone`: not only begun. */
+  | { readonly accepted: true; readonly isDone: boolean }
+  /** In a sentence, and by a code that stands for it: one of a problem, or `sync-silent`, `sync-refused`. */
+  | { readonly accepted: false; readonly message: string; readonly code: string };
 
 class NoEventsError extends Error {}
 
@@ -55,25 +59,27 @@ export class SyncClient {
   }
 
   /** Asks for a save at once; the progress comes with the status. */
-  saveNow(): Promise<SaveResult> {
+  saveNow(): Promise<AskResult> {
     return this.ask('/v1/save');
   }
 
   /** Asks for something whose outcome comes with the status. */
-  async ask(path: string, content?: Readonly<Record<string, unknown>>): Promise<SaveResult> {
+  async ask(path: string, content?: Readonly<Record<string, unknown>>): Promise<AskResult> {
     try {
       const { statusCode, body } = await this.#request('POST', path, SAVE_ANSWER_MS, content);
       const text = await body.text();
-      if (statusCode < 300) return { accepted: true };
+      if (statusCode < 300) return { accepted: true, isDone: statusCode !== 202 };
       return {
         accepted: false,
         message: sentenceOf(text) ?? `The data service refused it (${statusCode}).`,
+        code: codeOf(text),
       };
     } catch {
       return {
         accepted: false,
         message:
           'The data service does not answer, so nothing was done now. Saving is tried again on its own.',
+        code: 'sync-silent',
       };
     }
   }
@@ -154,6 +160,16 @@ function sentenceOf(text: string): string | undefined {
     return [message, error].find((value) => typeof value === 'string');
   } catch {
     return undefined;
+  }
+}
+
+/** `internal` stands for anything, so its message alone says what it is. */
+function codeOf(text: string): string {
+  try {
+    const code = problemCodeSchema.parse((JSON.parse(text) as { code?: unknown }).code);
+    return code === 'internal' ? 'sync-refused' : code;
+  } catch {
+    return 'sync-refused';
   }
 }
 

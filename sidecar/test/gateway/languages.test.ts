@@ -1,10 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { fileProblemCodeSchema, problemCodeSchema } from '../../contract/status.ts';
+import { fileProblemCodeSchema, problemCodeSchema, type SyncStatus } from '../../contract/status.ts';
+import { languageOf } from '../../src/gateway/request-checks.ts';
+import type { Posted } from '../../web/src/actions.ts';
 import { formatAgo, formatBytes, formatDuration } from '../../web/src/format.ts';
 import { LANGUAGES, preferredLanguage, setLanguage } from '../../web/src/language.ts';
-import { attentionOf, confirmationOf, roomTexts, saveText, tokenTexts } from '../../web/src/texts.ts';
+import {
+  attentionOf,
+  confirmationOf,
+  refreshState,
+  refreshText,
+  roomTexts,
+  saveText,
+  tokenTexts,
+} from '../../web/src/texts.ts';
 import { READY_STATUS } from './helpers/fake-sync.ts';
 
 const { en, cs } = LANGUAGES;
@@ -41,9 +51,9 @@ test('Czech has a sentence for each problem that the data service may tell', () 
 });
 
 test('each sentence that the page names exists, and the page says it in English', () => {
-  const html = read('app.html');
+  const html = ['app.html', 'login.html', 'message.html'].map(read).join('');
   const named = [...html.matchAll(/data-t(?:-title|-label)?="(\w+)"/g)].map(([, key]) => key as string);
-  expect(named.length).toBeGreaterThan(30);
+  expect(named.length).toBeGreaterThan(40);
   for (const key of named) expect(typeof en[key as keyof typeof en], key).toBe('string');
   for (const [, key, text] of html.matchAll(/data-t="(\w+)"[^>]*>([^<]+)</g)) {
     expect(text).toBe(en[key as keyof typeof en]);
@@ -61,6 +71,58 @@ test.each<[string | null, string[], string]>([
   ['xx', ['cs'], 'cs'],
 ])('stored %s, wished %j: %s', (stored, wished, language) => {
   expect(preferredLanguage(stored, wished)).toBe(language);
+});
+
+const CHOICE = '__Host-scipion-language';
+test.each<[string | undefined, string | undefined, string]>([
+  [undefined, undefined, 'en'],
+  [undefined, '', 'en'],
+  [undefined, 'cs-CZ,cs;q=0.9,en;q=0.8', 'cs'],
+  [undefined, 'en;q=0.5, cs', 'cs'],
+  [undefined, 'cs;q=0, en', 'en'],
+  [undefined, 'cs;q=0', 'en'],
+  [undefined, 'de;q=0.9, SK ; q=0.4, *;q=0.1', 'cs'],
+  [undefined, 'cs;q=no, en;q=0.1', 'en'],
+  [undefined, '*', 'en'],
+  [undefined, ',,;q=1;;=', 'en'],
+  [`${CHOICE}=en`, 'cs', 'en'],
+  [`a=b; ${CHOICE}=cs; c`, 'en', 'cs'],
+  [`${CHOICE}=__proto__`, 'cs', 'cs'],
+  [`${CHOICE}=; =;;`, 'cs', 'cs'],
+  [`x${CHOICE}=cs`, 'en', 'en'],
+])('a request with the cookie %j that accepts %j is answered in %s', (cookie, accepted, language) => {
+  const headers = {
+    ...(cookie === undefined ? {} : { cookie }),
+    ...(accepted === undefined ? {} : { 'accept-language': accepted }),
+  };
+  expect(languageOf(headers)).toBe(language);
+});
+
+test('an answer of the gateway is said by its code, and what has none in its own words', () => {
+  for (const code of ['logged-out', 'page-outdated', 'sync-silent']) {
+    expect(cs.answer('English', code), code).not.toContain('English');
+    expect(en.answer('raw', code), code).not.toBe('raw');
+  }
+  expect(cs.answer('English', 'space-full')).toBe(cs.problem('', 'space-full'));
+  expect(cs.answer('It is restored.', 'sync-refused')).toBe('Datová služba to odmítla: It is restored.');
+  expect(en.answer('It is restored.', 'sync-refused')).toBe('It is restored.');
+});
+
+test('a refresh that goes on is not said to be done', () => {
+  const status = (state: 'copying' | 'done', problems: SyncStatus['problems'] = []) => ({
+    ...READY_STATUS,
+    source: { ...READY_STATUS.source, state },
+    problems,
+  });
+  const begun = { error: null, isDone: false } as const;
+  const text = (posted: Posted | null, now: SyncStatus) => refreshText(refreshState(posted, now));
+  expect(text(begun, status('copying'))).toBe(en.refreshing);
+  expect(text(begun, status('done'))).toBe(en.refreshed);
+  expect(text({ error: null, isDone: true }, status('done'))).toBe(en.refreshed);
+  expect(text({ error: 'No.' }, status('done'))).toBe('No.');
+  expect(text(null, status('done'))).toBe(en.refreshHint);
+  const problem = { code: 'space-full', space: 'source', message: 'Full.', since: VIEW.time } as const;
+  expect(text(begun, status('copying', [problem]))).toBe(en.refreshHint);
 });
 
 test('Czech numbers, lengths of time and states', () => {
@@ -101,8 +163,9 @@ test('what the status says besides: room, tokens, what needs attention, what wai
       {
         code: 'deletions-guarded',
         space: 'project',
-        message: 'Many. If they are meant to go: sync confirm deletions 12',
+        message: 'Many.',
         since: VIEW.time,
+        confirm: { what: 'deletions', count: 12 },
       },
     ] as const,
   };

@@ -150,6 +150,8 @@ describe('save now', () => {
     const sync = await withSync();
     expect((await save()).status).toBe(202);
     expect(sync.saves).toBe(1);
+    sync.saveAnswer = { status: 200, body: {} };
+    expect((await save()).status, 'done, not only begun').toBe(200);
   });
 
   test('tells what the data service answered, or that it did not', async () => {
@@ -158,12 +160,19 @@ describe('save now', () => {
     const refused = await save();
     expect([refused.status, await refused.json()]).toEqual([
       502,
-      { message: 'The projects are being restored.' },
+      { code: 'sync-refused', message: 'The projects are being restored.' },
     ]);
+    sync.saveAnswer = { status: 503, body: { code: 'space-full', message: 'The space is full.' } };
+    expect(await (await save()).json()).toEqual({ code: 'space-full', message: 'The space is full.' });
+    sync.saveAnswer = { status: 503, body: { code: 'internal', message: 'No.' } };
+    expect(await (await save()).json()).toEqual({ code: 'sync-refused', message: 'No.' });
     await sync.stop();
     const unreachable = await save();
     expect(unreachable.status).toBe(502);
-    expect(((await unreachable.json()) as { message: string }).message).toContain('does not answer');
+    expect(await unreachable.json()).toMatchObject({
+      code: 'sync-silent',
+      message: expect.stringContaining('does not answer'),
+    });
   });
 
   test('is refused to other sites', async () => {

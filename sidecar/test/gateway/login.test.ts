@@ -103,6 +103,57 @@ describe('login', () => {
   });
 });
 
+describe('in the language of the browser', () => {
+  const CZECH = { 'accept-language': 'cs-CZ,cs;q=0.9,en;q=0.5' };
+  const html = (response: Response) => response.text();
+  const get = (path: string, headers: Record<string, string>) =>
+    fetch(gateway.origin + path, { headers, redirect: 'manual' });
+
+  test('each page without a script: login, its refusals, logout, messages', async () => {
+    const cookie = await sessionCookie(gateway);
+    const forged = { 'sec-fetch-site': 'cross-site', ...CZECH };
+    const post = (path: string, headers: Record<string, string>) =>
+      fetch(gateway.origin + path, { method: 'POST', headers });
+    const pages: [string, string, string][] = [
+      ['login', await html(await get('/login', CZECH)), 'Heslo k této ploše'],
+      ['app', await html(await get('/', { cookie, ...CZECH })), 'Plochu kreslí tato stránka'],
+      ['wrong', await html(await postLogin(gateway, 'no', CZECH)), 'To není správné heslo'],
+      ['long', await html(await postLogin(gateway, 'a'.repeat(70_000), CZECH)), 'víc než 64 KiB'],
+      ['forged', await html(await post('/login', forged)), 'Přišlo to z jiné adresy než'],
+      ['not here', await html(await get('/nowhere', CZECH)), 'Taková stránka v této instanci není'],
+      ['bad address', await html(await get('/%zz', CZECH)), 'Požadavku nebylo rozumět'],
+      ['logout', await html(await post('/logout', { ...SAME_ORIGIN, cookie, ...CZECH })), 'Jste odhlášeni'],
+    ];
+    for (const [name, page, sentence] of pages) {
+      expect(page, name).toContain(sentence);
+      expect(page, name).toContain('<html lang="cs">');
+      expect(page, name).not.toMatch(/password of|You |There is|That |Go to|\{\{/);
+    }
+    for (let i = 1; i < CLIENT_FAILURES; i += 1) await postLogin(gateway, 'no', CZECH);
+    const waiting = await html(await postLogin(gateway, 'no', CZECH));
+    expect(waiting).toContain('mnoho chybných hesel');
+    expect(waiting).toMatch(/Do dalšího pokusu:<\/span> <b id="countdown">\d+ sekund/);
+  });
+
+  test('or in the one that was chosen on the login page, from then on', async () => {
+    const chosen = await get('/login?language=cs', { 'accept-language': 'en' });
+    expect(await html(chosen)).toContain('<html lang="cs">');
+    const [set] = chosen.headers.getSetCookie();
+    expect(set).toMatch(/^__Host-scipion-language=cs; Max-Age=31536000; Path=\/; Secure; SameSite=Lax$/);
+    const cookie = set?.split(';')[0] ?? '';
+    expect(await html(await get('/nowhere', { cookie, 'accept-language': 'en' }))).toContain('Tady nic není');
+    for (const odd of ['xx', '', '__proto__', 'cs&language=en', '%00']) {
+      const page = await get(`/login?language=${odd}`, {});
+      expect([page.status, page.headers.getSetCookie()], odd).toEqual([200, []]);
+      expect(await html(page), odd).toContain('<html lang="en">');
+    }
+  });
+
+  test('a script is told by a code', async () => {
+    expect(await (await get('/view', {})).json()).toMatchObject({ code: 'logged-out' });
+  });
+});
+
 describe('session', () => {
   test('logging out ends it for good, also for a copy of the cookie', async () => {
     const cookie = await sessionCookie(gateway);

@@ -9,7 +9,7 @@ import { DECISIONS, decide } from '../../src/sync/plan/table.ts';
 import { parseDumpLine } from '../../src/sync/restore/predecessor.ts';
 import { bytesText } from '../../src/sync/restore/room.ts';
 import { conflictName, trashFolder, trashTime } from '../../src/sync/save/space-layout.ts';
-import { toProblem } from '../../src/sync/service/problems.ts';
+import { heldBackProblem, toProblem } from '../../src/sync/service/problems.ts';
 import { SpaceError } from '../../src/sync/spaces/space.ts';
 
 const local: LocalEntry = {
@@ -229,6 +229,11 @@ describe('problems', () => {
     const found = toProblem(new SpaceError(code, 'detail'), 'source', '2026-01-01T00:00:00Z');
     expect(found).toMatchObject({ code: problem, space: 'source' });
     expect(found.message).toMatch(/detail/);
+  });
+  test('removals that were held back come with the number that confirms them', () => {
+    const found = heldBackProblem({ removals: 34, why: 'many' }, '2026-01-01T00:00:00Z');
+    expect(found).toMatchObject({ code: 'deletions-guarded', confirm: { what: 'deletions', count: 34 } });
+    expect(heldBackProblem(null, '2026-01-01T00:00:00Z')).toBeNull();
   });
   test('a full disk is one too', () => {
     expect(

@@ -190,7 +190,8 @@ describe('project files that cannot be restored', () => {
     const second = await start();
     const waiting = await until('the choice', ({ problems }) => problems.length > 0);
     expect(waiting.ready).toBe(false);
-    expect(waiting.problems).toMatchObject([{ code: 'files-missing', space: 'project' }]);
+    const confirm = { what: 'missing', count: 2 };
+    expect(waiting.problems).toMatchObject([{ code: 'files-missing', space: 'project', confirm }]);
     expect(waiting.problems[0]?.message).toContain('sync confirm missing 2');
     expect(waiting.problems[0]?.message).not.toMatch(/token|network/i);
     expect(namesOf(waiting)).toEqual({ 'p/file-3': 'space-fault', 'p/sub/lost': 'space-fault' });

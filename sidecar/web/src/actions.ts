@@ -1,7 +1,11 @@
 import { t } from './language.ts';
 
-/** Asks the gateway for something. @returns what was said against it; null when it was accepted */
-export async function post(path: string, content?: unknown): Promise<string | null> {
+export type Posted =
+  /** `isDone`: not only begun. */
+  { readonly error: null; readonly isDone: boolean } | { readonly error: string };
+
+/** Asks the gateway for something. `error` is what was said against it, in the language of the page. */
+export async function post(path: string, content?: unknown): Promise<Posted> {
   try {
     const answer = await fetch(path, {
       method: 'POST',
@@ -9,10 +13,10 @@ export async function post(path: string, content?: unknown): Promise<string | nu
         ? {}
         : { body: JSON.stringify(content), headers: { 'content-type': 'application/json' } }),
     });
-    if (answer.ok) return null;
-    const { message } = (await answer.json().catch(() => ({}))) as { message?: string };
-    return t().problem(message ?? t().saveRefused, '');
+    if (answer.ok) return { error: null, isDone: answer.status !== 202 };
+    const { message, code } = (await answer.json().catch(() => ({}))) as { message?: string; code?: string };
+    return { error: message === undefined ? t().saveRefused : t().answer(message, code ?? '') };
   } catch {
-    return t().unreachable;
+    return { error: t().unreachable };
   }
 }

@@ -39,7 +39,7 @@ export class FileProblemsView {
       const outcome = textElement('p', 'hint', '');
       outcome.setAttribute('role', 'status');
       button.addEventListener('click', () => {
-        void post('/confirm', { what, count }).then((error) => {
+        void post('/confirm', { what, count }).then(({ error }) => {
           outcome.textContent = error ?? t().confirmed;
         });
       });

@@ -1,5 +1,7 @@
 import { element } from './dom.ts';
 import { formatDuration } from './format.ts';
+import { t } from './language.ts';
+import { translatePage } from './translate.ts';
 
 /** Conveniences of the login page; it works without them. */
 
@@ -39,11 +41,12 @@ async function enterIfLoggedIn(): Promise<void> {
   if (loggedIn) location.replace('/');
 }
 
+translatePage();
 reveal.hidden = false;
 reveal.addEventListener('click', () => {
   const isShown = password.type === 'text';
   password.type = isShown ? 'password' : 'text';
-  reveal.textContent = isShown ? 'Show' : 'Hide';
+  reveal.textContent = isShown ? t().reveal : t().conceal;
   reveal.setAttribute('aria-pressed', String(!isShown));
   password.focus();
 });

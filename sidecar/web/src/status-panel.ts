@@ -1,12 +1,21 @@
 import type { GatewayView } from '../../src/gateway/view.ts';
-import { post } from './actions.ts';
+import { type Posted, post } from './actions.ts';
 import { element, setText, textElement } from './dom.ts';
 import { FileProblemsView } from './file-problems.ts';
 import { formatDuration } from './format.ts';
 import { t } from './language.ts';
 import { Panel } from './panel.ts';
 import { renderProblems } from './progress-screen.ts';
-import { attentionOf, roomTexts, saveText, tokenTexts, transferText, warningTexts } from './texts.ts';
+import {
+  attentionOf,
+  refreshState,
+  refreshText,
+  roomTexts,
+  saveText,
+  tokenTexts,
+  transferText,
+  warningTexts,
+} from './texts.ts';
 
 const MEASURE_EVERY_MS = 5000;
 
@@ -15,13 +24,15 @@ export class StatusPanel {
   readonly #panel: Panel;
   readonly #files = new FileProblemsView('status-files');
   readonly #refresh = element<HTMLButtonElement>('refresh');
+  #refreshed: Posted | null = null;
   #roundTripMs: number | undefined;
 
   constructor(focusDesktop: () => void) {
     this.#panel = new Panel('status', focusDesktop, () => void this.#measure());
     this.#refresh.addEventListener('click', () => {
-      void post('/refresh-source').then((error) => {
-        setText(element('refresh-hint'), error ?? t().refreshed);
+      this.#refreshed = null;
+      void post('/refresh-source').then((posted) => {
+        this.#refreshed = posted;
       });
     });
     setInterval(() => void this.#measure(), MEASURE_EVERY_MS);
@@ -49,6 +60,8 @@ export class StatusPanel {
     element('status-advice-title').hidden = warningTexts(view).length === 0;
     setText(element('status-viewers'), t().viewers(view.viewers));
     this.#refresh.disabled = view.sync !== 'up' || ['listing', 'copying'].includes(status.source.state);
+    this.#refreshed = refreshState(this.#refreshed, status);
+    setText(element('refresh-hint'), refreshText(this.#refreshed));
     const trip = this.#roundTripMs;
     setText(element('status-connection'), trip === undefined ? '…' : t().roundTrip(trip.toFixed(0)));
   }

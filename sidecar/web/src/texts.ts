@@ -1,5 +1,6 @@
-import type { Problem, SyncStatus, Transfer, Warning } from '../../contract/status.ts';
+import type { Confirmation, Problem, SyncStatus, Transfer, Warning } from '../../contract/status.ts';
 import type { GatewayView } from '../../src/gateway/view.ts';
+import type { Posted } from './actions.ts';
 import { formatAgo, formatBytes, formatCount, formatDuration, formatTime } from './format.ts';
 import { t } from './language.ts';
 
@@ -237,16 +238,20 @@ export function attentionOf({ status }: GatewayView): number {
   );
 }
 
-export interface Confirmation {
-  readonly what: 'deletions' | 'missing';
-  readonly count: number;
+/** What a refresh of the source has come to, by the status that came after its answer. */
+export function refreshState(posted: Posted | null, { source, problems }: SyncStatus): Posted | null {
+  if (posted === null || posted.error !== null || posted.isDone) return posted;
+  // The problem says what went wrong, and the status that it is tried again.
+  if (problems.some(({ space }) => space === 'source')) return null;
+  return source.state === 'done' ? { error: null, isDone: true } : posted;
 }
 
-/** What `sync` waits for: its message names the command, with the number that counts. */
+export function refreshText(posted: Posted | null): string {
+  if (posted === null) return t().refreshHint;
+  return posted.error ?? (posted.isDone ? t().refreshed : t().refreshing);
+}
+
+/** What `sync` waits for, with the number that counts. */
 export function confirmationOf({ problems }: SyncStatus): Confirmation | null {
-  for (const { message } of problems) {
-    const [, what, count] = /confirm (deletions|missing) (\d+)/.exec(message) ?? [];
-    if (what !== undefined) return { what: what as Confirmation['what'], count: Number(count) };
-  }
-  return null;
+  return problems.find(({ confirm }) => confirm !== undefined)?.confirm ?? null;
 }

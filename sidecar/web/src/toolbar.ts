@@ -85,7 +85,7 @@ export class Toolbar {
   async #save(): Promise<void> {
     this.#isAsking = true;
     this.#saveNow.disabled = true;
-    this.#ownError = (await post('/save')) ?? '';
+    this.#ownError = (await post('/save')).error ?? '';
     this.#ownErrorEnds = performance.now() + REFUSAL_MS;
     this.#isAsking = false;
     this.#focusDesktop();

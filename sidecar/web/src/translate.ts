@@ -1,10 +1,14 @@
-import { type Language, preferredLanguage, setLanguage, t } from './language.ts';
+import { isLanguage, LANGUAGE_COOKIE, LANGUAGE_SECONDS, type Language, setLanguage, t } from './language.ts';
 import type { Texts } from './texts/en.ts';
 
-const STORED = 'language';
+/** Goes on in the language in which the gateway has sent the page. */
+export function translatePage(): void {
+  const { lang } = document.documentElement;
+  translateTo(isLanguage(lang) ? lang : 'en');
+}
 
 /** Sets the language of the page and puts its sentences where `data-t`, `data-t-title` and `data-t-label` name them. */
-export function translatePage(language = preferredLanguage(stored(), navigator.languages)): void {
+function translateTo(language: Language): void {
   setLanguage(language);
   document.documentElement.lang = language;
   const textOf = (key: string | undefined): string => {
@@ -20,10 +24,7 @@ export function translatePage(language = preferredLanguage(stored(), navigator.l
 }
 
 export function chooseLanguage(language: Language): void {
-  localStorage.setItem(STORED, language);
-  translatePage(language);
-}
-
-function stored(): string | null {
-  return localStorage.getItem(STORED);
+  // biome-ignore lint/suspicious/noDocumentCookie: CookieStore is not in every browser that can show the desktop.
+  document.cookie = `${LANGUAGE_COOKIE}=${language}; Path=/; Max-Age=${LANGUAGE_SECONDS}; Secure; SameSite=Lax`;
+  translateTo(language);
 }

@@ -102,7 +102,10 @@ export function toProblem(error: unknown, side: Side, since: string): Problem {
   }
   if (error instanceof LeaseHeldError || error instanceof LeaseLostError)
     return make('lease-held', `${sentence(detail)} ${SAFE}`);
-  if (error instanceof MissingFilesError) return make('files-missing', `${sentence(detail)}`);
+  if (error instanceof MissingFilesError) {
+    const confirm = { what: 'missing', count: error.problems.total } as const;
+    return { ...make('files-missing', `${sentence(detail)}`), confirm };
+  }
   if (error instanceof PartialSaveError) return make('files-unreadable', `${sentence(detail)}`);
   if (error instanceof UnsavedWorkError) return make('unsaved-work', `${sentence(detail)}`);
   if (error instanceof VolumeNotMountedError) return make('volume-not-mounted', `${sentence(detail)}`);
@@ -129,7 +132,8 @@ export function heldBackProblem(heldBack: HeldBack | null, since: string): Probl
   const message =
     `Files were removed from the project volume, but not from the project space: ${heldBack.why}. Everything else is saved. ` +
     `If they are meant to go: ${confirmCommand(heldBack.removals)}`;
-  return { code: 'deletions-guarded', space: 'project', message, since };
+  const confirm = { what: 'deletions', count: heldBack.removals } as const;
+  return { code: 'deletions-guarded', space: 'project', message, since, confirm };
 }
 
 /** Whether a new token may be all it takes. */

@@ -28,6 +28,11 @@ const PROBLEMS: Record<string, string> = {
   'state-damaged': 'Záznam o stavu je poškozený. Nic se nezměnilo; obraťte se na správce instance.',
   internal: 'Kopírování selhalo a zkouší se znovu. Nic nebylo smazáno.',
 };
+const ANSWERS: Record<string, string> = {
+  'logged-out': 'Vaše přihlášení skončilo. Načtěte stránku znovu a přihlaste se.',
+  'page-outdated': 'Načtěte stránku znovu: žádala o něco, co už neplatí.',
+  'sync-silent': 'Datová služba neodpovídá, takže se teď nic nestalo. Ukládání se zkusí znovu samo.',
+};
 const WARNINGS: Record<string, string> = {
   'token-expires-soon':
     'Platnost tokenu brzy skončí. Předejte správci instance včas nový; použije se bez restartu.',
@@ -126,6 +131,7 @@ export const cs: Texts = {
   savedUnknown: (ago) => `Uloženo ${ago} · není známo, zda se od té doby něco změnilo`,
   saveRefused: 'Projekty se teď nepodařilo uložit.',
   unreachable: 'Instance je nedostupná, takže se nic nestalo. Zkuste to za chvíli.',
+  answer: (message, code) => ANSWERS[code] ?? PROBLEMS[code] ?? `Datová služba to odmítla: ${message}`,
 
   saveNow: 'Uložit',
   saveNowTitle: 'Uložit projekty do jejich prostoru hned',
@@ -173,6 +179,7 @@ export const cs: Texts = {
   advice: 'Doporučení',
   refresh: 'Obnovit zdrojová data',
   refreshHint: 'Zkopíruje, co je ve zdrojovém prostoru nového. Vašich projektů se to nedotkne.',
+  refreshing: 'Nová zdrojová data se kopírují. Pokračuje to i bez této stránky.',
   refreshed: 'Zdrojová data jsou aktuální.',
   fileProblems: (count) => `Vynecháno: ${file(count)}`,
   fileProblemsMore: (count) => `… a ještě ${file(count)}. Vypíše je „sync status“.`,
@@ -201,4 +208,30 @@ export const cs: Texts = {
   nextTry: (duration) => `Další pokus: ${duration}.`,
   trying: 'Zkouší se…',
   tryNow: 'Zkusit teď',
+
+  login: 'Přihlášení',
+  password: 'Heslo k této ploše',
+  passwordHint: 'Bylo nastaveno při vytvoření instance; kdo ji vytvořil, může ho zjistit.',
+  reveal: 'Ukázat',
+  conceal: 'Skrýt',
+  capsLock: 'Caps Lock je zapnutý.',
+  loginWait: 'Do dalšího pokusu:',
+  openDesktop: 'Otevřít plochu',
+  wrongPassword: (triesLeft) =>
+    `To není správné heslo. Počet dalších pokusů, než bude třeba chvíli počkat: ${triesLeft}.`,
+  manyWrongPasswords:
+    'Této stránce přišlo mnoho chybných hesel, proto každý pokus musí několik sekund počkat. Správné heslo pak plochu otevře.',
+  passwordTooLong: (kibibytes) => `Na heslo je to příliš dlouhé: přišlo víc než ${kibibytes} KiB.`,
+  loggedOut: 'Jste odhlášeni. Plocha běží dál a vaše práce se ukládá jako obvykle.',
+
+  goToDesktop: 'Přejít na plochu',
+  refused: 'Odmítnuto',
+  refusedText: (origin) => `Přišlo to z jiné adresy než ${origin}. Otevřete tu adresu a zkuste to znovu.`,
+  notHere: 'Tady nic není',
+  notHereText: 'Taková stránka v této instanci není.',
+  failed: 'To se nepovedlo',
+  failedHere:
+    'Chyba je na straně instance. Načtěte stránku znovu; pokud se to opakuje, řekněte to jejím správcům.',
+  notUnderstood: 'Požadavku nebylo rozumět. Vraťte se a načtěte stránku znovu.',
+  tooManyStrangers: 'Ptá se teď příliš mnoho neznámých. Načtěte stránku znovu.',
 };

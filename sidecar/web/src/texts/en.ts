@@ -4,6 +4,14 @@ const plural = (noun: string) => (count: number) =>
   `${count.toLocaleString('en-GB')} ${noun}${count === 1 ? '' : 's'}`;
 const file = plural('file');
 
+/** What the gateway answers to the page, by its code; what `sync` says comes in its own words. */
+const ANSWERS: Record<string, string> = {
+  'logged-out': 'Your session has ended. Load the page again and log in.',
+  'page-outdated': 'Load the page again: it asked for something that is not there any more.',
+  'sync-silent':
+    'The data service does not answer, so nothing was done now. Saving is tried again on its own.',
+};
+
 export const en = {
   locale: 'en-GB',
   language: 'English',
@@ -87,6 +95,7 @@ export const en = {
   savedUnknown: (ago: string) => `Saved ${ago} · not known whether anything changed since`,
   saveRefused: 'The projects could not be saved now.',
   unreachable: 'The instance cannot be reached, so nothing was done. Try again in a moment.',
+  answer: (message: string, code: string) => ANSWERS[code] ?? message.replace(/ ?\(scipion:\w+\)/g, ''),
 
   // The bar
   saveNow: 'Save now',
@@ -138,6 +147,7 @@ export const en = {
   advice: 'Advice',
   refresh: 'Refresh the raw data',
   refreshHint: 'Copies what is new in the source space. Nothing in your projects is touched.',
+  refreshing: 'New raw data is being copied. It goes on without this page.',
   refreshed: 'The raw data is up to date.',
   fileProblems: (count: number) => `${file(count)} left out`,
   fileProblemsMore: (count: number) => `… and ${file(count)} more. “sync status” lists them.`,
@@ -169,6 +179,36 @@ export const en = {
   nextTry: (duration: string) => `Next attempt in ${duration}.`,
   trying: 'Trying…',
   tryNow: 'Try now',
+
+  // Login
+  login: 'Log in',
+  password: 'Password of this desktop',
+  passwordHint: 'It was set when this instance was created; whoever created it can look it up.',
+  reveal: 'Show',
+  conceal: 'Hide',
+  capsLock: 'Caps Lock is on.',
+  loginWait: 'You can try again in',
+  openDesktop: 'Open the desktop',
+  wrongPassword: (triesLeft: number) =>
+    `That is not the password. You have ${triesLeft === 1 ? 'one more try' : `${triesLeft} more tries`} before a short wait.`,
+  manyWrongPasswords:
+    'Many wrong passwords were sent to this page, so each try has to wait a few seconds. The right password opens the desktop after that.',
+  passwordTooLong: (kibibytes: number) =>
+    `That is too long for a password: more than ${kibibytes} KiB were sent.`,
+  loggedOut: 'You are logged out. The desktop goes on running, and your work is saved as usual.',
+
+  // Messages of the gateway
+  goToDesktop: 'Go to the desktop',
+  refused: 'Refused',
+  refusedText: (origin: string) =>
+    `This was sent from another address than ${origin}. Open that address and try again.`,
+  notHere: 'Not here',
+  notHereText: 'There is no such page in this instance.',
+  failed: 'That did not work',
+  failedHere:
+    'The gateway made a mistake. Load the page again; if it happens again, tell the people who run this instance.',
+  notUnderstood: 'The request was not understood. Go back and load the page again.',
+  tooManyStrangers: 'Too many strangers ask at the moment. Load the page again.',
 };
 
 export type Texts = typeof en;
