@@ -4,7 +4,6 @@ import type { BrowserContextOptions, Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import type { SyncStatus } from '../../sidecar/contract/status.ts';
 import { READY_STATUS } from '../../sidecar/test/gateway/helpers/fake-sync.ts';
-import { PASSWORD } from '../../sidecar/test/gateway/helpers/start-gateway.ts';
 import { login, screenshot, waitForDesktop } from '../helpers/browser.ts';
 import { type Desktop, desktops, missing, ofTheBrowser } from './fixture.ts';
 import { startXvnc } from './xvnc.ts';
@@ -177,28 +176,6 @@ describe.skipIf(missing)('the page', ofTheBrowser, () => {
       await everyState(desktop, (name) => screenshot(desktop.page, SHOTS, `${kind}-${name}`));
       await signedOut(desktop, (name) => screenshot(desktop.page, SHOTS, `${kind}-${name}`));
     }
-  });
-
-  test('speaks the language of the browser, and the one that is chosen', async () => {
-    const { page, sync, gateway } = await open({ context: { locale: 'cs-CZ' } });
-    expect(await page.locator('html').getAttribute('lang')).toBe('cs');
-    await page.getByRole('button', { name: 'Uložit' }).waitFor();
-    sync.set({ save: { ...READY_STATUS.save, unsavedChanges: true } });
-    await saveState(page).getByText('Zatím neuloženo').waitFor();
-    await page.locator('#settings-toggle').click();
-    await page.getByLabel('Jazyk').selectOption('en');
-    await saveState(page).getByText('Not saved yet').waitFor();
-    page.on('dialog', (dialog) => void dialog.accept());
-    await page.reload();
-    await page.getByRole('button', { name: 'Save now' }).waitFor();
-    await page.getByRole('button', { name: 'Log out' }).first().click();
-    await page.getByText('You are logged out').waitFor();
-    await page.getByRole('link', { name: 'Čeština' }).click();
-    expect(await page.locator('html').getAttribute('lang')).toBe('cs');
-    await page.getByRole('button', { name: 'Ukázat' }).click();
-    await page.getByRole('button', { name: 'Skrýt' }).waitFor();
-    await login(page, `${gateway.origin}/login`, PASSWORD);
-    await page.getByRole('button', { name: 'Uložit' }).waitFor();
   });
 
   test('lets the keyboard out of the desktop, to all that the bar has', async () => {

@@ -49,6 +49,11 @@ export class Progress {
     this.#set({ ...this.#transfer, filesDone: this.#transfer.filesDone + 1 });
   }
 
+  /** After an attempt at more that has come to nothing. */
+  backTo(transfer: Transfer): void {
+    this.#set(transfer);
+  }
+
   wait(): void {
     if (this.#transfer.state !== 'done')
       this.#set({ ...this.#transfer, state: 'waiting', bytesPerSecond: null, secondsLeft: null });

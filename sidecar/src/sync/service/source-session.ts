@@ -57,9 +57,18 @@ export class SourceSession {
   }
 
   async #stageIn(): Promise<StageInResult> {
-    await assertMounted(this.#volume.root, 'source');
-    await this.#context.space.check();
-    return stageIn(this.#context);
+    const { space, progress } = this.#context;
+    const before = progress.transfer;
+    // Also while the space does not answer, nobody is told that all is there.
+    progress.list();
+    try {
+      await assertMounted(this.#volume.root, 'source');
+      await space.check();
+      return await stageIn(this.#context);
+    } catch (error) {
+      if (before.state === 'done') progress.backTo(before);
+      throw error;
+    }
   }
 
   close(): void {
