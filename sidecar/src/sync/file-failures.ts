@@ -88,6 +88,8 @@ export class FileFailures {
 
   /** One by name, without an error. */
   add(path: string, isFolder: boolean, code: FileProblemCode): void {
+    // Listing and fetching may both meet it.
+    if (this.#items.has(path)) return;
     this.#count += 1;
     if (code === 'changing') this.#changing += 1;
     if (this.#items.size >= MOST_FILE_PROBLEMS) return;

@@ -1,4 +1,4 @@
-import { lstatSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { DEFAULT_LIMITS } from '../../src/sync/plan/guards.ts';
@@ -241,3 +241,41 @@ test.each(['resume', 'repair'])(
     again.close();
   },
 );
+
+test('a file that the space lists and does not have is named, once, and never left out silently', async () => {
+  const { space, clock, context, data } = await opened();
+  for (const name of ['ghost', 'b']) writeFileSync(join(data, name), name);
+  await save(context);
+  await context.lease.release();
+  context.close();
+  const [stat, read] = [space.stat.bind(space), space.read.bind(space)];
+  space.stat = async (file, ...rest) => (file.path === 'ghost' ? null : stat(file, ...rest));
+  space.read = (file, ...rest) => {
+    if (file.path === 'ghost') throw new SpaceError('not-found', 'gone');
+    return read(file, ...rest);
+  };
+  const other = await openProject(folders.make(), space, { clock });
+  await expect(startProject(other)).rejects.toThrow('sync confirm missing 1');
+  const { missing } = await startProject(other, { confirmedMissing: 1 });
+  expect(missing).toMatchObject({ total: 1, items: [{ path: 'ghost', code: 'not-in-space' }] });
+  other.close();
+});
+
+test('a file that neither the listing nor the comparison can ask for counts once', async () => {
+  const { space, context, data } = await opened();
+  mkdirSync(join(data, 'd'));
+  writeFileSync(join(data, 'd/f'), 'f');
+  await save(context);
+  const [list, stat] = [space.list.bind(space), space.stat.bind(space)];
+  // Dropped with its folder, so the listing asks for it twice.
+  space.list = async function* (folder, ...rest) {
+    for await (const entry of list(folder, ...rest)) if (!entry.path.startsWith('d')) yield entry;
+  };
+  space.stat = async (file, ...rest) => {
+    if (file.path === 'd/f') throw new SpaceError('unavailable', 'fails at it');
+    return stat(file, ...rest);
+  };
+  await expect(startProject(context)).rejects.toThrow('sync confirm missing 1');
+  expect(readFileSync(join(data, 'd/f'), 'utf8')).toBe('f');
+  context.close();
+});

@@ -44,6 +44,8 @@ export async function restorePending(
   state.setMeta('restoring', 'yes');
   const restorer = new Restorer(context, options, failures);
   const outcome = { restored: 0, removed: 0, skipped: 0 };
+  const mayBeGone = async (item: PlanItem, error: unknown) =>
+    options.isLast !== true && (await isGone(context, item, error));
   const attempt = async (item: PlanItem, work: () => Promise<void>): Promise<void> => {
     context.signal?.throwIfAborted();
     try {
@@ -56,7 +58,7 @@ export async function restorePending(
       }
       failures.succeeded();
     } catch (error) {
-      if (error instanceof LocalChangedError || (await isGone(context, item, error))) outcome.skipped += 1;
+      if (error instanceof LocalChangedError || (await mayBeGone(item, error))) outcome.skipped += 1;
       else await failures.note(error, { does: 'fetch', path: item.path });
     }
   };

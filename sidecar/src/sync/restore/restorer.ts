@@ -31,6 +31,8 @@ const VERSIONS = 3;
 export interface RestoreOptions {
   /** Files get no hash: nothing is there to compare it with, now or later. @default false */
   readonly isUnhashed?: boolean;
+  /** Nothing is compared again after it: what the space lists still and does not have is named. @default false */
+  readonly isLast?: boolean;
 }
 
 interface Written {

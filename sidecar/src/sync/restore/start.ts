@@ -106,7 +106,7 @@ async function startOnce(context: ProjectContext, options: StartOptions): Promis
       if (result.saved) continue;
     }
     const unsaved = unread.count + state.countPending('transfer');
-    const outcome = await restored(context, head, failures, options);
+    const outcome = await restored(context, head, failures, options, round === ROUNDS);
     brought += outcome.restored;
     removed += outcome.removed;
     if (outcome.skipped > 0 && round < ROUNDS) continue;
@@ -137,11 +137,13 @@ async function restored(
   head: Head | 'damaged' | null,
   failures: FileFailures,
   options: StartOptions,
+  isLast: boolean,
 ): Promise<RestoreOutcome> {
   const { state } = context;
   if (state.countPending('download') + state.countPending('remove-local') > 0) options.onRestore?.();
   try {
-    return await restorePending(context, 'the project does not fit on the project volume', failures);
+    const noRoom = 'the project does not fit on the project volume';
+    return await restorePending(context, noRoom, failures, { isLast });
   } catch (error) {
     const isThere = head !== null && head !== 'damaged' && knownGeneration(context) === head.generation;
     if (!(error instanceof VolumeFullError) || !isThere || state.countBase() === 0) throw error;
