@@ -29,6 +29,7 @@ import { saveSteps } from './save-steps.ts';
 import { stagingOf } from './sent-uploads.ts';
 import { commitPath } from './space-layout.ts';
 import { uploadPending } from './upload.ts';
+import { clearStaging } from './upload-parts.ts';
 
 export interface SaveOptions {
   /** A person agreed to so many removals; more are held back all the same. @default 0 */
@@ -203,7 +204,7 @@ export async function commit(context: ProjectContext): Promise<number> {
     await rm(stepsFile, { force: true });
   }
   await space.removeFile(commitPath(lease.fence));
-  await space.removeTree(staging);
+  await clearStaging(context);
   return generation;
 }
 

@@ -13,6 +13,7 @@ import {
 import { localFacts, type StableFile } from '../volume/file-copy.ts';
 import { type RunningHash, startHash } from '../volume/hasher.ts';
 import { type Part, partsOf } from '../volume/part-file.ts';
+import { stagingOf } from './sent-uploads.ts';
 
 /** From this size on a file goes in parts, where the space takes parts. */
 const LARGE_BYTES = 8 << 20;
@@ -39,9 +40,22 @@ export function goesInParts(space: Space, size: number): boolean {
   return space.writePart !== undefined && size > LARGE_BYTES;
 }
 
-/** Nothing is under way any more. */
-export function forgetUnfinished(context: ProjectContext): void {
-  if (context.state.meta(META) !== null) context.state.setMeta(META, null);
+/** Nothing is under way any more but the uploads of these files, which the next save goes on with. */
+export function forgetUnfinished(context: ProjectContext, but: ReadonlySet<string>): void {
+  if (context.state.meta(META) === null) return;
+  const left = Object.entries(unfinishedOf(context)).filter(([path]) => but.has(path));
+  context.state.setMeta(META, left.length === 0 ? null : JSON.stringify(Object.fromEntries(left)));
+}
+
+/** The save is complete: what is left of its uploads goes, except those that the next save goes on with. */
+export async function clearStaging(context: ProjectContext): Promise<void> {
+  const { space } = context;
+  const staging = stagingOf(context);
+  const kept = new Set(unfinishedPaths(context).map(({ staged }) => staged));
+  if (kept.size === 0) return space.removeTree(staging);
+  const unused: string[] = [];
+  for await (const { path } of space.list({ path: staging })) if (!kept.has(path)) unused.push(path);
+  for (const path of unused) await space.removeTree(path);
 }
 
 /**

@@ -34,6 +34,8 @@ export async function uploadPending(context: ProjectContext, unread: FileFailure
   context.progress.begin(files, bytes);
   if (files > 0) await space.makeDirectory(stagingOf(context));
   const connections = new Connections(() => space.capabilities);
+  /** Large files that did not get through: what was sent of them is not sent again. */
+  const unfinished = new Set<string>();
   for (let round = 1; ; round += 1) {
     const batch = new Batch(state);
     try {
@@ -50,6 +52,7 @@ export async function uploadPending(context: ProjectContext, unread: FileFailure
             batch.add(() => noteUpload(state, row.seq, done), weight);
           } catch (error) {
             await unread.note(error, { does: 'send', path: item.path });
+            if (goesInParts(space, item.local?.size ?? 0)) unfinished.add(item.path);
             state.deletePending(row.seq);
           }
         },
@@ -59,7 +62,7 @@ export async function uploadPending(context: ProjectContext, unread: FileFailure
     }
     const broken = await confirmUploads(context);
     if (broken === 0) {
-      forgetUnfinished(context);
+      forgetUnfinished(context, unfinished);
       return;
     }
     if (round === SEND_ATTEMPTS) {
@@ -69,7 +72,7 @@ export async function uploadPending(context: ProjectContext, unread: FileFailure
         await unread.note(broke, { does: 'send', path: decodeItem(data).path });
         state.deletePending(seq);
       }
-      forgetUnfinished(context);
+      forgetUnfinished(context, unfinished);
       return;
     }
   }
