@@ -3,7 +3,7 @@ import { isSpaceError } from '../spaces/space.ts';
 import { localFacts } from '../volume/file-copy.ts';
 import { decidingSave } from './deciding.ts';
 import { removeUnreferencedSegments } from './segments.ts';
-import { stagingOf } from './sent-uploads.ts';
+import { clearStagingBut } from './sent-uploads.ts';
 import { LAYOUT, trashTime } from './space-layout.ts';
 import { unfinishedPaths } from './upload-parts.ts';
 
@@ -47,22 +47,14 @@ export async function withRoomInSpace<T>(
 async function removeUnused(context: ProjectContext): Promise<number> {
   // Its record names uploads that are still to be moved.
   if (decidingSave(context) !== null) return 0;
-  const { state, space, tree, lease } = context;
+  const { state, tree, lease } = context;
   await lease.assertHeld();
   const useful = new Set<string>();
   for (const { path, facts, staged } of [...state.allStaged(), ...unfinishedPaths(context)]) {
     const local = tree.look(path);
     if (local?.kind === 'file' && localFacts(local) === facts) useful.add(staged);
   }
-  const unused: string[] = [];
-  try {
-    for await (const { path } of space.list({ path: stagingOf(context) }))
-      if (!useful.has(path)) unused.push(path);
-  } catch (error) {
-    if (!isSpaceError(error, 'not-found')) throw error;
-  }
-  for (const path of unused) await space.removeTree(path);
-  return unused.length + (await removeUnreferencedSegments(context));
+  return (await clearStagingBut(context, useful)) + (await removeUnreferencedSegments(context));
 }
 
 /** @returns of how many saves, oldest first, at most `most` */

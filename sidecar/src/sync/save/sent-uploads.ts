@@ -11,6 +11,20 @@ export function stagingOf(context: ProjectContext): string {
   return `${LAYOUT.staging}/${context.volumeId}`;
 }
 
+/** Removes from the staging folder what is not among these paths. @returns how much went */
+export async function clearStagingBut(context: ProjectContext, kept: ReadonlySet<string>): Promise<number> {
+  const { space } = context;
+  const unused: string[] = [];
+  try {
+    for await (const { path } of space.list({ path: stagingOf(context) }))
+      if (!kept.has(path)) unused.push(path);
+  } catch (error) {
+    if (!isSpaceError(error, 'not-found')) throw error;
+  }
+  for (const path of unused) await space.removeTree(path);
+  return unused.length;
+}
+
 /** @param upload a name that no other upload has @param seq of the item in the plan */
 export function stagedPath(context: ProjectContext, upload: string, seq: number): string {
   return `${stagingOf(context)}/${upload}-${seq}`;

@@ -13,7 +13,7 @@ import {
 import { localFacts, type StableFile } from '../volume/file-copy.ts';
 import { type RunningHash, startHash } from '../volume/hasher.ts';
 import { type Part, partsOf } from '../volume/part-file.ts';
-import { stagingOf } from './sent-uploads.ts';
+import { clearStagingBut, stagingOf } from './sent-uploads.ts';
 
 /** From this size on a file goes in parts, where the space takes parts. */
 const LARGE_BYTES = 8 << 20;
@@ -49,13 +49,9 @@ export function forgetUnfinished(context: ProjectContext, but: ReadonlySet<strin
 
 /** The save is complete: what is left of its uploads goes, except those that the next save goes on with. */
 export async function clearStaging(context: ProjectContext): Promise<void> {
-  const { space } = context;
-  const staging = stagingOf(context);
   const kept = new Set(unfinishedPaths(context).map(({ staged }) => staged));
-  if (kept.size === 0) return space.removeTree(staging);
-  const unused: string[] = [];
-  for await (const { path } of space.list({ path: staging })) if (!kept.has(path)) unused.push(path);
-  for (const path of unused) await space.removeTree(path);
+  if (kept.size === 0) await context.space.removeTree(stagingOf(context));
+  else await clearStagingBut(context, kept);
 }
 
 /**
