@@ -1,7 +1,6 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { StatementSync } from 'node:sqlite';
 import type { EntryKind } from '../spaces/space.ts';
+import { ScratchDatabase } from './scratch-database.ts';
 
 /** One entry that is to be copied to the volume. */
 export interface CopyEntry {
@@ -25,19 +24,18 @@ export interface CopyEntry {
 
 /** What is to be copied, by path, in a file of its own: there may be millions. `null` says that nothing was there. */
 export class CopyTree {
-  readonly #file: string;
-  readonly #db: DatabaseSync;
+  readonly #scratch: ScratchDatabase;
   readonly #put: StatementSync;
   readonly #get: StatementSync;
 
   constructor(scratch: string) {
-    made += 1;
-    this.#file = join(scratch, `copy-${made}.sqlite`);
-    this.#db = new DatabaseSync(this.#file);
-    this.#db.exec(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
-      CREATE TABLE entries (path TEXT PRIMARY KEY, kind TEXT, size INTEGER, data TEXT) WITHOUT ROWID; BEGIN`);
-    this.#put = this.#db.prepare('INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)');
-    this.#get = this.#db.prepare('SELECT data FROM entries WHERE path = ?');
+    this.#scratch = new ScratchDatabase(
+      scratch,
+      'CREATE TABLE entries (path TEXT PRIMARY KEY, kind TEXT, size INTEGER, data TEXT) WITHOUT ROWID',
+    );
+    const { db } = this.#scratch;
+    this.#put = db.prepare('INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)');
+    this.#get = db.prepare('SELECT data FROM entries WHERE path = ?');
   }
 
   put(path: string, entry: CopyEntry | null): void {
@@ -53,7 +51,7 @@ export class CopyTree {
 
   /** Files and links, or directories, and the bytes of all files. */
   totals(): { files: number; bytes: number } {
-    const row = this.#db
+    const row = this.#scratch.db
       .prepare("SELECT count(*) AS n, sum(size) AS s FROM entries WHERE kind <> 'directory'")
       .get() as { n: number; s: number | null };
     return { files: row.n, bytes: row.s ?? 0 };
@@ -63,7 +61,7 @@ export class CopyTree {
   *entries(what: 'directories' | 'leaves', order: 'parents' | 'deepest' = 'parents'): Iterable<CopyEntry> {
     const kinds = what === 'directories' ? "= 'directory'" : "<> 'directory'";
     const [side, way] = order === 'parents' ? ['>', 'ASC'] : ['<', 'DESC'];
-    const page = this.#db.prepare(
+    const page = this.#scratch.db.prepare(
       `SELECT path, data FROM entries WHERE kind ${kinds} AND path ${side} ? ORDER BY path ${way} LIMIT 500`,
     );
     for (let last = order === 'parents' ? '' : '\u{10ffff}'; ; ) {
@@ -77,11 +75,9 @@ export class CopyTree {
   }
 
   close(): void {
-    this.#db.close();
-    rmSync(this.#file, { force: true });
+    this.#scratch.close();
   }
 }
-let made = 0;
 
 function textOf(mtimeNs: bigint | null): string | null {
   return mtimeNs === null ? null : String(mtimeNs);

@@ -1,22 +1,20 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { StatementSync } from 'node:sqlite';
+import { ScratchDatabase } from './scratch-database.ts';
 
 /** A text for each path, in a file of its own: there may be millions. */
 export class PathTexts {
-  readonly #file: string;
-  readonly #db: DatabaseSync;
+  readonly #scratch: ScratchDatabase;
   readonly #put: StatementSync;
   readonly #get: StatementSync;
 
   constructor(scratch: string) {
-    made += 1;
-    this.#file = join(scratch, `paths-${made}.sqlite`);
-    this.#db = new DatabaseSync(this.#file);
-    this.#db.exec(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
-      CREATE TABLE texts (path TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID; BEGIN`);
-    this.#put = this.#db.prepare('INSERT OR REPLACE INTO texts VALUES (?, ?)');
-    this.#get = this.#db.prepare('SELECT text FROM texts WHERE path = ?');
+    this.#scratch = new ScratchDatabase(
+      scratch,
+      'CREATE TABLE texts (path TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID',
+    );
+    const { db } = this.#scratch;
+    this.#put = db.prepare('INSERT OR REPLACE INTO texts VALUES (?, ?)');
+    this.#get = db.prepare('SELECT text FROM texts WHERE path = ?');
   }
 
   put(path: string, text: string): void {
@@ -28,7 +26,9 @@ export class PathTexts {
   }
 
   *texts(): Iterable<string> {
-    const page = this.#db.prepare('SELECT path, text FROM texts WHERE path > ? ORDER BY path LIMIT 500');
+    const page = this.#scratch.db.prepare(
+      'SELECT path, text FROM texts WHERE path > ? ORDER BY path LIMIT 500',
+    );
     for (let last = ''; ; ) {
       const rows = page.all(last) as { path: string; text: string }[];
       for (const row of rows) {
@@ -40,8 +40,6 @@ export class PathTexts {
   }
 
   close(): void {
-    this.#db.close();
-    rmSync(this.#file, { force: true });
+    this.#scratch.close();
   }
 }
-let made = 0;
