@@ -19,7 +19,7 @@ const shapeOf = (files: number): TreeShape => ({
   bytesPerFile: 64,
 });
 
-const sizes = (scale: Scale): number[] => SIZES.map((size) => scaled(size, scale, 20));
+const sizes = (scale: Scale): number[] => [...new Set(SIZES.map((size) => scaled(size, scale, 20)))];
 
 interface SizeRuns {
   readonly files: number;

@@ -40,8 +40,8 @@ export async function slowLink(options: LinkOptions): Promise<{ port: number; cl
   };
 }
 
-/** Each chunk leaves half a round trip after it came, and not before the line is free. */
-function later({ roundTripMs, bytesPerSecond }: LinkOptions): Transform {
+/** One way of the link. Each chunk leaves half a round trip after it came, and not before the line is free. */
+export function later({ roundTripMs, bytesPerSecond }: LinkOptions): Transform {
   const queue: { chunk: Buffer; at: number }[] = [];
   let freeAt = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -64,6 +64,10 @@ function later({ roundTripMs, bytesPerSecond }: LinkOptions): Transform {
       ended = done;
       release();
     },
+    destroy(error, done) {
+      clearTimeout(timer);
+      done(error);
+    },
   });
   function release(): void {
     const now = performance.now();
@@ -78,8 +82,12 @@ function later({ roundTripMs, bytesPerSecond }: LinkOptions): Transform {
       go();
     }
     const next = queue[0];
-    if (next === undefined) ended?.();
-    else if (timer === undefined) {
+    if (next === undefined) {
+      // A timer of a chunk that has left already may still come.
+      const end = ended;
+      ended = undefined;
+      end?.();
+    } else if (timer === undefined) {
       timer = setTimeout(
         () => {
           timer = undefined;
