@@ -1,12 +1,14 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
-import { dumpSpace } from '../../src/sync/spaces/memory-space.ts';
+import { ask } from '../../src/sync/service/api-client.ts';
+import { dumpSpace, MemorySpace } from '../../src/sync/spaces/memory-space.ts';
 import { withRetry } from '../../src/sync/spaces/retry.ts';
-import type { Space } from '../../src/sync/spaces/space.ts';
+import { contentOf, type Space } from '../../src/sync/spaces/space.ts';
 import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
+import { Containers, containerPaths, QUIET_CONFIG, untilStatus } from './given-container.ts';
 import { Random } from './random.ts';
 import { dumpFolder, Folders, openProject, sorted, visible } from './world.ts';
 
@@ -99,5 +101,57 @@ describe('a space at its quota', () => {
     expect(result.notices).toEqual([expect.stringMatching(/was full: replaced versions of \d saves/)]);
     expect(sorted(await visible(w.space))).toEqual(sorted(dumpFolder(w.context.data)));
     await w.close();
+  }, 60_000);
+});
+
+describe('a space without room for work that waits on the volume', () => {
+  const containers = new Containers();
+  afterEach(() => containers.stopAll());
+
+  test('opens the desktop with saving stopped and told, restarts included, and saves once there is room', async () => {
+    const id = await given.addSpace();
+    const open = (): Space => withRetry(given.open(id), { firstWaitMs: 1, maxWaitMs: 5, retries: 2 });
+    const paths = await containerPaths(folders.make());
+    const context = await openProject(paths.projectVolume, open());
+    await startProject(context);
+    writeFileSync(join(context.data, 'saved'), 'saved');
+    await save(context);
+    writeFileSync(join(context.data, 'large'), sizeOf(3_000_000));
+    writeFileSync(join(context.data, 'saved'), 'changed since');
+    const data = context.data;
+    context.close();
+    const space = context.space;
+    await space.write('of somebody else', contentOf('new in the space'));
+    const used = [...(await dumpSpace(space)).values()].reduce((sum, text) => sum + text.length, 0);
+    given.standIn.context.spaces.setQuota(id, used);
+    const start = () =>
+      containers.start({
+        config: QUIET_CONFIG,
+        paths,
+        spaces: { source: () => new MemorySpace(), project: open },
+        desktopWaitMs: 0,
+        leaseTimes: { heartbeatMs: 50 },
+        tokenWaitMs: 0,
+      });
+    for (let round = 0; round < 2; round += 1) {
+      await start();
+      const status = await untilStatus(paths.syncSocket, 'the desktop', (each) => each.ready, 30);
+      expect(status.phase).toBe('running');
+      expect(status.problems).toEqual([expect.objectContaining({ code: 'space-full', space: 'project' })]);
+      expect(readFileSync(join(data, 'saved'), 'utf8')).toBe('changed since');
+      expect(readFileSync(join(data, 'of somebody else'), 'utf8')).toBe('new in the space');
+      // Nothing is ended as if all were saved.
+      await expect(ask(paths.syncSocket, 'POST', '/v1/drain')).rejects.toThrow(/full/);
+      if (round === 0) {
+        containers.forgetAll();
+        rmSync(paths.ready);
+        rmSync(paths.syncSocket);
+      }
+    }
+    given.standIn.context.spaces.setQuota(id, null);
+    expect(await ask(paths.syncSocket, 'POST', '/v1/save')).toMatchObject({ saved: true, skipped: 0 });
+    expect((await untilStatus(paths.syncSocket, 'the end of the problem', () => true)).problems).toEqual([]);
+    expect(sorted(await visible(space))).toEqual(sorted(dumpFolder(data)));
+    await space.close();
   }, 60_000);
 });

@@ -16,7 +16,7 @@ import { fetchFile, fetchSmall, isSmall } from './fetch-file.ts';
 import type { FetchOptions } from './fetch-parts.ts';
 import { PlacedFiles } from './placed-files.ts';
 import { asBase, secondsToNs } from './restored-base.ts';
-import { VolumeTrash } from './volume-trash.ts';
+import type { VolumeTrash } from './volume-trash.ts';
 
 /** Brings single entries to the volume and removes them there. */
 
@@ -33,6 +33,8 @@ export interface RestoreOptions {
   readonly isUnhashed?: boolean;
   /** Nothing is compared again after it: what the space lists still and does not have is named. @default false */
   readonly isLast?: boolean;
+  /** Gets what is removed or replaced on the volume. Absent: the space is always right. */
+  readonly trash?: VolumeTrash;
 }
 
 interface Written {
@@ -50,8 +52,6 @@ export class Restorer {
   readonly #hasManifest: boolean;
   /** The volume is a copy of the space, file by file. */
   readonly #isCopy: boolean;
-  /** None where the space is always right. */
-  readonly #trash: VolumeTrash | null;
   /** Link group → the first of its names that was restored, with its hash. */
   readonly #groups = new Map<string, { path: string; hash: string }>();
 
@@ -62,7 +62,6 @@ export class Restorer {
     );
     this.#options = options;
     this.#isCopy = options.isUnhashed === true;
-    this.#trash = this.#isCopy ? null : new VolumeTrash(context);
     this.#hasManifest = context.state.countManifest() > 0;
     this.#connections = new Connections(() => context.space.capabilities);
   }
@@ -79,7 +78,7 @@ export class Restorer {
       if (!(await tree.removeEmptyDirectory(item.path))) throw new LocalChangedError(item.path);
     } else {
       makeSetWay(this.#context, item, 'nothing', this.#isCopy);
-      this.#trash?.keep(item.path, 'removed');
+      this.#options.trash?.keep(item.path, 'removed');
       await tree.removeFile(item.path);
     }
     state.deleteBase(item.path);
@@ -243,7 +242,7 @@ export class Restorer {
     if (found?.kind !== 'directory') makeSetWay(this.#context, item, coming, this.#isCopy);
     if (found === null) return;
     if (found.kind !== 'directory') {
-      this.#trash?.keep(item.path, 'replaced');
+      this.#options.trash?.keep(item.path, 'replaced');
       if (item.remote?.kind === 'directory') await tree.removeFile(item.path);
       return;
     }

@@ -14,12 +14,15 @@ import { forgetOtherHistory, knownGeneration, noteSave } from '../save/histories
 import { loadManifest } from '../save/manifest.ts';
 import { recover } from '../save/recover.ts';
 import { commit, commitPending, type SaveOptions } from '../save/save.ts';
+import { timesOf } from '../save/two-clocks.ts';
+import { isSpaceError, type SpaceError } from '../spaces/space.ts';
 import { MissingFilesError, UnsavedWorkError } from '../sync-errors.ts';
 import { endSettling } from './database-sets.ts';
 import { finishDirectories } from './finish-directories.ts';
 import { addPredecessorLinks } from './predecessor.ts';
 import { type RestoreOutcome, restorePending } from './restore.ts';
 import { VolumeFullError } from './room.ts';
+import { VolumeTrash } from './volume-trash.ts';
 
 export interface StartOptions extends SaveOptions {
   /** A person agreed that unsaved work joins a newer save, file by file. */
@@ -46,6 +49,8 @@ export interface StartResult {
   readonly notSaved: FileProblems;
   /** What could not be restored; it stays in the space. */
   readonly missing: FileProblems;
+  /** Why unsaved work of the volume stays unsaved: the space has no room for it. */
+  readonly full?: SpaceError;
 }
 
 /** A busy file can make a round incomplete; after so many rounds what is left waits for the next start. */
@@ -53,21 +58,30 @@ const ROUNDS = 4;
 
 /**
  * Brings volume and space together while Scipion is closed: an interrupted save is finished, unsaved work of the volume
- * is saved, then the volume gets exactly what the last complete save holds. Can be called again after any error.
+ * is saved, then the volume gets exactly what the last complete save holds. Where the space has no room for that work, it
+ * stays on the volume beside that save. Can be called again after any error.
  * @throws MissingFilesError, UnsavedWorkError, VolumeFullError, SpaceError, LeaseLostError, NewerFormatError, DamagedRecordError
  */
 export async function startProject(
   context: ProjectContext,
   options: StartOptions = {},
 ): Promise<StartResult> {
-  // Work that waits for room in the space would keep the desktop shut, where more room can be made.
-  const { result, freed } = await withRoomInSpace(context, () => startOnce(context, options));
+  let whole: Awaited<ReturnType<typeof withRoomInSpace<StartResult>>>;
+  try {
+    whole = await withRoomInSpace(context, () => startOnce(context, options));
+  } catch (error) {
+    if (!isSpaceError(error, 'space-full')) throw error;
+    // A desktop that stayed shut until then would be one in which nobody can make room.
+    return { ...(await startOnce(context, options, false)), full: error };
+  }
+  const { result, freed } = whole;
   if (freed.trash === 0) return result;
   const notice = `the project space was full: replaced versions of ${freed.trash} saves went from its trash before their time`;
   return { ...result, notices: [...result.notices, notice], warnings: [notice, ...result.warnings] };
 }
 
-async function startOnce(context: ProjectContext, options: StartOptions): Promise<StartResult> {
+/** @param saves false: unsaved work of the volume stays as it is, since the space has no room for it */
+async function startOnce(context: ProjectContext, options: StartOptions, saves = true): Promise<StartResult> {
   const { state } = context;
   await recover(context);
   assertSameSpace(context);
@@ -99,7 +113,7 @@ async function startOnce(context: ProjectContext, options: StartOptions): Promis
       );
     keepWhereSpaceLooksWrong(context, manifestWhole, warnings);
     if (head !== null && head !== 'damaged') assertNoFork(context, head, options);
-    if (state.countPending('transfer') > 0 && round < ROUNDS) {
+    if (saves && state.countPending('transfer') > 0 && round < ROUNDS) {
       const result = await commitPending(context, options, unread);
       savedFirst += result.changes;
       if (result.heldBack !== null) warnings.push(`removals were held back: ${result.heldBack.why}`);
@@ -113,7 +127,7 @@ async function startOnce(context: ProjectContext, options: StartOptions): Promis
     if (head === null || head === 'damaged') state.setMeta('generation', String(knownGeneration(context)));
     else noteSave(context, head);
     // A damaged manifest or head is written again, also where no work waits for a save.
-    if (head !== null && state.meta('manifest-segments') === null) {
+    if (saves && head !== null && state.meta('manifest-segments') === null) {
       addKnown(context);
       await commit(context);
     }
@@ -143,7 +157,8 @@ async function restored(
   if (state.countPending('download') + state.countPending('remove-local') > 0) options.onRestore?.();
   try {
     const noRoom = 'the project does not fit on the project volume';
-    return await restorePending(context, noRoom, failures, { isLast });
+    const trash = new VolumeTrash(context, (await timesOf(context)).later);
+    return await restorePending(context, noRoom, failures, { isLast, trash });
   } catch (error) {
     const isThere = head !== null && head !== 'damaged' && knownGeneration(context) === head.generation;
     if (!(error instanceof VolumeFullError) || !isThere || state.countBase() === 0) throw error;

@@ -3,12 +3,18 @@ import * as fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { VolumeContext } from '../context.ts';
 import { compactTime, trashTime } from '../save/space-layout.ts';
+import { timesOf } from '../save/two-clocks.ts';
 
-const KEPT_MS = 14 * 24 * 3_600_000;
+const DAY_MS = 24 * 3_600_000;
+const KEPT_MS = 14 * DAY_MS;
+/** Nothing younger goes for the size of all of it: what a start took may be the only copy, and nobody has seen it go yet. */
+const LEAST_KEPT_MS = 3 * DAY_MS;
 /** Of the volume's size: above, the oldest go first. */
 const MOST_SHARE = 0.1;
 /** Where less of the volume is free, nothing that only was replaced is kept. */
 const LEAST_FREE_SHARE = 0.05;
+/** When a start was complete the last time: nobody has worked since with what later ones took. */
+const LAST_START = 'last-start';
 
 /** Outside of the project, on the same file system. */
 export function volumeTrashOf({ scratch }: Pick<VolumeContext, 'scratch'>): string {
@@ -24,9 +30,10 @@ export class VolumeTrash {
   readonly #folder: string;
   kept = 0;
 
-  constructor(context: VolumeContext) {
+  /** @param madeAt in ms: the later of two clocks */
+  constructor(context: VolumeContext, madeAt: number) {
     this.#context = context;
-    this.#folder = join(volumeTrashOf(context), `${compactTime(context.clock.now())}-start`);
+    this.#folder = join(volumeTrashOf(context), `${compactTime(madeAt)}-start`);
   }
 
   /** Costs no room but what the file has already. @throws where it cannot be kept: then it must stay where it is */
@@ -51,10 +58,16 @@ export class VolumeTrash {
   }
 }
 
-/** Drops what is old, and the oldest where all of it together is too much. @param needed bytes that have to be free */
+/**
+ * Drops what is old, and the oldest where all of it together is too much.
+ * @param needed bytes that have to be free: what was taken since the last complete start does not go for them
+ */
 export async function tidyVolumeTrash(context: VolumeContext, needed = 0): Promise<void> {
   const root = volumeTrashOf(context);
   const names = await fs.readdir(root).catch(() => [] as string[]);
+  if (names.length === 0) return;
+  const { earlier: now } = await timesOf(context);
+  const lastStart = Number(context.state.meta(LAST_START) ?? 0);
   const folders = names
     .map((name) => ({ path: join(root, name), madeAt: trashTime(name) ?? 0 }))
     .sort((a, b) => a.madeAt - b.madeAt);
@@ -67,12 +80,24 @@ export async function tidyVolumeTrash(context: VolumeContext, needed = 0): Promi
     total += bytes;
   }
   for (const { path, madeAt } of folders) {
-    const isOld = context.clock.now() - madeAt > KEPT_MS;
-    const isFull = needed > 0 && (await context.tree.freeBytes()) < needed;
-    if (!isOld && !isFull && total <= MOST_SHARE * blocks * bsize) continue;
+    const age = now - madeAt;
+    const isYoung = age <= LEAST_KEPT_MS;
+    const isTooMuch = !isYoung && total > MOST_SHARE * blocks * bsize;
+    const isInTheWay =
+      needed > 0 && !(isYoung && madeAt >= lastStart) && (await context.tree.freeBytes()) < needed;
+    if (age <= KEPT_MS && !isTooMuch && !isInTheWay) continue;
     await fs.rm(path, { recursive: true, force: true });
     total -= sizes.get(path) ?? 0;
   }
+}
+
+/** After a complete start, before the desktop opens. */
+export async function tidyAfterStart(context: VolumeContext): Promise<void> {
+  const { blocks, bsize } = statfsSync(context.tree.root);
+  await tidyVolumeTrash(context, LEAST_FREE_SHARE * blocks * bsize);
+  const { later } = await timesOf(context);
+  // Names have whole seconds.
+  context.state.setMeta(LAST_START, String(Math.floor(later / 1000) * 1000 + 1000));
 }
 
 async function bytesBelow(folder: string): Promise<number> {

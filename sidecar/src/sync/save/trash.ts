@@ -3,6 +3,7 @@ import { FileError } from '../file-errors.ts';
 import { isSpaceError, nameOf, type Space } from '../spaces/space.ts';
 import { DEFAULT_SAVE_RETENTION, forgetSaves, longestKept, type SaveRetention } from './retention.ts';
 import { LAYOUT, trashTime } from './space-layout.ts';
+import { timesOf } from './two-clocks.ts';
 
 export interface TrashRetention {
   /** Files that a user removed. */
@@ -30,8 +31,9 @@ export async function tidyTrash(
 ): Promise<number> {
   const { state, space, clock } = context;
   if (Math.abs(clock.now() - Number(state.meta('trash-tidied') ?? 0)) < EVERY_MS) return 0;
-  const now = await carefulNow(context);
-  if (now === null) return 0;
+  // A clock that is years ahead would make everything old.
+  const { earlier: now, space: known } = await timesOf(context);
+  if (known === null) return 0;
   const folders: { path: string; madeAt: number }[] = [];
   try {
     for await (const entry of space.list({ path: LAYOUT.trash })) {
@@ -81,14 +83,4 @@ async function holdsMore(space: Space, folder: string): Promise<boolean> {
   for (const name of ['removed', 'folders'])
     if ((await space.stat({ path: `${folder}/${name}` })) !== null) return true;
   return false;
-}
-
-/**
- * The earlier one of two clocks: here, and of the space, which stamps each sign of life. A clock that is years ahead
- * would make everything old. null: the space does not know.
- */
-async function carefulNow(context: ProjectContext): Promise<number | null> {
-  const lease = await context.space.stat({ path: LAYOUT.lease });
-  if (lease === null || lease.mtimeSeconds === null) return null;
-  return Math.min(context.clock.now(), lease.mtimeSeconds * 1000);
 }

@@ -127,6 +127,7 @@ export class ProjectOpening {
     this.#missing(result.missing, false);
     board.setFileProblems('project', 'save', result.notSaved);
     board.addNotices(result.notices);
+    this.#full = result.full ?? null;
     const { generation, restored, removed, savedFirst } = result;
     log.info(
       { operation: 'restore', generation, restored, removed, savedFirst },

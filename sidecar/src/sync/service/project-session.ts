@@ -17,7 +17,7 @@ import { type RepairResult, repairSpace } from '../restore/repair.ts';
 import { type StartOptions, type StartResult, startProject } from '../restore/start.ts';
 import { listTrash, restoreFromTrash, type TrashItem } from '../restore/trash-content.ts';
 import { lastVerification, type Verification, verifySpace } from '../restore/verify.ts';
-import { tidyVolumeTrash } from '../restore/volume-trash.ts';
+import { tidyAfterStart } from '../restore/volume-trash.ts';
 import { soundHead } from '../save/head-copies.ts';
 import { forgetOtherHistory, knownGeneration, noteSave } from '../save/histories.ts';
 import { Lease, type LeaseRecord, type LeaseTimes, readLease } from '../save/lease.ts';
@@ -164,7 +164,7 @@ export class ProjectSession {
         const onRestore = () => this.#whole.set(false);
         const result = await startProject(this.#context, { ...options, onRestore });
         for (const warning of result.warnings) this.#options.log.warn(warning);
-        await tidyVolumeTrash(this.#context);
+        await tidyAfterStart(this.#context);
         await this.#reserve.refill(() => this.#context.tree.freeBytes());
         if (result.unsaved === 0) this.setOpen(false);
         this.#whole.set(true);
