@@ -7,6 +7,7 @@ import { runGateway } from './gateway/run.ts';
 import { publish, readResults } from './lib/report.ts';
 import { type CaseResult, type Scale, withCase } from './lib/results.ts';
 import { tellerTo } from './lib/teller.ts';
+import { runPreviewsBench } from './program/previews.ts';
 import { runProgramBench } from './program/run.ts';
 import { CASES, runSync } from './sync/run.ts';
 
@@ -89,6 +90,25 @@ const ofProgram = program
       teller: tellerTo(process.stderr),
     });
     for (const result of results) await report(result, options.publish === true);
+  });
+
+const previews = program
+  .command('previews')
+  .description('previews of a pull request that changes the program of many stacks')
+  .option('--stacks <number>', 'stacks that there are', '200')
+  .option('--sample <number>', 'stacks rendered in processes of their own, to compare with', '6')
+  .option('--directory <folder>', 'where the stacks are made and removed', tmpdir())
+  .option('--publish', 'write results, plots and docs/benchmarks.md')
+  .action(async () => {
+    const options = previews.opts<{ stacks: string; sample: string; directory: string; publish?: boolean }>();
+    const result = await runPreviewsBench({
+      stacks: Math.max(1, Number.parseInt(options.stacks, 10) || 200),
+      sample: Math.max(1, Number.parseInt(options.sample, 10) || 6),
+      directory: options.directory,
+      repository: REPOSITORY,
+      teller: tellerTo(process.stderr),
+    });
+    await report(result, options.publish === true);
   });
 
 program.parseAsync().catch((error: Error) => {

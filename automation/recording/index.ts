@@ -27,3 +27,4 @@ export {
   UNKNOWN,
   type Value,
 } from './values.ts';
+export { ProgramWorkers } from './workers.ts';

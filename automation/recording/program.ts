@@ -50,35 +50,38 @@ export async function startProgram(host: ProgramHost, options: ProgramOptions): 
     const child = spawn(process.execPath, programArguments(server.address, options), {
       cwd: options.directory,
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: {
-        // Compiled modules of the SDKs, kept by Node itself; saves a second at each run.
-        NODE_COMPILE_CACHE: cacheDirectory('node-modules', process.version),
-        ...process.env,
-        ...options.environment,
-      },
+      env: { ...programEnvironment(), ...options.environment },
       ...(options.signal ? { signal: options.signal, killSignal: 'SIGINT' as const } : {}),
     });
-    child.stdin.end(
-      JSON.stringify({
-        runner,
-        environment: {
-          PULUMI_NODEJS_TYPESCRIPT: String(options.typescript !== false),
-          // `npm run check` checks types; doing so again at each run would cost seconds.
-          PULUMI_NODEJS_TRANSPILE_ONLY: process.env.PULUMI_NODEJS_TRANSPILE_ONLY ?? 'true',
-        },
-        secretEnvironment: {
-          PULUMI_CONFIG: JSON.stringify(options.config),
-          PULUMI_CONFIG_SECRET_KEYS: JSON.stringify(options.secretKeys),
-        },
-      }),
-    );
+    child.stdin.end(JSON.stringify({ runner, ...programVariables(options) }));
     return await waitForExit(child, options.onPrint ?? (() => undefined));
   } finally {
     server.close();
   }
 }
 
-function findRunner(directory: string): string {
+/** Compiled modules of the SDKs are kept by Node itself; saves a second at each start. */
+export function programEnvironment(): NodeJS.ProcessEnv {
+  return { NODE_COMPILE_CACHE: cacheDirectory('node-modules', process.version), ...process.env };
+}
+
+/** What the SDK reads from its environment, and the program's own process puts there. */
+export function programVariables(options: ProgramOptions) {
+  return {
+    environment: {
+      PULUMI_NODEJS_TYPESCRIPT: String(options.typescript !== false),
+      // `npm run check` checks types; doing so again at each run would cost seconds.
+      PULUMI_NODEJS_TRANSPILE_ONLY: process.env.PULUMI_NODEJS_TRANSPILE_ONLY ?? 'true',
+    },
+    secretEnvironment: {
+      PULUMI_CONFIG: JSON.stringify(options.config),
+      PULUMI_CONFIG_SECRET_KEYS: JSON.stringify(options.secretKeys),
+    },
+  };
+}
+
+/** @throws EngineError when the packages of the program are not installed. */
+export function findRunner(directory: string): string {
   try {
     return createRequire(join(directory, 'package.json')).resolve('@pulumi/pulumi/cmd/run');
   } catch (cause) {
@@ -89,11 +92,15 @@ function findRunner(directory: string): string {
   }
 }
 
+export const NODE_FLAGS = [
+  '--disable-warning=ExperimentalWarning',
+  '--disable-warning=DeprecationWarning',
+  '--disable-warning=DEP0205',
+] as const;
+
 function programArguments(address: string, options: ProgramOptions): string[] {
   return [
-    '--disable-warning=ExperimentalWarning',
-    '--disable-warning=DeprecationWarning',
-    '--disable-warning=DEP0205',
+    ...NODE_FLAGS,
     fileURLToPath(new URL('./launch.ts', import.meta.url)),
     `--monitor=${address}`,
     `--engine=${address}`,

@@ -1,6 +1,6 @@
 import { type ConfigValue, loadConfig } from './config.ts';
 import { idOf, isKubernetesObject, withName, withSecretData } from './kubernetes-names.ts';
-import { startProgram } from './program.ts';
+import { type ProgramExit, startProgram } from './program.ts';
 import {
   EngineError,
   type Hook,
@@ -14,6 +14,7 @@ import {
 } from './protocol.ts';
 import { drawRandom, previewRandom } from './random.ts';
 import { decodeProperties, type Properties } from './values.ts';
+import type { ProgramWorkers } from './workers.ts';
 
 export interface RunOptions {
   /** Folder of the program's Pulumi.yaml. */
@@ -31,6 +32,11 @@ export interface RunOptions {
   readonly answer?: (registration: Registration, simulated: ResourceAnswer) => ResourceAnswer;
   /** Runs once everything is registered, with the program still alive: the place to call its hooks. */
   readonly whenRegistered?: (run: LiveRun) => Promise<void>;
+  /**
+   * Processes that keep the SDKs loaded from run to run. Without them, and where a run does not end well there, the
+   * program runs in a process of its own: what is recorded is the same.
+   */
+  readonly workers?: ProgramWorkers;
   readonly signal?: AbortSignal;
 }
 
@@ -87,14 +93,25 @@ export async function runProgram(options: RunOptions): Promise<ProgramRun> {
     stackFile: options.stackFile ?? true,
     undecryptable: 'placeholder',
   });
-  const recorder = new Recorder(options);
-  const exit = await startProgram(recorder, {
-    ...settings,
-    stack: options.stack,
-    dryRun: options.dryRun ?? false,
-    onPrint: (line) => recorder.printed.push(line),
-    ...(options.signal ? { signal: options.signal } : {}),
-  });
+  const record = async (start: typeof startProgram): Promise<[Recorder, ProgramExit]> => {
+    const recorder = new Recorder(options);
+    const exit = await start(recorder, {
+      ...settings,
+      stack: options.stack,
+      dryRun: options.dryRun ?? false,
+      onPrint: (line) => recorder.printed.push(line),
+      ...(options.signal ? { signal: options.signal } : {}),
+    });
+    return [recorder, exit];
+  };
+  const { workers } = options;
+  let [recorder, exit] =
+    workers && !settings.typescript
+      ? await record((host, program) => workers.start(host, program))
+      : await record(startProgram);
+  // Its words would name what only a worker has.
+  if (workers && (exit.code !== 0 || recorder.errors.length > 0))
+    [recorder, exit] = await record(startProgram);
   if (exit.code !== 0 && recorder.errors.length === 0) {
     recorder.errors.push(
       `the program ended with ${exit.signal ?? `code ${exit.code}`}:\n${exit.errorOutput}`,

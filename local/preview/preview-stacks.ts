@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { ProgramWorkers } from '../../automation/recording/index.ts';
 import { type ChangedStacks, STACK_NAME_RULE } from './changed-stacks.ts';
 import { flagsOf, readFacts } from './flags.ts';
 import type { StackReport } from './report.ts';
@@ -10,10 +11,13 @@ export async function previewStacks(
   head: string,
   base: string | undefined,
 ): Promise<StackReport[]> {
-  const workers = availableParallelism();
-  const facts = await inParallel(changed.existing, workers, (stack) => readFacts(head, stack));
+  const cores = availableParallelism();
+  const facts = await inParallel(changed.existing, cores, (stack) => readFacts(head, stack));
   const flags = flagsOf(facts.filter((each) => each !== undefined));
-  const previewed = await inParallel(changed.stacks, workers, (stack) => previewStack(stack, head, base));
+  await using workers = new ProgramWorkers();
+  const previewed = await inParallel(changed.stacks, cores, (stack) =>
+    previewStack(stack, head, base, { workers }),
+  );
   const without = { resources: 0, placeholders: [] };
   return [
     ...previewed.map((report) => {

@@ -4,7 +4,7 @@ import { lstat, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
 import { loadConfig, type ProgramSettings } from '../../automation/recording/config.ts';
-import { EngineError, manifests, runProgram } from '../../automation/recording/index.ts';
+import { EngineError, manifests, type ProgramWorkers, runProgram } from '../../automation/recording/index.ts';
 import { placeholdersFor } from './placeholders.ts';
 import type { StackReport } from './report.ts';
 
@@ -18,13 +18,31 @@ interface Manifests {
 /** A program that waits for ever is stopped after this many milliseconds; one that is right takes seconds. */
 const LONGEST_RUN = 120_000;
 
+export interface PreviewOptions {
+  /** Milliseconds that the program may take for one stack. */
+  readonly limit?: number;
+  /** Shared by the previews of many stacks. */
+  readonly workers?: ProgramWorkers;
+}
+
 /** The stack's manifests as the program in `directory` makes them, without secrets, credentials or a cluster. */
-async function renderStack(directory: string, stack: string, limit: number): Promise<Manifests> {
+async function renderStack(
+  directory: string,
+  stack: string,
+  { limit = LONGEST_RUN, workers }: PreviewOptions,
+): Promise<Manifests> {
   const signal = AbortSignal.timeout(limit);
   try {
     const given = await loadStack(directory, stack);
     const secretConfig = placeholdersFor(given.config);
-    const run = await runProgram({ directory, stack, secretConfig, dryRun: true, signal });
+    const run = await runProgram({
+      directory,
+      stack,
+      secretConfig,
+      dryRun: true,
+      signal,
+      ...(workers ? { workers } : {}),
+    });
     return {
       yaml: manifests(run.registrations),
       resources: run.registrations.filter((registration) => registration.custom).length,
@@ -81,14 +99,14 @@ export async function previewStack(
   stack: string,
   head: string,
   base: string | undefined,
-  limit = LONGEST_RUN,
+  options: PreviewOptions = {},
 ): Promise<StackReport> {
-  const after = await renderStack(head, stack, limit);
+  const after = await renderStack(head, stack, options);
   const facts = { stack, resources: after.resources, placeholders: [...after.placeholders] };
   if (after.errors.length > 0) return { ...facts, state: 'failed', text: after.errors.join('\n\n') };
   if (base === undefined || (await isNewAgainst(base, stack)))
     return { ...facts, state: 'new', text: after.yaml };
-  const before = await renderStack(base, stack, limit);
+  const before = await renderStack(base, stack, options);
   if (before.errors.length > 0) {
     return { ...facts, state: 'uncompared', text: after.yaml, baseErrors: before.errors.join('\n\n') };
   }

@@ -135,7 +135,7 @@ writeFileSync('pid', String(process.pid));
 ${program}
 `,
     );
-    const failed = await previewStack('demo', base, undefined, 8000);
+    const failed = await previewStack('demo', base, undefined, { limit: 8000 });
     expect(failed.state).toBe('failed');
     expect(failed.text).toContain(
       'stacks/Pulumi.demo.yaml: the program was stopped. Found: no end within 8 s.',
