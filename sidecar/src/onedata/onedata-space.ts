@@ -74,6 +74,8 @@ class OnedataSpace implements Space {
   readonly #http: OnedataHttp;
   #details: SpaceDetails | undefined;
   #detailsAt = 0;
+  /** The question that is under way: calls that wait for the same answer do not each ask. */
+  #asking: Promise<SpaceDetails> | undefined;
 
   constructor(options: OnedataSpaceOptions) {
     const { concurrency } = options;
@@ -105,8 +107,9 @@ class OnedataSpace implements Space {
 
   async check(options: CallOptions = {}): Promise<void> {
     await this.#provider.assertVersion(options);
-    this.#details = undefined;
-    await this.#space(options);
+    this.#details = await this.#provider.space(options);
+    this.#detailsAt = performance.now();
+    assertAddressable(this.#details);
   }
 
   async *list(directory: Locator, options: ListOptions = {}): AsyncIterable<SpaceEntry> {
@@ -308,13 +311,25 @@ class OnedataSpace implements Space {
     }
   }
 
-  async #space({ signal }: CallOptions): Promise<SpaceDetails> {
-    if (this.#details === undefined) {
-      this.#details = await this.#provider.space({ signal });
+  async #space(options: CallOptions): Promise<SpaceDetails> {
+    const details = this.#details ?? (await this.#ask(options));
+    assertAddressable(details);
+    return details;
+  }
+
+  async #ask(options: CallOptions): Promise<SpaceDetails> {
+    // Whoever asked may have given its call up: then this one asks for itself.
+    const shared = await this.#asking?.catch(() => undefined);
+    if (shared !== undefined) return shared;
+    const asked = this.#provider.space(options);
+    this.#asking = asked;
+    try {
+      this.#details = await asked;
       this.#detailsAt = performance.now();
+      return this.#details;
+    } finally {
+      if (this.#asking === asked) this.#asking = undefined;
     }
-    assertAddressable(this.#details);
-    return this.#details;
   }
 
   /**

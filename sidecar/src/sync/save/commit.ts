@@ -240,8 +240,9 @@ class Mover {
   async #makeDirectory(path: string): Promise<void> {
     try {
       const { isNew } = await this.#space.makeDirectory(path);
-      if (this.#fresh.size > MOST_FRESH) this.#fresh.clear();
       if (isNew === true) this.#fresh.set(path, performance.now());
+      const [oldest] = this.#fresh.keys();
+      if (this.#fresh.size > MOST_FRESH && oldest !== undefined) this.#fresh.delete(oldest);
     } catch (error) {
       if (!isSpaceError(error, 'exists', 'not-a-directory')) throw error;
       await this.#repair(path);
@@ -271,20 +272,30 @@ class Mover {
   }
 
   async #symlink(path: string, target: string, expect: Expected): Promise<void> {
-    const found = this.#isFree(path) ? null : await this.#space.stat({ path });
+    // A link is made only where nothing is, so a place that should be free needs no look before.
+    if (expect === null && (await this.#makeLink(path, target))) return;
+    const found = await this.#space.stat({ path });
     if (found?.kind === 'symlink' && (await this.#space.readSymlink(found)) === target) {
       this.#options.onMade?.(path, found);
       return;
     }
     if (found !== null) await this.#clear(found, expect);
+    if (await this.#makeLink(path, target)) return;
+    throw new SpaceError('exists', `${path} came back while a link was made there`, { path });
+  }
+
+  /** @returns false where something is there */
+  async #makeLink(path: string, target: string): Promise<boolean> {
     const seen = this.#repairs;
     try {
       this.#options.onMade?.(path, await this.#space.makeSymlink(path, target));
     } catch (error) {
+      if (isSpaceError(error, 'exists')) return false;
       if (!isSpaceError(error, 'not-found', 'not-a-directory') || !(await this.#repair(parentOf(path), seen)))
         throw error;
-      this.#options.onMade?.(path, await this.#space.makeSymlink(path, target));
+      return this.#makeLink(path, target);
     }
+    return true;
   }
 
   /**

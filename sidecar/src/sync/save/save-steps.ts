@@ -1,5 +1,6 @@
 import type { ProjectContext } from '../context.ts';
 import { VIRTUAL_ID } from '../model.ts';
+import { foldersOf } from '../plan/lost-files.ts';
 import { decodeItem, type PlanItem } from '../plan/plan.ts';
 import type { Expected, Step } from './commit-record.ts';
 
@@ -40,24 +41,41 @@ export function* saveSteps(
   yield { do: 'head', staged: head.staged };
 }
 
-/** Entries that are looked at together. */
-const WINDOW = 1_000;
+/** Entries that are looked at together; as many steps as are carried out together. */
+const WINDOW = 256;
+/** New directories that wait for their first file at most; then they are made. */
+const MOST_WAITING = 100_000;
 
 /** Directories shortly before what goes into them: one that was just made holds nothing of anybody else's. */
 function* makingSteps(items: Iterable<PlanItem>): Iterable<Step> {
+  const waiting = new Set<string>();
   let files: Step[] = [];
+  let needed = new Set<string>();
   let count = 0;
-  for (const item of items) {
-    if (item.next?.kind === 'directory' && item.remote?.kind !== 'directory')
-      yield { do: 'mkdir', path: item.path };
-    if (item.staged !== undefined)
-      files.push({ do: 'place', path: item.path, staged: item.staged.path, expect: expected(item) });
-    count += 1;
-    if (count % WINDOW !== 0) continue;
+  const window = function* (): Iterable<Step> {
+    for (const path of waiting.size > MOST_WAITING ? waiting : byDepth(needed)) {
+      waiting.delete(path);
+      yield { do: 'mkdir', path };
+    }
     yield* files;
-    files = [];
+    [files, needed] = [[], new Set()];
+  };
+  for (const item of items) {
+    if (item.next?.kind === 'directory' && item.remote?.kind !== 'directory') waiting.add(item.path);
+    if (item.staged !== undefined) {
+      files.push({ do: 'place', path: item.path, staged: item.staged.path, expect: expected(item) });
+      for (const folder of foldersOf(item.path)) if (waiting.has(folder)) needed.add(folder);
+    }
+    count += 1;
+    if (count % WINDOW === 0) yield* window();
   }
-  yield* files;
+  yield* window();
+  for (const path of waiting) yield { do: 'mkdir', path };
+}
+
+function byDepth(paths: Iterable<string>): string[] {
+  const depth = (path: string) => path.split('/').length;
+  return [...paths].sort((a, b) => depth(a) - depth(b));
 }
 
 function expected(item: PlanItem): Expected {
