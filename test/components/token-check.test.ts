@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Ask, askJson } from '../../components/onedata-request.ts';
 import { findings } from '../../components/token-check.ts';
-import { judgeRefusal } from '../../components/token-findings.ts';
 import { pathCaveat } from '../../local/onedata/access.ts';
 import { type StandIn, startStandIn } from '../../local/onedata/stand-in.ts';
 import type { MintRequest } from '../../local/onedata/tokens.ts';
+import { judgeRefusal } from '../../sidecar/contract/token-judgement.ts';
+import { checkToken } from '../../sidecar/src/onedata/index.ts';
 import { runInstance } from '../helpers/program.ts';
 
 let directory: string;
@@ -33,9 +34,13 @@ afterAll(async () => {
 const READ_ONLY = { type: 'data.readonly' } as const;
 const soon = () => Math.floor(Date.now() / 1000) + 3600;
 
-const look = (use: 'source' | 'project', request: MintRequest, spaceId = use === 'source' ? 'sp1' : 'sp2') =>
+const look = (
+  side: 'source' | 'project',
+  request: MintRequest,
+  spaceId = side === 'source' ? 'sp1' : 'sp2',
+) =>
   findings({
-    use,
+    side,
     host: standIn.providerHost,
     spaceId,
     token: standIn.mint(request).token,
@@ -70,10 +75,10 @@ describe('a token that', () => {
       'is for another space',
       'project',
       () => ({ caveats: [pathCaveat(['sp1'])] }),
-      'projectToken',
-      'it allows raw (sp1)',
+      'projectSpaceId',
+      'does not allow space sp2. It allows: raw (sp1). Where the id is right, change scipion:projectToken.',
     ],
-    ['invites', 'project', () => ({ kind: 'invite' }), 'projectToken', 'of another kind'],
+    ['invites', 'project', () => ({ kind: 'invite' }), 'projectToken', 'is an invite token'],
   ])('%s', async (_name, use, request, key, text) => {
     const found = await look(use, request());
     expect(found).toEqual([{ key, message: expect.stringContaining(text) }]);
@@ -92,8 +97,30 @@ describe('a space that', () => {
   });
   test('the provider does not support', async () => {
     const [found] = await look('project', {}, 'sp3');
-    expect(found).toMatchObject({ key: 'onedataHost', message: expect.stringContaining('no provider does') });
+    expect(found).toMatchObject({
+      key: 'onedataHost',
+      message: expect.stringContaining('No provider supports it'),
+    });
   });
+});
+
+test.each<[string, MintRequest, string]>([
+  ['may only read', { caveats: [READ_ONLY] }, 'sp2'],
+  ['has ended', { caveats: [{ type: 'time', validUntil: 1_700_000_000 }] }, 'sp2'],
+  ['is for another space', { caveats: [pathCaveat(['sp1'])] }, 'sp2'],
+  ['invites', { kind: 'invite' }, 'sp2'],
+  ['is for a space that is named', {}, 'lab'],
+  ['is for a space that no provider supports', {}, 'sp3'],
+])('of a token that %s the program and sync say the same', async (_name, request, spaceId) => {
+  const token = standIn.mint(request).token;
+  const given = {
+    host: standIn.providerHost,
+    spaceId,
+    certificateAuthorities: standIn.authorityPem,
+  };
+  const [found] = await findings({ ...given, side: 'project', token });
+  const { problem } = await checkToken({ ...given, use: 'write', token: async () => token });
+  expect(problem?.message).toContain(`${found?.message} Change scipion:${found?.key}`);
 });
 
 test('without a host the zone that the token names is asked', async () => {
@@ -103,23 +130,28 @@ test('without a host the zone that the token names is asked', async () => {
     // The token names the zone without the port that it has here.
     return askJson({ ...request, host: standIn.zoneHost });
   };
-  const given = { use: 'project', spaceId: 'sp2', certificateAuthorities: standIn.authorityPem } as const;
+  const given = { side: 'project', spaceId: 'sp2', certificateAuthorities: standIn.authorityPem } as const;
   const { token } = standIn.mint({ caveats: [pathCaveat(['sp1'])] });
   expect(await findings({ ...given, token }, ask)).toEqual([
-    { key: 'projectToken', message: expect.stringContaining('it allows raw (sp1)') },
+    { key: 'projectSpaceId', message: expect.stringContaining('It allows: raw (sp1)') },
   ]);
   expect(asked).toEqual([standIn.zoneHost.split(':')[0]]);
   expect(await findings({ ...given, token: 'x'.repeat(100) }, ask)).toEqual([]);
 });
 
 test('nothing is said where nobody answers, or something else than Onedata', async () => {
-  const given = { use: 'project', spaceId: 'sp2', token: 'x'.repeat(100) } as const;
+  const given = { side: 'project', spaceId: 'sp2', token: 'x'.repeat(100) } as const;
   expect(await findings({ ...given, host: 'absent.invalid' })).toEqual([]);
   // Its certificate is of nobody known.
   expect(await findings({ ...given, host: standIn.providerHost })).toEqual([]);
   const ask = async () => ({ status: 200, body: 'a page' });
   expect(await findings({ ...given, host: 'www.example.org' }, ask)).toEqual([]);
-  expect(judgeRefusal({ error: { id: 'somethingNew' } }, { ...given, host: 'h' })).toEqual([]);
+  expect(judgeRefusal({ id: 'somethingNew' }, { ...given, host: 'h' })).toBeNull();
+  const unknown: Ask = async ({ body }) =>
+    body === undefined
+      ? { status: 200, body: { onezoneDomain: 'zone.example.org', providerId: 'p' } }
+      : { status: 400, body: { error: { id: 'somethingNew' } } };
+  expect(await findings({ ...given, host: 'p.example.org' }, unknown)).toEqual([]);
 });
 
 describe('the program', () => {

@@ -1,9 +1,20 @@
+import { ONEDATA_SECRET_KEYS } from '../../contract/paths.ts';
 import { type TokenFacts, tokenFacts } from '../../contract/token-facts.ts';
+import {
+  judgeFacts,
+  judgeName,
+  judgeScope,
+  judgeZone,
+  SETTING_OF_FAULT,
+  settingKey,
+  type TokenFault,
+  type TokenSetting,
+} from '../../contract/token-judgement.ts';
 import { isSpaceError, SpaceError, type SpaceErrorCode } from '../sync/spaces/space-error.ts';
 import type { HostChoice } from './discovered-space.ts';
 import { type HttpOptions, OnedataHttp } from './http-client.ts';
 import { ProviderClient } from './provider-client.ts';
-import { inferScope, type TokenScope } from './zone.ts';
+import { inferScope } from './zone.ts';
 
 export interface TokenCheckOptions {
   /** Of the provider, or how it is found with a token. */
@@ -27,12 +38,7 @@ export interface TokenCheck {
   readonly warnings: readonly string[];
 }
 
-/** Settings of a stack that each use has; sentences end with the one to change. */
-const KEYS = {
-  read: { space: 'scipion:sourceSpaceId', token: 'scipion:sourceToken', inSecret: 'source-token' },
-  write: { space: 'scipion:projectSpaceId', token: 'scipion:projectToken', inSecret: 'project-token' },
-} as const;
-const HOST_KEY = 'scipion:onedataHost';
+const SIDES = { read: 'source', write: 'project' } as const;
 
 /**
  * Is the token valid, for this space at this host, and good for writing where that is asked? Asks the provider and its
@@ -44,7 +50,7 @@ export async function checkToken(options: TokenCheckOptions): Promise<TokenCheck
   const { host: given, token, signal } = options;
   let host = typeof given === 'string' ? given : (facts?.zone ?? '');
   try {
-    if (facts) assertAccess(facts, options);
+    assertNone(facts && judgeFacts(facts, options, Date.now()));
     if (typeof given !== 'string') host = await given(token, signal);
     return await examine({ ...options, host }, facts);
   } catch (error) {
@@ -72,49 +78,24 @@ async function examine(options: ExamineOptions, facts: TokenFacts | null): Promi
   try {
     const provider = new ProviderClient(http, options.spaceId);
     const { onezoneDomain, providerId } = await provider.configuration({ signal });
-    if (facts && onezoneDomain) assertSameZone(facts, onezoneDomain, options);
+    if (facts && onezoneDomain) assertNone(judgeZone(facts, onezoneDomain, options));
     await provider.assertVersion({ signal });
     const zone = { toldHost: options.host, signal };
     const scope = onezoneDomain ? await inferScope({ ...common, host: onezoneDomain }, zone) : undefined;
-    const judged = scope
-      ? judgeScope(scope, options, providerId ?? undefined)
-      : { problem: null, expiresAt: facts?.expiresAt ?? null, warnings: [] };
-    if (judged.problem) return { ...judged, problem: withKey(judged.problem, options) };
-    await assertAnswers(provider, options);
-    return judged;
+    const { fault, advice, expiresAt } = scope
+      ? judgeScope(scope, { ...options, side: SIDES[options.use] }, providerId ?? undefined)
+      : { fault: null, advice: [], expiresAt: facts?.expiresAt ?? null };
+    const problem = fault && withKey(new SpaceError(fault.code, fault.message), options);
+    if (!problem) await assertAnswers(provider, options);
+    return { problem, expiresAt, warnings: advice };
   } finally {
     await http.close();
   }
 }
 
-/** What the token is can be read from it, whoever can be asked. */
-function assertAccess(
-  { kind, expiresAt }: TokenFacts,
-  { spaceId }: Pick<TokenCheckOptions, 'spaceId'>,
-): void {
-  if (kind !== 'access') {
-    const what = kind === 'invite' ? 'an invite token' : 'an identity token';
-    throw new SpaceError(
-      'token-invalid',
-      `The Onedata token for space ${spaceId} is ${what}, which opens no data: an access token is needed.`,
-    );
-  }
-  if (expiresAt && expiresAt.getTime() <= Date.now()) {
-    throw new SpaceError(
-      'token-expired',
-      `The Onedata token for space ${spaceId} expired at ${expiresAt.toISOString()}. Make a new access token in the web page of your Onedata zone.`,
-    );
-  }
-}
-
-/** Zones know nothing of each other. */
-function assertSameZone({ zone }: TokenFacts, domain: string, { host, spaceId }: ExamineOptions): void {
-  const bare = (name: string) => name.toLowerCase().replace(/:\d+$/, '');
-  if (bare(zone) === bare(domain)) return;
-  throw new SpaceError(
-    'token-invalid',
-    `The Onedata token for space ${spaceId} comes from the zone ${zone}, but the provider ${host} belongs to the zone ${domain}. Make a token in the zone of the provider, or name a provider of the token's zone.`,
-  );
+/** @throws SpaceError for a fault */
+function assertNone(fault: TokenFault | null): void {
+  if (fault) throw new SpaceError(fault.code, fault.message);
 }
 
 /** The provider's own word. A name instead of an id is the usual mistake, so names are looked through too. */
@@ -126,39 +107,30 @@ async function assertAnswers(provider: ProviderClient, options: ExamineOptions):
     if (!isSpaceError(error, 'space-unknown', 'space-not-supported')) throw error;
     const spaces = await provider.spaces({ signal }).catch(() => []);
     const named = Object.fromEntries(spaces.map((space) => [space.spaceId, space]));
-    throw nameForId(spaceId, named) ?? error;
+    assertNone(judgeName(spaceId, named));
+    throw error;
   }
 }
 
-const KEY_KINDS: Partial<Record<SpaceErrorCode, 'host' | 'space' | 'token'>> = {
+const SETTINGS: Partial<Record<SpaceErrorCode, TokenSetting>> = {
+  ...SETTING_OF_FAULT,
   unreachable: 'host',
   unavailable: 'host',
   unsupported: 'host',
-  'space-not-supported': 'host',
-  'space-unknown': 'space',
-  'read-only': 'space',
-  'token-invalid': 'token',
-  'token-expired': 'token',
-  'token-not-permitted': 'token',
 };
 
 /** The same problem with the setting that is to be changed. */
 function withKey(problem: SpaceError, { host, use }: Pick<ExamineOptions, 'host' | 'use'>): SpaceError {
-  const kind = KEY_KINDS[problem.code];
-  const { space, token, inSecret } = KEYS[use];
+  const setting = SETTINGS[problem.code];
+  const side = SIDES[use];
   const port = /:(\d+)$/.exec(host.trim())?.[1];
   const hint =
     problem.code === 'unreachable' && port !== undefined && port !== '443'
       ? ` Providers listen on port 443; leave ":${port}" away unless yours says otherwise.`
       : '';
-  const change =
-    kind === 'host'
-      ? ` Change ${HOST_KEY}.`
-      : kind === 'space'
-        ? ` Change ${space}.`
-        : kind === 'token'
-          ? ` Change ${token} (in a Secret of your own: ${inSecret}).`
-          : '';
+  const where =
+    setting === 'token' ? ` (in a Secret of your own: ${ONEDATA_SECRET_KEYS[`${side}Token`]})` : '';
+  const change = setting === undefined ? '' : ` Change scipion:${settingKey(setting, side)}${where}.`;
   return new SpaceError(problem.code, `${problem.message}${hint}${change}`, {
     cause: problem.cause,
     ...(problem.retryAfterMs === undefined ? {} : { retryAfterMs: problem.retryAfterMs }),
@@ -173,7 +145,7 @@ export class SwappedTokensError extends SpaceError {
   constructor(spaceId: string) {
     super(
       'token-not-permitted',
-      `The two Onedata tokens are swapped: the one that is set for space ${spaceId} is for the other space. Exchange ${KEYS.read.token} and ${KEYS.write.token} (in a Secret of your own: ${KEYS.read.inSecret} and ${KEYS.write.inSecret}).`,
+      `The two Onedata tokens are swapped: the one that is set for space ${spaceId} is for the other space. Exchange scipion:sourceToken and scipion:projectToken (in a Secret of your own: ${ONEDATA_SECRET_KEYS.sourceToken} and ${ONEDATA_SECRET_KEYS.projectToken}).`,
     );
   }
 }
@@ -213,90 +185,3 @@ export async function checkTokenOf(
 
 const mayBeOfOther = ({ problem }: TokenCheck): boolean =>
   problem !== null && isSpaceError(problem, 'token-not-permitted', 'space-unknown');
-
-/** Pure: what the zone's answer means for this use. */
-export function judgeScope(
-  scope: TokenScope,
-  { spaceId, host, use }: Pick<ExamineOptions, 'spaceId' | 'host' | 'use'>,
-  providerId: string | undefined,
-): TokenCheck {
-  const expiresAt = scope.validUntil ? new Date(scope.validUntil * 1000) : null;
-  const result = (problem: SpaceError | null, warnings: string[] = []): TokenCheck => ({
-    problem,
-    expiresAt,
-    warnings,
-  });
-  const { dataAccessScope: data } = scope;
-  if (!data) {
-    return result(
-      new SpaceError(
-        'token-invalid',
-        `The Onedata token for space ${spaceId} belongs to no user. Make one in the web page of your zone.`,
-      ),
-    );
-  }
-  const space = data.spaces[spaceId];
-  if (!space) return result(unknownSpace(spaceId, data.spaces, KEYS[use].token));
-  const own = providerId === undefined ? undefined : space.supports[providerId];
-  if (providerId !== undefined && !own) {
-    const others = Object.keys(space.supports).map((id) => data.providers[id]?.domain ?? id);
-    const where =
-      others.length > 0 ? `It is supported by: ${others.join(', ')}.` : 'No provider supports it.';
-    return result(
-      new SpaceError(
-        'space-not-supported',
-        `The provider ${host} does not support space ${space.name} (${spaceId}). ${where}`,
-      ),
-    );
-  }
-  if (use === 'write' && (data.readonly || own?.readonly)) {
-    const what = data.readonly
-      ? 'The token for the project space may only read'
-      : `The storage of space ${space.name} at ${host} can only be read`;
-    return result(
-      new SpaceError(
-        data.readonly ? 'token-not-permitted' : 'read-only',
-        `${what}, so nothing could be saved.`,
-      ),
-    );
-  }
-  const isTooPowerful = use === 'read' && !data.readonly;
-  return result(
-    null,
-    isTooPowerful
-      ? [
-          `The token for the source space ${space.name} could also write. Reading is enough: make one for read-only data access in the web page of your zone ("data.readonly") and set it as ${KEYS.read.token}.`,
-        ]
-      : [],
-  );
-}
-
-/** A name instead of an id is the usual mistake. */
-function unknownSpace(
-  spaceId: string,
-  spaces: Readonly<Record<string, { readonly name: string }>>,
-  tokenKey: string,
-): SpaceError {
-  const known = Object.entries(spaces).map(([id, { name }]) => `${name} (${id})`);
-  const shown = known.slice(0, 5).join(', ') + (known.length > 5 ? ', …' : '');
-  return (
-    nameForId(spaceId, spaces) ??
-    new SpaceError(
-      'space-unknown',
-      `The token does not allow space ${spaceId}. It allows: ${shown || 'none'}. Where the id is right, change ${tokenKey}.`,
-    )
-  );
-}
-
-function nameForId(
-  text: string,
-  spaces: Readonly<Record<string, { readonly name: string }>>,
-): SpaceError | undefined {
-  const ids = Object.entries(spaces).flatMap(([id, { name }]) => (name === text ? [id] : []));
-  if (ids.length === 0) return undefined;
-  const found =
-    ids.length === 1
-      ? `its id is ${ids[0]}. Set the id`
-      : `which ${ids.length} have. Set one of ${ids.join(', ')}`;
-  return new SpaceError('space-unknown', `${JSON.stringify(text)} is the name of a space, ${found}.`);
-}

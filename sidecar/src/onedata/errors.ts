@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { judgeRefusal, type Refusal, unknownRefusal } from '../../contract/token-judgement.ts';
 import { SpaceError, type SpaceErrorCode } from '../sync/spaces/space-error.ts';
 import { codeOfCause } from './error-code.ts';
 
@@ -126,65 +127,11 @@ function authError(error: z.infer<typeof innerSchema> | undefined, context: Erro
   return tokenError(inner, context);
 }
 
-/** The sentence for a token that was refused, from the token error itself. */
-export function tokenError(
-  inner: { readonly id: string; readonly details?: Record<string, unknown> | undefined } | undefined,
-  { host, spaceId }: ErrorContext,
-): SpaceError {
-  const make = (code: SpaceErrorCode, message: string) =>
-    new SpaceError(code, message, { retryAfterMs: TOKEN_RETRY_MS });
-  const renew = 'Make a new access token in the web page of your Onedata zone and set it.';
-  switch (inner?.id) {
-    case 'tokenCaveatUnverified':
-      return caveatError(inner.details?.caveat, { host, spaceId }, make, renew);
-    case 'tokenRevoked':
-      return make('token-invalid', `The Onedata token for space ${spaceId} was revoked. ${renew}`);
-    case 'notAnAccessToken':
-      return make(
-        'token-invalid',
-        `The Onedata token for space ${spaceId} is no access token but one of another kind. ${renew}`,
-      );
-    case 'tokenServiceForbidden':
-      return make(
-        'token-not-permitted',
-        `The Onedata token for space ${spaceId} does not hold for the provider ${host}. ${renew}`,
-      );
-    case 'userNotSupported':
-      return make(
-        'space-not-supported',
-        `The provider ${host} supports none of the spaces of the token's owner. Check the host and space ${spaceId}.`,
-      );
-    case 'userBlocked':
-      return make(
-        'token-invalid',
-        `The Onedata user of the token for space ${spaceId} is blocked. Ask the administrators of your zone.`,
-      );
-    default:
-      return make(
-        'token-invalid',
-        `The Onedata provider ${host} does not accept the token for space ${spaceId} (${inner?.id ?? 'no token'}). ${renew}`,
-      );
-  }
-}
-
-function caveatError(
-  caveat: unknown,
-  { host, spaceId }: ErrorContext,
-  make: (code: SpaceErrorCode, message: string) => SpaceError,
-  renew: string,
-): SpaceError {
-  const { type, validUntil } = z
-    .object({ type: z.string().default('unknown'), validUntil: z.number().optional() })
-    .catch({ type: 'unknown', validUntil: undefined })
-    .parse(caveat ?? {});
-  if (type === 'time') {
-    const when = validUntil === undefined ? '' : ` at ${new Date(validUntil * 1000).toISOString()}`;
-    return make('token-expired', `The Onedata token for space ${spaceId} expired${when}. ${renew}`);
-  }
-  return make(
-    'token-not-permitted',
-    `The Onedata token for space ${spaceId} may not be used here: its restriction "${type}" does not hold for ${host}. ${renew}`,
-  );
+/** The error of a token that was refused, from the token error itself. */
+export function tokenError(refusal: Refusal | undefined, context: ErrorContext): SpaceError {
+  const { code, message } =
+    (refusal && judgeRefusal(refusal, context)) ?? unknownRefusal(refusal?.id, context);
+  return new SpaceError(code, message, { retryAfterMs: TOKEN_RETRY_MS });
 }
 
 function sentence(code: SpaceErrorCode, reason: string, { host, spaceId, path }: ErrorContext): string {

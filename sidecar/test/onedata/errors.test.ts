@@ -244,7 +244,7 @@ describe('sentences', () => {
       context,
     );
     expect(expired.message).toBe(
-      'The Onedata token for space sp1 expired at 2023-11-14T22:13:20.000Z. Make a new access token in the web page of your Onedata zone and set it.',
+      'The Onedata token for space sp1 has expired at 2023-11-14 22:13 UTC. Make a new access token in the web page of your Onedata zone and set it.',
     );
     expect(classify(403, body('forbidden'), context).message).toBe(
       "The provider provider.example.org knows no space sp1 that this token's owner belongs to. Check the space id (the id, not the name).",

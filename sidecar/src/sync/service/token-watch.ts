@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Warning } from '../../../contract/status.ts';
+import { judgeEnd } from '../../../contract/token-judgement.ts';
 import type { TokenCheck } from '../../onedata/index.ts';
 import type { Clock } from '../clock.ts';
 import type { Side } from '../model.ts';
@@ -37,8 +38,6 @@ const LOOK_EVERY_MS = 5_000;
 const CHECK_EVERY_MS = 3_600_000;
 /** After a check that Onedata could not answer. */
 const CHECK_AGAIN_MS = 300_000;
-/** Time to make a new token on a working day, and for the final save to end. */
-const WARN_BEFORE_MS = 48 * 3_600_000;
 const UNREADABLE = 'unreadable';
 
 /**
@@ -138,13 +137,8 @@ export function tokenWarnings(
   nowMs: number,
 ): Warning[] {
   const warnings: Warning[] = advice.map((message) => ({ code: 'token-advice', space: side, message }));
-  const isSoon = expiresAt !== null && expiresAt.getTime() - nowMs < WARN_BEFORE_MS;
-  if (!isSoon) return warnings;
-  const when = `${expiresAt.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-  const message =
-    `The token of the ${side} space ends at ${when}. Set a new one before (scipion:${side}Token): it is used without a ` +
-    'restart. Work that is not saved by then waits on its volume.';
-  return [{ code: 'token-expires-soon', space: side, message }, ...warnings];
+  const message = judgeEnd(expiresAt, { side }, nowMs);
+  return message === null ? warnings : [{ code: 'token-expires-soon', space: side, message }, ...warnings];
 }
 
 function unreadable(side: Side): TokenCheck {
