@@ -9,9 +9,9 @@ import {
   identityOf,
   refusalOf,
 } from './identity-changes.ts';
-import { refuseLivingInstance } from './living-instance.ts';
+import { refuseLivingInstance, refuseLostInstance } from './living-instance.ts';
 import { HOOKS } from './names.ts';
-import { livingIdentity, readState, type StateResource } from './own-state.ts';
+import { knowsInstance, livingIdentity, readState, type StateResource } from './own-state.ts';
 
 /**
  * What says whose work an instance holds never changes while the instance exists: namespace, spaces, storage class.
@@ -36,9 +36,17 @@ export async function refuseChangedIdentity(
   const living = state === undefined ? undefined : livingIdentity(state);
   // Something was begun under another identity, and nothing of it came to be.
   if (state !== undefined && living === undefined) return;
-  const changes = remembered === undefined ? [] : changesOfAll(remembered, asked);
+  const changes = remembered === undefined ? [] : changesOfAll({ ...remembered, ...sizesOf(living) }, asked);
   refuse(changes, living, asked, stack);
 }
+
+/** What the claims have: a storage class that cannot grow leaves them smaller than was asked for. */
+const sizesOf = (living: Partial<Identity> = {}): Partial<Identity> =>
+  Object.fromEntries(
+    (['sourceVolumeSize', 'projectVolumeSize'] as const).flatMap((key) =>
+      living[key] === undefined ? [] : [[key, living[key]]],
+    ),
+  );
 
 /** A storage class counts by what the claims have: the default one may be written out later. */
 function refuse(
@@ -75,6 +83,8 @@ const rememberedIn = (inputs: Record<string, unknown> | undefined) => inputs?.in
 /** Resolves once the identity is accepted and remembered; register nothing else before. */
 export async function guardIdentity(config: InstanceConfig): Promise<void> {
   const asked = identityOf(config);
+  const state = await readState();
+  if (state !== undefined && !knowsInstance(state)) await refuseLostInstance(asked, config.stack, connect);
   const onDryRun = { onDryRun: true };
   const first = () => refuseUnknownInstance(asked, config.stack);
   const change = (args: pulumi.ResourceHookArgs) =>

@@ -1,9 +1,15 @@
+import * as pulumi from '@pulumi/pulumi';
+import { expectedError } from '../stacks/load.ts';
 import type { Cluster } from './cluster.ts';
 import type { Identity } from './identity-changes.ts';
 import { STACK_ANNOTATION } from './manifests/metadata.ts';
 import { COMMANDS, CONTAINERS, NAMES } from './names.ts';
 
 /** An instance in the cluster that the stack's state does not know: another stack's, or this one's after its state was lost. */
+
+/** Set by `npm run take-over` for its preview, which alone looks past a living instance of the same stack. */
+const TAKING_OVER_VARIABLE = 'SCIPION_TAKING_OVER';
+const isTakingOver = () => process.env[TAKING_OVER_VARIABLE] === 'true' && pulumi.runtime.isDryRun();
 
 const ANSWER_SECONDS = 10;
 
@@ -53,7 +59,8 @@ function lostStateMessage({ namespace, createNamespace }: Identity, stack: strin
   return [
     `Namespace ${namespace} holds an instance of stack ${stack} that the state of this stack does not know. Nothing was changed.`,
     `If the state was lost, bring it back: pulumi stack import --stack ${stack} --file BACKUP`,
-    `Without a backup: save and remove the instance, then pulumi up --stack ${stack} creates it again with the work from its project space:`,
+    `Without a backup take the instance over as it is: npm run take-over -- --stack ${stack}`,
+    `Or save and remove it, then pulumi up --stack ${stack} creates it again with the work from its project space:`,
     `  ${kubectl} exec ${NAMES.pod} --container ${CONTAINERS.sync} -- ${COMMANDS.sync} drain`,
     `  ${remove}   (only once the line above ended without an error)`,
   ].join('\n');
@@ -71,7 +78,7 @@ export async function refuseLivingInstance(
 ): Promise<void> {
   const { namespace } = asked;
   const living = await askCluster(async () => findInstance(open(), namespace));
-  if (living === undefined || (living.owner === stack && !isStateKnown)) return;
+  if (living === undefined || (living.owner === stack && (!isStateKnown || isTakingOver()))) return;
   if (living.owner === stack) throw new Error(lostStateMessage(asked, stack));
   const whose =
     living.owner === undefined ? 'an instance of unknown origin' : `the instance of stack "${living.owner}"`;
@@ -79,4 +86,15 @@ export async function refuseLivingInstance(
     `Namespace ${namespace} holds ${whose}; one namespace holds one instance. Nothing was changed. ` +
       `Choose another one: pulumi config set scipion:namespace NAME --stack ${stack}`,
   );
+}
+
+/**
+ * For a state that knows nothing. A removal from it creates nothing, so that no hook asks: it would end well and leave
+ * the instance as it is.
+ * @throws Error where the namespace holds an instance of this stack
+ */
+export async function refuseLostInstance(asked: Identity, stack: string, open: () => Cluster): Promise<void> {
+  if (isTakingOver()) return;
+  const living = await askCluster(async () => findInstance(open(), asked.namespace));
+  if (living?.owner === stack) throw expectedError(lostStateMessage(asked, stack));
 }

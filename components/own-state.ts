@@ -26,9 +26,18 @@ export async function readState(): Promise<readonly StateResource[] | undefined>
   }
 }
 
+/** Whether anything of an instance is in the state, and be it a rest. */
+export const knowsInstance = (state: readonly StateResource[]): boolean =>
+  state.some(({ type }) => type.startsWith('kubernetes:') || type === 'pulumi:index:Stash');
+
 const objectSchema = z.object({
   metadata: z.object({ name: z.string(), namespace: z.string() }),
-  spec: z.object({ storageClassName: z.string().optional() }).optional(),
+  spec: z
+    .object({
+      storageClassName: z.string().optional(),
+      resources: z.object({ requests: z.object({ storage: z.string() }).optional() }).optional(),
+    })
+    .optional(),
   data: z.record(z.string(), z.unknown()).optional(),
 });
 const spaceSchema = z.object({ spaceId: z.string() });
@@ -48,11 +57,14 @@ export function livingIdentity(state: readonly StateResource[]): Partial<Identit
   const isCreated = state.some(({ type }) => type === 'kubernetes:core/v1:Namespace');
   const spaces = spacesOf(find('core/v1:ConfigMap', NAMES.configMap)?.data);
   const storageClass = claim?.spec?.storageClassName;
+  const source = find('core/v1:PersistentVolumeClaim', NAMES.sourceVolume);
+  const sizeOf = (object: typeof claim) => object?.spec?.resources?.requests?.storage;
+  const known = { storageClass, sourceVolumeSize: sizeOf(source), projectVolumeSize: sizeOf(claim) };
   return {
     namespace,
     createNamespace: String(isCreated),
     ...spaces,
-    ...(storageClass === undefined ? {} : { storageClass }),
+    ...Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined)),
   };
 }
 

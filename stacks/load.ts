@@ -236,7 +236,7 @@ export interface UsableConfig extends InstanceConfig {
 }
 
 /** An expected error. Its stack says nothing, and the SDK would colour every line of it before it shows the message. */
-function configurationError(message: string): pulumi.RunError {
+export function expectedError(message: string): pulumi.RunError {
   return Object.assign(new pulumi.RunError(message), { stack: '' });
 }
 
@@ -248,8 +248,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Usable
   const raw = readStack();
   const { settings, problems } = judge(raw);
   if (settings === undefined) {
-    if (environment[REMOVING_VARIABLE] !== 'true')
-      throw configurationError(problemsMessage(raw.stack, problems));
+    if (environment[REMOVING_VARIABLE] !== 'true') throw expectedError(problemsMessage(raw.stack, problems));
     return {
       kind: 'removal',
       stack: raw.stack,

@@ -4,6 +4,7 @@
  */
 export { type CommandEnd, CommandFailure, runCommand } from './command.ts';
 export { type Engine, engineEnvironment, ensureEngine } from './find.ts';
+export { describeFailure } from './problems.ts';
 export {
   type DeployedStack,
   openStack,
@@ -11,4 +12,5 @@ export {
   type StackSettings,
   stateEnvironment,
 } from './stack.ts';
+export { type RunOnStack, type TakenOver, takeOver } from './take-over.ts';
 export { VERSIONS } from './versions.ts';

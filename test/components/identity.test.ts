@@ -20,7 +20,7 @@ const NAMESPACE: StateResource = {
   outputs: { metadata: { name: 'jane' } },
 };
 const CLAIM = inNamespace('core/v1:PersistentVolumeClaim', 'scipion-project', {
-  spec: { storageClassName: 'standard' },
+  spec: { storageClassName: 'standard', resources: { requests: { storage: '50Gi' } } },
 });
 const SPACES = { source: { spaceId: 'source-space' }, project: { spaceId: 'project-space' } };
 const CONFIG_MAP = inNamespace('core/v1:ConfigMap', 'scipion-config', {
@@ -93,6 +93,11 @@ describe('a living instance', () => {
     );
   });
 
+  test('takes back a size that its storage class did not grant', () =>
+    expect(
+      refuseChangedIdentity(identity({ projectVolumeSize: '1Ti' }), LIVING, 'jane', stateOf(STATE)),
+    ).resolves.toBeUndefined());
+
   test('may have its own storage class written out', () =>
     expect(changed(identity({ storageClass: 'standard' }))).resolves.toBeUndefined());
 });
@@ -126,6 +131,9 @@ describe('a state that remembers no identity', () => {
     );
     await expect(first(STATE, nothing, identity({ namespace: 'joe' }))).rejects.toThrow('scipion:namespace');
     await expect(first(STATE, nothing, identity({ storageClass: 'fast' }))).rejects.toThrow('"standard"');
+    await expect(first(STATE, nothing, identity({ projectVolumeSize: '49Gi' }))).rejects.toThrow(
+      'scipion:projectVolumeSize: the instance has "50Gi"',
+    );
   });
 
   test.each([
@@ -136,6 +144,7 @@ describe('a state that remembers no identity', () => {
   test('was lost where the cluster has the instance of this stack: the way on is told', async () => {
     const refusal = first([], clusterWith({ statefulSet: {}, namespace: annotated('jane') }));
     await expect(refusal).rejects.toThrow('pulumi stack import --stack jane --file BACKUP');
+    await expect(refusal).rejects.toThrow('npm run take-over -- --stack jane');
     await expect(refusal).rejects.toThrow(
       'kubectl --namespace jane exec scipion-0 --container sync -- /usr/local/bin/sync drain\n  kubectl delete namespace jane',
     );

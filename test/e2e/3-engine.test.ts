@@ -6,13 +6,14 @@ import { COMMANDS } from '../../components/names.ts';
 import { ROOT, STACK, STACK_STATE, STATE } from '../../local/cli/machine.ts';
 import { kubectl } from '../../local/cli/target.ts';
 import { syncStatus } from './desktop.ts';
+import { leaks } from './secrets.ts';
 import { eventually, inContainer, kube, kubeNamespaces, local, NAMESPACE, POD, target } from './world.ts';
 
 /** The life of a stack on the real engine: what a second run, a change, an interruption and a lost state do. */
 
-/** `npm run pulumi -- ARGS --stack demo`, as a user types it. */
-async function pulumi(args: readonly string[]) {
-  const result = await execa('npm', ['run', '--silent', 'pulumi', '--', ...args, '--stack', STACK], {
+/** `npm run SCRIPT -- ARGS --stack demo`, as a user types it. */
+async function npmRun(script: string, args: readonly string[]) {
+  const result = await execa('npm', ['run', '--silent', script, '--', ...args, '--stack', STACK], {
     cwd: ROOT,
     env: { SCIPION_LOCAL_STATE: STATE },
     all: true,
@@ -21,6 +22,8 @@ async function pulumi(args: readonly string[]) {
   });
   return { exitCode: result.exitCode, output: String(result.all) };
 }
+
+const pulumi = (args: readonly string[]) => npmRun('pulumi', args);
 
 /** SIGKILL for the engine of this run, which the command line started, and for its plugins, which would look for it for minutes. */
 async function killEngine(): Promise<void> {
@@ -74,11 +77,47 @@ describe('a running instance', () => {
     expect(await podIdentity()).toBe(pod);
   });
 
+  test('shows what somebody changed by hand when refreshed, and the next up mends it', async () => {
+    const service = ['service', 'scipion'];
+    const port = [
+      'get',
+      ...service,
+      '--output',
+      'jsonpath={.metadata.labels.app\\.kubernetes\\.io/component}',
+    ];
+    const made = await kube(port);
+    await kube(['label', '--overwrite', ...service, 'app.kubernetes.io/component=by-hand']);
+    const drift = await pulumi(['refresh', '--preview-only', '--diff', '--expect-no-changes']);
+    expect(drift.exitCode).not.toBe(0);
+    expect(drift.output).toContain('by-hand');
+    expect(await pulumi(['refresh', '--yes', '--skip-preview'])).toMatchObject({ exitCode: 0 });
+    expect(await pulumi(UP)).toMatchObject({ exitCode: 0 });
+    expect(await kube(port)).toBe(made);
+    expect(await pulumi(['preview', '--expect-no-changes'])).toMatchObject({ exitCode: 0 });
+  });
+
   test('is not removed without its program, and nothing is touched', async () => {
     const refused = await pulumi(['destroy', '--yes', '--skip-preview']);
     expect(refused.exitCode).not.toBe(0);
     expect(refused.output).toContain('--run-program');
     expect((await syncStatus()).ready).toBe(true);
+  });
+
+  test('grows its volume in place where the storage class can, and is told so where it cannot', async () => {
+    const claim = ['get', 'persistentvolumeclaim', 'scipion-project', '--output'];
+    const uid = await kube([...claim, 'jsonpath={.metadata.uid}']);
+    const storageClass = await kube([...claim, 'jsonpath={.spec.storageClassName}']);
+    const grow = [...UP, '--config', 'scipion:projectVolumeSize=6Gi'];
+    const refused = await pulumi(grow);
+    expect(refused.exitCode).not.toBe(0);
+    expect(refused.output).toContain('must support resize');
+    expect(await local(['up'])).toMatchObject({ exitCode: 0 });
+    const able = ['patch', 'storageclass', storageClass, '--patch', '{"allowVolumeExpansion":true}'];
+    await kubectl(await target(), able);
+    expect(await pulumi(grow)).toMatchObject({ exitCode: 0 });
+    expect(await kube([...claim, 'jsonpath={.metadata.uid} {.spec.resources.requests.storage}'])).toBe(
+      `${uid} 6Gi`,
+    );
   });
 });
 
@@ -99,13 +138,51 @@ test('an engine that is killed in the middle leaves a lock that one command open
   await isOpen();
 });
 
-test('an instance whose state is lost is drained by hand and comes back with its work', async () => {
-  await inContainer('desktop', ['sh', '-c', 'echo kept > /mnt/vol-project/kept.txt']);
-  await rm(join(STACK_STATE, '.pulumi'), { recursive: true });
-  await inContainer('sync', [COMMANDS.sync, 'drain']);
-  await kubectl(await target(), ['delete', 'namespace', NAMESPACE, '--timeout=300s']);
-  expect(await kubeNamespaces()).not.toContain(NAMESPACE);
-  expect(await local(['up'])).toMatchObject({ exitCode: 0 });
-  await isOpen();
-  expect(await inContainer('desktop', ['cat', '/mnt/vol-project/kept.txt'])).toBe('kept\n');
+/** Kind, name and uid of all that makes the instance: another uid is another object. */
+const identities = async () => {
+  const kinds =
+    'namespace,statefulset,pod,persistentvolumeclaim,service,ingress,networkpolicy,secret,configmap';
+  const line = '{range .items[*]}{.kind} {.metadata.name} {.metadata.uid}{"\\n"}{end}';
+  const inside = await kube(['get', kinds.replace('namespace,', ''), '--output', `jsonpath=${line}`]);
+  const around = await kube(['get', 'namespace', NAMESPACE, '--output', 'jsonpath={.metadata.uid}']);
+  return [around, ...inside.split('\n')].filter((text) => !text.includes('kube-root-ca.crt'));
+};
+const write = (name: string) => inContainer('desktop', ['sh', '-c', `echo kept > /mnt/vol-project/${name}`]);
+const read = (name: string) => inContainer('desktop', ['cat', `/mnt/vol-project/${name}`]);
+
+describe('an instance whose state is lost', () => {
+  test('is refused to a new state before anything is touched, and taken over as it is', async () => {
+    await write('unsaved.txt');
+    const before = await identities();
+    await rm(join(STACK_STATE, '.pulumi'), { recursive: true });
+    const refused = await local(['up']);
+    expect(refused.exitCode).not.toBe(0);
+    expect(refused.output).toContain(`npm run take-over -- --stack ${STACK}`);
+    const removal = await pulumi(['destroy', '--run-program', '--yes', '--skip-preview']);
+    expect(removal.exitCode).not.toBe(0);
+    expect(await identities()).toEqual(before);
+
+    const taken = await npmRun('take-over', []);
+    expect(taken.output).toMatch(/knows the \d+ objects of its instance again; none was changed/);
+    expect(taken.exitCode).toBe(0);
+    const again = await npmRun('take-over', []);
+    expect(again.output).toContain('The state knows');
+    expect(await local(['up'])).toMatchObject({ exitCode: 0 });
+    expect(await identities()).toEqual(before);
+    expect(await pulumi(['preview', '--expect-no-changes'])).toMatchObject({ exitCode: 0 });
+    expect(await read('unsaved.txt')).toBe('kept\n');
+    expect(await leaks()).toEqual([]);
+  });
+
+  test('can be drained by hand as well, and comes back with its work', async () => {
+    await write('kept.txt');
+    await rm(join(STACK_STATE, '.pulumi'), { recursive: true });
+    await inContainer('sync', [COMMANDS.sync, 'drain']);
+    await kubectl(await target(), ['delete', 'namespace', NAMESPACE, '--timeout=300s']);
+    expect(await kubeNamespaces()).not.toContain(NAMESPACE);
+    expect(await local(['up'])).toMatchObject({ exitCode: 0 });
+    await isOpen();
+    expect(await read('kept.txt')).toBe('kept\n');
+    expect(await read('unsaved.txt')).toBe('kept\n');
+  });
 });

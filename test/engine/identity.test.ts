@@ -1,20 +1,24 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ensureEngine, openStack } from '../../automation/engine/index.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ensureEngine, openStack, runCommand, stateEnvironment } from '../../automation/engine/index.ts';
+import { STACK_ANNOTATION } from '../../components/manifests/metadata.ts';
 import { type ApiServer, startApiServer } from '../helpers/api-server.ts';
 import { CANARIES } from '../helpers/program.ts';
 
-/** The program on the real engine, whose objects become files; its hooks ask an API server that has nothing. */
+/** The program on the real engine, whose objects become files; its hooks ask an API server that has next to nothing. */
 
 const engine = await ensureEngine(() => {});
 const place = mkdtempSync(join(tmpdir(), 'engine-identity-'));
 const kubeconfig = join(place, 'kubeconfig');
 let api: ApiServer;
 beforeAll(async () => {
-  api = await startApiServer({});
+  const living = { metadata: { annotations: { [STACK_ANNOTATION]: 'lost' } } };
+  api = await startApiServer({
+    objects: { '/apis/apps/v1/namespaces/lost/statefulsets/scipion': living },
+  });
   writeFileSync(kubeconfig, api.kubeconfig);
 });
 afterAll(async () => {
@@ -24,21 +28,20 @@ afterAll(async () => {
 
 const silent = () => {};
 
-const open = (config: Record<string, string> = {}) =>
+const open = (config: Record<string, string> = {}, stack = 'identity', environment = {}) =>
   openStack(engine, {
     program: fileURLToPath(new URL('../../', import.meta.url)),
-    stack: 'identity',
+    stack,
     stateDirectory: join(place, 'state'),
     config: {
       'kubernetes:renderYamlToDirectory': join(place, 'rendered'),
-      'scipion:namespace': 'jane',
       'scipion:sourceSpaceId': 'source-space',
       'scipion:projectSpaceId': 'project-space',
       'scipion:checkTokens': 'false',
       ...config,
     },
     secrets: { 'scipion:sourceToken': CANARIES.sourceToken, 'scipion:projectToken': CANARIES.projectToken },
-    environment: { KUBECONFIG: kubeconfig },
+    environment: { KUBECONFIG: kubeconfig, ...environment },
     cli: 'npm run pulumi --',
   });
 
@@ -51,11 +54,46 @@ const CHANGED = {
   'scipion:projectVolumeSize': '20Gi',
 };
 
+const stateFile = (stack: string) => join(place, 'state', '.pulumi', 'stacks', 'scipion', `${stack}.json`);
+
 test('a changed identity is refused before anything is touched, and set back it is as if nothing had been', async () => {
   await open().up(silent);
   const refusal = await open(CHANGED).preview(silent).then(String, String);
   for (const key of Object.keys(CHANGED)) expect(refusal).toContain(`${key}: the instance has`);
-  expect(refusal).toContain('pulumi config set scipion:namespace jane --stack identity');
+  expect(refusal).toContain('pulumi config set scipion:namespace identity --stack identity');
   const { changes } = await open().preview(silent);
   expect(changes).toEqual({});
-}, 600_000);
+});
+
+test('a renamed stack is refused where its name was its namespace, and goes on with the namespace written out', async () => {
+  const directory = join(place, 'state');
+  const rename = ['stack', 'rename', 'renamed', '--stack', 'identity'];
+  await runCommand(engine, rename, { directory, environment: await stateEnvironment(engine, directory) });
+  const refusal = open({}, 'renamed').preview(silent);
+  await expect(refusal).rejects.toThrow('pulumi config set scipion:namespace identity --stack renamed');
+  const set = { 'scipion:namespace': 'identity' };
+  // Namespace and StatefulSet say whose instance it is, the ConfigMap how it is removed.
+  expect((await open(set, 'renamed').preview(silent)).changes).toEqual({ update: 3 });
+  expect((await open(set, 'renamed').up(silent)).changes).toEqual({ update: 3 });
+  expect((await open(set, 'renamed').preview(silent)).changes).toEqual({});
+});
+
+describe('an instance that the state does not know', () => {
+  const TAKING_OVER = { SCIPION_TAKING_OVER: 'true' };
+
+  test('refuses preview, up and removal alike, and the state learns nothing', async () => {
+    const stack = open({}, 'lost');
+    for (const run of [stack.preview, stack.up, stack.destroy]) {
+      await expect(run(silent)).rejects.toThrow('npm run take-over -- --stack lost');
+    }
+    expect(readFileSync(stateFile('lost'), 'utf8')).not.toContain('kubernetes:');
+    expect(api.requests.filter((request) => !request.startsWith('GET'))).toEqual([]);
+  });
+
+  test('lets a preview look past it for a take-over, and no up', async () => {
+    const stack = open({}, 'lost', TAKING_OVER);
+    expect((await stack.preview(silent)).changes.create).toBeGreaterThan(10);
+    await expect(stack.up(silent)).rejects.toThrow('npm run take-over -- --stack lost');
+    expect(existsSync(join(place, 'rendered', '1-manifest', 'v1-namespace-lost.yaml'))).toBe(false);
+  });
+});

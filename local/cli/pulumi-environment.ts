@@ -1,0 +1,41 @@
+import { ensureEngine, stateEnvironment } from '../../automation/engine/index.ts';
+import { ROOT, readInstance, STACK, STACK_STATE } from './machine.ts';
+import { runningTarget } from './up.ts';
+
+/** Where Pulumi runs for a user of this repository, and with what. */
+export interface PulumiPlace {
+  readonly engine: Awaited<ReturnType<typeof ensureEngine>>;
+  readonly directory: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/**
+ * For the stack `demo` the instance of `npm run local`, with its configuration and its cluster; else the stacks of this
+ * repository. What the user's environment says of backend and passphrase is left as it is; without that, states are in
+ * the folder of local state.
+ */
+export async function pulumiPlace(stack: string | undefined): Promise<PulumiPlace> {
+  const engine = await ensureEngine((line) => process.stderr.write(process.stderr.isTTY ? `${line}\n` : ''));
+  const own = await stateEnvironment(engine, STACK_STATE);
+  if (stack === STACK && (await readInstance()) !== undefined) {
+    const environment = { ...own, KUBECONFIG: (await runningTarget()).kubeconfig };
+    return { engine, directory: STACK_STATE, environment };
+  }
+  return { engine, directory: ROOT, environment: withUsersOwn(own) };
+}
+
+function withUsersOwn(own: Readonly<Record<string, string>>): Record<string, string> {
+  const { PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, PULUMI_CONFIG_PASSPHRASE_FILE } = process.env;
+  const { PULUMI_BACKEND_URL: backend, PULUMI_CONFIG_PASSPHRASE_FILE: passphrase, ...others } = own;
+  return {
+    ...others,
+    ...(process.env.PULUMI_HOME === undefined ? {} : { PULUMI_HOME: process.env.PULUMI_HOME }),
+    ...(PULUMI_BACKEND_URL === undefined && backend ? { PULUMI_BACKEND_URL: backend } : {}),
+    ...(PULUMI_BACKEND_URL === undefined &&
+    PULUMI_CONFIG_PASSPHRASE === undefined &&
+    PULUMI_CONFIG_PASSPHRASE_FILE === undefined &&
+    passphrase
+      ? { PULUMI_CONFIG_PASSPHRASE_FILE: passphrase }
+      : {}),
+  };
+}

@@ -1,0 +1,49 @@
+import { parseArgs } from 'node:util';
+import { CommandFailure, describeFailure, runCommand, takeOver } from '../../automation/engine/index.ts';
+import { CLI } from './instance.ts';
+import { STACK_STATE } from './machine.ts';
+import { pulumiPlace } from './pulumi-environment.ts';
+
+/** `npm run take-over -- --stack NAME`: a living instance whose state was lost comes into a new state as it is. */
+
+const USAGE = 'npm run take-over -- --stack NAME';
+
+async function main(): Promise<void> {
+  const { stack } = parseArgs({ options: { stack: { type: 'string', short: 's' } } }).values;
+  if (stack === undefined) throw new Error(`Which stack? ${USAGE}`);
+  const { engine, directory, environment } = await pulumiPlace(stack);
+  const place = {
+    stack,
+    cli: CLI,
+    passphraseFile: environment.PULUMI_CONFIG_PASSPHRASE_FILE ?? 'PULUMI_CONFIG_PASSPHRASE_FILE',
+    stateDirectory: environment.PULUMI_BACKEND_URL ?? STACK_STATE,
+    engineVersion: engine.version,
+  };
+  try {
+    const { objects, changes } = await takeOver(
+      (args, { input, isTakingOver } = {}) =>
+        runCommand(engine, [...args, '--stack', stack], {
+          directory,
+          environment: { ...environment, ...(isTakingOver ? { SCIPION_TAKING_OVER: 'true' } : {}) },
+          ...(input === undefined ? {} : { input }),
+        }),
+      (line) => console.log(line),
+    );
+    const counts = Object.entries(changes).map(([op, count]) => `${count} to ${op}`);
+    console.log(
+      `The state of stack ${stack} knows the ${objects.length} objects of its instance again; none was changed. ` +
+        `Next: pulumi up --stack ${stack} (${counts.join(', ') || 'nothing to change'}; nothing is replaced). ` +
+        'It draws a new desktop password where the configuration has none: the old one is not in the cluster.',
+    );
+  } catch (error) {
+    if (!(error instanceof CommandFailure)) throw error;
+    throw new Error(describeFailure([error.end.stderr || error.end.stdout], place));
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exitCode = 1;
+}
