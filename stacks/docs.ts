@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import * as z from 'zod';
+import { CHANGE_WORDS, CHANGES } from './changes.ts';
 import { type FieldNotes, notesOf } from './fields.ts';
 import { stackFileSchema } from './json-schema.ts';
 import { SECRET_KEYS, SETTING_FIELDS } from './schema.ts';
@@ -68,6 +69,19 @@ function secretTable(): string[] {
   return table(['Key', 'Meaning', 'Required'], rows);
 }
 
+/** What happens when a key changes while the instance exists. */
+function changeTable(): string[] {
+  const keys = Object.entries(CHANGES);
+  const rows = Object.entries(CHANGE_WORDS).map(([change, words]) => [
+    keys
+      .filter(([, each]) => each === change)
+      .map(([key]) => code(key))
+      .join(', '),
+    words,
+  ]);
+  return table(['Keys', 'What happens'], rows);
+}
+
 /** The whole reference as Markdown. */
 export function configReference(): string {
   return [
@@ -101,12 +115,10 @@ export function configReference(): string {
     '',
     '## What can change later',
     '',
-    '- Tokens and the password: at once, without a restart of the desktop.',
-    '- CPUs, memory, version, intervals, images: with the next restart of the pod (`pulumi stack output restartCommand`);',
-    '  `pulumi up` never ends a running session.',
-    '- Volume sizes: they grow where the storage class can; they do not shrink.',
-    '- Namespace, `createNamespace`, space ids, claims of spaces, storage class: refused while the instance exists. Remove',
-    '  it and create it again; the project comes back from its space.',
+    ...changeTable(),
+    '',
+    '`sourceMount` and `projectMount` are refused where one of the two values is `claim/NAME`: another claim is another space. What an',
+    '`up` means for one stack is said in the comment of a pull request.',
     '',
     '## Removing',
     '',

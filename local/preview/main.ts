@@ -83,6 +83,11 @@ async function comment(options: { report: string }): Promise<void> {
   await putComment(github, pullRequest, toMarkdown(report, COMMENT_LIMIT));
 }
 
+// A reader that has seen enough, as `head` has, is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 const program = new Command('preview').description('Previews the stacks that a change concerns.');
 program
   .command('stacks')

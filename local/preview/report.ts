@@ -30,6 +30,8 @@ export const reportSchema = z.strictObject({
         /** Of a stack that is not compared: why its base cannot be read. */
         baseErrors: z.string().max(2_000_000).optional(),
         flags: z.array(flagSchema).max(10).optional(),
+        /** What an `up` means for the user, the gravest first. */
+        meaning: z.array(z.string().max(1000)).max(30).optional(),
       }),
     )
     .max(10_000),
@@ -81,6 +83,9 @@ export function boundReport(report: Report): Report {
         ...stack,
         stack: stack.stack.slice(0, 300),
         text,
+        ...(stack.meaning === undefined
+          ? {}
+          : { meaning: stack.meaning.slice(0, 30).map((each) => withoutControls(each).slice(0, 1000)) }),
         ...(left > 0 ? { cut: left } : {}),
         ...(baseErrors === undefined
           ? {}
@@ -157,7 +162,7 @@ function section(stack: StackReport, limit: number): string | undefined {
       ? [`Not at hand here, so dummies: ${stack.placeholders.map(inline).join(', ')}.`]
       : []),
   ].join(' ');
-  const head = [title, ...(stack.flags ?? []).map(flagLine), facts]
+  const head = [title, ...(stack.flags ?? []).map(flagLine), facts, meaningLines(stack)]
     .filter((part) => part !== '')
     .join('\n\n');
   if (size(head) > limit) return undefined;
@@ -173,6 +178,10 @@ function section(stack: StackReport, limit: number): string | undefined {
   }
   return parts.join('\n\n');
 }
+
+/** The sentences hold values of the change. */
+const meaningLines = ({ meaning = [] }: StackReport) =>
+  meaning.length === 0 ? '' : `An \`up\`:\n\n${meaning.map((text) => `- ${inline(text)}`).join('\n')}`;
 
 const isFlagged = ({ flags = [] }: StackReport) => flags.length > 0;
 

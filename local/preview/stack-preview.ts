@@ -4,12 +4,20 @@ import { lstat, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
 import { loadConfig, type ProgramSettings } from '../../automation/recording/config.ts';
-import { EngineError, manifests, type ProgramWorkers, runProgram } from '../../automation/recording/index.ts';
+import {
+  EngineError,
+  manifests,
+  type ProgramWorkers,
+  type Registration,
+  runProgram,
+} from '../../automation/recording/index.ts';
+import { changesBetween, meaningOf, NOTHING } from './meaning.ts';
 import { placeholdersFor } from './placeholders.ts';
 import type { StackReport } from './report.ts';
 
 interface Manifests {
   readonly yaml: string;
+  readonly registrations: readonly Registration[];
   readonly resources: number;
   readonly placeholders: readonly string[];
   readonly errors: readonly string[];
@@ -45,6 +53,7 @@ async function renderStack(
     });
     return {
       yaml: manifests(run.registrations),
+      registrations: run.registrations,
       resources: run.registrations.filter((registration) => registration.custom).length,
       placeholders: Object.keys(secretConfig),
       errors: run.errors,
@@ -55,7 +64,7 @@ async function renderStack(
       ? `the program was stopped. Found: no end within ${limit / 1000} s. Expected: one within seconds.`
       : (error as Error).message;
     const named = error instanceof EngineError ? message : `${fileName(stack)}: ${message}`;
-    return { yaml: '', resources: 0, placeholders: [], errors: [named] };
+    return { yaml: '', registrations: [], resources: 0, placeholders: [], errors: [named] };
   }
 }
 
@@ -111,7 +120,10 @@ export async function previewStack(
     return { ...facts, state: 'uncompared', text: after.yaml, baseErrors: before.errors.join('\n\n') };
   }
   const diff = await diffTexts(before.yaml, after.yaml);
-  return { ...facts, state: diff === '' ? 'unchanged' : 'changed', text: diff };
+  const changes = changesBetween(before.registrations, after.registrations);
+  if (diff === '' && changes.length === 0) return { ...facts, state: 'unchanged', text: diff };
+  const meaning = meaningOf(changes).map(({ text }) => text);
+  return { ...facts, state: 'changed', text: diff, meaning: meaning.length > 0 ? meaning : [NOTHING] };
 }
 
 /** A base without its Pulumi.yaml was not read at all, and says nothing of what is new. */

@@ -96,6 +96,10 @@ test('a change with odd stacks: each fails by its name, the good one is previewe
     expect(stacks.trimEnd()).not.toContain('\n');
     expect(JSON.parse(stacks).stacks).toEqual(['broken', 'demo', 'linked']);
 
+    const shell = `"${process.execPath}" "${main}" stacks --base ${base} | :`;
+    const unread = spawnSync('sh', ['-c', shell], { cwd: directory, encoding: 'utf8' });
+    expect(unread.stderr).toBe('');
+
     const result = run('report', '--out', 'preview.json', '--whole', 'preview.md');
     expect(result.status).toBe(1);
     expect(result.stderr).toMatch(

@@ -189,7 +189,15 @@ describe('the report as Markdown', () => {
   test('the docs show it as a person sees it', () => {
     const markdown = toMarkdown(
       report(
-        stack({ stack: 'bob', text: '', flags: [{ kind: 'projectSpace', with: ['jane'], more: 0 }] }),
+        stack({
+          stack: 'bob',
+          text: '',
+          flags: [{ kind: 'projectSpace', with: ['jane'], more: 0 }],
+          meaning: [
+            'grows the project volume from 10Gi to 20Gi, where the storage class can',
+            'takes effect at the next start of the pod, the session goes on until then: CPUs, memory or scratch',
+          ],
+        }),
         stack({
           state: 'failed',
           resources: 0,
@@ -201,6 +209,15 @@ describe('the report as Markdown', () => {
     );
     const docs = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
     expect(docs).toContain(`\`\`\`\`markdown\n${markdown}\n\`\`\`\`\n`);
+  });
+
+  test('what an up means is only text, whatever value of the change is in it', () => {
+    const evil = 'refused: from "x`](javascript:1) @all\n# <b>" to "y"';
+    const markdown = toMarkdown(boundReport(report(stack({ meaning: [evil] }))), COMMENT_LIMIT);
+    expect(markdown).toContain(`- \`refused: from "x'](javascript:1) @all # <b>" to "y"\``);
+    expect(reportSchema.safeParse(boundReport(report(stack({ meaning: ['x'.repeat(5000)] })))).success).toBe(
+      true,
+    );
   });
 
   test('a text that is one run of marks is left out whole', () => {

@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
+import { ProgramWorkers } from '../../../automation/recording/index.ts';
 import { placeholdersFor } from '../placeholders.ts';
 import { diffTexts, previewStack } from '../stack-preview.ts';
 
@@ -40,15 +41,20 @@ test('the demo stack is previewed without any secret, and compared with its base
     cpSync(join(root, part), join(base, part), { recursive: true });
   }
   symlinkSync(join(root, 'node_modules'), join(base, 'node_modules'));
-  const same = await previewStack('demo', root, base);
+  await using workers = new ProgramWorkers();
+  const same = await previewStack('demo', root, base, { workers });
   expect(same).toMatchObject({ stack: 'demo', state: 'unchanged', text: '' });
   expect(same.placeholders).toEqual(expect.arrayContaining(['scipion:sourceToken', 'scipion:projectToken']));
 
   const file = join(base, 'stacks', 'Pulumi.demo.yaml');
   writeFileSync(file, readFileSync(file, 'utf8').replace('memory: 3Gi', 'memory: 2Gi'));
-  const changed = await previewStack('demo', root, base);
+  const changed = await previewStack('demo', root, base, { workers });
   expect(changed.state).toBe('changed');
   expect(changed.text).toMatch(/^-\s+memory: /m);
+  expect(changed.meaning).toEqual([
+    'takes effect at the next start of the pod, the session goes on until then: CPUs, memory or scratch',
+    'changes in place, without a restart: the quota of the namespace',
+  ]);
   expect(changed.text).not.toContain('placeholder-');
 });
 
