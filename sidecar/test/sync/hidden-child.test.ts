@@ -59,7 +59,7 @@ test('what was removed stays in the trash for its time, although no listing of i
   project.state.setMeta('trash-tidied', null);
   const versions = { removedMs: 3_600_000, replacedMs: -3_600_000, replacedSaves: 0 };
   const noSaves = { last: 0, hourly: 0, daily: 0, weekly: 0, maxBytes: null };
-  expect(await tidyTrash(project, versions, noSaves)).toBe(1);
+  expect((await tidyTrash(project, versions, noSaves)).removed).toBe(1);
   given.standIn.context.faults.clear();
   const texts = [...(await dumpSpace(space)).values()];
   expect(texts).toContain('old removed');

@@ -40,6 +40,7 @@ afterAll(() => folders.clear());
 /** Waits that take a part of their time; the time of day is the true one, as files have it. */
 const CLOCK: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   sleep: (milliseconds, signal) => delay(milliseconds / 20, undefined, signal && { signal }),
 };
 

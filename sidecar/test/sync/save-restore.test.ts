@@ -305,7 +305,7 @@ describe('save and restore', () => {
     }
     expect(await trashOf(space)).toHaveLength(16);
     await context.lease.heartbeat();
-    expect(await tidyTrash(context)).toBe(0);
+    expect((await tidyTrash(context)).removed).toBe(0);
     await hours(25);
     await tidyTrash(context);
     const left = await trashOf(space);

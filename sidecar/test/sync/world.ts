@@ -26,7 +26,12 @@ export const quiet = pino({ level: 'silent' });
 /** Time that passes only where somebody sleeps, a little more with each look. */
 export class TestClock implements Clock {
   #now = Date.now();
+  #set = 0;
   now(): number {
+    this.#now += 1;
+    return this.#now + this.#set;
+  }
+  monotonic(): number {
     this.#now += 1;
     return this.#now;
   }
@@ -37,6 +42,10 @@ export class TestClock implements Clock {
   }
   advance(milliseconds: number): void {
     this.#now += milliseconds;
+  }
+  /** Somebody sets it: no time passes. */
+  set(milliseconds: number): void {
+    this.#set += milliseconds;
   }
 }
 

@@ -12,6 +12,7 @@ import { removeUnreferencedSegments } from '../save/segments.ts';
 import { isSpaceError } from '../spaces/space.ts';
 import { RequestError } from '../sync-errors.ts';
 import { hashStable, openStable } from '../volume/file-copy.ts';
+import { repairHistory } from './repair-history.ts';
 import { restoreFromTrash } from './trash-content.ts';
 import { type Finding, lastVerification } from './verify.ts';
 
@@ -58,6 +59,7 @@ async function repairEngine(context: ProjectContext, done: string[]): Promise<vo
   if (repaired !== null) done.push(repaired);
   await lease.heartbeat();
   if (head === null || head === 'damaged') return;
+  done.push(...(await repairHistory(context)));
   // Everything is read, also what is known here.
   const known = state.meta('manifest-segments');
   const damaged: string[] = [];

@@ -229,7 +229,7 @@ export async function historyStems({ space }: ProjectContext): Promise<Map<strin
 const READS = 3;
 
 /** null: it cannot be read, each time. An answer that was cut on its way looks the same. */
-async function readHeader({ space }: ProjectContext, stem: string): Promise<HistoryHeader | null> {
+export async function readHeader({ space }: ProjectContext, stem: string): Promise<HistoryHeader | null> {
   for (let attempt = 1; ; attempt += 1) {
     let header: HistoryHeader | null = null;
     try {

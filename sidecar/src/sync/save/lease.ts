@@ -62,7 +62,10 @@ export class Lease {
   readonly #volumeId: string | undefined;
   readonly session = randomUUID();
   #record: LeaseRecord | null = null;
-  #lastBeat = 0;
+  /** By both kinds of time: one may be set, the other stands still while a machine sleeps. */
+  #lastBeat = { now: 0, monotonic: 0 };
+  /** Somebody has taken it from this very process: that was none before it on the same volume. */
+  #wasLost = false;
   #writing: Promise<void> = Promise.resolve();
   /** Heartbeats in a row for which the space had no room. */
   #beatsWithoutRoom = 0;
@@ -112,6 +115,7 @@ export class Lease {
       if (!isSpaceError(error, 'exists')) throw error;
       throw new LeaseHeldError('another instance that starts at this moment', this.#now(), this.#now());
     }
+    this.#wasLost = false;
     this.#record = {
       version: 1,
       holder: this.#holder,
@@ -142,6 +146,7 @@ export class Lease {
     const highest = await highestFence(this.#space, isThere ? fence : 0);
     if (isThere && highest === fence) return;
     this.#record = null;
+    this.#wasLost = true;
     throw new LeaseLostError(
       `the lease of the project space was lost: number ${fence ?? 'none'} is held here, ${highest} is the newest`,
     );
@@ -154,8 +159,9 @@ export class Lease {
 
   /** A clock that was set back says nothing of how long it was. */
   #isSilentFor(milliseconds: number): boolean {
-    const silence = this.#clock.now() - this.#lastBeat;
-    return silence < 0 || silence > milliseconds;
+    const silence = this.#clock.now() - this.#lastBeat.now;
+    const passed = this.#clock.monotonic() - this.#lastBeat.monotonic;
+    return silence < 0 || Math.max(silence, passed) > milliseconds;
   }
 
   async release(): Promise<void> {
@@ -176,12 +182,14 @@ export class Lease {
     const { record, text } = found ?? { record: null, text: 'no lease file' };
     if (record?.released === true || this.#isOwn(record, highest, own)) return;
     const seen = `${text} ${await this.#marks(record?.fence ?? highest)}`;
-    const now = this.#clock.now();
-    if (this.#seen?.text !== seen) this.#seen = { text: seen, at: now };
-    const unchangedMs = now - this.#seen.at;
+    const passed = this.#clock.monotonic();
+    if (this.#seen?.text !== seen) this.#seen = { text: seen, at: passed };
+    const unchangedMs = passed - this.#seen.at;
     // Clocks differ: an old time stamp counts only once no heartbeat came while this instance was watching.
     const looksOld =
-      record === null ? highest === 0 : now - Date.parse(record.heartbeatAt) > this.#times.expiryMs;
+      record === null
+        ? highest === 0
+        : this.#clock.now() - Date.parse(record.heartbeatAt) > this.#times.expiryMs;
     if (unchangedMs >= this.#times.expiryMs) return;
     // A sign of life can come late, so one that is missing is none that will not come.
     if (looksOld && unchangedMs > MISSED_HEARTBEATS * this.#times.heartbeatMs) return;
@@ -192,7 +200,10 @@ export class Lease {
     );
   }
 
-  /** A container before this one on the same volume: it is over, whatever became of what it noted there. */
+  /**
+   * A container before this one on the same volume: it is over, whatever became of what it noted there. Not so where the
+   * lease was taken from this one: then two of the same name live, on copies of one volume.
+   */
   #isOwn(
     record: LeaseRecord | null,
     highest: number,
@@ -200,6 +211,8 @@ export class Lease {
   ): boolean {
     if (record === null) return ownFence !== 0 && ownFence === highest;
     if (record.holder !== this.#holder) return false;
+    const isCurrent = record.session === this.session && record.fence === highest;
+    if (this.#wasLost && !isCurrent) return false;
     return (
       ownSessions.includes(record.session) ||
       (this.#volumeId !== undefined && record.volumeId === this.#volumeId)
@@ -233,7 +246,7 @@ export class Lease {
         if (!isSpaceError(error, 'space-full')) throw error;
         await this.#beatWithoutRoom();
       }
-      this.#lastBeat = this.#clock.now();
+      this.#lastBeat = { now: this.#clock.now(), monotonic: this.#clock.monotonic() };
     });
     this.#writing = write.catch(() => undefined);
     await write;

@@ -1,4 +1,5 @@
 import type { ProjectContext } from '../context.ts';
+import { FileError } from '../file-errors.ts';
 import type { ManifestEntry } from '../model.ts';
 import { isSpaceError } from '../spaces/space.ts';
 import { formatManifestLine, formatRemovedLine, parseManifestLine } from '../state/manifest-line.ts';
@@ -15,6 +16,7 @@ import {
   uploadHistory,
   withBecame,
 } from './history.ts';
+import { removeOrphans } from './history-orphans.ts';
 import { LAYOUT } from './space-layout.ts';
 
 /** Which saves are kept, as far as they are needed to go back to; the last save always is. */
@@ -84,34 +86,62 @@ export function keptSaves(
   return saves.filter((save) => kept.has(save));
 }
 
+/** What of the trash is needed. */
+export interface Needs {
+  /** Names of the folders in the trash that kept saves need. */
+  readonly folders: ReadonlySet<string>;
+  /** Nothing is known of what saves before this time need, in ms; null: all is known. */
+  readonly unknownBefore: number | null;
+  /** A sentence for each part of the history that cannot be read. */
+  readonly damaged: readonly string[];
+}
+
 /**
- * Gives up the saves that are not kept, and the versions that none of the others needs.
+ * Gives up the saves that are not kept, and the versions that none of the others needs. Around a part of the history that
+ * cannot be read nothing is given up, since kept saves may be behind it.
  * @param now the earlier of two clocks, in ms
- * @returns names of the trash folders that kept saves need
- * @throws FileError where a part of the history is damaged: then nothing of it is given up
  */
 export async function forgetSaves(
   context: ProjectContext,
   retention: SaveRetention,
   now: number,
-): Promise<Set<string>> {
+): Promise<Needs> {
   const saves = await knownSaves(context);
   const broken = saves.find(({ isBroken }) => isBroken);
-  // Kept saves may be behind it.
-  if (broken !== undefined && now - Date.parse(broken.savedAt) <= longestKept(retention))
-    throw damagedHistory(`the history of save ${broken.generation}`);
-  let kept = keptSaves(saves, retention, now);
+  const isOpen = broken !== undefined && now - Date.parse(broken.savedAt) <= longestKept(retention);
+  const damaged = isOpen ? [damagedHistory(`the history of save ${broken.generation}`).message] : [];
+  const readable = isOpen ? saves.slice(0, saves.indexOf(broken)) : saves;
+  const last = readable.at(-1);
+  const chosen = new Set(keptSaves(readable, retention, now));
+  // It names the one that cannot be read.
+  if (isOpen && last !== undefined) chosen.add(last);
+  const inOrder = () => readable.filter((save) => chosen.has(save));
   const merged = new Map<KnownSave, HistoryHeader>();
-  for (const [index, save] of kept.entries()) {
-    const before = kept[index + 1];
+  const wanted = inOrder();
+  for (const [index, save] of wanted.entries()) {
+    const before = wanted[index + 1];
     const group = saves.slice(saves.indexOf(save), before === undefined ? undefined : saves.indexOf(before));
-    if (before !== undefined && group.length > 1) merged.set(save, await merge(context, save, group, before));
+    if (before === undefined || group.length === 1) continue;
+    try {
+      merged.set(save, await merge(context, save, group, before));
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      damaged.push(error.message);
+      for (const each of group) chosen.add(each);
+    }
   }
   const headerOf = (save: KnownSave) => merged.get(save) ?? save.header;
-  kept = within(kept, headerOf, retention.maxBytes);
-  await cut(context, kept.at(-1), saves, headerOf);
-  const needed = kept.slice(0, -1).flatMap((save) => headerOf(save)?.folders ?? [save.stem ?? '']);
-  return new Set(needed);
+  const all = inOrder();
+  const kept = within(all, headerOf, retention.maxBytes);
+  const hasEnd = !isOpen || kept.length < all.length;
+  if (hasEnd) await cut(context, kept.at(-1), saves, headerOf);
+  await removeOrphans(context, kept, hasEnd, now - longestKept(retention));
+  const needed = hasEnd ? kept.slice(0, -1) : kept;
+  return {
+    folders: new Set(needed.flatMap((save) => headerOf(save)?.folders ?? [save.stem ?? ''])),
+    unknownBefore: hasEnd ? null : last === undefined ? Number.POSITIVE_INFINITY : Date.parse(last.savedAt),
+    damaged,
+  };
 }
 
 /** The newest of them, as many as the bytes of their versions allow. */

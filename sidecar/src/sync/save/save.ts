@@ -28,6 +28,7 @@ import { recover } from './recover.ts';
 import { saveSteps } from './save-steps.ts';
 import { stagingOf } from './sent-uploads.ts';
 import { commitPath } from './space-layout.ts';
+import { timeOfSave } from './two-clocks.ts';
 import { uploadPending } from './upload.ts';
 import { clearStaging } from './upload-parts.ts';
 
@@ -159,7 +160,7 @@ function holdBackDeletions(context: ProjectContext, confirmed: number): HeldBack
 
 /** Makes a save of what is ready; of nothing too, where only the manifest or the head has to be written again. */
 export async function commit(context: ProjectContext): Promise<number> {
-  const { state, space, lease, clock } = context;
+  const { state, space, lease } = context;
   await lease.assertHeld();
   const { head: before } = await soundHead(context);
   assertNotOvertaken(context, before);
@@ -168,8 +169,8 @@ export async function commit(context: ProjectContext): Promise<number> {
   const saveId = randomUUID();
   const staging = stagingOf(context);
   await space.makeDirectory(staging);
-  const head = await writeManifest(context, before, { saveId, generation });
-  const decidedAt = clock.now();
+  const decidedAt = await timeOfSave(context, before === 'damaged' ? null : before);
+  const head = await writeManifest(context, before, { saveId, generation, decidedAt });
   await writeHistory(context, before, { saveId, generation, decidedAt });
   const staged = {
     staged: `${staging}/head-${saveId}.json`,
@@ -253,9 +254,9 @@ const COMPACT_AT_LEAST = 2_000;
 async function writeManifest(
   context: ProjectContext,
   before: Head | 'damaged' | null,
-  save: { saveId: string; generation: number },
+  save: { saveId: string; generation: number; decidedAt: number },
 ): Promise<Head> {
-  const { state, space, scratch, clock } = context;
+  const { state, space, scratch } = context;
   const intact = before !== null && before !== 'damaged' && state.meta('manifest-segments') !== null;
   let segments = intact ? [...before.segments] : [];
   const name = (kind: string): string =>
@@ -280,7 +281,7 @@ async function writeManifest(
     version: 1,
     generation: save.generation,
     saveId: save.saveId,
-    savedAt: new Date(clock.now()).toISOString(),
+    savedAt: new Date(save.decidedAt).toISOString(),
     savedBy: context.instance,
     segments,
     ...idsAfter(before === 'damaged' ? null : before, save.saveId),

@@ -1,5 +1,4 @@
 import type { ProjectContext } from '../context.ts';
-import { FileError } from '../file-errors.ts';
 import { isSpaceError, nameOf, type Space } from '../spaces/space.ts';
 import { DEFAULT_SAVE_RETENTION, forgetSaves, longestKept, type SaveRetention } from './retention.ts';
 import { LAYOUT, trashTime } from './space-layout.ts';
@@ -23,17 +22,25 @@ export const DEFAULT_RETENTION: TrashRetention = {
 /** The trash is looked through so often, at most. */
 const EVERY_MS = HOUR_MS;
 
+export interface Tidied {
+  /** Folders of the trash that went, whole or in part. */
+  readonly removed: number;
+  /** A sentence for each part of the history that cannot be read. */
+  readonly damaged: readonly string[];
+}
+const NOTHING: Tidied = { removed: 0, damaged: [] };
+
 /** Removes from the trash of the space what has been there for long enough. Asked often, it works seldom. */
 export async function tidyTrash(
   context: ProjectContext,
   retention: TrashRetention = DEFAULT_RETENTION,
   saves: SaveRetention = context.retention ?? DEFAULT_SAVE_RETENTION,
-): Promise<number> {
+): Promise<Tidied> {
   const { state, space, clock } = context;
-  if (Math.abs(clock.now() - Number(state.meta('trash-tidied') ?? 0)) < EVERY_MS) return 0;
+  if (Math.abs(clock.now() - Number(state.meta('trash-tidied') ?? 0)) < EVERY_MS) return NOTHING;
   // A clock that is years ahead would make everything old.
   const { earlier: now, space: known } = await timesOf(context);
-  if (known === null) return 0;
+  if (known === null) return NOTHING;
   const folders: { path: string; madeAt: number }[] = [];
   try {
     for await (const entry of space.list({ path: LAYOUT.trash })) {
@@ -47,14 +54,13 @@ export async function tidyTrash(
     if (!isSpaceError(error, 'not-found')) throw error;
   }
   folders.sort((a, b) => b.madeAt - a.madeAt);
-  const needed = await forgetSaves(context, saves, now).catch((error: unknown) => {
-    if (!(error instanceof FileError)) throw error;
-    context.log.warn({ error: error.message }, 'no save is given up');
-    return null;
-  });
-  // Where nobody can say what the kept saves need, it is whatever is not older than all of them.
-  const isNeeded = (path: string, madeAt: number) =>
-    needed === null ? now - madeAt <= longestKept(saves) : needed.has(nameOf(path));
+  const { folders: needed, unknownBefore, damaged } = await forgetSaves(context, saves, now);
+  if (damaged.length > 0) context.log.warn({ damaged }, 'saves around it are not given up');
+  // Where nobody can say what kept saves need, it is whatever is not older than all of them.
+  const isNeeded = (path: string, madeAt: number) => {
+    const isUnknown = unknownBefore !== null && (trashTime(nameOf(path)) ?? 0) <= unknownBefore;
+    return needed.has(nameOf(path)) || (isUnknown && now - madeAt <= longestKept(saves));
+  };
   let removed = 0;
   for (const [index, { path, madeAt }] of folders.entries()) {
     if (isNeeded(path, madeAt)) continue;
@@ -75,7 +81,7 @@ export async function tidyTrash(
     }
   }
   state.setMeta('trash-tidied', String(clock.now()));
-  return removed;
+  return { removed, damaged };
 }
 
 /** Asks for each by its name. */

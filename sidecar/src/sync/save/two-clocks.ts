@@ -1,4 +1,5 @@
-import type { VolumeContext } from '../context.ts';
+import type { ProjectContext, VolumeContext } from '../context.ts';
+import type { Head } from './head.ts';
 import { LAYOUT } from './space-layout.ts';
 
 export interface TwoTimes {
@@ -16,4 +17,28 @@ export async function timesOf({ space, clock }: Pick<VolumeContext, 'space' | 'c
   const stamp = lease?.mtimeSeconds == null ? null : lease.mtimeSeconds * 1000;
   const here = clock.now();
   return { earlier: Math.min(here, stamp ?? here), later: Math.max(here, stamp ?? here), space: stamp };
+}
+
+/** Clocks differ a little, and the last heartbeat may be a while ago. */
+const SAME_MS = 3_600_000;
+
+/**
+ * When a save is made, in ms. A clock that is years behind would make it one that is too old to be kept. Where the two
+ * differ, that of the space counts, which many others use too; but no save is older than the one before it.
+ */
+export async function timeOfSave(
+  context: Pick<ProjectContext, 'space' | 'clock' | 'lease'>,
+  before: Pick<Head, 'savedAt'> | null,
+): Promise<number> {
+  const here = context.clock.now();
+  const differs = (stamp: number | null): stamp is number =>
+    stamp !== null && Math.abs(here - stamp) > SAME_MS;
+  if (!differs((await timesOf(context)).space)) return here;
+  // It may just be old.
+  await context.lease.heartbeat();
+  const { space } = await timesOf(context);
+  if (!differs(space)) return here;
+  const last = before === null ? 0 : Date.parse(before.savedAt);
+  if (last - space <= SAME_MS) return Math.max(space, last);
+  return last <= here ? here : space;
 }

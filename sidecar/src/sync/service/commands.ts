@@ -94,20 +94,20 @@ export async function drain(context: CommandContext, timeoutSeconds: number): Pr
   });
   // The answer is awaited below; until then its failure is nobody's.
   answer.catch(() => undefined);
-  const until = Date.now() + timeoutSeconds * 1000;
+  const until = performance.now() + timeoutSeconds * 1000;
   let last = '';
   let lastAt = 0;
   while (!finished) {
-    if (Date.now() > until) {
+    if (performance.now() > until) {
       context.err(
         `the final save is not complete after ${timeoutSeconds} s; it goes on. Ask again to wait for it`,
       );
       return EXIT_CODES.failed;
     }
     const line = await readStatus(context.socket).then(progressLine, () => last);
-    if (context.json !== true && (line !== last || Date.now() - lastAt > 5_000)) {
+    if (context.json !== true && (line !== last || performance.now() - lastAt > 5_000)) {
       context.out(line);
-      [last, lastAt] = [line, Date.now()];
+      [last, lastAt] = [line, performance.now()];
     }
     await Promise.race([answer.catch(() => undefined), sleep(500)]);
   }

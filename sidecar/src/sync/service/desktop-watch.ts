@@ -17,14 +17,14 @@ export async function desktopGone(
   clock: Clock,
   signal?: AbortSignal,
 ): Promise<void> {
-  const until = clock.now() + waitMs;
+  const until = clock.monotonic() + waitMs;
   let silentSince: number | null = null;
   for (;;) {
     const state = await look(socket);
     if (state === 'absent') return;
-    silentSince = state === 'answers' ? null : (silentSince ?? clock.now());
-    if (silentSince !== null && clock.now() - silentSince >= Math.min(SETTLE_MS, waitMs)) return;
-    if (silentSince === null && clock.now() >= until) {
+    silentSince = state === 'answers' ? null : (silentSince ?? clock.monotonic());
+    if (silentSince !== null && clock.monotonic() - silentSince >= Math.min(SETTLE_MS, waitMs)) return;
+    if (silentSince === null && clock.monotonic() >= until) {
       throw new DesktopStillRunningError(
         `the desktop did not end within ${Math.round(waitMs / 1000)} s. What is there is saved, but it may still write`,
       );

@@ -24,13 +24,13 @@ export async function timed<T>(
   operation: Operation,
   work: () => Promise<T>,
 ): Promise<T> {
-  const began = clock.now();
+  const began = clock.monotonic();
   try {
     const result = await work();
-    metrics?.ran(operation, 'success', (clock.now() - began) / 1000);
+    metrics?.ran(operation, 'success', (clock.monotonic() - began) / 1000);
     return result;
   } catch (error) {
-    metrics?.ran(operation, 'error', (clock.now() - began) / 1000, error);
+    metrics?.ran(operation, 'error', (clock.monotonic() - began) / 1000, error);
     throw error;
   }
 }

@@ -25,14 +25,14 @@ export class Progress {
   }
 
   begin(files: number, bytes: number): void {
-    this.#mark = { at: this.#clock.now(), bytes: 0 };
+    this.#mark = { at: this.#clock.monotonic(), bytes: 0 };
     this.#set({ ...EMPTY_TRANSFER, state: 'copying', filesTotal: files, bytesTotal: bytes });
   }
 
   bytes(count: number): void {
     this.totalBytes += count;
     const bytesDone = this.#transfer.bytesDone + count;
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     let { bytesPerSecond, secondsLeft } = this.#transfer;
     const elapsed = (now - this.#mark.at) / 1000;
     if (elapsed >= 1) {

@@ -206,8 +206,8 @@ export class ProjectSession {
       if (result.saved) await this.#reserve.refill(() => this.#context.tree.freeBytes());
       // The save is complete, whatever becomes of old versions.
       if (result.saved) {
-        const tidied = tidyTrash(this.#context).then(() => tidySegments(this.#context));
-        await tidied.catch((error: unknown) => this.#warn(error));
+        const damaged = await this.#tidySpace();
+        if (damaged.length > 0) return { ...result, notices: [...(result.notices ?? []), ...damaged] };
       }
       return result;
     });
@@ -325,11 +325,19 @@ export class ProjectSession {
     if (!existsSync(this.#volume.scratch)) await assertMounted(this.#volume.scratch, 'project');
   }
 
-  #warn(error: unknown): void {
-    this.#options.log.warn(
-      { error: (error as Error).message },
-      'the trash of the project space could not be tidied',
-    );
+  /** @returns sentences on what was found damaged */
+  async #tidySpace(): Promise<readonly string[]> {
+    try {
+      const { damaged } = await tidyTrash(this.#context);
+      await tidySegments(this.#context);
+      return damaged.map((sentence) => `${sentence}. To mend it: sync verify, then sync repair`);
+    } catch (error) {
+      this.#options.log.warn(
+        { error: (error as Error).message },
+        'the trash of the project space could not be tidied',
+      );
+      return [];
+    }
   }
 
   #exclusive<T>(work: () => Promise<T>): Promise<T> {

@@ -196,10 +196,10 @@ export class Runner {
     await this.#pause(wait, this.#stop.signal);
     if (this.#stop.signal.aborted || this.#isClosed || !this.#isOpen) return;
     try {
-      const began = clock.now();
+      const began = clock.monotonic();
       await this.#saveOnce('saving', { look: 'changed' });
       this.#failures = 0;
-      metrics?.missed(Math.floor((clock.now() - began) / interval));
+      metrics?.missed(Math.floor((clock.monotonic() - began) / interval));
     } catch (error) {
       this.#failures += 1;
       log.warn({ operation: 'save', error: (error as Error).message }, 'a save failed and is tried again');

@@ -30,7 +30,7 @@ export interface SaveAllOptions {
  */
 export async function saveAll(save: () => Promise<SaveResult>, options: SaveAllOptions): Promise<void> {
   const { clock, attempts } = options;
-  const patienceEnds = clock.now() + options.tokenWaitMs;
+  const patienceEnds = clock.monotonic() + options.tokenWaitMs;
   let failures = 0;
   for (let round = 1; ; ) {
     let result: SaveResult;
@@ -38,7 +38,7 @@ export async function saveAll(save: () => Promise<SaveResult>, options: SaveAllO
       result = await save();
     } catch (error) {
       failures += 1;
-      const isPatient = awaitsToken(error) && clock.now() < patienceEnds;
+      const isPatient = awaitsToken(error) && clock.monotonic() < patienceEnds;
       const isOver = failures >= attempts || (isFinal(error) && attempts !== Number.POSITIVE_INFINITY);
       if (isOver && !isPatient) throw error;
       await options.pause(Math.min(LAST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures, 10)), error);

@@ -58,7 +58,7 @@ export class SourceCopy {
       await clock.sleep(wait, signal).catch(() => undefined);
       const { source } = sessions;
       if (signal.aborted || source === null || this.#left === 0) continue;
-      const [before, began] = [this.#left, clock.now()];
+      const [before, began] = [this.#left, clock.monotonic()];
       try {
         this.#told(await source.stageIn());
       } catch (error) {
@@ -68,7 +68,7 @@ export class SourceCopy {
       const isBetter = this.#left < before;
       wait = Math.max(
         isBetter ? sourceRetryMs : Math.min(LAST_WAIT_MS, wait * 2),
-        (clock.now() - began) * SHARE,
+        (clock.monotonic() - began) * SHARE,
       );
     }
   }

@@ -30,6 +30,7 @@ export interface TokenWatchOptions {
 interface Seen {
   readonly fingerprint: string;
   readonly check: TokenCheck;
+  readonly checkedAt: number;
   readonly nextCheckAt: number;
 }
 
@@ -79,7 +80,9 @@ export class TokenWatch {
     const fingerprint = await fingerprintOf(source);
     const seen = this.#seen.get(side);
     const isChanged = seen !== undefined && seen.fingerprint !== fingerprint;
-    if (seen !== undefined && !isChanged && clock.now() < seen.nextCheckAt) {
+    const now = clock.now();
+    // A clock that was set back says nothing of how long ago the last check was.
+    if (seen !== undefined && !isChanged && now >= seen.checkedAt && now < seen.nextCheckAt) {
       // 48 h before the end come without a new check.
       board.setToken(side, this.#stateOf(side, seen.check));
       return;
@@ -105,7 +108,7 @@ export class TokenWatch {
     const endsAt = check.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY;
     const due = now + (isAnswered ? CHECK_EVERY_MS : CHECK_AGAIN_MS);
     const nextCheckAt = endsAt > now ? Math.min(due, endsAt + 1_000) : due;
-    this.#seen.set(side, { fingerprint, check, nextCheckAt });
+    this.#seen.set(side, { fingerprint, check, checkedAt: now, nextCheckAt });
     if (isAnswered) {
       const state = this.#stateOf(side, check);
       board.setToken(side, state);

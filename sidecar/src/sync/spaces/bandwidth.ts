@@ -19,7 +19,7 @@ export class Bandwidth {
 
   /** Resolves when these bytes may pass. @throws the signal's reason */
   async take(bytes: number, signal?: AbortSignal): Promise<void> {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     const start = Math.max(this.#freeAt, now - BURST_MS);
     this.#freeAt = start + (bytes * 1000) / this.#bytesPerSecond;
     if (this.#freeAt > now) await this.#clock.sleep(this.#freeAt - now, signal);

@@ -35,7 +35,7 @@ export async function copyDatabase(
   target: string,
   options: { clock: Clock; waitMs?: number; signal?: AbortSignal },
 ): Promise<void> {
-  const until = options.clock.now() + (options.waitMs ?? 20_000);
+  const until = options.clock.monotonic() + (options.waitMs ?? 20_000);
   for (;;) {
     try {
       await fs.rm(target, { force: true });
@@ -46,7 +46,7 @@ export async function copyDatabase(
         if (await copyAsFile(source, target)) return;
       } else if (!isBusy(error)) throw error;
     }
-    if (options.clock.now() >= until) {
+    if (options.clock.monotonic() >= until) {
       throw new DatabaseBusyError(
         `the database is in use and could not be copied within ${options.waitMs ?? 20_000} ms`,
       );
