@@ -85,6 +85,10 @@ class DiscoveredSpace implements Space {
     await (await this.#open(given[3])).writePart?.(...given);
   }
 
+  async copy(...given: Parameters<NonNullable<Space['copy']>>) {
+    await (await this.#open(given[2])).copy?.(...given);
+  }
+
   async write(...given: Parameters<Space['write']>) {
     return (await this.#open(given[2])).write(...given);
   }

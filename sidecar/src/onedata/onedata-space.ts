@@ -203,6 +203,13 @@ class OnedataSpace implements Space {
     await this.#provider.putContent(id, body, { path: file.path, signal: options.signal, offset });
   }
 
+  async copy(from: Locator, to: string, options: CallOptions = {}): Promise<void> {
+    assertName(to);
+    const id = await this.#idOf(from, options);
+    const { name } = await this.#space(options);
+    await this.#provider.copy(name, id, to, { path: to, signal: options.signal });
+  }
+
   async makeDirectory(path: string, options: CallOptions = {}): Promise<MadeDirectory> {
     const context = { path, signal: options.signal };
     if (path !== '') for (const name of path.split('/')) assertName(name, path);

@@ -297,6 +297,17 @@ export class ProviderClient {
     });
   }
 
+  /** A new file with the content of another, which the provider reads and writes itself. ⚠ Answers when that is done. */
+  async copy(spaceName: string, id: string, to: string, context: CallContext = {}): Promise<void> {
+    await this.http.done({
+      method: 'PUT',
+      url: `/cdmi/${encodePath(`${spaceName}@${this.#spaceId}/${to}`)}`,
+      headers: { 'x-cdmi-specification-version': '1.1.1', 'content-type': 'application/cdmi-object' },
+      body: JSON.stringify({ copy: `/cdmi_objectid/${id}` }),
+      ...context,
+    });
+  }
+
   async #hasNewAttributes(context: CallContext): Promise<boolean> {
     const { signal } = context;
     return isVersionAtLeast((await this.configuration({ signal })).version, [21, 2, 5]);

@@ -10,6 +10,7 @@ export const CAPABILITIES: SpaceCapabilities = {
   // ⚠ Such files exist but are never listed: uploaded, they would seem deleted.
   reservedNamePrefixes: ['.__onedata__'],
   reservedNameParts: ['####TO_DELETE'],
+  copiesFrom: 1 << 18,
   concurrency: 8,
 };
 

@@ -18,6 +18,7 @@ export type FaultKind =
 
 const ASYNC_CALLS = [
   'check',
+  'copy',
   'stat',
   'readSymlink',
   'makeDirectory',
@@ -46,7 +47,9 @@ export class FaultySpace {
     const calls: Record<string, unknown> = {};
     for (const name of ASYNC_CALLS) {
       calls[name] = (...args: never[]) =>
-        this.#call(() => (inner[name] as (...all: never[]) => Promise<unknown>).apply(inner, args));
+        this.#call(() =>
+          (inner[name] as unknown as (...all: never[]) => Promise<unknown>).apply(inner, args),
+        );
     }
     this.space = {
       ...(calls as unknown as Space),

@@ -181,6 +181,18 @@ export function spaceContract(name: string, makeSpace: () => Promise<SpaceUnderT
         await fails(Promise.resolve(space.writePart({ path: 'dir' }, 0, contentOf('x'))), 'is-a-directory');
       });
 
+      test('a file is copied in the space, where it can be, and is a file of its own', async () => {
+        const made = await put('from', 'some content');
+        const copied = await space
+          .copy?.({ path: 'from', id: made.id }, 'to')
+          .catch((error: unknown) => error);
+        if (space.copy === undefined || isSpaceError(copied, 'unsupported')) return;
+        expect((await space.stat({ path: 'to' }))?.id).not.toBe(made.id);
+        await put('from', 'other');
+        expect(await text({ path: 'to' })).toBe('some content');
+        await fails(Promise.resolve(space.copy({ path: 'nothing' }, 'x')), 'not-found');
+      });
+
       test('content of another size than announced is an error, and can be repeated', async () => {
         const short = {
           size: 10,

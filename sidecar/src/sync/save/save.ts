@@ -24,6 +24,7 @@ import { headCopyPath, soundHead } from './head-copies.ts';
 import { forgetOtherHistory, knownGeneration } from './histories.ts';
 import { writeHistory } from './history.ts';
 import { fileContent, loadManifest, manifestLine, uploadSegment, writeLines } from './manifest.ts';
+import { MovedFiles } from './moved-files.ts';
 import { recover } from './recover.ts';
 import { saveSteps } from './save-steps.ts';
 import { stagingOf } from './sent-uploads.ts';
@@ -109,9 +110,24 @@ export async function commitPending(
   options: SaveOptions,
   unread: FileFailures,
 ): Promise<SaveResult> {
+  // The old place of a moved file serves also where its removal is held back.
+  const moved = MovedFiles.find(context);
+  try {
+    return await commitSent(context, options, unread, moved);
+  } finally {
+    moved?.close();
+  }
+}
+
+async function commitSent(
+  context: ProjectContext,
+  options: SaveOptions,
+  unread: FileFailures,
+  moved: MovedFiles | null,
+): Promise<SaveResult> {
   const heldBack = holdBackDeletions(context, options.confirmedDeletions ?? 0);
   if (context.state.countPending('transfer') === 0) return { ...unchanged(context, unread), heldBack };
-  await uploadPending(context, unread);
+  await uploadPending(context, unread, moved);
   keepFolders(context, unread);
   const changes = context.state.countPending('ready');
   if (changes === 0) return { ...unchanged(context, unread), heldBack };

@@ -12,6 +12,7 @@ import { type Content, counted, SpaceError, shortCalls } from '../spaces/space.t
 import { Batch } from '../state/batch.ts';
 import type { StateStore } from '../state/state.ts';
 import { localFacts, openStable, type StableFile } from '../volume/file-copy.ts';
+import type { MovedFiles } from './moved-files.ts';
 import { confirmUploads, isConfirmed, stagedPath, stagingOf } from './sent-uploads.ts';
 import { forgetUnfinished, goesInParts, type SentFile, uploadParts } from './upload-parts.ts';
 
@@ -19,10 +20,15 @@ const READ_ATTEMPTS = 3;
 const SEND_ATTEMPTS = 3;
 
 /**
- * Sends what is to be sent to the staging folder and says for every path what will be remembered.
+ * Sends what is to be sent to the staging folder and says for every path what will be remembered. What was moved on the
+ * volume, and only that, is copied in the space.
  * Files that did not stand still go to `unread`.
  */
-export async function uploadPending(context: ProjectContext, unread: FileFailures): Promise<void> {
+export async function uploadPending(
+  context: ProjectContext,
+  unread: FileFailures,
+  moved: MovedFiles | null,
+): Promise<void> {
   const { state, space } = context;
   let [files, bytes] = [0, 0];
   for (const row of state.pending('transfer')) {
@@ -46,7 +52,7 @@ export async function uploadPending(context: ProjectContext, unread: FileFailure
           context.signal?.throwIfAborted();
           const item = decodeItem(row.data);
           try {
-            const done = await prepare(context, item, row.seq, connections.forOne());
+            const done = await prepare(context, item, row.seq, connections.forOne(), moved);
             unread.succeeded();
             const weight = 1 + (done.staged?.facts.size ?? 0) / BYTES_A_WEIGHT;
             batch.add(() => noteUpload(state, row.seq, done), weight);
@@ -102,6 +108,7 @@ async function prepare(
   item: PlanItem,
   seq: number,
   network: Gate,
+  moved: MovedFiles | null,
 ): Promise<PlanItem> {
   const { local, base } = item;
   if (item.action === 'remove-remote' || local === null) return item;
@@ -118,7 +125,7 @@ async function prepare(
       return { ...item, next: { ...row(local, false), remote } };
     }
     case 'file':
-      return uploadFile(context, item, seq, network);
+      return uploadFile(context, item, seq, network, moved);
   }
 }
 
@@ -127,11 +134,14 @@ async function uploadFile(
   item: PlanItem,
   seq: number,
   network: Gate,
+  moved: MovedFiles | null,
 ): Promise<PlanItem> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return (
-        (await network(() => reuse(context, item), true)) ?? (await uploadOnce(context, item, seq, network))
+        (await network(() => reuse(context, item), true)) ??
+        (moved === null ? null : await network(() => moved.stage(item, seq))) ??
+        (await uploadOnce(context, item, seq, network))
       );
     } catch (error) {
       if (!(error instanceof FileChangedError) || attempt >= READ_ATTEMPTS) throw error;

@@ -1,5 +1,6 @@
 import {
   type Content,
+  contentOf,
   type EntryKind,
   joinPath,
   type Locator,
@@ -48,6 +49,7 @@ export class MemorySpace implements Space {
       maxNameBytes: 255,
       reservedNamePrefixes: ['.__onedata__'],
       reservedNameParts: ['####TO_DELETE'],
+      copiesFrom: 0,
       concurrency: 8,
       ...options.capabilities,
     };
@@ -146,6 +148,11 @@ export class MemorySpace implements Space {
       `${file.path}: ${bytes.length} bytes came, ${content.size} were announced`,
       { path: file.path },
     );
+  }
+
+  async copy(from: Locator, to: string): Promise<void> {
+    const { data } = this.#file(from);
+    await this.write(to, contentOf(Buffer.from(data)));
   }
 
   async makeDirectory(path: string): Promise<MadeDirectory> {

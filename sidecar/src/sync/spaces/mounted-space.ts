@@ -76,6 +76,10 @@ export class MountedSpace extends DirectorySpace {
     await this.#assertSameRoot();
     return super.write(path, content, options);
   }
+  override async copy(from: Locator, to: string) {
+    await this.#assertSameRoot();
+    return super.copy(from, to);
+  }
   override async makeDirectory(path: string) {
     await this.#assertSameRoot();
     const made = await super.makeDirectory(path);

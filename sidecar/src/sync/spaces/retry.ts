@@ -64,6 +64,7 @@ export function withRetry(space: Space | ReadOnlySpace, given: Partial<RetryPoli
     ...(writable.writePart === undefined
       ? {}
       : { writePart: (...args: PartArguments) => writePartPatiently(writable, policy, ...args) }),
+    ...(writable.copy === undefined ? {} : { copy: (...args: CopyArguments) => copyOnce(writable, ...args) }),
     makeDirectory: (path, options) => call('makeDirectory', options, (o) => writable.makeDirectory(path, o)),
     makeSymlink: (path, target, options) => makeSymlinkOnce(writable, call, path, target, options),
     move: (from, to, options) => moveOnce(writable, call, from, to, options),
@@ -73,6 +74,12 @@ export function withRetry(space: Space | ReadOnlySpace, given: Partial<RetryPoli
     removeTree: (path, options) => call('removeTree', options, (o) => writable.removeTree(path, o)),
     close: () => space.close(),
   };
+}
+
+type CopyArguments = Parameters<NonNullable<Space['copy']>>;
+
+async function copyOnce(space: Space, ...args: CopyArguments): Promise<void> {
+  await space.copy?.(...args);
 }
 
 type PartArguments = Parameters<NonNullable<Space['writePart']>>;

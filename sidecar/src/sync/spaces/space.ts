@@ -50,6 +50,8 @@ export interface SpaceCapabilities {
   /** Names that begin with, or hold, one of these are refused or never listed. */
   readonly reservedNamePrefixes: readonly string[];
   readonly reservedNameParts: readonly string[];
+  /** From so many bytes on, `copy` costs less than sending the same bytes. Absent: there is no `copy`. */
+  readonly copiesFrom?: number;
   /** Calls at one time that this space serves well. */
   readonly concurrency: number;
   /** So many short calls more may be made: they wait where they cost no time, until one of those is over. @default 0 */
@@ -177,6 +179,13 @@ export interface Space extends ReadOnlySpace {
    * @throws not-found, is-a-directory, space-full; transfer-broken as `write` does.
    */
   writePart?(file: Locator, offset: number, content: Content, options?: CallOptions): Promise<void>;
+
+  /**
+   * Makes a new file at `to` with the content of another file, without its bytes coming here. Not atomic, as `write`. A
+   * large file takes as long as the space needs for it. Nobody repeats a failed call: it may still be under way.
+   * @throws not-found (source or the parent of `to`), is-a-directory, space-full; unsupported: as if there were no such call
+   */
+  copy?(from: Locator, to: string, options?: CallOptions): Promise<void>;
 
   /**
    * Makes a directory and its missing parents; an existing directory is fine and is returned. Of a new one
