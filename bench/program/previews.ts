@@ -1,7 +1,8 @@
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
-import { inParallel, previewStacks } from '../../local/preview/preview-stacks.ts';
+import { inParallel } from '../../local/preview/in-parallel.ts';
+import { previewStacks } from '../../local/preview/preview-stacks.ts';
 import { previewStack } from '../../local/preview/stack-preview.ts';
 import { machineOf } from '../lib/machine.ts';
 import type { CaseResult } from '../lib/results.ts';

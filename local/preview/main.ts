@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { EngineError } from '../../automation/recording/index.ts';
-import { type ChangedStacks, changedStacks } from './changed-stacks.ts';
+import { ignoreClosedOutput, runCommand, writeSummary } from './command.ts';
+import { findChanged } from './find-changed.ts';
 import { findPullRequest, putComment, workflowRunSchema } from './github.ts';
 import { previewStacks } from './preview-stacks.ts';
 import {
@@ -13,18 +14,10 @@ import {
   SUMMARY_LIMIT,
   toMarkdown,
 } from './report.ts';
-import { runGit } from './stack-preview.ts';
 
 /** Previews of stacks in pull requests, as .github/workflows/preview.yml and preview-comment.yml call them. */
 
 const MOST_ARTIFACT_BYTES = 16 * 2 ** 20;
-
-async function findChanged(base: string): Promise<ChangedStacks> {
-  const lines = (text: string) => text.split('\0').filter((line) => line !== '');
-  const changed = await runGit(['diff', '--name-only', '--no-renames', '-z', `${base}...HEAD`], '.');
-  const files = await runGit(['ls-files', '-z', 'stacks'], '.');
-  return changedStacks(lines(changed.stdout), lines(files.stdout));
-}
 
 /** Prints `{"stacks":[…],"removed":[…],"because":"…"}`, on one line for GITHUB_OUTPUT. */
 async function printStacks(options: { base: string }): Promise<void> {
@@ -44,9 +37,7 @@ async function writeReport(options: {
   if (options.whole !== undefined)
     await writeFile(options.whole, `${toMarkdown(report, Number.POSITIVE_INFINITY)}\n`);
   const summary = toMarkdown(report, SUMMARY_LIMIT);
-  const file = process.env.GITHUB_STEP_SUMMARY;
-  if (file) await appendFile(file, `${summary}\n`);
-  else process.stdout.write(`${summary}\n`);
+  await writeSummary(summary);
   const failed = stacks.filter((stack) => stack.state === 'failed').map((stack) => stack.stack);
   if (failed.length > 0) {
     // Quoted, since a name may hold a line that GitHub takes for a command.
@@ -83,10 +74,7 @@ async function comment(options: { report: string }): Promise<void> {
   await putComment(github, pullRequest, toMarkdown(report, COMMENT_LIMIT));
 }
 
-// A reader that has seen enough, as `head` has, is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
+ignoreClosedOutput();
 
 const program = new Command('preview').description('Previews the stacks that a change concerns.');
 program
@@ -111,9 +99,4 @@ program
   .requiredOption('--report <file>', 'the JSON file')
   .action(comment);
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  process.stderr.write(`error: ${error instanceof EngineError ? error.message : (error as Error).stack}\n`);
-  process.exitCode = 1;
-}
+await runCommand(program);

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { mask, type Registration } from '../../automation/recording/index.ts';
+import type { Registration } from '../../automation/recording/index.ts';
+import { mask } from '../../automation/recording/values.ts';
 import type { Change } from '../../stacks/changes.ts';
 import { LIVE_SYNC_SETTINGS } from '../../stacks/changes.ts';
 import { parseSizeBytes } from '../../stacks/units.ts';

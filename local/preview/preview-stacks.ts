@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { ProgramWorkers } from '../../automation/recording/index.ts';
 import { type ChangedStacks, STACK_NAME_RULE } from './changed-stacks.ts';
 import { flagsOf, readFacts } from './flags.ts';
+import { inParallel } from './in-parallel.ts';
 import type { StackReport } from './report.ts';
 import { previewStack } from './stack-preview.ts';
 
@@ -32,19 +33,4 @@ export async function previewStacks(
     })),
     ...changed.removed.map((stack) => ({ ...without, stack, state: 'removed' as const, text: '' })),
   ];
-}
-
-/** Results in the order of `items`; at most `workers` at once. */
-export async function inParallel<T, R>(
-  items: readonly T[],
-  workers: number,
-  work: (item: T) => Promise<R>,
-): Promise<R[]> {
-  const results: R[] = [];
-  const queue = items.entries();
-  const worker = async () => {
-    for (const [index, item] of queue) results[index] = await work(item);
-  };
-  await Promise.all(Array.from({ length: workers }, worker));
-  return results;
 }

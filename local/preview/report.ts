@@ -197,7 +197,7 @@ function flagLine({ kind, with: others, more }: Flag): string {
   }
 }
 
-interface Fenced {
+export interface Fenced {
   readonly title: string;
   readonly language: string;
   readonly text: string;
@@ -218,7 +218,7 @@ function textsOf({ state, text, cut = 0, baseErrors = '' }: StackReport): (Fence
  * Text of a pull request may hold anything; in a fence longer than any of its own it is only text.
  * Undefined when nothing of it fits into `limit` bytes.
  */
-function fenced({ title, language, text, cut }: Fenced, limit: number): string | undefined {
+export function fenced({ title, language, text, cut }: Fenced, limit: number): string | undefined {
   const clean = withoutControls(text);
   const longest = Math.max(2, ...[...clean.matchAll(/`+/g)].map((run) => run[0].length));
   const fence = '`'.repeat(longest + 1);
@@ -242,7 +242,7 @@ function cutText(text: string, bytes: number): { readonly text: string; readonly
 }
 
 /** As code: names cannot mention people, link or break out. */
-function inline(text: string): string {
+export function inline(text: string): string {
   return `\`${withoutControls(text).replaceAll('`', "'").replaceAll('\n', ' ')}\``;
 }
 

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { lstat, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,6 +10,7 @@ import {
   type Registration,
   runProgram,
 } from '../../automation/recording/index.ts';
+import { runGit } from './git.ts';
 import { changesBetween, meaningOf, NOTHING } from './meaning.ts';
 import { placeholdersFor } from './placeholders.ts';
 import type { StackReport } from './report.ts';
@@ -152,20 +152,4 @@ export async function diffTexts(before: string, after: string): Promise<string> 
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
-}
-
-/** @throws EngineError when git ends with another code than those of `expected`. */
-export function runGit(
-  args: readonly string[],
-  cwd: string,
-  expected: readonly number[] = [0],
-): Promise<{ readonly stdout: string }> {
-  return new Promise((resolve, reject) => {
-    execFile('git', args, { cwd, maxBuffer: 2 ** 28 }, (error, stdout, stderr) => {
-      const code = error ? (typeof error.code === 'number' ? error.code : 1) : 0;
-      if (expected.includes(code)) resolve({ stdout });
-      else
-        reject(new EngineError(`git ${args[0]} ended with code ${code}: ${stderr.trim()}`, { cause: error }));
-    });
-  });
 }

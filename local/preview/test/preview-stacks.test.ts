@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { flagsOf } from '../flags.ts';
-import { inParallel } from '../preview-stacks.ts';
+import { inParallel } from '../in-parallel.ts';
 import { reportSchema } from '../report.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));

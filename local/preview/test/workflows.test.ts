@@ -29,6 +29,7 @@ interface Job {
 interface Workflow {
   readonly on: unknown;
   readonly permissions: Record<string, string>;
+  readonly concurrency?: Record<string, unknown>;
   readonly jobs: Record<string, Job>;
 }
 
@@ -72,9 +73,12 @@ describe('workflows', () => {
 
   test('secrets are seen only behind the protected environment, for branches of this repository', () => {
     const seeing = jobs.filter(({ job }) => JSON.stringify(job).includes('secrets.'));
-    expect(seeing.map(({ name }) => name)).toEqual(['preview.yml pulumi']);
-    const [{ job }] = seeing as [(typeof seeing)[0]];
-    expect(job.environment).toBe('preview');
+    expect(seeing.map(({ name, job }) => `${name} in ${job.environment}`)).toEqual([
+      'drift.yml drift in production',
+      'preview.yml pulumi in preview',
+      'rollout.yml rollout in production',
+    ]);
+    const { job } = seeing[1] as (typeof seeing)[0];
     expect(job.if).toContain('github.event.pull_request.head.repo.full_name == github.repository');
     expect(job.concurrency).toMatchObject({ 'cancel-in-progress': false });
     const pulumi = job.steps.find((step) => step.uses?.startsWith('pulumi/actions@'));
@@ -95,6 +99,17 @@ describe('workflows', () => {
     const preview = jobs.find(({ name }) => name === 'preview.yml manifests');
     const base = preview?.job.steps.find((step) => step.name === 'The base, to compare with');
     expect(base?.['continue-on-error']).toBe(true);
+  });
+
+  test('what changes instances runs after a merge only, one at a time and never cut off', () => {
+    for (const file of ['rollout.yml', 'drift.yml']) {
+      const workflow = workflows.find(({ name }) => name === file)?.content;
+      expect(Object.keys(workflow?.on as object)).toEqual(
+        file === 'rollout.yml' ? ['push'] : ['schedule', 'workflow_dispatch'],
+      );
+      expect(workflow?.concurrency).toMatchObject({ 'cancel-in-progress': false });
+      expect(workflow?.permissions).toEqual({ contents: 'read' });
+    }
   });
 
   test('what comments runs the default branch', () => {
