@@ -1,6 +1,6 @@
-import * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 import type { InstanceConfig } from '../stacks/load.ts';
+import * as k8s from './kubernetes.ts';
 import { httpRouteManifest, ingressManifest, serviceManifest } from './manifests/endpoint.ts';
 import { publicOrigin } from './names.ts';
 
@@ -20,15 +20,15 @@ export class Endpoint extends pulumi.ComponentResource {
 
   constructor(name: string, { config, dependsOn }: EndpointArgs, opts?: pulumi.ComponentResourceOptions) {
     super('scipion:instance:Endpoint', name, {}, opts);
-    const service = new k8s.core.v1.Service(name, serviceManifest(config), {
+    const service = new k8s.Service(name, serviceManifest(config), {
       parent: this,
       dependsOn: [...dependsOn],
     });
     const options = { parent: this, dependsOn: [...dependsOn, service] };
     const way =
       config.gateway === undefined
-        ? new k8s.networking.v1.Ingress(name, ingressManifest(config), options)
-        : new k8s.apiextensions.CustomResource(name, httpRouteManifest(config, config.gateway), options);
+        ? new k8s.Ingress(name, ingressManifest(config), options)
+        : new k8s.CustomResource(name, httpRouteManifest(config, config.gateway), options);
     this.url = `${publicOrigin(config.namespace, config.domain, config.publicPort)}/`;
     this.resources = [service, way];
     this.registerOutputs({ url: this.url });

@@ -1,9 +1,9 @@
-import * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 import * as random from '@pulumi/random';
 import { hashPassword } from '../sidecar/contract/password-hash.ts';
 import { GATEWAY_SECRET_KEYS } from '../sidecar/contract/paths.ts';
 import type { InstanceConfig } from '../stacks/load.ts';
+import * as k8s from './kubernetes.ts';
 import { metadata } from './manifests/metadata.ts';
 import { NAMES } from './names.ts';
 
@@ -57,6 +57,6 @@ export class GatewayCredentials extends pulumi.ComponentResource {
         [GATEWAY_SECRET_KEYS.sessionKey]: pulumi.secret(key.base64),
       },
     };
-    return new k8s.core.v1.Secret(name, manifest, { parent: this, dependsOn: [...dependsOn] });
+    return new k8s.Secret(name, manifest, { parent: this, dependsOn: [...dependsOn] });
   }
 }

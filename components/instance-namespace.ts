@@ -1,6 +1,6 @@
-import * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 import type { InstanceConfig } from '../stacks/load.ts';
+import * as k8s from './kubernetes.ts';
 import { limitsManifest, namespaceManifest, quotaManifest } from './manifests/namespace.ts';
 
 /**
@@ -30,7 +30,7 @@ export class InstanceNamespace extends pulumi.ComponentResource {
     name: string,
     { config, claimHook, inUseHook }: InstanceNamespaceArgs,
   ): pulumi.Resource[] {
-    const namespace = new k8s.core.v1.Namespace(name, namespaceManifest(config), {
+    const namespace = new k8s.Namespace(name, namespaceManifest(config), {
       parent: this,
       hooks: { beforeCreate: [claimHook], beforeDelete: [inUseHook] },
       // It goes last and waits for every object in it, those of others too.
@@ -39,8 +39,8 @@ export class InstanceNamespace extends pulumi.ComponentResource {
     const inside = { parent: this, dependsOn: [namespace] };
     return [
       namespace,
-      new k8s.core.v1.ResourceQuota(`${name}-quota`, quotaManifest(config), inside),
-      new k8s.core.v1.LimitRange(`${name}-limits`, limitsManifest(config), inside),
+      new k8s.ResourceQuota(`${name}-quota`, quotaManifest(config), inside),
+      new k8s.LimitRange(`${name}-limits`, limitsManifest(config), inside),
     ];
   }
 }

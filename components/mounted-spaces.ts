@@ -1,6 +1,6 @@
-import * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 import type { InstanceConfig } from '../stacks/load.ts';
+import * as k8s from './kubernetes.ts';
 import {
   csiClaimManifest,
   csiSecretManifest,
@@ -37,10 +37,10 @@ export class MountedSpaces extends pulumi.ComponentResource {
     if (hasOwnCsiSecret(config, side)) {
       const token = side === 'source' ? config.sourceToken : config.projectToken;
       if (!token) throw new Error('A token is needed: stacks/load.ts lets no other stack pass.');
-      secrets.push(new k8s.core.v1.Secret(name, csiSecretManifest(config, side, token), after()));
+      secrets.push(new k8s.Secret(name, csiSecretManifest(config, side, token), after()));
     }
-    const volume = new k8s.core.v1.PersistentVolume(name, csiVolumeManifest(config, side), after(...secrets));
-    const claim = new k8s.core.v1.PersistentVolumeClaim(name, csiClaimManifest(config, side), after(volume));
+    const volume = new k8s.PersistentVolume(name, csiVolumeManifest(config, side), after(...secrets));
+    const claim = new k8s.PersistentVolumeClaim(name, csiClaimManifest(config, side), after(volume));
     return [...secrets, volume, claim];
   }
 }

@@ -1,6 +1,6 @@
-import * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 import type { InstanceConfig } from '../stacks/load.ts';
+import * as k8s from './kubernetes.ts';
 import {
   certificateSolverPolicyManifest,
   defaultDenyManifest,
@@ -27,14 +27,13 @@ export class NetworkIsolation extends pulumi.ComponentResource {
   }
 
   private createPolicies(name: string, { config, dependsOn }: NetworkIsolationArgs): pulumi.Resource[] {
-    const { NetworkPolicy } = k8s.networking.v1;
     const options = { parent: this, dependsOn: [...dependsOn] };
-    const policies = [new NetworkPolicy(name, instancePolicyManifest(config), options)];
+    const policies = [new k8s.NetworkPolicy(name, instancePolicyManifest(config), options)];
     if (!config.createNamespace) return policies;
-    policies.push(new NetworkPolicy(`${name}-default-deny`, defaultDenyManifest(config), options));
+    policies.push(new k8s.NetworkPolicy(`${name}-default-deny`, defaultDenyManifest(config), options));
     if (config.tlsIssuer !== undefined) {
       policies.push(
-        new NetworkPolicy(`${name}-certificate-solver`, certificateSolverPolicyManifest(config), options),
+        new k8s.NetworkPolicy(`${name}-certificate-solver`, certificateSolverPolicyManifest(config), options),
       );
     }
     return policies;

@@ -1,7 +1,7 @@
-import * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 import { ONEDATA_SECRET_KEYS } from '../sidecar/contract/paths.ts';
 import type { InstanceConfig } from '../stacks/load.ts';
+import * as k8s from './kubernetes.ts';
 import { metadata } from './manifests/metadata.ts';
 import { isInOwnSecret, SIDES, type Side } from './manifests/onedata-access.ts';
 import { NAMES } from './names.ts';
@@ -47,6 +47,6 @@ export class OnedataCredentials extends pulumi.ComponentResource {
       type: 'Opaque',
       stringData: Object.fromEntries(entries),
     };
-    return new k8s.core.v1.Secret(name, manifest, { parent: this, dependsOn: [...dependsOn] });
+    return new k8s.Secret(name, manifest, { parent: this, dependsOn: [...dependsOn] });
   }
 }

@@ -1,6 +1,6 @@
-import * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 import type { InstanceConfig } from '../stacks/load.ts';
+import * as k8s from './kubernetes.ts';
 import { projectClaimManifest, sourceClaimManifest } from './manifests/volumes.ts';
 
 /**
@@ -28,8 +28,8 @@ export class Volumes extends pulumi.ComponentResource {
       ignoreChanges: ['spec.storageClassName', 'spec.accessModes'],
     };
     this.resources = [
-      new k8s.core.v1.PersistentVolumeClaim(`${name}-source`, sourceClaimManifest(args.config), options),
-      new k8s.core.v1.PersistentVolumeClaim(`${name}-project`, projectClaimManifest(args.config), options),
+      new k8s.PersistentVolumeClaim(`${name}-source`, sourceClaimManifest(args.config), options),
+      new k8s.PersistentVolumeClaim(`${name}-project`, projectClaimManifest(args.config), options),
     ];
     this.registerOutputs();
   }

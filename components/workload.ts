@@ -1,6 +1,6 @@
-import * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 import type { InstanceConfig } from '../stacks/load.ts';
+import * as k8s from './kubernetes.ts';
 import { configMapManifest } from './manifests/config-map.ts';
 import { serviceAccountManifest, statefulSetManifest } from './manifests/workload.ts';
 
@@ -24,15 +24,15 @@ const DELETE_MARGIN_SECONDS = 300;
 const START_TIMEOUT = '30m';
 
 export class Workload extends pulumi.ComponentResource {
-  readonly statefulSet: k8s.apps.v1.StatefulSet;
+  readonly statefulSet: k8s.StatefulSet;
 
   constructor(name: string, args: WorkloadArgs, opts?: pulumi.ComponentResourceOptions) {
     super('scipion:instance:Workload', name, {}, opts);
     const { config, namespace } = args;
     const first = { parent: this, dependsOn: [...namespace] };
-    const configMap = new k8s.core.v1.ConfigMap(name, configMapManifest(config), first);
-    const account = new k8s.core.v1.ServiceAccount(name, serviceAccountManifest(config), first);
-    this.statefulSet = new k8s.apps.v1.StatefulSet(name, statefulSetManifest(config), {
+    const configMap = new k8s.ConfigMap(name, configMapManifest(config), first);
+    const account = new k8s.ServiceAccount(name, serviceAccountManifest(config), first);
+    this.statefulSet = new k8s.StatefulSet(name, statefulSetManifest(config), {
       parent: this,
       dependsOn: [...namespace, ...args.dependsOn, configMap, account],
       hooks: { beforeDelete: [args.drainHook] },

@@ -1,4 +1,5 @@
-import { randomBytes, type ScryptOptions, scrypt, scryptSync, timingSafeEqual } from 'node:crypto';
+import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
+import { promisify } from 'node:util';
 
 /**
  * The desktop password at rest: `scrypt:N:r:p:<salt base64>:<hash base64>`. The program writes it into the gateway's
@@ -20,6 +21,8 @@ const HASH_BYTES = 32;
 
 /** Above this a hash would take more memory than the gateway's container has. */
 const MAX_MEMORY_BYTES = 64 * 1024 * 1024;
+
+const derive = promisify<Buffer, Uint8Array, number, ScryptOptions, Buffer>(scrypt);
 
 interface ParsedHash {
   readonly cost: { readonly N: number; readonly r: number; readonly p: number };
@@ -50,18 +53,21 @@ function scryptOptions({ N, r, p }: ParsedHash['cost']): ScryptOptions {
 }
 
 /**
- * Makes the stored form of `password`. Takes about a fifth of a second.
+ * Makes the stored form of `password`. Takes about a fifth of a second, off the event loop.
  * @param salt 16 bytes; random by default. Give a stored one where the same password must give the same hash, so that
  * a second run of the program changes nothing.
  * @throws PasswordHashError when the password is empty or too long, or the salt has another length.
  */
-export function hashPassword(password: string, salt: Uint8Array = randomBytes(SALT_BYTES)): string {
+export async function hashPassword(
+  password: string,
+  salt: Uint8Array = randomBytes(SALT_BYTES),
+): Promise<string> {
   if (salt.length !== SALT_BYTES) {
     throw new PasswordHashError(
       `The salt of the password hash has ${salt.length} bytes, ${SALT_BYTES} are needed.`,
     );
   }
-  const hash = scryptSync(passwordBytes(password), salt, HASH_BYTES, scryptOptions(COST));
+  const hash = await derive(passwordBytes(password), salt, HASH_BYTES, scryptOptions(COST));
   const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
   return ['scrypt', COST.N, COST.r, COST.p, base64(salt), base64(hash)].join(':');
 }
@@ -107,10 +113,6 @@ export async function verifyPassword(password: string, stored: string): Promise<
   } catch {
     return false;
   }
-  const found = await new Promise<Buffer>((resolve, reject) => {
-    scrypt(bytes, salt, hash.length, scryptOptions(cost), (error, key) =>
-      error ? reject(error) : resolve(key),
-    );
-  });
+  const found = await derive(bytes, salt, hash.length, scryptOptions(cost));
   return timingSafeEqual(found, hash);
 }

@@ -33,7 +33,7 @@ export async function startGatewayProcess(): Promise<GatewayProcess> {
   const place = (name: string) => join(directory, name);
   await mkdir(place('secret'));
   await mkdir(place('state'));
-  await writeFile(place('secret/password-hash'), hashPassword(PASSWORD, randomBytes(16)));
+  await writeFile(place('secret/password-hash'), await hashPassword(PASSWORD, randomBytes(16)));
   await writeFile(place('secret/session-key'), randomBytes(32).toString('base64'));
   await buildWeb(place('web'));
   await bundle({ gateway: MAIN }, place('app'));
