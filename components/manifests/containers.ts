@@ -1,6 +1,7 @@
 import {
   CONFIG_FILES,
   DESKTOP_PATHS,
+  GATEWAY_PATHS,
   GATEWAY_SECRET_DIRECTORY,
   PORTS,
   RUN_DIRECTORY,
@@ -109,7 +110,10 @@ function syncContainer(config: InstanceConfig) {
   };
 }
 
-/** The web front. It holds no Onedata token and no volume. */
+/**
+ * The web front. It holds no Onedata token. Of the volumes it sees the project, which it may only read, and the folder of
+ * uploads, from which `sync` moves what is complete: less than its users can do in the desktop that it shows.
+ */
 function gatewayContainer(config: InstanceConfig) {
   return {
     ...container(config, CONTAINERS.gateway, images(config).sidecar),
@@ -126,6 +130,8 @@ function gatewayContainer(config: InstanceConfig) {
       configMount,
       readOnlyMount(POD_VOLUMES.gateway, GATEWAY_SECRET_DIRECTORY),
       mount(POD_VOLUMES.run, RUN_DIRECTORY),
+      { ...readOnlyMount(POD_VOLUMES.project, GATEWAY_PATHS.project), subPath: VOLUME_FOLDERS.data },
+      { ...mount(POD_VOLUMES.project, GATEWAY_PATHS.uploads), subPath: VOLUME_FOLDERS.uploads },
       mount(POD_VOLUMES.gatewayTemporary, '/tmp'),
     ],
   };

@@ -21,8 +21,14 @@ export const SYNC_PATHS = {
 /** Where `sync` finds a space that a volume of the cluster shows. */
 export const SPACE_DIRECTORIES = { source: '/spaces/source', project: '/spaces/project' } as const;
 
-/** Folders inside each volume. */
-export const VOLUME_FOLDERS = { data: 'data', state: 'state' } as const;
+/**
+ * Folders inside each volume. `uploads`: what browsers send to the project, until it is complete; beside the data, so that
+ * it is neither saved nor seen before.
+ */
+export const VOLUME_FOLDERS = { data: 'data', state: 'state', uploads: 'uploads' } as const;
+
+/** Where the gateway finds the project, which it may only read, and the uploads, which `sync` moves to their place. */
+export const GATEWAY_PATHS = { project: DESKTOP_PATHS.project, uploads: '/volumes/uploads' } as const;
 
 /** The directory that the three containers share (an emptyDir), and what meets there. */
 export const RUN_DIRECTORY = '/run/scipion';

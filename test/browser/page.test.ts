@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import type { SyncStatus } from '../../sidecar/contract/status.ts';
@@ -89,7 +90,13 @@ describe.skipIf(missing)('the page', ofTheBrowser, () => {
 
   /** Goes through every state; `look` is called in each. */
   async function everyState(desktop: Desktop, look: (name: string) => Promise<void>): Promise<void> {
-    const { page, sync } = desktop;
+    const { page, sync, gateway } = desktop;
+    for (const name of ['demo', 'lysozyme 2026-11']) mkdirSync(join(gateway.projectDirectory, name));
+    writeFileSync(
+      join(gateway.projectDirectory, 'a long name of a table of particles.sqlite'),
+      Buffer.alloc(4321),
+    );
+    symlinkSync('/mnt/vol-dataset/raw', join(gateway.projectDirectory, 'raw data'));
     const show = async (name: string, status: Partial<SyncStatus>, shown: string) => {
       sync.set({ ...READY_STATUS, problems: [], warnings: [], ...status });
       await page.locator(shown).waitFor();
@@ -98,9 +105,14 @@ describe.skipIf(missing)('the page', ofTheBrowser, () => {
     };
     await look('desktop');
     await show('problems', BUSY, '#banner');
-    for (const panel of ['status', 'clipboard', 'settings']) {
+    for (const panel of ['status', 'files', 'clipboard', 'settings']) {
       await page.locator(`#${panel}-toggle`).click();
       await page.locator(`#${panel}`).waitFor();
+      if (panel === 'files') {
+        // It cannot be placed, as nobody is there who does it.
+        const file = { name: 'movie.mrc', mimeType: '', buffer: Buffer.alloc(1000) };
+        await page.locator('#files-input').setInputFiles(file);
+      }
       await page.waitForTimeout(1200);
       await look(panel);
       await page.locator(`#${panel}-close`).click();
@@ -191,9 +203,10 @@ describe.skipIf(missing)('the page', ofTheBrowser, () => {
       reached.push(await focused(page));
       await page.keyboard.press('Tab');
     }
-    expect(reached.slice(0, 6)).toEqual([
+    expect(reached.slice(0, 7)).toEqual([
       'save-now',
       'status-toggle',
+      'files-toggle',
       'clipboard-toggle',
       'settings-toggle',
       'fullscreen',

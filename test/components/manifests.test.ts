@@ -88,11 +88,13 @@ describe('who may see what', () => {
     ]);
   });
 
-  test('gateway has neither', () => {
+  test('gateway has no token, and the project only to read', () => {
     expect(mounts('gateway')).toEqual([
       'config at /etc/scipion/config (read-only)',
       'gateway-credentials at /etc/scipion/gateway (read-only)',
       'run at /run/scipion',
+      'project/data at /mnt/vol-project (read-only)',
+      'project/uploads at /volumes/uploads',
       'gateway-tmp at /tmp',
     ]);
   });

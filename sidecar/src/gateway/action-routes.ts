@@ -6,7 +6,7 @@ import type { AskResult } from './sync-client.ts';
 
 /** Answered to a script; `code` stands for the sentence in the language of the page. */
 export const LOGGED_OUT = { code: 'logged-out', message: 'Log in again.' } as const;
-const PAGE_OUTDATED = {
+export const PAGE_OUTDATED = {
   code: 'page-outdated',
   message: 'Load the page again: it asked for something else.',
 } as const;

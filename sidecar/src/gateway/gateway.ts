@@ -11,18 +11,22 @@ import Fastify, {
 } from 'fastify';
 import type { Logger } from 'pino';
 import type { GatewayConfig } from '../../contract/config.ts';
+import { DESKTOP_PATHS } from '../../contract/paths.ts';
 import { addAssets } from './assets.ts';
+import { addFileRoutes } from './file-routes.ts';
 import { GuardedServer } from './guarded-server.ts';
 import { LiveView } from './live-view.ts';
 import { createLoginCheck } from './login.ts';
 import { createMetrics } from './metrics.ts';
 import { loadPages, type Pages, type Say } from './pages.ts';
 import { createProbes } from './probes.ts';
+import { ProjectFiles } from './project-files.ts';
 import { clientKey, isFromOurPage, isWebSocketFromOurPage, languageOf } from './request-checks.ts';
 import { addRoutes, shortId } from './routes.ts';
 import { type SecurityHeaders, securityHeaders } from './security-headers.ts';
 import { DEVICE_COOKIE, SESSION_COOKIE, Sessions } from './sessions.ts';
 import type { SecretStore } from './settings.ts';
+import { Uploads } from './uploads.ts';
 import { VncRelay } from './vnc-relay.ts';
 
 export interface GatewayOptions {
@@ -33,6 +37,10 @@ export interface GatewayOptions {
   readonly syncSocket: string;
   readonly vncSocket: string;
   readonly readyFile: string;
+  /** The project, for reading. */
+  readonly projectDirectory: string;
+  /** On the same volume: what browsers send, until it is complete. */
+  readonly uploadsDirectory: string;
   /** File in which logouts outlive the process. */
   readonly revocationsFile: string;
   readonly logger: Logger;
@@ -56,6 +64,8 @@ const BODY_LIMIT_BYTES = 64 * 1024;
 /** Where the page opens its WebSocket. */
 export const DESKTOP_PATH = '/desktop';
 const GOODBYE_MS = 300;
+/** Methods that only a page of this instance may use. */
+const CHANGES = new Set(['POST', 'PUT', 'DELETE']);
 const HTML = 'text/html; charset=utf-8';
 
 /** Sockets and requests that fit into the container's memory and leave its processor to the desktop. */
@@ -116,6 +126,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   addAssets(app, join(webDirectory, 'assets'));
   const checkLogin = createLoginCheck(app, secrets, sessions);
   addRoutes(app, { pages, sessions, live, metrics, checkLogin, guard: guarded });
+
+  const uploads = new Uploads(options.uploadsDirectory, (upload, path) => live.placeUpload(upload, path));
+  const files = new ProjectFiles(options.projectDirectory, DESKTOP_PATHS.project);
+  const sessionOf = (request: FastifyRequest) => sessions.check(request.cookies[SESSION_COOKIE]);
+  addFileRoutes(app, { files, uploads, live, sessions, sessionOf });
 
   const relay = createRelay(app, guarded, options, sessions, live);
   let isServing = false;
@@ -191,7 +206,7 @@ function addRequestChecks(
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(headers);
     const isRead = request.method === 'GET' || request.method === 'HEAD';
-    const isForged = request.method === 'POST' && !isFromOurPage(request.headers, publicOrigin);
+    const isForged = CHANGES.has(request.method) && !isFromOurPage(request.headers, publicOrigin);
     if (isForged || request.is404) {
       if (!isRead) reply.header('connection', 'close');
       if (!isForged) return answerNotFound(request, reply, pages);

@@ -165,6 +165,10 @@ export class GuardedServer {
     const kind = this.#options.isKnown(request) ? 'known' : 'stranger';
     this.#table.put(connection, kind);
     request.on('error', () => undefined);
+    // The time to take an answer is counted from its end: a large file may take hours before.
+    response.on('prefinish', () => {
+      connection.since = performance.now();
+    });
     response.on('close', () => {
       connection.response = undefined;
       this.#table.put(connection, kind);

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { desktopAnswers } from './desktop-probe.ts';
+import { FilesError } from './project-files.ts';
 import { SyncClient } from './sync-client.ts';
 import { chooseScreen, type GatewayView } from './view.ts';
 
@@ -26,6 +27,13 @@ export class LiveView {
   constructor(options: LiveViewOptions) {
     this.#options = options;
     this.sync = new SyncClient(options.syncSocket, () => this.#changed());
+  }
+
+  /** Whether the project is on the volume, for good: files can be listed, taken and given. */
+  get hasProject(): boolean {
+    return this.sync.reachability === 'up'
+      ? (this.sync.status?.ready ?? false)
+      : existsSync(this.#options.readyFile);
   }
 
   start(): void {
@@ -72,6 +80,13 @@ export class LiveView {
     this.#relays -= 1;
     this.#changed();
     void this.#probe();
+  }
+
+  /** Gives a complete upload its place; returns its path in the project. @throws FilesError */
+  async placeUpload(upload: string, path: string): Promise<string> {
+    const result = await this.sync.ask('/v1/place-upload', { upload, path });
+    if (!result.accepted) throw new FilesError(502, result.code, result.message);
+    return (JSON.parse(result.content) as { path: string }).path;
   }
 
   announceStop(): void {

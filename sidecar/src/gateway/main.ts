@@ -4,7 +4,13 @@ import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
 import { PasswordHashError } from '../../contract/password-hash.ts';
-import { CONFIG_FILES, GATEWAY_SECRET_DIRECTORY, PORTS, RUN_FILES } from '../../contract/paths.ts';
+import {
+  CONFIG_FILES,
+  GATEWAY_PATHS,
+  GATEWAY_SECRET_DIRECTORY,
+  PORTS,
+  RUN_FILES,
+} from '../../contract/paths.ts';
 import { createGateway } from './gateway.ts';
 import { loadGatewayConfig, openSecretStore, SettingsError } from './settings.ts';
 
@@ -40,6 +46,8 @@ interface Arguments {
   readonly vncSocket: string;
   readonly readyFile: string;
   readonly state: string;
+  readonly project: string;
+  readonly uploads: string;
 }
 
 async function serve(args: Arguments): Promise<void> {
@@ -57,6 +65,8 @@ async function serve(args: Arguments): Promise<void> {
     syncSocket: args.syncSocket,
     vncSocket: args.vncSocket,
     readyFile: args.readyFile,
+    projectDirectory: args.project,
+    uploadsDirectory: args.uploads,
     revocationsFile: join(args.state, 'revoked-sessions.json'),
     logger,
   });
@@ -84,6 +94,8 @@ new Command('gateway')
   .option('--sync-socket <path>', 'socket of the data service', RUN_FILES.syncSocket)
   .option('--vnc-socket <path>', 'socket of the desktop', RUN_FILES.vncSocket)
   .option('--ready-file <path>', 'exists while the data is ready', RUN_FILES.ready)
+  .option('--project <directory>', 'the project, for reading', GATEWAY_PATHS.project)
+  .option('--uploads <directory>', 'what browsers send, until it is complete', GATEWAY_PATHS.uploads)
   .option('--state <directory>', 'where logouts outlive a restart', STATE_DIRECTORY)
   .action(async (_options, command: Command) => {
     try {

@@ -11,8 +11,8 @@ const SAVE_ANSWER_MS = 15_000;
 
 /** What `sync` answered to a request. */
 export type AskResult =
-  /** `isDone`: not only begun. */
-  | { readonly accepted: true; readonly isDone: boolean }
+  /** `isDone`: not only begun. `content`: the answer, JSON. */
+  | { readonly accepted: true; readonly isDone: boolean; readonly content: string }
   /** In a sentence, and by a code that stands for it: one of a problem, or `sync-silent`, `sync-refused`. */
   | { readonly accepted: false; readonly message: string; readonly code: string };
 
@@ -68,7 +68,7 @@ export class SyncClient {
     try {
       const { statusCode, body } = await this.#request('POST', path, SAVE_ANSWER_MS, content);
       const text = await body.text();
-      if (statusCode < 300) return { accepted: true, isDone: statusCode !== 202 };
+      if (statusCode < 300) return { accepted: true, isDone: statusCode !== 202, content: text };
       return {
         accepted: false,
         message: sentenceOf(text) ?? `The data service refused it (${statusCode}).`,

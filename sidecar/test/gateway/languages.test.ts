@@ -50,6 +50,18 @@ test('Czech has a sentence for each problem that the data service may tell', () 
   }
 });
 
+test('Czech has a sentence for each answer about files', () => {
+  const names = ['file-routes', 'project-files', 'uploads'];
+  const sources = names.map((name) =>
+    readFileSync(join(import.meta.dirname, `../../src/gateway/${name}.ts`), 'utf8'),
+  );
+  const codes = new Set(
+    [...sources.join('').matchAll(/'(file-\w+(?:-\w+)?)'/g)].map(([, code]) => code as string),
+  );
+  expect(codes.size).toBeGreaterThan(10);
+  for (const code of codes) expect(cs.answer('English', code), code).not.toContain('English');
+});
+
 test('each sentence that the page names exists, and the page says it in English', () => {
   const html = ['app.html', 'login.html', 'message.html'].map(read).join('');
   const named = [...html.matchAll(/data-t(?:-title|-label)?="(\w+)"/g)].map(([, key]) => key as string);

@@ -37,7 +37,7 @@ export const QUIET_CONFIG = {
 export async function containerPaths(root: string): Promise<SyncPaths> {
   const paths = pathsBelow(root);
   for (const volume of [paths.sourceVolume, paths.projectVolume]) {
-    mkdirSync(volume);
+    mkdirSync(volume, { recursive: true });
     await prepareVolume(volume);
   }
   return paths;

@@ -2,6 +2,7 @@ import type { GatewayView } from '../../src/gateway/view.ts';
 import { DesktopScreen } from './desktop-screen.ts';
 import { element, setText } from './dom.ts';
 import { followView, isLeavingByItself } from './feed.ts';
+import { FilesPanel } from './files-panel.ts';
 import { t } from './language.ts';
 import { renderProgress } from './progress-screen.ts';
 import { titleOf } from './texts.ts';
@@ -15,6 +16,10 @@ translatePage();
 const desktop = new DesktopScreen(
   () => toolbar.takeFocus(),
   () => render(),
+);
+const files = new FilesPanel(
+  () => desktop.focus(),
+  () => desktop.isShown,
 );
 const toolbar = new Toolbar(() => desktop.focus());
 let latest: GatewayView | undefined;
@@ -39,6 +44,7 @@ function render(): void {
   if (withDesktop) {
     desktop.show();
     toolbar.render(latest, now);
+    files.render();
     return;
   }
   desktop.hide();
@@ -71,6 +77,7 @@ function askBeforeClosing(): void {
   });
   window.addEventListener('beforeunload', (event) => {
     if (isLoggingOut || isLeavingByItself() || !desktop.isShown || isLost) return;
+    if (files.isSending) event.preventDefault();
     const isUnsaved = latest?.status?.save.unsavedChanges === true;
     if (isUnsaved || desktop.hasControlDown) event.preventDefault();
   });

@@ -31,6 +31,7 @@ const asideSchema = z.strictObject({
   to: plainPath.optional(),
   of: z.string().min(1).optional(),
 });
+const placeSchema = z.strictObject({ upload: z.string().regex(/^[0-9a-f]{32}$/), path: z.string() });
 const verifySchema = z.strictObject({ bytesPerSecond: z.int().min(65_536).optional() });
 const confirmSchema = z.discriminatedUnion('what', [
   z.strictObject({ what: z.enum(['deletions', 'missing', 'unsaved']), count: z.int().min(1) }),
@@ -98,6 +99,10 @@ export function syncApi(runner: Runner, log: Logger): FastifyInstance {
   app.post('/v1/restore', async (request) => {
     const { path, to = null, of = null } = asideSchema.parse(request.body);
     return requireOpen(runner).restoreAside({ path, to, of });
+  });
+  app.post('/v1/place-upload', async (request) => {
+    const { upload, path } = placeSchema.parse(request.body);
+    return { path: await runner.placeUpload(upload, path) };
   });
   app.get('/v1/verify', () => requireProject(runner).verification ?? {});
   app.post('/v1/verify', async (request) => {

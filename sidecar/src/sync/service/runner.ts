@@ -4,7 +4,8 @@ import { dirname } from 'node:path';
 import type { Side } from '../model.ts';
 import { type Confirmation, Confirmations } from '../save/confirmations.ts';
 import type { SaveOptions, SaveResult } from '../save/save.ts';
-import { PartialSaveError, UnsavedWorkError } from '../sync-errors.ts';
+import { PartialSaveError, RequestError, UnsavedWorkError } from '../sync-errors.ts';
+import { placeUpload } from '../volume/place-upload.ts';
 import { readClosedMark, writeClosedMark } from './closed-mark.ts';
 import { desktopGone } from './desktop-watch.ts';
 import { keepLease } from './heartbeats.ts';
@@ -117,6 +118,15 @@ export class Runner {
   async refreshSource(): Promise<void> {
     if (this.#sessions.source === null) throw new Error('the source volume is not there yet');
     await this.#source.stageIn();
+  }
+
+  /** @returns its path in the project. @throws RequestError where the project is not open, or cannot have such a name */
+  placeUpload(upload: string, path: string): Promise<string> {
+    const assertOpen = () => {
+      if (!this.board.status().ready) throw new RequestError('the project is not open');
+    };
+    assertOpen();
+    return placeUpload(this.#options.paths.projectVolume, upload, path, assertOpen);
   }
 
   confirm(given: Confirmation): void {

@@ -32,7 +32,7 @@ export async function startGatewayProcess(): Promise<GatewayProcess> {
   const directory = await mkdtemp(join(tmpdir(), 'gateway-process-'));
   const place = (name: string) => join(directory, name);
   await mkdir(place('secret'));
-  await mkdir(place('state'));
+  for (const folder of ['state', 'data', 'uploads']) await mkdir(place(folder));
   await writeFile(place('secret/password-hash'), await hashPassword(PASSWORD, randomBytes(16)));
   await writeFile(place('secret/session-key'), randomBytes(32).toString('base64'));
   await buildWeb(place('web'));
@@ -45,6 +45,8 @@ export async function startGatewayProcess(): Promise<GatewayProcess> {
     secrets: place('secret'),
     web: place('web'),
     state: place('state'),
+    project: place('data'),
+    uploads: place('uploads'),
     host: '127.0.0.1',
     port: String(port),
     'probes-port': String(probesPort),

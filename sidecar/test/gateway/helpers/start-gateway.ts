@@ -12,11 +12,15 @@ export const PASSWORD = 'a long passphrase, with spaces & signs: ünïcode';
 
 export interface RunningGateway {
   readonly gateway: Gateway;
+  /** Holds all that is its own; the project's volume is `project` in it. */
+  readonly directory: string;
   readonly origin: string;
   readonly probesOrigin: string;
   readonly syncSocket: string;
   readonly vncSocket: string;
   readonly readyFile: string;
+  readonly projectDirectory: string;
+  readonly uploadsDirectory: string;
   /** Everything that was logged, as JSON lines. */
   readonly log: string[];
   setPassword(password: string): Promise<void>;
@@ -58,7 +62,11 @@ export async function startGateway(
     syncSocket: join(directory, 'sync.sock'),
     vncSocket: join(directory, 'vnc.sock'),
     readyFile: join(directory, 'ready'),
+    projectDirectory: join(directory, 'project/data'),
+    uploadsDirectory: join(directory, 'project/uploads'),
   };
+  await mkdir(paths.projectDirectory, { recursive: true });
+  await mkdir(paths.uploadsDirectory);
   const log: string[] = [];
   const gateway = await createGateway({
     config: { instance: 'demo', publicOrigin: origin },
@@ -72,6 +80,7 @@ export async function startGateway(
   await gateway.listen({ host: '127.0.0.1', port, probesPort });
   return {
     gateway,
+    directory,
     origin,
     probesOrigin: `http://localhost:${probesPort}`,
     ...paths,

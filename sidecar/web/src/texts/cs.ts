@@ -31,6 +31,19 @@ const PROBLEMS: Record<string, string> = {
 const ANSWERS: Record<string, string> = {
   'logged-out': 'Vaše přihlášení skončilo. Načtěte stránku znovu a přihlaste se.',
   'page-outdated': 'Načtěte stránku znovu: žádala o něco, co už neplatí.',
+  'file-outside': 'Tento odkaz vede mimo projekty.',
+  'file-gone': 'Takový soubor nebo složka v projektech už není.',
+  'file-closed': 'K tomuto souboru nebo složce instance nemá práva.',
+  'file-name': 'Soubor s takovým jménem nebo cestou se nedá nahrát. Přejmenujte ho.',
+  'file-many': 'Přenáší se už příliš mnoho souborů. Počkejte, až některý skončí.',
+  'file-room': 'Na svazku pro soubor není místo. Smažte, co není potřeba, a pokračujte.',
+  'file-not-open': 'Projekty teď nejsou otevřené.',
+  'file-forgotten': 'Začněte soubor nahrávat znovu: bude se pokračovat.',
+  'file-busy': 'Tento soubor právě nahrává jiné okno.',
+  'file-offset': 'Začněte soubor nahrávat znovu: bude se pokračovat.',
+  'file-size': 'Přišlo víc, než kolik soubor měl mít.',
+  'file-failed':
+    'Na svazku se to nepodařilo. Zkuste to znovu; pokud se to opakuje, řekněte to správci instance.',
   'sync-silent': 'Datová služba neodpovídá, takže se teď nic nestalo. Ukládání se zkusí znovu samo.',
 };
 const WARNINGS: Record<string, string> = {
@@ -187,6 +200,26 @@ export const cs: Texts = {
   confirmDeletions: (count) =>
     `Odstranit ${count === 1 ? 'tento soubor' : `tyto soubory (${count})`} i v prostoru`,
   confirmed: 'Potvrzeno. Stane se při dalším pokusu.',
+
+  filesTitle: 'Soubory',
+  filesWhere: 'Složka',
+  filesHint:
+    'Kliknutím na soubor ho stáhnete. Soubory a složky přetažené na tuto stránku se nahrají do této složky.',
+  filesEmpty: 'Složka je prázdná. Soubory a složky přetažené na tuto stránku se nahrají sem.',
+  filesCut: (count) =>
+    `Ukazuje se jen prvních ${count.toLocaleString('cs-CZ')} položek; ostatní najdete na ploše.`,
+  filesFree: (free) => `Na svazku je volných ${free}.`,
+  filesUpload: 'Nahrát soubory do této složky',
+  filesReload: 'Načíst znovu',
+  filesOutside: 'odkaz mimo vaše projekty, například na zdrojová data',
+  filesOther: 'není to soubor',
+  unreachableFile: 'Instance je nedostupná.',
+  sendingTitle: 'Nahrávání',
+  sendingDone: (path) => `Nahráno jako ${path}.`,
+  sendingRetry: 'Pokračuje se samo.',
+  sendingResumed: (size) => `pokračuje od ${size}`,
+  sendingResume: 'Pokračovat',
+  sendingRemove: (path) => `Odebrat ${path} ze seznamu`,
 
   languageLabel: 'Jazyk',
   quality: 'Obraz',

@@ -156,6 +156,26 @@ export const en = {
     `Remove ${count === 1 ? 'this file' : `these ${count} files`} in the space, too`,
   confirmed: 'Confirmed. It is done with the next attempt.',
 
+  // Files
+  filesTitle: 'Files',
+  filesWhere: 'Folder',
+  filesHint: 'Click a file to download it. Drop files or folders on this page to upload them to this folder.',
+  filesEmpty: 'This folder is empty. Drop files or folders on this page to upload them here.',
+  filesCut: (count: number) =>
+    `Only the first ${file(count)} or folders are shown; see the rest in the desktop.`,
+  filesFree: (free: string) => `${free} free on the volume.`,
+  filesUpload: 'Upload files to this folder',
+  filesReload: 'Look again',
+  filesOutside: 'a link to something outside your projects, such as raw data',
+  filesOther: 'not a file',
+  unreachableFile: 'The instance cannot be reached.',
+  sendingTitle: 'Uploads',
+  sendingDone: (path: string) => `Uploaded as ${path}.`,
+  sendingRetry: 'It continues automatically.',
+  sendingResumed: (size: string) => `continued after ${size}`,
+  sendingResume: 'Continue',
+  sendingRemove: (path: string) => `Remove ${path} from this list`,
+
   // Settings
   languageLabel: 'Language',
   quality: 'Picture',

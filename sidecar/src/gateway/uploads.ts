@@ -1,0 +1,190 @@
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, open, readdir, rm, stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { plainNames } from '../beneath.ts';
+import { FilesError } from './project-files.ts';
+
+/** Files on their way at one time, of all windows together. */
+const MAX_OPEN = 8;
+/** One that nothing came for gives its place to others; what has come of it stays. */
+const IDLE_MS = 60_000;
+/** What nobody has gone on with is removed. */
+const KEEP_MS = 7 * 24 * 3_600_000;
+const CLEAN_EVERY_MS = 3_600_000;
+/** Stays free on the volume for the work of the desktop: this, or a twentieth of a small volume. */
+const SPARE_BYTES = 2 ** 30;
+const SPARE_SHARE = 0.05;
+/** What one request may bring: with less than 20 s for each the line decides how much it is. */
+export const MAX_PART_BYTES = 16 * 2 ** 20;
+
+export interface UploadRequest {
+  /** Path in the project. */
+  readonly path: string;
+  readonly size: number;
+  /** Of the file on the user's computer, ms since 1970. */
+  readonly modified: number;
+}
+
+interface Upload extends UploadRequest {
+  readonly id: string;
+  seenAt: number;
+  isBusy: boolean;
+}
+
+/** Of one request. */
+export type Parts = AsyncIterable<Buffer> | Iterable<Buffer>;
+
+export type PlaceFile = (id: string, path: string) => Promise<string>;
+
+/**
+ * Files that browsers send, part by part. Each grows in a folder of its own on the project's volume and is given its
+ * place in the project when it is complete. The same file for the same place goes on where it stopped, whatever came
+ * between: another window, a new page, a restart of the gateway.
+ */
+export class Uploads {
+  readonly #folder: string;
+  readonly #place: PlaceFile;
+  readonly #open = new Map<string, Upload>();
+  readonly #timer: NodeJS.Timeout;
+
+  /** @param place gives a complete file its place; it returns the path */
+  constructor(folder: string, place: PlaceFile) {
+    this.#folder = folder;
+    this.#place = place;
+    void this.#clean();
+    this.#timer = setInterval(() => void this.#clean(), CLEAN_EVERY_MS).unref();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Begins or goes on; `offset` bytes are there. @throws FilesError */
+  async begin({ path, size, modified }: UploadRequest): Promise<{ id: string; offset: number }> {
+    if (plainNames(path) === undefined) {
+      throw new FilesError(400, 'file-name', 'A file with this name or path cannot be sent. Rename it.');
+    }
+    const id = createHash('sha256')
+      .update(JSON.stringify([path, size, modified]))
+      .digest('hex')
+      .slice(0, 32);
+    const now = performance.now();
+    for (const [each, { seenAt, isBusy }] of this.#open) {
+      if (!isBusy && now - seenAt > IDLE_MS) this.#open.delete(each);
+    }
+    const offset = await this.#sizeOf(id);
+    if (!this.#open.has(id)) {
+      if (this.#open.size >= MAX_OPEN) {
+        throw new FilesError(
+          429,
+          'file-many',
+          `${MAX_OPEN} files are being sent already. Wait for one of them.`,
+        );
+      }
+      await this.#assertRoom(size - offset);
+      this.#open.set(id, { id, path, size, modified, seenAt: now, isBusy: false });
+    }
+    return { id, offset };
+  }
+
+  /**
+   * Appends what the request brings; what came before it broke off stays. With the last byte the file gets its place.
+   * @returns how much is there, and the path in the project once it is complete
+   * @throws FilesError
+   */
+  async append(id: string, offset: number, body: Parts): Promise<{ offset: number; path?: string }> {
+    const upload = this.#open.get(id);
+    if (upload === undefined)
+      throw new FilesError(404, 'file-forgotten', 'Begin this file again: it goes on.');
+    if (upload.isBusy) throw new FilesError(409, 'file-busy', 'This file is being sent by another window.');
+    upload.isBusy = true;
+    try {
+      const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW;
+      const handle = await open(join(this.#folder, id), flags, 0o664);
+      try {
+        const there = (await handle.stat()).size;
+        if (there !== offset) throw new FilesError(409, 'file-offset', `${there} bytes are there.`);
+        const end = await this.#write(handle, upload, offset, body);
+        if (end < upload.size) return { offset: end };
+        await handle.utimes(upload.modified / 1000, upload.modified / 1000);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      const path = await this.#place(id, upload.path);
+      this.#open.delete(id);
+      return { offset: upload.size, path };
+    } finally {
+      upload.isBusy = false;
+      upload.seenAt = performance.now();
+    }
+  }
+
+  /** Forgets a file and what has come of it. */
+  async remove(id: string): Promise<void> {
+    if (this.#open.get(id)?.isBusy)
+      throw new FilesError(409, 'file-busy', 'A part of this file is just coming.');
+    if (!this.#open.delete(id)) return;
+    await rm(join(this.#folder, id), { force: true });
+  }
+
+  async #write(handle: FileHandle, upload: Upload, offset: number, body: Parts): Promise<number> {
+    let at = offset;
+    const limit = Math.min(upload.size, offset + MAX_PART_BYTES);
+    try {
+      for await (const chunk of body) {
+        if (at + chunk.length > limit) throw new FilesError(413, 'file-size', 'More came than was said.');
+        for (let from = 0; from < chunk.length; ) {
+          const { bytesWritten } = await handle.write(chunk, from, chunk.length - from, at);
+          from += bytesWritten;
+          at += bytesWritten;
+        }
+      }
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOSPC' || code === 'EDQUOT') throw noRoom();
+      // The client went away.
+      if (code === 'ECONNRESET' || code === 'ABORT_ERR') return at;
+      throw error;
+    }
+    await handle.datasync();
+    return at;
+  }
+
+  async #assertRoom(bytes: number): Promise<void> {
+    const { bavail, blocks, bsize } = await statfs(this.#folder);
+    let promised = 0;
+    for (const { id, size } of this.#open.values()) promised += size - (await this.#sizeOf(id));
+    const spare = Math.min(SPARE_BYTES, blocks * bsize * SPARE_SHARE);
+    if (bytes + promised + spare > bavail * bsize) throw noRoom();
+  }
+
+  #sizeOf(id: string): Promise<number> {
+    return stat(join(this.#folder, id)).then(
+      ({ size }) => size,
+      () => 0,
+    );
+  }
+
+  async #clean(): Promise<void> {
+    const before = Date.now() - KEEP_MS;
+    const names = await readdir(this.#folder).catch(() => []);
+    for (const name of names) {
+      const path = join(this.#folder, name);
+      // ctime: the modification time is the user's once a file is complete.
+      const changed = await stat(path).then(
+        ({ ctimeMs }) => ctimeMs,
+        () => Date.now(),
+      );
+      if (changed < before && !this.#open.has(name)) await rm(path, { force: true, recursive: true });
+    }
+  }
+}
+
+const noRoom = () =>
+  new FilesError(
+    507,
+    'file-room',
+    'The volume has no room for this file. Delete what is not needed, then go on.',
+  );
