@@ -46,7 +46,7 @@ export type ProblemCode = z.infer<typeof problemCodeSchema>;
 
 /** What a person may agree to, with the number that has been told: `sync confirm`, or a button of the page. */
 export const confirmationSchema = z.strictObject({
-  what: z.enum(['deletions', 'missing']),
+  what: z.enum(['deletions', 'missing', 'unsaved']),
   count: z.int().min(1),
 });
 export type Confirmation = z.infer<typeof confirmationSchema>;

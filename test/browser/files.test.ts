@@ -101,6 +101,44 @@ describe.skipIf(missing)('files through the page, with the real engine behind it
     expect(mistakes).toEqual([]);
   });
 
+  test('come back as they were in an older save', async () => {
+    const { page, project } = await openWithFiles();
+    mkdirSync(join(project, 'demo'));
+    writeFileSync(join(project, 'demo/notes.txt'), 'first');
+    const save = async () => {
+      await page
+        .locator('#save-state')
+        .getByText(/Not saved yet|Unsaved/)
+        .waitFor();
+      await page.getByRole('button', { name: 'Save now' }).click();
+      await page.locator('#save-state').getByText('All saved').waitFor();
+    };
+    await save();
+    writeFileSync(join(project, 'demo/notes.txt'), 'second');
+    await save();
+    await page.locator('#files-toggle').click();
+    await page.getByRole('button', { name: 'demo' }).click();
+    await page.getByText('Older versions').click();
+    const saves = page.locator('#saves-list li');
+    await saves.nth(1).waitFor();
+    expect(await page.locator('#saves-path').inputValue()).toBe('demo');
+    await saves.nth(1).getByRole('button').click();
+    await page
+      .locator('#saves-hint')
+      .getByText(/1 file, 5 B, are in restored-/)
+      .waitFor();
+    const [, folder = ''] =
+      /in (restored-\w+)/.exec((await page.locator('#saves-hint').textContent()) ?? '') ?? [];
+    expect(readFileSync(join(project, folder, 'demo/notes.txt'), 'utf8')).toBe('first');
+    expect(readFileSync(join(project, 'demo/notes.txt'), 'utf8')).toBe('second');
+    await page.locator('#saves-path').fill('nothing/there');
+    await saves.nth(1).getByRole('button').click();
+    await page
+      .locator('#saves-hint')
+      .getByText(/has nothing at nothing\/there/)
+      .waitFor();
+  });
+
   test('are reached with the keyboard alone', async () => {
     const { page, project } = await openWithFiles();
     mkdirSync(join(project, 'demo'));

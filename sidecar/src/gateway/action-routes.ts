@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import * as z from 'zod';
 import { confirmationSchema } from '../../contract/status.ts';
 import type { LiveView } from './live-view.ts';
+import { Restores } from './restores.ts';
 import type { Session } from './sessions.ts';
 import type { AskResult } from './sync-client.ts';
 
@@ -10,6 +12,12 @@ export const PAGE_OUTDATED = {
   code: 'page-outdated',
   message: 'Load the page again: it asked for something else.',
 } as const;
+
+const RESTORE_RUNS = {
+  code: 'restore-runs',
+  message: 'Another copy is being made. Wait until it is done.',
+} as const;
+const restoreSchema = z.strictObject({ path: z.string().max(4096), of: z.string().min(1).max(100) });
 
 /** 200: done; 202: begun, its outcome comes with the status; 502: `{ code, message }` says why not. */
 export function sendResult(reply: FastifyReply, result: AskResult): FastifyReply {
@@ -37,6 +45,27 @@ export function addActionRoutes(
   app.post('/refresh-source', async (request, reply) => {
     if (!sessionOf(request)) return reply.code(401).send(LOGGED_OUT);
     return ask(request, reply, '/v1/refresh-source?wait=false');
+  });
+
+  const restores = new Restores(live.sync);
+  app.get('/saves', async (request, reply) => {
+    if (!sessionOf(request)) return reply.code(401).send(LOGGED_OUT);
+    const result = await live.sync.get('/v1/saves');
+    if (!result.accepted) return sendResult(reply, result);
+    return reply.type('application/json').send(result.content);
+  });
+  app.get('/restores', async (request, reply) => {
+    if (!sessionOf(request)) return reply.code(401).send(LOGGED_OUT);
+    return { last: restores.last };
+  });
+  app.post('/restores', async (request, reply) => {
+    if (!sessionOf(request)) return reply.code(401).send(LOGGED_OUT);
+    const given = restoreSchema.safeParse(request.body);
+    if (!given.success) return reply.code(400).send(PAGE_OUTDATED);
+    const { path, of } = given.data;
+    request.log.info({ path, of }, 'an older save is brought back');
+    if (!restores.begin(path, of)) return reply.code(409).send(RESTORE_RUNS);
+    return reply.code(202).send({});
   });
 
   app.post('/confirm', async (request, reply) => {

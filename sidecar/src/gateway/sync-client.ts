@@ -64,9 +64,27 @@ export class SyncClient {
   }
 
   /** Asks for something whose outcome comes with the status. */
-  async ask(path: string, content?: Readonly<Record<string, unknown>>): Promise<AskResult> {
+  ask(
+    path: string,
+    content?: Readonly<Record<string, unknown>>,
+    answerMs = SAVE_ANSWER_MS,
+  ): Promise<AskResult> {
+    return this.#ask('POST', path, answerMs, content);
+  }
+
+  /** Asks for something that `sync` knows. */
+  get(path: string): Promise<AskResult> {
+    return this.#ask('GET', path, SAVE_ANSWER_MS);
+  }
+
+  async #ask(
+    method: 'GET' | 'POST',
+    path: string,
+    answerMs: number,
+    content?: Readonly<Record<string, unknown>>,
+  ): Promise<AskResult> {
     try {
-      const { statusCode, body } = await this.#request('POST', path, SAVE_ANSWER_MS, content);
+      const { statusCode, body } = await this.#request(method, path, answerMs, content);
       const text = await body.text();
       if (statusCode < 300) return { accepted: true, isDone: statusCode !== 202, content: text };
       return {
@@ -100,6 +118,7 @@ export class SyncClient {
       dispatcher: this.#agent,
       signal: this.#stop.signal,
       bodyTimeout,
+      headersTimeout: Math.max(bodyTimeout, SILENCE_MS),
       ...(content === undefined ? {} : { body: JSON.stringify(content) }),
       headers: {
         accept: path.endsWith('events') ? 'text/event-stream' : 'application/json',

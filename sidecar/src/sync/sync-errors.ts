@@ -10,12 +10,15 @@ export class PartialSaveError extends Error {
   override readonly name = 'PartialSaveError';
 
   readonly problems: FileProblems;
+  /** A drain waits for a person to agree to lose them. */
+  readonly isOfDrain: boolean;
 
-  /** @param wayOut what a person can do about all of them */
+  /** @param wayOut of a drain: what a person can do about all of them */
   constructor(problems: FileProblems, wayOut = '') {
     const { total, items } = problems;
     super(`${total} files or folders of the project are not saved${namely(items)}${wayOut}`);
     this.problems = problems;
+    this.isOfDrain = wayOut !== '';
   }
 
   /** Of a drain, which would take them away with the volume. */

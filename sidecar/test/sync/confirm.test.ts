@@ -113,6 +113,10 @@ describe('files that can never be saved', () => {
     const refused = await drain();
     expect(refused.code).toBe(EXIT_CODES.partial);
     expect(refused.err).toContain('sync confirm unsaved 1');
+    // The page has a button for it.
+    await untilStatus(paths.syncSocket, 'the question', ({ problems }) =>
+      problems.some(({ confirm: asked }) => asked?.what === 'unsaved' && asked.count === 1),
+    );
     expect((await confirm(2, 'unsaved')).err).toContain('1 files or folders cannot be saved, not 2');
 
     // As many, but not the same.

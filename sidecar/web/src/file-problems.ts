@@ -30,15 +30,17 @@ export class FileProblemsView {
     if (more > 0) parts.push(textElement('p', 'hint', t().fileProblemsMore(more)));
     if (confirmation !== null) {
       const { what, count } = confirmation;
-      const isMissing = what === 'missing';
-      const button = textElement(
-        'button',
-        '',
-        isMissing ? t().confirmMissing(count) : t().confirmDeletions(count),
-      );
+      const words = {
+        missing: t().confirmMissing,
+        deletions: t().confirmDeletions,
+        unsaved: t().confirmUnsaved,
+      };
+      const button = textElement('button', '', words[what](count));
       const outcome = textElement('p', 'hint', '');
       outcome.setAttribute('role', 'status');
       button.addEventListener('click', () => {
+        // The one that loses work: asked twice.
+        if (what === 'unsaved' && !window.confirm(t().confirmUnsavedAgain(count))) return;
         void post('/confirm', { what, count }).then(({ error }) => {
           outcome.textContent = error ?? t().confirmed;
         });

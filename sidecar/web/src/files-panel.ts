@@ -5,6 +5,7 @@ import { goToLogin } from './feed.ts';
 import { formatBytes, formatTime } from './format.ts';
 import { t } from './language.ts';
 import { Panel } from './panel.ts';
+import { SavesList } from './saves-list.ts';
 import { type Sending, Uploader } from './uploader.ts';
 
 /** The folder that was looked at last, in this browser. */
@@ -17,6 +18,7 @@ export class FilesPanel {
     () => this.#renderSendings(),
     () => void this.#load(this.#folder, false),
   );
+  readonly #saves = new SavesList(() => void this.#load(this.#folder, false));
   readonly #list = element('files-list');
   readonly #input = element<HTMLInputElement>('files-input');
   #folder = sessionStorage.getItem(FOLDER) ?? '';
@@ -90,6 +92,7 @@ export class FilesPanel {
     this.#view = content as FolderView;
     this.#folder = this.#view.path;
     sessionStorage.setItem(FOLDER, this.#folder);
+    this.#saves.folder = this.#folder;
     this.#renderFolder();
     if (takesFocus) element('files-path').querySelector<HTMLElement>('[aria-current]')?.focus();
   }

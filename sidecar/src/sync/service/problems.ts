@@ -106,7 +106,10 @@ export function toProblem(error: unknown, side: Side, since: string): Problem {
     const confirm = { what: 'missing', count: error.problems.total } as const;
     return { ...make('files-missing', `${sentence(detail)}`), confirm };
   }
-  if (error instanceof PartialSaveError) return make('files-unreadable', `${sentence(detail)}`);
+  if (error instanceof PartialSaveError) {
+    const confirm = { what: 'unsaved', count: error.problems.total } as const;
+    return { ...make('files-unreadable', `${sentence(detail)}`), ...(error.isOfDrain ? { confirm } : {}) };
+  }
   if (error instanceof UnsavedWorkError) return make('unsaved-work', `${sentence(detail)}`);
   if (error instanceof VolumeNotMountedError) return make('volume-not-mounted', `${sentence(detail)}`);
   if (error instanceof VolumeFullError) {

@@ -82,12 +82,13 @@ export class StatusBoard {
     };
   }
 
-  /** What stops the work and what a check of the token says are often the same: told once. */
+  /** What stops the work and what a check of the token says are often the same: told once, by the one that asks something. */
   #distinctProblems(): Problem[] {
     const known = new Map<string, Problem>();
     for (const problem of this.#problems.values()) {
       const key = `${problem.space}/${problem.code}`;
-      if (!known.has(key)) known.set(key, problem);
+      if (known.get(key)?.confirm === undefined && (problem.confirm || !known.has(key)))
+        known.set(key, problem);
     }
     return [...known.values()];
   }

@@ -31,6 +31,7 @@ const PROBLEMS: Record<string, string> = {
 const ANSWERS: Record<string, string> = {
   'logged-out': 'Vaše přihlášení skončilo. Načtěte stránku znovu a přihlaste se.',
   'page-outdated': 'Načtěte stránku znovu: žádala o něco, co už neplatí.',
+  'restore-runs': 'Právě vzniká jiná kopie. Počkejte, až bude hotová.',
   'file-outside': 'Tento odkaz vede mimo projekty.',
   'file-gone': 'Takový soubor nebo složka v projektech už není.',
   'file-closed': 'K tomuto souboru nebo složce instance nemá práva.',
@@ -199,6 +200,10 @@ export const cs: Texts = {
   confirmMissing: (count) => `Otevřít bez ${withoutFiles(count)}`,
   confirmDeletions: (count) =>
     `Odstranit ${count === 1 ? 'tento soubor' : `tyto soubory (${count})`} i v prostoru`,
+  confirmUnsaved: (count) =>
+    `Při odstranění instance ${count === 1 ? 'tento soubor' : `tyto soubory (${count})`} ztratit`,
+  confirmUnsavedAgain: (count) =>
+    `Příští odstranění instance ${count === 1 ? 'tento soubor' : `tyto soubory (${count})`} nadobro smaže. Jejich dřívější uložení v prostoru zůstanou. Opravdu?`,
   confirmed: 'Potvrzeno. Stane se při dalším pokusu.',
 
   filesTitle: 'Soubory',
@@ -214,6 +219,16 @@ export const cs: Texts = {
   filesOutside: 'odkaz mimo vaše projekty, například na zdrojová data',
   filesOther: 'není to soubor',
   unreachableFile: 'Instance je nedostupná.',
+  savesTitle: 'Starší verze',
+  savesPath: 'Který soubor nebo složku vrátit; prázdné: všechny projekty',
+  savesHint: 'Kopie se uloží do nové složky; na tom, co tu je teď, se nic nezmění.',
+  savesNone: 'Zatím se nic neuložilo.',
+  savesBring: 'Vrátit',
+  savesBringOf: (when) => `Vrátit kopii z uložení ${when}`,
+  savesChanges: (count) => (count === null ? '' : `počet změn: ${count.toLocaleString('cs-CZ')}`),
+  restoreRuns: (to) => `Kopie vzniká ve složce ${to}. Pokračuje i bez této stránky.`,
+  restoreDone: (to, files, size) => `Ve složce ${to} je ${file(files)}, ${size}.`,
+  restoreSkipped: (count) => `V prostoru už z toho není ${file(count)}.`,
   sendingTitle: 'Nahrávání',
   sendingDone: (path) => `Nahráno jako ${path}.`,
   sendingRetry: 'Pokračuje se samo.',

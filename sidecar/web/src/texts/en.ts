@@ -154,6 +154,10 @@ export const en = {
   confirmMissing: (count: number) => `Open without ${count === 1 ? 'this file' : `these ${count} files`}`,
   confirmDeletions: (count: number) =>
     `Remove ${count === 1 ? 'this file' : `these ${count} files`} in the space, too`,
+  confirmUnsaved: (count: number) =>
+    `Let the removal lose ${count === 1 ? 'this file' : `these ${count} files`}`,
+  confirmUnsavedAgain: (count: number) =>
+    `The next removal of this instance deletes ${count === 1 ? 'this file' : `these ${count} files`} for good. Earlier saves of them stay in the space. Is that meant?`,
   confirmed: 'Confirmed. It is done with the next attempt.',
 
   // Files
@@ -169,6 +173,16 @@ export const en = {
   filesOutside: 'a link to something outside your projects, such as raw data',
   filesOther: 'not a file',
   unreachableFile: 'The instance cannot be reached.',
+  savesTitle: 'Older versions',
+  savesPath: 'File or folder to bring back; empty: all projects',
+  savesHint: 'A copy is put into a new folder; nothing that is there now is changed.',
+  savesNone: 'Nothing was saved yet.',
+  savesBring: 'Bring back',
+  savesBringOf: (when: string) => `Bring back a copy as it was saved on ${when}`,
+  savesChanges: (count: number | null) => (count === null ? '' : `${plural('change')(count)}`),
+  restoreRuns: (to: string) => `The copy is being made in ${to}. It continues without this page.`,
+  restoreDone: (to: string, files: number, size: string) => `${file(files)}, ${size}, are in ${to}.`,
+  restoreSkipped: (count: number) => `${file(count)} of it are not in the space any more.`,
   sendingTitle: 'Uploads',
   sendingDone: (path: string) => `Uploaded as ${path}.`,
   sendingRetry: 'It continues automatically.',
