@@ -7,6 +7,7 @@ const MAX_ENTRIES = 10_000;
 const fileSchema = z.strictObject({
   version: z.literal(1),
   endedBefore: z.int(),
+  kept: z.string(),
   revoked: z.array(z.tuple([z.uuid(), z.int()])),
 });
 
@@ -26,12 +27,15 @@ export class Revocations {
   readonly #revoked = new Map<string, number>();
   /** Sessions that were opened before this are over. */
   #endedBefore = 0;
+  /** But this one. */
+  #kept = '';
 
   constructor(options: RevocationsOptions) {
     this.#options = options;
     try {
       const kept = fileSchema.parse(JSON.parse(readFileSync(options.file, 'utf8')));
       this.#endedBefore = kept.endedBefore;
+      this.#kept = kept.kept;
       for (const [id, createdAt] of kept.revoked) this.#revoked.set(id, createdAt);
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return;
@@ -43,11 +47,12 @@ export class Revocations {
   }
 
   has(id: string, createdAt: number): boolean {
-    return createdAt < this.#endedBefore || this.#revoked.has(id);
+    return (createdAt < this.#endedBefore && id !== this.#kept) || this.#revoked.has(id);
   }
 
   add(id: string, createdAt: number): void {
     this.#revoked.set(id, createdAt);
+    if (id === this.#kept) this.#kept = '';
     const oldest = this.#options.now() - this.#options.maxAgeMs;
     for (const [each, at] of this.#revoked) if (at <= oldest) this.#revoked.delete(each);
     while (this.#revoked.size > MAX_ENTRIES) {
@@ -58,11 +63,19 @@ export class Revocations {
     this.#save();
   }
 
+  /** Ends all sessions that were opened before, but one. */
+  endBefore(time: number, kept: string): void {
+    this.#endedBefore = Math.max(this.#endedBefore, time);
+    this.#kept = kept;
+    this.#save();
+  }
+
   #save(): void {
     const { file, onProblem } = this.#options;
     const content: z.infer<typeof fileSchema> = {
       version: 1,
       endedBefore: this.#endedBefore,
+      kept: this.#kept,
       revoked: [...this.#revoked],
     };
     try {

@@ -50,6 +50,7 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
     const session = sessionOf(request);
     if (!session) return reply.redirect('/login', 303);
     reply.setCookie(SESSION_COOKIE, sessions.touch(session), COOKIE);
+    sessions.hear(session, request.headers['user-agent']);
     return sendHtml(reply, 200, pages.app(languageOf(request.headers)));
   });
 
@@ -73,6 +74,21 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
     const session = sessionOf(request);
     if (!session) return reply.code(401).send(LOGGED_OUT);
     return reply.setCookie(SESSION_COOKIE, sessions.touch(session), COOKIE).code(204).send();
+  });
+
+  app.get('/sessions', async (request, reply) => {
+    const session = sessionOf(request);
+    if (!session) return reply.code(401).send(LOGGED_OUT);
+    sessions.hear(session, request.headers['user-agent']);
+    return { sessions: sessions.list(session) };
+  });
+
+  app.post('/sessions/end-others', async (request, reply) => {
+    const session = sessionOf(request);
+    if (!session) return reply.code(401).send(LOGGED_OUT);
+    sessions.endOthers(session);
+    request.log.info({ session: shortId(session) }, 'all other sessions ended');
+    return reply.send({});
   });
 
   addActionRoutes(app, live, sessionOf);

@@ -1,6 +1,7 @@
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod';
 import { Revocations } from './revocations.ts';
+import type { SessionView } from './session-view.ts';
 import type { SecretStore } from './settings.ts';
 
 /** Cookie names; the prefix makes browsers insist on Secure, Path=/ and no Domain. */
@@ -34,6 +35,10 @@ export interface Session {
   readonly createdAt: number;
 }
 
+/** That are told of; each was opened with the password. */
+const MAX_LISTED = 50;
+const MAX_AGENT = 300;
+
 export interface SessionsOptions {
   readonly secrets: SecretStore;
   /** Where logouts are kept. */
@@ -53,6 +58,8 @@ export class Sessions {
   /** Session → last sign of its user, where that is newer than what the cookie says. */
   readonly #seenAt = new Map<string, number>();
   readonly #revocations: Revocations;
+  /** Those that were heard of since this process began, the last of them at the end. */
+  readonly #heard = new Map<string, { readonly createdAt: number; readonly agent: string }>();
   /** Turns that were taken → when they were given. */
   readonly #takenTurns = new Map<string, number>();
 
@@ -93,6 +100,36 @@ export class Sessions {
   revoke(session: Session): void {
     this.#revocations.add(session.id, session.createdAt);
     this.#seenAt.delete(session.id);
+    this.#heard.delete(session.id);
+  }
+
+  /** Records which browser a session is used by. */
+  hear({ id, createdAt }: Session, agent = ''): void {
+    this.#heard.delete(id);
+    this.#heard.set(id, { createdAt, agent: agent.slice(0, MAX_AGENT) });
+    for (const [oldest] of this.#heard) {
+      if (this.#heard.size <= MAX_LISTED) break;
+      this.#heard.delete(oldest);
+    }
+  }
+
+  /** Sessions that are valid and were heard of, the last of them first. */
+  list(own: Session): SessionView[] {
+    const now = this.#now();
+    const views = [...this.#heard].map(([id, { createdAt, agent }]) => ({
+      isThis: id === own.id,
+      agent,
+      createdAt,
+      seenAt: this.#seenAt.get(id) ?? createdAt,
+      endsAt: createdAt + SESSION_MAX_MS,
+    }));
+    return views.filter(({ seenAt, endsAt }) => now < endsAt && now - seenAt < SESSION_IDLE_MS).reverse();
+  }
+
+  /** Ends all sessions but this one, also those that were not heard of. */
+  endOthers(own: Session): void {
+    this.#revocations.endBefore(this.#now(), own.id);
+    for (const id of this.#heard.keys()) if (id !== own.id) this.#heard.delete(id);
   }
 
   /** Id of a browser that has logged in with the present password before. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ALL_FAILURES, CLIENT_FAILURES } from '../../src/gateway/login.ts';
+import type { SessionView } from '../../src/gateway/session-view.ts';
 import { SESSION_IDLE_MS, SESSION_MAX_MS } from '../../src/gateway/sessions.ts';
 import { cookieOf, eventually, isLoggedIn, postLogin, SAME_ORIGIN, sessionCookie } from './helpers/client.ts';
 import { PASSWORD, type RunningGateway, startGateway } from './helpers/start-gateway.ts';
@@ -164,6 +165,46 @@ describe('session', () => {
     expect(await response.text()).toContain('You are logged out');
     expect(response.headers.getSetCookie()[0]).toMatch(/^__Host-scipion=;.*Expires=Thu, 01 Jan 1970/);
     expect(await isLoggedIn(gateway, cookie)).toBe(false);
+  });
+
+  test('shows its user the others, and ends them all, also those it does not know of', async () => {
+    const agents = ['Mozilla/5.0 Firefox/140.0', 'x'.repeat(1000)];
+    const cookies: string[] = [];
+    for (const agent of agents) {
+      const cookie = await sessionCookie(gateway);
+      cookies.push(cookie);
+      await fetch(gateway.origin, { headers: { cookie, 'user-agent': agent } });
+    }
+    const silent = await sessionCookie(gateway);
+    const list = async (cookie = '') => {
+      const response = await fetch(`${gateway.origin}/sessions`, {
+        headers: { cookie, 'user-agent': 'mine' },
+      });
+      return response.status === 200
+        ? ((await response.json()) as { sessions: SessionView[] }).sessions
+        : response.status;
+    };
+    const own = await sessionCookie(gateway);
+    const found = (await list(own)) as SessionView[];
+    expect(found.map(({ isThis, agent }) => [isThis, agent])).toEqual([
+      [true, 'mine'],
+      [false, 'x'.repeat(300)],
+      [false, agents[0]],
+    ]);
+    expect(JSON.stringify(found)).not.toMatch(/"id"|[0-9a-f]{8}-/);
+    expect(await list()).toBe(401);
+    const end = (headers: Record<string, string>) =>
+      fetch(`${gateway.origin}/sessions/end-others`, { method: 'POST', headers });
+    expect((await end(SAME_ORIGIN)).status).toBe(401);
+    expect((await end({ cookie: own, origin: 'https://evil.example' })).status).toBe(403);
+    now += 1;
+    expect((await end({ ...SAME_ORIGIN, cookie: own })).status).toBe(200);
+    for (const cookie of [...cookies, silent]) expect(await isLoggedIn(gateway, cookie)).toBe(false);
+    expect(await isLoggedIn(gateway, own)).toBe(true);
+    expect(((await list(own)) as SessionView[]).length).toBe(1);
+    expect(await isLoggedIn(gateway, await sessionCookie(gateway))).toBe(true);
+    await fetch(`${gateway.origin}/logout`, { method: 'POST', headers: { ...SAME_ORIGIN, cookie: own } });
+    expect(await isLoggedIn(gateway, own)).toBe(false);
   });
 
   test('a changed password ends it', async () => {

@@ -2,6 +2,7 @@ import type RFB from '@novnc/novnc';
 import { element } from './dom.ts';
 import { LANGUAGES, type Language } from './language.ts';
 import { Panel } from './panel.ts';
+import { SessionsList } from './sessions-list.ts';
 import { roundTripMs } from './status-panel.ts';
 import { chooseLanguage } from './translate.ts';
 
@@ -18,7 +19,8 @@ export class Settings {
 
   constructor(connection: () => RFB | undefined, focusDesktop: () => void, onLanguage: () => void) {
     this.#connection = connection;
-    new Panel('settings', focusDesktop);
+    const sessions = new SessionsList();
+    new Panel('settings', focusDesktop, () => void sessions.load());
     const language = element<HTMLSelectElement>('language');
     language.value = document.documentElement.lang;
     language.addEventListener('change', () => {

@@ -245,6 +245,13 @@ export const cs: Texts = {
   scale: 'Velikost plochy',
   scaleFit: 'Jako toto okno',
   scaleFactor: (factor) => `${factor}× toto okno, menší a ostřejší`,
+  sessionsTitle: 'Přihlášení',
+  sessionThis: 'Tento prohlížeč',
+  sessionSeen: (browser, ago) => `${browser}, použito ${ago}`,
+  sessionEnds: (when) => `Přihlášení skončí nejpozději ${when}.`,
+  unknownBrowser: 'Neznámý prohlížeč',
+  endOthers: 'Odhlásit všude jinde',
+  endedOthers: 'Všechny ostatní prohlížeče jsou odhlášené.',
   connection: 'Připojení',
   roundTrip: (milliseconds) => `${milliseconds} ms k instanci a zpět`,
 

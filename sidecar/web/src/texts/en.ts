@@ -200,6 +200,13 @@ export const en = {
   scale: 'Size of the desktop',
   scaleFit: 'As large as this window',
   scaleFactor: (factor: string) => `${factor} times this window, smaller and sharper`,
+  sessionsTitle: 'Logged in',
+  sessionThis: 'This browser',
+  sessionSeen: (browser: string, ago: string) => `${browser}, used ${ago}`,
+  sessionEnds: (when: string) => `Its login ends on ${when} at the latest.`,
+  unknownBrowser: 'An unknown browser',
+  endOthers: 'Log out everywhere else',
+  endedOthers: 'Every other browser is logged out.',
   connection: 'Connection',
   roundTrip: (milliseconds: string) => `${milliseconds} ms to the instance and back`,
 
