@@ -65,7 +65,9 @@ async function carryOut(order: EngineOrder): Promise<unknown> {
       const space = openSpace(order.space);
       project = await ProjectSession.open({ ...common(order.root, space), instance: 'bench/ours' });
       await project.acquireLease(true);
-      return order.start ? project.start({}) : project.resume();
+      return order.start
+        ? project.start({ confirmedMissing: order.confirmedMissing ?? 0 })
+        : project.resume();
     }
     case 'seed-project':
       await prepareVolume(order.root);

@@ -25,6 +25,8 @@ export type EngineOrder =
       readonly root: string;
       readonly space: SpaceSpec;
       readonly start: boolean;
+      /** A person agreed to so many files that cannot be restored. @default 0 */
+      readonly confirmedMissing?: number;
     }
   /** Notes volume and space as equal, as a save of all files would have done. */
   | { readonly do: 'seed-project'; readonly root: string; readonly space: SpaceSpec }
@@ -60,9 +62,14 @@ export class Engine {
     Engine.#program = join(directory, 'engine-process.js');
   }
 
-  constructor() {
+  /** @param preload a module that is loaded before the engine, with these variables besides */
+  constructor({
+    preload,
+    environment = {},
+  }: { preload?: string; environment?: Record<string, string> } = {}) {
     this.#child = fork(Engine.#program, {
-      execArgv: [...NODE_FLAGS, ...nodeOptions()],
+      execArgv: [...NODE_FLAGS, ...nodeOptions(), ...(preload === undefined ? [] : ['--import', preload])],
+      env: { ...process.env, ...environment },
     });
   }
 

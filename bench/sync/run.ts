@@ -10,6 +10,7 @@ import type { Case } from './case.ts';
 import { Engine } from './engine.ts';
 import { farLargeCase, farSmallCase, stageInLargeCase } from './large-cases.ts';
 import { memoryCase } from './memory-case.ts';
+import { oddFilesCase } from './odd-files-case.ts';
 import { saveSmallCase, stageInSmallCase } from './transfer-cases.ts';
 
 export const CASES: readonly Case[] = [
@@ -20,6 +21,7 @@ export const CASES: readonly Case[] = [
   farLargeCase,
   autosaveCase,
   memoryCase,
+  oddFilesCase,
 ];
 
 export interface RunOptions {

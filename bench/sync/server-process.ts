@@ -38,6 +38,10 @@ async function carryOut(order: ServerOrder): Promise<unknown> {
         .filter(({ type }) => type === 'REG')
         .map((entry) => ({ name: entry.name, id: fileId(entry) }));
     }
+    case 'faults':
+      standIn.context.faults.clear();
+      for (const rule of order.rules) standIn.context.faults.add(rule);
+      return {};
     case 'close':
       await standIn.close();
       return {};

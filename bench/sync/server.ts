@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { FaultRule } from '../../local/onedata/faults.ts';
 import type { SpaceSpec } from './engine.ts';
 import { nodeOptions } from './node-options.ts';
 
@@ -10,6 +11,8 @@ export type ServerOrder =
   | { readonly do: 'add-space'; readonly id: string; readonly seedFrom?: string }
   /** Files at the root of a space, with their ids. */
   | { readonly do: 'files'; readonly id: string }
+  /** From now on, in place of those before. */
+  | { readonly do: 'faults'; readonly rules: readonly FaultRule[] }
   | { readonly do: 'close' };
 
 export type ServerAnswer =
@@ -66,6 +69,10 @@ export class Server {
       tokenFile,
       authorityFile,
     };
+  }
+
+  async setFaults(rules: readonly FaultRule[]): Promise<void> {
+    await ask(this.#child, { do: 'faults', rules });
   }
 
   async close(): Promise<void> {

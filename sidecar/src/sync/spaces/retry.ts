@@ -38,6 +38,7 @@ export function withRetry<Given extends ReadOnlySpace>(
 export function withRetry(space: Space | ReadOnlySpace, given: Partial<RetryPolicy> = {}): Space {
   const policy = { ...DEFAULT_RETRY, ...given };
   const writable = space as Space;
+  const health: Health = { succeeded: 0 };
   const call = <T>(
     operation: string,
     options: CallOptions | undefined,
@@ -56,14 +57,14 @@ export function withRetry(space: Space | ReadOnlySpace, given: Partial<RetryPoli
     readSymlink: (link, options) => call('readSymlink', options, (o) => space.readSymlink(link, o)),
     list: (directory, options) =>
       space.list(directory, { ...options, repeat: (request) => call('list', options, request) }),
-    read: (file, options) => readOn(space, policy, file, options ?? {}),
+    read: (file, options) => readOn(space, policy, health, file, options ?? {}),
     write: (path, content, options) =>
-      attempt(policy, 'write', options, (inner) =>
+      attemptContent(policy, health, options, (inner) =>
         writeWatched(policy, content, inner, (given, o) => writable.write(path, given, o)),
       ),
     ...(writable.writePart === undefined
       ? {}
-      : { writePart: (...args: PartArguments) => writePartPatiently(writable, policy, ...args) }),
+      : { writePart: (...args: PartArguments) => writePartPatiently(writable, policy, health, ...args) }),
     ...(writable.copy === undefined ? {} : { copy: (...args: CopyArguments) => copyOnce(writable, ...args) }),
     makeDirectory: (path, options) => call('makeDirectory', options, (o) => writable.makeDirectory(path, o)),
     makeSymlink: (path, target, options) => makeSymlinkOnce(writable, call, path, target, options),
@@ -87,9 +88,10 @@ type PartArguments = Parameters<NonNullable<Space['writePart']>>;
 function writePartPatiently(
   space: Space,
   policy: RetryPolicy,
+  health: Health,
   ...[file, offset, content, options]: PartArguments
 ): Promise<void> {
-  return attempt(policy, 'write', options, (inner) =>
+  return attemptContent(policy, health, options, (inner) =>
     writeWatched(policy, content, inner, async (given, o) => space.writePart?.(file, offset, given, o)),
   );
 }
@@ -165,6 +167,51 @@ async function attempt<T>(
       return true;
     },
   });
+}
+
+/** Of one space. */
+interface Health {
+  /** Contents that went well. */
+  succeeded: number;
+}
+
+/** Contents of others that went well while one was tried: then it is that one, and not the space. */
+const OTHERS_WELL = 8;
+/** No wait makes room for anybody then, and others would wait for this one. */
+const SHORT_WAIT_MS = 100;
+
+/** Waits before a content is tried again. @param others that went well meanwhile */
+async function waitForContent(
+  policy: RetryPolicy,
+  failures: number,
+  others: number,
+  { retryAfterMs = 0 }: SpaceError,
+): Promise<void> {
+  const longest = others >= OTHERS_WELL ? SHORT_WAIT_MS : policy.maxWaitMs;
+  const wait = Math.min(longest, policy.firstWaitMs * 2 ** (failures - 1)) * (1 + Math.random());
+  await new Promise((done) => setTimeout(done, Math.max(wait, retryAfterMs)));
+}
+
+/** As `attempt`, for the content of one file among many. */
+async function attemptContent<T>(
+  policy: RetryPolicy,
+  health: Health,
+  options: WriteOptions | undefined,
+  action: (options: WriteOptions) => Promise<T>,
+): Promise<T> {
+  const before = health.succeeded;
+  for (let failures = 1; ; failures += 1) {
+    options?.signal?.throwIfAborted();
+    try {
+      const result = await action(options ?? {});
+      health.succeeded += 1;
+      return result;
+    } catch (error) {
+      if (!(error instanceof SpaceError) || error.retry !== 'soon' || failures > policy.retries) throw error;
+      policy.onRetry?.(error, 'write');
+      await waitForContent(policy, failures, health.succeeded - before, error);
+    }
+  }
 }
 
 /** Who waits for a signal, through one listener of ours: a signal looks through all it has whenever one comes or goes. */
@@ -282,9 +329,11 @@ function writeWatched<T>(
 async function* readOn(
   space: ReadOnlySpace,
   policy: RetryPolicy,
+  health: Health,
   file: Locator,
   options: ReadOptions,
 ): AsyncIterable<Uint8Array> {
+  const before = health.succeeded;
   const start = options.offset ?? 0;
   let got = 0;
   let failures = 0;
@@ -300,20 +349,21 @@ async function* readOn(
         const step = await watch.wait(() => iterator.next());
         if (step.done === true) {
           finished = true;
+          health.succeeded += 1;
           return;
         }
         got += step.value.byteLength;
         failures = 0;
         yield step.value;
-        if (options.length !== undefined && got >= options.length) return;
+        if (options.length === undefined || got < options.length) continue;
+        health.succeeded += 1;
+        return;
       }
     } catch (error) {
       failures += 1;
       if (!(error instanceof SpaceError) || error.retry !== 'soon' || failures > policy.retries) throw error;
       policy.onRetry?.(error, 'read');
-      // Counted as a failed attempt already; the wait comes from the same rules.
-      const wait = Math.min(policy.maxWaitMs, policy.firstWaitMs * 2 ** (failures - 1)) * (1 + Math.random());
-      await new Promise((done) => setTimeout(done, Math.max(wait, error.retryAfterMs ?? 0)));
+      await waitForContent(policy, failures, health.succeeded - before, error);
       options.signal?.throwIfAborted();
     } finally {
       watch.end(!finished);
