@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NAMES } from '../../components/names.ts';
-import { kubectl } from '../../local/cli/target.ts';
 import { INSTANCE_SPACES } from '../../local/onedata/configuration.ts';
 import { STAND_IN } from '../../local/onedata/manifests.ts';
 import { ONEDATA_SECRET_KEYS } from '../../sidecar/contract/paths.ts';
 import type { ProblemCode } from '../../sidecar/contract/status.ts';
 import { syncStatus } from './desktop.ts';
-import { eventually, inContainer, kube, local, POD, standIn, target } from './world.ts';
+import { eventually, inContainer, kube, local, POD, scaleOnedata, standIn } from './world.ts';
 
 /** What is wrong outside is said in words, deletes nothing, and work goes on by itself when it is right again. */
 
@@ -26,13 +25,6 @@ async function saved(name: string, seconds = 60): Promise<void> {
     const tree = await (await standIn()).tree(INSTANCE_SPACES.project);
     return tree.some(({ path }) => path === name) ? true : undefined;
   });
-}
-
-async function scaleOnedata(replicas: number): Promise<void> {
-  const deployment = ['deployment', STAND_IN.name, '--namespace', STAND_IN.namespace];
-  await kubectl(await target(), ['scale', ...deployment, `--replicas=${replicas}`]);
-  if (replicas === 0) return;
-  await kubectl(await target(), ['rollout', 'status', ...deployment, '--timeout=120s']);
 }
 
 test('all mistakes of a configuration are shown at once, each with its key and what is allowed', async () => {

@@ -7,6 +7,7 @@ import { runSteps } from '../../local/cli/steps.ts';
 import { kubectl, type Target } from '../../local/cli/target.ts';
 import { INSTANCE_HOST } from '../../local/cli/up.ts';
 import { attachCluster, type Cluster } from '../../local/cluster/index.ts';
+import { STAND_IN } from '../../local/onedata/manifests.ts';
 import { DEFAULT_VERSION } from '../../stacks/versions.ts';
 
 /** The running system as the end-to-end tests see it: the command line a user types, and the cluster behind it. */
@@ -34,6 +35,14 @@ export async function target(): Promise<Target> {
 
 export async function standIn() {
   return standInOf(await target());
+}
+
+/** Takes Onedata away (0), or brings it back and waits for it (1). */
+export async function scaleOnedata(replicas: 0 | 1): Promise<void> {
+  const deployment = ['deployment', STAND_IN.name, '--namespace', STAND_IN.namespace];
+  await kubectl(await target(), ['scale', ...deployment, `--replicas=${replicas}`]);
+  if (replicas === 0) return;
+  await kubectl(await target(), ['rollout', 'status', ...deployment, '--timeout=120s']);
 }
 
 export interface CommandResult {
