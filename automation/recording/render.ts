@@ -19,7 +19,7 @@ export async function render(options: Omit<RunOptions, 'dryRun'>): Promise<Rende
   return { ok: run.ok, yaml: manifests(run.registrations), errors: run.errors };
 }
 
-/** YAML of the Kubernetes objects among the registrations. */
+/** YAML of the Kubernetes objects among the registrations; what older readers take for a boolean (`yes`) is quoted. */
 export function manifests(registrations: readonly Registration[]): string {
   const objects = registrations
     .filter((registration) => isKubernetesObject(registration.type, registration.inputs))
@@ -32,6 +32,6 @@ export function manifests(registrations: readonly Registration[]): string {
   };
   return objects
     .toSorted((left, right) => key(left).localeCompare(key(right), 'en'))
-    .map((object) => stringify(mask(object), { sortMapEntries: true, lineWidth: 0 }))
+    .map((object) => stringify(mask(object), { sortMapEntries: true, lineWidth: 0, compat: 'yaml-1.1' }))
     .join('---\n');
 }

@@ -94,10 +94,27 @@ function podSpec(config: InstanceConfig) {
   };
 }
 
+/** Findings of kube-score that are meant so, by the checks' names. */
+const scoreExceptions = ({ networkIsolation }: InstanceConfig) => ({
+  'kube-score/ignore': [
+    // A tag names one release for good, and a site may say otherwise by `imagePullPolicy` or a digest.
+    'container-image-pull-policy',
+    // 1000 is the user of both images and the owner of what is on the volumes.
+    'container-security-context-user-group-id',
+    // The Service has the address that the Ingress needs; one pod needs no name of its own. It could not be changed later either.
+    'statefulset-has-servicename',
+    // The site has said so.
+    ...(networkIsolation ? [] : ['pod-networkpolicy']),
+  ].join(','),
+});
+
 export function statefulSetManifest(config: InstanceConfig) {
   return {
     // In a namespace that somebody else made, this tells whose instance it is.
-    metadata: metadata(config, NAMES.statefulSet, 'desktop', { [STACK_ANNOTATION]: config.stack }),
+    metadata: metadata(config, NAMES.statefulSet, 'desktop', {
+      [STACK_ANNOTATION]: config.stack,
+      ...scoreExceptions(config),
+    }),
     spec: {
       replicas: config.paused ? 0 : 1,
       serviceName: NAMES.service,

@@ -1,31 +1,15 @@
 #!/usr/bin/env node
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheDirectory } from '../cache.ts';
+import { goTool } from './go-tools.ts';
 
 /** Lints .github/workflows with actionlint, which Go builds once for this version and the cache keeps. */
-export const ACTIONLINT = 'v1.7.12';
-
-/** Path of the program; builds it where the cache lacks it. @throws Error when Go is missing or the build fails. */
-export async function actionlint(): Promise<string> {
-  const directory = cacheDirectory('actionlint', ACTIONLINT);
-  const path = join(directory, 'actionlint');
-  if (existsSync(path)) return path;
-  await mkdir(directory, { recursive: true });
-  const build = spawnSync('go', ['install', `github.com/rhysd/actionlint/cmd/actionlint@${ACTIONLINT}`], {
-    env: { ...process.env, GOBIN: directory, GOFLAGS: '', CGO_ENABLED: '0' },
-    encoding: 'utf8',
-  });
-  if (build.error || build.status !== 0) {
-    const why = build.error ? 'Go was not found' : build.stderr.trim();
-    throw new Error(
-      `actionlint ${ACTIONLINT} could not be built: ${why}. Expected: Go ≥ 1.24 and its module proxy.`,
-    );
-  }
-  return path;
-}
+const ACTIONLINT = {
+  name: 'actionlint',
+  version: 'v1.7.12',
+  source: 'github.com/rhysd/actionlint/cmd/actionlint',
+};
 
 export interface LintResult {
   readonly files: readonly string[];
@@ -39,7 +23,7 @@ export async function lintWorkflows(root: string): Promise<LintResult> {
   const files = (await readdir(folder))
     .filter((name) => /\.ya?ml$/.test(name))
     .map((name) => join(folder, name));
-  const result = spawnSync(await actionlint(), ['-no-color', '-shellcheck=', '-pyflakes=', ...files], {
+  const result = spawnSync(await goTool(ACTIONLINT), ['-no-color', '-shellcheck=', '-pyflakes=', ...files], {
     cwd: root,
     encoding: 'utf8',
   });
@@ -50,7 +34,7 @@ if (import.meta.main) {
   const { files, isClean, output } = await lintWorkflows('.');
   process.stdout.write(output);
   process.stdout.write(
-    `actionlint ${ACTIONLINT}: ${files.length} workflows, ${isClean ? 'no problem' : 'problems above'}\n`,
+    `actionlint ${ACTIONLINT.version}: ${files.length} workflows, ${isClean ? 'no problem' : 'problems above'}\n`,
   );
   if (!isClean) process.exitCode = 1;
 }
