@@ -104,11 +104,10 @@ export async function runProgram(options: RunOptions): Promise<ProgramRun> {
     });
     return [recorder, exit];
   };
-  const { workers } = options;
-  let [recorder, exit] =
-    workers && !settings.typescript
-      ? await record((host, program) => workers.start(host, program))
-      : await record(startProgram);
+  const workers = settings.typescript ? undefined : options.workers;
+  let [recorder, exit] = workers
+    ? await record((host, program) => workers.start(host, program))
+    : await record(startProgram);
   // Its words would name what only a worker has.
   if (workers && (exit.code !== 0 || recorder.errors.length > 0))
     [recorder, exit] = await record(startProgram);
