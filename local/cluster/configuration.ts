@@ -6,6 +6,7 @@ export function configurationFiles(layout: Layout): Record<string, string> {
   return {
     'containerd.toml': containerd(),
     'cni/10-scipion.conflist': json(cni()),
+    'audit-policy.json': json(auditPolicy()),
     'kubelet.json': json(kubelet(layout)),
     'kube-proxy.json': json(kubeProxy()),
     Corefile: corefile(),
@@ -67,6 +68,15 @@ function cni(): object {
       },
     ],
   };
+}
+
+/** Who asks what, of service accounts outside the cluster's own namespace: shows which rights are used. */
+function auditPolicy(): object {
+  const rules = [
+    { level: 'None', userGroups: ['system:serviceaccounts:kube-system'] },
+    { level: 'Metadata', userGroups: ['system:serviceaccounts'] },
+  ];
+  return { apiVersion: 'audit.k8s.io/v1', kind: 'Policy', omitStages: ['RequestReceived'], rules };
 }
 
 function kubelet(layout: Layout): object {

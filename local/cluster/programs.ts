@@ -100,6 +100,8 @@ function apiServer(): Program {
       `--kubelet-client-certificate=${pki}/admin.crt`,
       `--kubelet-client-key=${pki}/admin.key`,
       '--kubelet-preferred-address-types=InternalIP',
+      `--audit-policy-file=${config}/audit-policy.json`,
+      `--audit-log-path=${inside.state}/logs/audit.log`,
       '--profiling=false',
     ],
     ready: network.apiPort,
