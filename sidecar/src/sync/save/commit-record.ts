@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { ENGINE_FOLDER } from '../model.ts';
+import { LAYOUT, stemOf } from './space-layout.ts';
 
 /** The version of an entry that a step means to act on; null: nothing is expected there. */
 const expectSchema = z
@@ -40,10 +41,24 @@ export const commitHeaderSchema = z.object({
   generation: z.int(),
   /** When the save was decided, in ms since 1970; names conflicts and the trash folder the same way in every run. */
   decidedAt: z.number(),
+  /** Folder of the trash that was used before the save was decided anew. Absent: its own. */
+  trash: z
+    .string()
+    .regex(/^[\w-]{1,150}$/)
+    .optional(),
   /** Number of steps that follow; fewer means a record that was cut. */
   steps: z.int(),
 });
 export type CommitHeader = z.infer<typeof commitHeaderSchema>;
+
+/** Names the folder of the trash that the save uses. */
+export function trashStem({ trash, decidedAt, saveId }: CommitHeader): string {
+  return trash ?? stemOf(decidedAt, saveId);
+}
+
+export function trashOfSave(header: CommitHeader): string {
+  return `${LAYOUT.trash}/${trashStem(header)}`;
+}
 
 const CHECKSUM = /^\{"sha256":"([0-9a-f]{64})"\}$/;
 

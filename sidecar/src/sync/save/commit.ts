@@ -9,28 +9,28 @@ import {
   SpaceError,
   shortCalls,
 } from '../spaces/space.ts';
-import { textLines } from '../text-lines.ts';
-import {
-  type CommitHeader,
-  commitHeaderSchema,
-  type Expected,
-  RecordSum,
-  type Step,
-  stepSchema,
-} from './commit-record.ts';
+import { type CommitHeader, type Expected, type Step, trashOfSave } from './commit-record.ts';
+import type { EntryStep, TailStep } from './failed-steps.ts';
 import { findRecords } from './find-records.ts';
 import { putAway } from './move-over.ts';
-import { conflictName, LAYOUT, trashFolder } from './space-layout.ts';
-
-/** A commit record that cannot be read although it is complete: a person has to look, nothing is touched. */
-export class DamagedRecordError extends Error {
-  override readonly name = 'DamagedRecordError';
-}
+import { checkRecord, recordSteps } from './read-record.ts';
+import { conflictName, LAYOUT } from './space-layout.ts';
 
 export interface CommitOptions {
   readonly log: Logger;
   /** Called before each step; throws where this instance may write no longer. */
   assertMayWrite(): Promise<void>;
+  /** Does a step, or notes that it fails for its entry alone. @throws what concerns everything */
+  attempt(step: EntryStep, apply: (step: EntryStep) => Promise<void>): Promise<void>;
+  /**
+   * Called when all but the head is in its place, with what could not be done left out.
+   * @returns the last steps, where the save was decided anew
+   */
+  settle(
+    header: CommitHeader,
+    tail: readonly TailStep[],
+    apply: (step: EntryStep) => Promise<void>,
+  ): Promise<readonly TailStep[]>;
   /** Told of links, which only exist once they are made. */
   onMade?(path: string, facts: RemoteFacts): void;
   /** Told of uploads that are neither in staging nor in place any more. Without it that is an error. */
@@ -45,27 +45,34 @@ export async function carryOut(
   options: CommitOptions,
 ): Promise<void> {
   const mover = new Mover(space, header, options);
-  let batch: Step[] = [];
+  const apply = async (step: Step): Promise<void> => {
+    await options.assertMayWrite();
+    await mover.apply(step);
+  };
+  let batch: EntryStep[] = [];
+  const tail: TailStep[] = [];
   const flush = async (): Promise<void> => {
     const current = batch;
     batch = [];
     // Directories go child before parent, one after the other.
     const limit = current[0]?.do === 'rmdir' ? 1 : () => shortCalls(space.capabilities);
-    await forEachLimit(current, limit, async (step) => {
-      await options.assertMayWrite();
-      await mover.apply(step);
-    });
+    await forEachLimit(current, limit, (step) => options.attempt(step, apply));
   };
   for await (const step of steps) {
+    if (step.do === 'keep' || step.do === 'head') {
+      tail.push(step);
+      continue;
+    }
     const first = batch[0];
     if (batch.length >= 256 || (first !== undefined && !runTogether(first, step))) await flush();
     batch.push(step);
   }
   await flush();
+  for (const step of await options.settle(header, tail, apply)) await apply(step);
 }
 
 /** Directories of different depths one after the other: a parent that is made by the way is not known to be new. */
-function runTogether(first: Step, step: Step): boolean {
+function runTogether(first: EntryStep, step: EntryStep): boolean {
   if (first.do !== step.do) return false;
   return first.do !== 'mkdir' || step.do !== 'mkdir' || depthOf(first.path) === depthOf(step.path);
 }
@@ -80,88 +87,20 @@ function depthOf(path: string): number {
  */
 export async function finishInterruptedCommits(
   space: Space,
-  options: CommitOptions & { readonly fence: number },
+  fence: number,
+  optionsOf: (header: CommitHeader, steps: () => AsyncIterable<Step>) => CommitOptions,
 ): Promise<string[]> {
   const finished: string[] = [];
-  for (const record of await findRecords(space, options.fence)) {
-    const header = await checkPatiently(space, record);
-    await carryOut(space, header, recordSteps(space, record, header), options);
+  for (const record of await findRecords(space, fence)) {
+    const header = await checkRecord(space, record);
+    const steps = () => recordSteps(space, record, header);
+    const options = optionsOf(header, steps);
+    await carryOut(space, header, steps(), options);
     await space.removeFile(record.path);
     finished.push(header.saveId);
     options.log.info({ saveId: header.saveId, steps: header.steps }, 'finished an interrupted save');
   }
   return finished;
-}
-
-const RECORD_READS = 3;
-
-/** An answer that was cut on its way looks like a damaged record. */
-async function checkPatiently(space: Space, record: SpaceEntry): Promise<CommitHeader> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await checkRecord(space, record);
-    } catch (error) {
-      if (!(error instanceof DamagedRecordError) || attempt === RECORD_READS) throw error;
-    }
-  }
-}
-
-/** Reads a record once from end to end before anything is done by it. */
-async function checkRecord(space: Space, record: SpaceEntry): Promise<CommitHeader> {
-  let header: CommitHeader | null = null;
-  let steps = 0;
-  const sum = new RecordSum();
-  const damaged = (why: string): DamagedRecordError =>
-    new DamagedRecordError(
-      `the commit record ${record.path} in the project space cannot be used: ${why}. Nothing was changed. ` +
-        'Keep a copy of the space, then move this record away to go on with the save before it',
-    );
-  for await (const line of textLines(space.read(record))) {
-    const isChecksum = sum.add(line);
-    if (header === null) {
-      const parsed = commitHeaderSchema.safeParse(parseJson(line));
-      if (!parsed.success) throw damaged('its first line is not one of a commit record');
-      header = parsed.data;
-    } else if (header.version === 1 || !isChecksum) {
-      if (!stepSchema.safeParse(parseJson(line)).success)
-        throw damaged(`its line ${steps + 2} is no known step`);
-      steps += 1;
-    }
-  }
-  if (header === null) throw damaged('it is empty');
-  if (steps !== header.steps) throw damaged(`it has ${steps} of ${header.steps} steps`);
-  if (header.version > 1 && !sum.isRight()) throw damaged('it is not what its checksum says');
-  return header;
-}
-
-/** @throws transfer-broken where this reading of the record was not the one that was checked; done again, it goes on */
-async function* recordSteps(
-  space: Space,
-  record: SpaceEntry,
-  { steps, version }: CommitHeader,
-): AsyncIterable<Step> {
-  let number = 0;
-  const sum = new RecordSum();
-  for await (const line of textLines(space.read(record))) {
-    sum.add(line);
-    const step = number > 0 && number <= steps ? stepSchema.safeParse(parseJson(line)) : null;
-    if (step?.success === false) throw otherRecord(record);
-    if (step !== null) yield step.data;
-    number += 1;
-  }
-  if (number <= steps || (version > 1 && !sum.isRight())) throw otherRecord(record);
-}
-
-function otherRecord({ path }: SpaceEntry): SpaceError {
-  return new SpaceError('transfer-broken', `${path} came otherwise the second time it was read`, { path });
-}
-
-function parseJson(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return null;
-  }
 }
 
 /** A new directory is taken for empty so long; then each place in it is looked at before something is moved there. */
@@ -184,7 +123,7 @@ class Mover {
     this.#space = space;
     this.#header = header;
     this.#options = options;
-    this.#trash = trashFolder(header.decidedAt, header.saveId);
+    this.#trash = trashOfSave(header);
   }
 
   async apply(step: Step): Promise<void> {

@@ -1,8 +1,11 @@
 import type { ProjectContext } from '../context.ts';
 import { toManifest } from '../model.ts';
 import type { RemoteFacts } from '../plan/compare.ts';
-import { decodeItem, type PlanItem } from '../plan/plan.ts';
+import { decodeItem, encodeItem, type PlanItem } from '../plan/plan.ts';
 import type { StateStore } from '../state/state.ts';
+import type { CommitHeader } from './commit-record.ts';
+import type { DecidedAnew } from './decide-anew.ts';
+import type { LeftOut } from './failed-steps.ts';
 import type { Head } from './head.ts';
 
 /** A save that is being decided, noted in the state before anybody else can see it. */
@@ -10,6 +13,10 @@ export interface Deciding {
   readonly saveId: string;
   readonly generation: number;
   readonly head: Head;
+  /** The same save as it was decided before some of its entries were left out: perhaps that one was completed. */
+  readonly earlier?: readonly Omit<Deciding, 'earlier'>[];
+  /** Paths that were left out. */
+  readonly left?: readonly string[];
 }
 
 /** Rows that are written down between two looks at what else there is to do: heartbeats, probes. */
@@ -20,15 +27,15 @@ const ROWS_AT_ONCE = 1_000;
  * again: the save is forgotten last.
  * @param links facts of links that were just made, by path
  * @param missing paths whose upload was lost on the way; they stay as they were and are compared anew
+ * @param deciding the save, as it was completed
  */
 export async function applyDecided(
   context: ProjectContext,
   links: ReadonlyMap<string, RemoteFacts>,
   missing: ReadonlySet<string>,
+  deciding: Deciding,
 ): Promise<void> {
   const { state } = context;
-  const deciding = decidingSave(context);
-  if (deciding === null) return;
   let rows: string[] = [];
   const flush = async (): Promise<void> => {
     state.transaction(() => {
@@ -44,7 +51,9 @@ export async function applyDecided(
     state.setMeta('save-id', deciding.saveId);
     state.setMeta('saved-at', deciding.head.savedAt);
     state.setMeta('manifest-segments', JSON.stringify(deciding.head.segments.map((each) => each.hash)));
+    const kept = (deciding.left ?? []).map((path) => state.staged(path));
     state.clearStaged();
+    for (const upload of kept) if (upload !== null) state.putStaged(upload);
     forgetDecided(context);
   });
 }
@@ -70,6 +79,38 @@ function applyItem(
 export function decidingSave(context: ProjectContext): Deciding | null {
   const text = context.state.meta('deciding');
   return text === null ? null : (JSON.parse(text) as Deciding);
+}
+
+/**
+ * The save is decided anew without some entries: they stay in the state as they were before, or as nothing. Noted before
+ * the new record can be seen; should the old one be completed after all, they are found to be equal.
+ */
+export function leaveOut(context: ProjectContext, old: CommitHeader, anew: DecidedAnew, left: LeftOut): void {
+  const { state } = context;
+  const deciding = decidingSave(context);
+  if (deciding === null) return;
+  const { earlier = [], left: before = [], ...own } = deciding;
+  // A run that broke off here has noted another id for it, which never came to be.
+  if (![own, ...earlier].some(({ saveId }) => saveId === old.saveId)) return;
+  const next: Deciding = {
+    saveId: anew.header.saveId,
+    generation: deciding.generation,
+    head: anew.head,
+    earlier: [...earlier, { ...own, left: before }],
+    left: [...before, ...left.keys()],
+  };
+  state.durably(() => {
+    for (const { seq, data } of state.pending('ready')) {
+      const item = decodeItem(data);
+      const found = left.get(item.path);
+      if (found === 'as-before') state.deletePending(seq);
+      if (found !== 'gone') continue;
+      const { path, base, remote } = item;
+      const removal: PlanItem = { path, action: 'remove-remote', local: null, base, remote };
+      state.updatePending(seq, 'ready', encodeItem(removal));
+    }
+    state.setMeta('deciding', JSON.stringify(next));
+  });
 }
 
 /** The save that was being decided never was: its uploads can still be used by the next one. */

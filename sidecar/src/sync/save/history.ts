@@ -144,7 +144,7 @@ export async function uploadHistory(
   context: ProjectContext,
   stem: string,
   header: HistoryHeader,
-  lines: Iterable<string>,
+  lines: AsyncIterable<string> | Iterable<string>,
   to = historyPath(stem),
 ): Promise<void> {
   const file = join(context.scratch, `history-${stem}`);

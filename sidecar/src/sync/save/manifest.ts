@@ -66,7 +66,7 @@ export async function uploadSegment(
   space: Space,
   scratch: string,
   name: string,
-  lines: Iterable<string>,
+  lines: AsyncIterable<string> | Iterable<string>,
 ): Promise<Segment> {
   const file = join(scratch, name);
   try {

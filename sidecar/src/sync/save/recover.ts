@@ -1,7 +1,9 @@
 import type { ProjectContext } from '../context.ts';
+import { FileFailures } from '../file-failures.ts';
 import type { RemoteFacts } from '../plan/compare.ts';
 import { isSpaceError } from '../spaces/space.ts';
 import { finishInterruptedCommits } from './commit.ts';
+import { commitOptions } from './commit-options.ts';
 import { applyDecided, decidingSave, forgetDecided } from './deciding.ts';
 import { descendsFrom } from './head.ts';
 import { completeHead } from './head-copies.ts';
@@ -18,19 +20,23 @@ export async function recover(context: ProjectContext): Promise<void> {
   await lease.assertHeld();
   const links = new Map<string, RemoteFacts>();
   const missing = new Set<string>();
-  await finishInterruptedCommits(space, {
-    log: context.log,
-    fence: lease.fence,
-    assertMayWrite: () => lease.assertFresh(),
-    onMade: (path, facts) => links.set(path, facts),
-    onMissing: (path) => missing.add(path),
+  await finishInterruptedCommits(space, lease.fence, (header, steps) => {
+    // What fails again is named by the next save, which finds it unsaved.
+    const failures = new FileFailures(context, 'project', 'save');
+    return {
+      ...commitOptions(context, { header, steps, failures }),
+      onMade: (path, facts) => links.set(path, facts),
+      onMissing: (path) => missing.add(path),
+    };
   });
   const deciding = decidingSave(context);
   if (deciding !== null) {
     const head = await completeHead(space);
     // The head is moved last, so it alone proves that a save is complete.
-    const completed = head !== null && descendsFrom(head, deciding.saveId);
-    if (completed) await applyDecided(context, links, missing);
+    const completed = [deciding, ...(deciding.earlier ?? [])].find(
+      ({ saveId }) => head !== null && descendsFrom(head, saveId),
+    );
+    if (completed !== undefined) await applyDecided(context, links, missing, completed);
     else forgetDecided(context);
   }
   if (missing.size > 0) {

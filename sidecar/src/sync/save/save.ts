@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FileProblems } from '../../../contract/status.ts';
@@ -14,16 +13,18 @@ import { decodeItem } from '../plan/plan.ts';
 import { resolveDifferences } from '../plan/resolve.ts';
 import { contentOf } from '../spaces/space.ts';
 import { UnsavedWorkError } from '../sync-errors.ts';
-import { textLines } from '../text-lines.ts';
 import { carryOut } from './commit.ts';
-import { type CommitHeader, recordLines, type Step } from './commit-record.ts';
+import { commitOptions } from './commit-options.ts';
+import type { CommitHeader, Step } from './commit-record.ts';
+import { decide, linesOf } from './decide-anew.ts';
 import { applyDecided, type Deciding, decidingSave } from './deciding.ts';
 import { withRoomInSpace } from './full-space.ts';
 import { type Head, headText, idsAfter } from './head.ts';
 import { headCopyPath, soundHead } from './head-copies.ts';
 import { forgetOtherHistory, knownGeneration } from './histories.ts';
 import { writeHistory } from './history.ts';
-import { fileContent, loadManifest, manifestLine, uploadSegment, writeLines } from './manifest.ts';
+import { holdBackLeftOut, noteLeftOut } from './left-out.ts';
+import { loadManifest, manifestLine, uploadSegment, writeLines } from './manifest.ts';
 import { MovedFiles } from './moved-files.ts';
 import { recover } from './recover.ts';
 import { saveSteps } from './save-steps.ts';
@@ -125,13 +126,14 @@ async function commitSent(
   unread: FileFailures,
   moved: MovedFiles | null,
 ): Promise<SaveResult> {
+  if (options.look === 'changed') holdBackLeftOut(context, unread);
   const heldBack = holdBackDeletions(context, options.confirmedDeletions ?? 0);
   if (context.state.countPending('transfer') === 0) return { ...unchanged(context, unread), heldBack };
   await uploadPending(context, unread, moved);
   keepFolders(context, unread);
   const changes = context.state.countPending('ready');
   if (changes === 0) return { ...unchanged(context, unread), heldBack };
-  const generation = await commit(context);
+  const generation = await commit(context, unread);
   context.progress.done();
   return { saved: true, generation, changes, skipped: unread.count, fileProblems: unread.problems, heldBack };
 }
@@ -174,8 +176,14 @@ function holdBackDeletions(context: ProjectContext, confirmed: number): HeldBack
   return { removals, why: refusal };
 }
 
-/** Makes a save of what is ready; of nothing too, where only the manifest or the head has to be written again. */
-export async function commit(context: ProjectContext): Promise<number> {
+/**
+ * Makes a save of what is ready; of nothing too, where only the manifest or the head has to be written again.
+ * @param failures gets what the space does not take to its place
+ */
+export async function commit(
+  context: ProjectContext,
+  failures: FileFailures = new FileFailures(context, 'project', 'save'),
+): Promise<number> {
   const { state, space, lease } = context;
   await lease.assertHeld();
   const { head: before } = await soundHead(context);
@@ -211,12 +219,14 @@ export async function commit(context: ProjectContext): Promise<number> {
     );
     await decide(context, header, stepsFile);
     const links = new Map<string, RemoteFacts>();
-    await carryOut(space, header, stepsOf(stepsFile), {
-      log: context.log,
-      assertMayWrite: () => lease.assertFresh(),
+    const ready = () => stepsOf(stepsFile);
+    await carryOut(space, header, ready(), {
+      ...commitOptions(context, { header, steps: ready, failures }),
       onMade: (path, facts) => links.set(path, facts),
     });
-    await applyDecided(context, links, new Set());
+    const decided = decidingSave(context) as Deciding;
+    await applyDecided(context, links, new Set(), decided);
+    noteLeftOut(context, decided.left ?? []);
   } finally {
     await rm(stepsFile, { force: true });
   }
@@ -234,11 +244,6 @@ async function* stepsOf(file: string): AsyncIterable<Step> {
   for await (const line of linesOf(file)) yield JSON.parse(line) as Step;
 }
 
-/** Opened by its reader: a stream that fails while nobody reads it yet ends the process. */
-async function* linesOf(file: string): AsyncIterable<string> {
-  yield* textLines(createReadStream(file));
-}
-
 /** Somebody else took the lease over and saved; what is here was made on an older save. */
 function assertNotOvertaken(context: ProjectContext, head: Head | 'damaged' | null): void {
   const known = context.state.meta('save-id');
@@ -247,21 +252,6 @@ function assertNotOvertaken(context: ProjectContext, head: Head | 'damaged' | nu
     `the project volume was made on save ${knownGeneration(context)}, the project space has gone on to save ` +
       `${head.generation} by ${head.savedBy}. Nothing was written. Restart this instance: it then says how to bring both together`,
   );
-}
-
-/** From the move on the save is decided. Whoever took the lease over meanwhile either sees the record or is seen here. */
-async function decide(context: ProjectContext, header: CommitHeader, stepsFile: string): Promise<void> {
-  const { space, lease, scratch } = context;
-  const file = join(scratch, `commit-${header.saveId}`);
-  try {
-    await writeLines(file, recordLines(header, linesOf(stepsFile)));
-    await space.write(`${commitPath(header.fence)}.new`, await fileContent(file));
-  } finally {
-    await rm(file, { force: true });
-  }
-  await lease.assertHeld();
-  await space.move({ path: `${commitPath(header.fence)}.new`, kind: 'file' }, commitPath(header.fence));
-  await lease.assertHeld();
 }
 
 /** Lines since the last full segment, above which a new full one pays. */

@@ -3,10 +3,10 @@ import { SwappedTokensError } from '../../onedata/check-token.ts';
 import { ENGINE_FOLDER, type Side } from '../model.ts';
 import type { HeldBack } from '../plan/guards.ts';
 import { VolumeFullError } from '../restore/room.ts';
-import { DamagedRecordError } from '../save/commit.ts';
 import { confirmCommand } from '../save/confirmations.ts';
 import { NewerFormatError } from '../save/head.ts';
 import { LeaseHeldError, LeaseLostError } from '../save/lease.ts';
+import { DamagedRecordError } from '../save/read-record.ts';
 import { isSpaceError, SpaceError, type SpaceErrorCode } from '../spaces/space.ts';
 import {
   DesktopStillRunningError,

@@ -1,0 +1,56 @@
+import type { ProjectContext } from '../context.ts';
+import type { FileFailures } from '../file-failures.ts';
+import { decodeItem } from '../plan/plan.ts';
+import { localFacts } from '../volume/file-copy.ts';
+
+/** What a save had to leave out because its place in the space took nothing. */
+interface Waiting {
+  /** Of what is on the volume: once that is another version, it is tried at once. */
+  readonly facts: string;
+  /** ms since 1970. */
+  readonly until: number;
+  readonly waitMs: number;
+}
+
+const META = 'left-out';
+const FIRST_WAIT_MS = 10 * 60_000;
+const LONGEST_WAIT_MS = 6 * 3_600_000;
+
+/** Autosaves try it again ever less often: each attempt is a save of its own. It stays named. */
+export function holdBackLeftOut(context: ProjectContext, unread: FileFailures): void {
+  const { state, clock } = context;
+  const all = waiting(context);
+  if (Object.keys(all).length === 0) return;
+  for (const { seq, data } of state.pending('transfer')) {
+    const { path, local } = decodeItem(data);
+    const known = all[path];
+    if (known === undefined || known.facts !== factsOf(context, path)) continue;
+    // A clock that was set back makes nothing wait for longer.
+    const left = known.until - clock.now();
+    if (left <= 0 || left > known.waitMs) continue;
+    unread.add(path, local?.kind === 'directory', 'space-fault');
+    state.deletePending(seq);
+  }
+}
+
+/** @param left paths that the save that was just made has left out */
+export function noteLeftOut(context: ProjectContext, left: readonly string[]): void {
+  const before = waiting(context);
+  const next: Record<string, Waiting> = {};
+  const now = context.clock.now();
+  for (const path of left) {
+    const waitMs = Math.min(LONGEST_WAIT_MS, 2 * (before[path]?.waitMs ?? FIRST_WAIT_MS / 2));
+    next[path] = { facts: factsOf(context, path), until: now + waitMs, waitMs };
+  }
+  for (const [path, each] of Object.entries(before)) if (each.until > now) next[path] ??= each;
+  context.state.setMeta(META, Object.keys(next).length === 0 ? null : JSON.stringify(next));
+}
+
+function waiting({ state }: ProjectContext): Readonly<Record<string, Waiting>> {
+  return JSON.parse(state.meta(META) ?? '{}') as Record<string, Waiting>;
+}
+
+function factsOf({ tree }: ProjectContext, path: string): string {
+  const local = tree.look(path);
+  return local === null ? 'absent' : localFacts(local);
+}

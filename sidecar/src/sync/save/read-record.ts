@@ -1,0 +1,81 @@
+import { type Space, type SpaceEntry, SpaceError } from '../spaces/space.ts';
+import { textLines } from '../text-lines.ts';
+import { type CommitHeader, commitHeaderSchema, RecordSum, type Step, stepSchema } from './commit-record.ts';
+
+/** A commit record that cannot be read although it is complete: a person has to look, nothing is touched. */
+export class DamagedRecordError extends Error {
+  override readonly name = 'DamagedRecordError';
+}
+
+const RECORD_READS = 3;
+
+/**
+ * Reads a record from end to end before anything is done by it. An answer that was cut on its way looks like a damaged one.
+ * @throws DamagedRecordError
+ */
+export async function checkRecord(space: Space, record: SpaceEntry): Promise<CommitHeader> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await readOnce(space, record);
+    } catch (error) {
+      if (!(error instanceof DamagedRecordError) || attempt === RECORD_READS) throw error;
+    }
+  }
+}
+
+async function readOnce(space: Space, record: SpaceEntry): Promise<CommitHeader> {
+  let header: CommitHeader | null = null;
+  let steps = 0;
+  const sum = new RecordSum();
+  const damaged = (why: string): DamagedRecordError =>
+    new DamagedRecordError(
+      `the commit record ${record.path} in the project space cannot be used: ${why}. Nothing was changed. ` +
+        'Keep a copy of the space, then move this record away to go on with the save before it',
+    );
+  for await (const line of textLines(space.read(record))) {
+    const isChecksum = sum.add(line);
+    if (header === null) {
+      const parsed = commitHeaderSchema.safeParse(parseJson(line));
+      if (!parsed.success) throw damaged('its first line is not one of a commit record');
+      header = parsed.data;
+    } else if (header.version === 1 || !isChecksum) {
+      if (!stepSchema.safeParse(parseJson(line)).success)
+        throw damaged(`its line ${steps + 2} is no known step`);
+      steps += 1;
+    }
+  }
+  if (header === null) throw damaged('it is empty');
+  if (steps !== header.steps) throw damaged(`it has ${steps} of ${header.steps} steps`);
+  if (header.version > 1 && !sum.isRight()) throw damaged('it is not what its checksum says');
+  return header;
+}
+
+/** @throws transfer-broken where this reading of the record was not the one that was checked; done again, it goes on */
+export async function* recordSteps(
+  space: Space,
+  record: SpaceEntry,
+  { steps, version }: CommitHeader,
+): AsyncIterable<Step> {
+  let number = 0;
+  const sum = new RecordSum();
+  for await (const line of textLines(space.read(record))) {
+    sum.add(line);
+    const step = number > 0 && number <= steps ? stepSchema.safeParse(parseJson(line)) : null;
+    if (step?.success === false) throw otherRecord(record);
+    if (step !== null) yield step.data;
+    number += 1;
+  }
+  if (number <= steps || (version > 1 && !sum.isRight())) throw otherRecord(record);
+}
+
+function otherRecord({ path }: SpaceEntry): SpaceError {
+  return new SpaceError('transfer-broken', `${path} came otherwise the second time it was read`, { path });
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return null;
+  }
+}
