@@ -51,33 +51,48 @@ const tokenSchema = z.strictObject({
   spaces: z.array(identifier).default([]),
 });
 
-export const configurationSchema = z.strictObject({
-  dataDirectory: z.string().min(1),
-  /** Unix socket of the admin API; default `<dataDirectory>/admin.sock`. Whoever may open it may do everything. */
-  adminSocket: z.string().optional(),
-  listen: z
-    .strictObject({ host: z.string().default('127.0.0.1'), port: z.int().min(0).max(65_535).default(8443) })
-    .prefault({}),
-  /** Port that clients see, e.g. 443 of a Service; default: the one that is listened on. */
-  publicPort: z.int().optional(),
-  zoneHost: hostName.default('onezone.onedata.localhost'),
-  providerHost: hostName.default('provider.onedata.localhost'),
-  providerId: identifier.default('provider-a'),
-  providerName: z.string().default('Provider A'),
-  /** Spaces whose storage can only be read at the first provider. */
-  readonlySpaces: z.array(identifier).default([]),
-  providers: z.array(providerSchema).default([]),
-  userId: identifier.default('user-a'),
-  users: z.array(userSchema).default([]),
-  /** Of the first provider and of the zone. */
-  version: z.enum(VERSIONS).default('21.02.8'),
-  spaces: z.array(spaceSchema).default([]),
-  tokens: z.array(tokenSchema).default([]),
-  /** PEM files of a certificate made elsewhere; absent: the stand-in makes its own authority and certificate. */
-  certificate: z
-    .strictObject({ certificateFile: z.string(), keyFile: z.string(), authorityFile: z.string() })
-    .optional(),
-});
+export const configurationSchema = z
+  .strictObject({
+    dataDirectory: z.string().min(1),
+    /** Unix socket of the admin API; default `<dataDirectory>/admin.sock`. Whoever may open it may do everything. */
+    adminSocket: z.string().optional(),
+    listen: z
+      .strictObject({ host: z.string().default('127.0.0.1'), port: z.int().min(0).max(65_535).default(8443) })
+      .prefault({}),
+    /** Port that clients see, e.g. 443 of a Service; default: the one that is listened on. */
+    publicPort: z.int().optional(),
+    zoneHost: hostName.default('onezone.onedata.localhost'),
+    providerHost: hostName.default('provider.onedata.localhost'),
+    providerId: identifier.default('provider-a'),
+    providerName: z.string().default('Provider A'),
+    /** Spaces whose storage can only be read at the first provider. */
+    readonlySpaces: z.array(identifier).default([]),
+    providers: z.array(providerSchema).default([]),
+    userId: identifier.default('user-a'),
+    users: z.array(userSchema).default([]),
+    /** Of the first provider and of the zone. */
+    version: z.enum(VERSIONS).default('21.02.8'),
+    spaces: z.array(spaceSchema).default([]),
+    tokens: z.array(tokenSchema).default([]),
+    /** PEM files of a certificate made elsewhere; absent: the stand-in makes its own authority and certificate. */
+    certificate: z
+      .strictObject({ certificateFile: z.string(), keyFile: z.string(), authorityFile: z.string() })
+      .optional(),
+  })
+  .refine((given) => new Set(hostsOf(given)).size === hostsOf(given).length, {
+    path: ['zoneHost'],
+    error: ({ input }) =>
+      `Zone and providers are told apart by the host of a request, so each needs one of its own. Found: ${hostsOf(input as Hosts).join(', ')}. ` +
+      'Expected: different names, e.g. onezone.onedata.localhost and provider.onedata.localhost.',
+  });
+
+interface Hosts {
+  readonly zoneHost: string;
+  readonly providerHost: string;
+  readonly providers: readonly { readonly host: string }[];
+}
+const hostsOf = ({ zoneHost, providerHost, providers }: Hosts) =>
+  [zoneHost, providerHost, ...providers.map(({ host }) => host)].map((host) => host.toLowerCase());
 export type StandInConfiguration = z.infer<typeof configurationSchema>;
 export type StandInOptions = z.input<typeof configurationSchema>;
 

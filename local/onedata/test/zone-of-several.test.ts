@@ -178,3 +178,15 @@ describe('fault rules', () => {
     expect(first.struck.length).toBeGreaterThan(5);
   });
 });
+
+test.each([
+  ['zone and provider', { zoneHost: 'one.localhost', providerHost: 'one.localhost' }],
+  [
+    'two providers',
+    { providers: [{ id: 'provider-b', name: 'B', host: 'Provider.onedata.localhost', spaces: [] }] },
+  ],
+])('%s with one host are refused with a sentence', async (_name, hosts) => {
+  await expect(Given.start(hosts)).rejects.toThrow(
+    /each needs one of its own\. Found: .*\. Expected: different names/,
+  );
+});
