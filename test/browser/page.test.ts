@@ -115,6 +115,8 @@ describe.skipIf(missing)('the page', ofTheBrowser, () => {
       }
       await page.waitForTimeout(1200);
       await look(panel);
+      // While something is being sent the page asks before it is left.
+      if (panel === 'files') await page.getByRole('button', { name: 'movie.mrc' }).click();
       await page.locator(`#${panel}-close`).click();
     }
     await show('saving-now', { phase: 'saving', project: COPYING }, '#save-state[data-kind="busy"]');
