@@ -147,6 +147,8 @@ describe.skipIf(missing)('the page', ofTheBrowser, () => {
   /** The pages without a session: login, after a wrong password, while one has to wait, a message. */
   async function signedOut({ page, gateway }: Desktop, look: (name: string) => Promise<void>): Promise<void> {
     page.on('dialog', (dialog) => void dialog.accept());
+    // The page itself goes to the login when its session is over, and would come in between.
+    await page.goto('about:blank');
     await page.context().clearCookies();
     await page.goto(`${gateway.origin}/login`);
     await look('login');
