@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statfsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { execa } from 'execa';
@@ -81,6 +81,7 @@ export async function ensureEngine(report: Report, options: FindOptions = {}): P
         );
         return made('download', 'downloaded');
       } catch (error) {
+        if (error instanceof FullDiskError) throw error; // a build needs more of it
         tried.push(`the download failed: ${(error as Error).message}`);
       }
     } else tried.push(why);
@@ -137,14 +138,27 @@ async function intoPlace(place: string, make: (draft: string) => Promise<void>):
   }
 }
 
+class FullDiskError extends Error {}
+
+/** Below this a disk is full, whatever the program says that failed on it (tar: "wrote only 512 bytes"). */
+const FULL_BYTES = 2 ** 20;
+
 /** @throws the error; a full disk in words */
 function refuseDisk(place: string): (error: NodeJS.ErrnoException) => never {
   return (error) => {
-    if (error.code !== 'ENOSPC' && !/no space left on device/.test(error.message)) throw error;
-    throw new Error(
+    const isTold = error.code === 'ENOSPC' || /no space left on device/i.test(error.message);
+    if (!isTold && freeBytes(place) > FULL_BYTES) throw error;
+    throw new FullDiskError(
       `The disk of ${place} is full; the engine needs 2 GB there. Make room (df -h ${dirname(place)}), then run it again.`,
     );
   };
+}
+
+/** On the disk of this folder, or of the one that it would be made in. */
+function freeBytes(folder: string): number {
+  if (!existsSync(folder)) return freeBytes(dirname(folder));
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
 }
 
 function once<T>(ask: () => Promise<T>): () => Promise<T> {

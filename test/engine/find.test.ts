@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   chmodSync,
   existsSync,
@@ -15,6 +15,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ensureEngine } from '../../automation/engine/index.ts';
 import { VERSIONS } from '../../automation/engine/versions.ts';
@@ -50,9 +51,10 @@ function pathWith(version?: string): string {
 const OFFLINE = { releases: 'http://127.0.0.1:1/sdk', checksums: 'http://127.0.0.1:1/checksums' };
 
 /** The vendor's two servers in one, with an archive whose `pulumi` tells a version. */
-async function vendorWith(changes: { checksum?: string } = {}) {
+async function vendorWith(changes: { checksum?: string; bytes?: Uint8Array } = {}) {
   const source = join(place, 'archive');
   script(join(source, 'pulumi'), 'pulumi', `echo v${VERSIONS.engine}`);
+  if (changes.bytes) writeFileSync(join(source, 'pulumi', 'more'), changes.bytes);
   const name = `pulumi-v${VERSIONS.engine}-linux-${process.arch === 'arm64' ? 'arm64' : 'x64'}.tar.gz`;
   execFileSync('tar', ['-czf', join(place, name), '-C', source, 'pulumi']);
   const archive = readFileSync(join(place, name));
@@ -108,4 +110,25 @@ test('one on PATH that is too old is named with both versions', async () => {
   const vendor = await vendorWith({ checksum: 'none' });
   const refusal = ensureEngine(() => {}, options(pathWith('v3.100.0'), vendor));
   await expect(refusal).rejects.toThrow(`on PATH is 3.100.0, expected ${VERSIONS.oldestEngine} or newer`);
+});
+
+test.each([
+  ['the archive', randomBytes(2 ** 21)],
+  ['what is in the archive', Buffer.alloc(2 ** 21)],
+])('a cache without room for %s is told, and nothing half-made is left', async (_what, bytes) => {
+  const given = options(pathWith('v3.100.0'), await vendorWith({ bytes }));
+  mkdirSync(given.cache);
+  const program = `
+    import { readdirSync } from 'node:fs';
+    import { ensureEngine } from '${new URL('../../automation/engine/index.ts', import.meta.url)}';
+    const options = JSON.parse(process.argv[1]);
+    await ensureEngine(() => {}, options).then(() => console.log('made'), ({ message }) => console.log(message));
+    console.log(JSON.stringify(readdirSync(options.cache, { recursive: true })));`;
+  // A disk of one mebibyte, seen by this process alone.
+  const onSmallDisk = 'mount -t tmpfs -o size=1m tmpfs "$1" && shift && exec "$@"';
+  const node = [process.execPath, '--input-type=module', '--eval', program, JSON.stringify(given)];
+  const { stdout } = await execa('unshare', ['--mount', 'sh', '-c', onSmallDisk, 'sh', given.cache, ...node]);
+  const [message, left] = stdout.split('\n');
+  expect(message).toMatch(/^The disk of \S+ is full; the engine needs 2 GB there\. Make room \(df -h \S+\)/);
+  expect(JSON.parse(left ?? '')).toEqual(expect.not.arrayContaining([expect.stringContaining('bin')]));
 });

@@ -129,6 +129,31 @@ describe('what goes wrong', () => {
     await expect(refused).rejects.toThrow(/was written by a newer Pulumi than 3\./);
   });
 
+  test('a cluster that cannot be reached is told, and nothing of it is in the state', async () => {
+    const kubeconfig = join(place, 'kubeconfig');
+    const cluster = { server: 'https://127.0.0.1:1' };
+    // Without any credential the provider asks for one and waits.
+    const names = { clusters: [{ name: 'c', cluster }], users: [{ name: 'u', user: { token: 'none' } }] };
+    const contexts = [{ name: 'x', context: { cluster: 'c', user: 'u' } }];
+    writeFileSync(kubeconfig, JSON.stringify({ ...names, contexts, 'current-context': 'x' }));
+    const { 'kubernetes:renderYamlToDirectory': _, ...config } = settings().config;
+    const state = join(place, 'unreachable');
+    const stack = openStack(engine, {
+      ...settings(),
+      config,
+      stateDirectory: state,
+      environment: { KUBECONFIG: kubeconfig },
+    });
+    const failure = stack.up(silent);
+    await expect(failure).rejects.toThrow(
+      /^up of stack dev failed:\nThe Kubernetes cluster cannot be reached\. See what answers: kubectl cluster-info/,
+    );
+    await expect(failure).rejects.not.toThrow(/^\s+at /m);
+    const known = JSON.parse(readFileSync(join(state, '.pulumi/stacks/basic/dev.json'), 'utf8'));
+    const types = known.checkpoint.latest.resources.map(({ type }: { type: string }) => type);
+    expect(types.filter((type: string) => type.startsWith('kubernetes:'))).toEqual([]);
+  }, 600_000);
+
   test('a plugin that does not start is told', async () => {
     const home = join(place, 'home');
     const environment = { PULUMI_HOME: home };
