@@ -49,6 +49,11 @@ function common(root: string, space: Space) {
   };
 }
 
+/** As the service does: without signs of life a long save looks before each move whether the lease is still its own. */
+function keepAlive(session: ProjectSession): void {
+  setInterval(() => void session.heartbeat().catch(() => undefined), session.heartbeatMs).unref();
+}
+
 async function carryOut(order: EngineOrder): Promise<unknown> {
   switch (order.do) {
     case 'stage-in': {
@@ -65,6 +70,7 @@ async function carryOut(order: EngineOrder): Promise<unknown> {
       const space = openSpace(order.space);
       project = await ProjectSession.open({ ...common(order.root, space), instance: 'bench/ours' });
       await project.acquireLease(true);
+      keepAlive(project);
       return order.start
         ? project.start({ confirmedMissing: order.confirmedMissing ?? 0 })
         : project.resume();
