@@ -7,7 +7,7 @@ import { SpaceError, type SpaceErrorCode } from './spaces/space-error.ts';
  * own is left out and named, and all others go on.
  */
 
-/** `unsure`: one file or everything, which only the space can tell when it is asked for something else. */
+/** `unsure`: one file or everything, which only the volume or the space can tell when it is asked for something else. */
 export type Scope = 'file' | 'folder' | 'everything' | 'unsure';
 /** When another attempt makes sense: at once, when somebody has changed something about the file, or not at all. */
 export type Duration = 'now' | 'until-change' | 'never';
@@ -24,6 +24,8 @@ export interface Operation {
   readonly does: 'list' | 'look' | 'read' | 'place' | 'fetch' | 'send' | 'apply';
   /** Path of the file or folder in the space; empty: the root. */
   readonly path: string;
+  /** Size of the file, where it is to get room. @default 0 */
+  readonly bytes?: number;
 }
 
 /** The local file did not stand still, is gone, or was replaced. */
@@ -99,6 +101,13 @@ const isReading = ({ does }: Operation) => ['look', 'list', 'read', 'send'].incl
 /** The copy of a database needs room, and so does the engine's own state. */
 const isNoRoom = (errno: string) => errno === 'ENOSPC' || errno === 'EDQUOT';
 
+/** Where something is put on the volume: a fault of all of it shows at any other file too. */
+const PLACING_ERRNOS: typeof ERRNOS = {
+  ENOSPC: ['unsure', 'until-change', 'no-room'],
+  EDQUOT: ['unsure', 'until-change', 'no-room'],
+};
+const OTHER_PLACING: Row = ['unsure', 'until-change', 'disk-fault'];
+
 /** Of calls to a space about a file of the user. What is not listed concerns everything. */
 const SPACE_CODES: Partial<Record<SpaceErrorCode, Row>> = {
   'not-found': ['file', 'now', 'not-in-space'],
@@ -129,6 +138,17 @@ const FETCH_CODES: typeof SPACE_CODES = {
   'read-only': ['unsure', 'until-change', 'space-fault'],
 };
 
+/** As `SPACE_CODES`, of uploads. They wait in one folder under names of the engine: the words may speak of all of them. */
+const SEND_CODES: typeof SPACE_CODES = {
+  ...FETCH_CODES,
+  ...Object.fromEntries(
+    (['not-found', 'exists', 'not-a-directory', 'is-a-directory', 'invalid-name'] as const).map((code) => [
+      code,
+      ['unsure', 'until-change', 'space-fault'],
+    ]),
+  ),
+};
+
 const EVERYTHING: Verdict = { scope: 'everything', duration: 'until-change', code: 'not-possible' };
 
 /** Pure. What an error is about, and when another attempt makes sense. */
@@ -137,23 +157,30 @@ export function classify(error: unknown, operation: Operation): Verdict {
   if (error instanceof DatabaseBusyError) return verdict(['file', 'now', 'database-locked'], operation);
   if (error instanceof FileError) return verdict(['file', error.duration, error.code], operation);
   if (error instanceof SpaceError) return ofSpace(error, operation);
-  const errno = (error as NodeJS.ErrnoException | null)?.code ?? '';
-  const isOther = isReading(operation) && /^E[A-Z0-9]+$/.test(errno) && !isNoRoom(errno);
-  const row = ERRNOS[errno] ?? (isOther ? OTHER_ERRNO : undefined);
+  const row = ofVolume((error as NodeJS.ErrnoException | null)?.code ?? '', operation);
   // Without the root there is no volume.
   if (row === undefined || operation.path === '') return EVERYTHING;
   return verdict(row, operation);
 }
 
+function ofVolume(errno: string, operation: Operation): Row | undefined {
+  const known = ERRNOS[errno];
+  if (known !== undefined || !/^E[A-Z0-9]+$/.test(errno)) return known;
+  if (!isReading(operation)) return PLACING_ERRNOS[errno] ?? OTHER_PLACING;
+  return isNoRoom(errno) ? undefined : OTHER_ERRNO;
+}
+
 function ofSpace(error: SpaceError, operation: Operation): Verdict {
-  const row = SPACE_CODES[error.code] ?? (operation.does === 'fetch' ? FETCH_CODES[error.code] : undefined);
+  const special = { send: SEND_CODES, fetch: FETCH_CODES }[operation.does as string]?.[error.code];
+  const row = special ?? SPACE_CODES[error.code];
   if (row === undefined || operation.path === '') return EVERYTHING;
-  if (operation.does === 'send') {
-    // Uploads wait under names of the engine: what is wrong there is wrong for all of them.
-    const isOurs = ['not-found', 'not-a-directory', 'exists', 'is-a-directory', 'invalid-name'];
-    if (isOurs.includes(error.code)) return EVERYTHING;
-  } else if (isOfEngine(error.path)) return EVERYTHING;
+  if (operation.does !== 'send' && isOfEngine(error.path)) return EVERYTHING;
   return verdict(row, operation);
+}
+
+/** Whether an error of an upload may speak of the folder of all uploads, or of the room for them. */
+export function isOfUploads(error: unknown): boolean {
+  return error instanceof SpaceError && SEND_CODES[error.code] !== undefined;
 }
 
 function isOfEngine(path: string | undefined): boolean {

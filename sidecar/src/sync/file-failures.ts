@@ -7,7 +7,8 @@ import {
 import type { Clock } from './clock.ts';
 import { classify, type Operation } from './file-errors.ts';
 import type { Side } from './model.ts';
-import { isSpaceError, type ReadOnlySpace } from './spaces/space.ts';
+import { isSpaceError, type ReadOnlySpace, SpaceError } from './spaces/space.ts';
+import { assertWritable } from './volume/assert-writable.ts';
 
 /** So many failures that could concern everything, and no success between them: they do. */
 const IN_A_ROW = 16;
@@ -15,6 +16,8 @@ const IN_A_ROW = 16;
 interface Context {
   readonly space: Pick<ReadOnlySpace, 'check'>;
   readonly clock: Clock;
+  /** Folder of the volume for temporary files; absent: nothing is put on a volume. */
+  readonly scratch?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -63,27 +66,37 @@ export class FileFailures {
   }
 
   /**
-   * Notes what an error leaves out. Where it may concern everything, the space is asked for itself.
-   * @throws the error, where it concerns everything
+   * Notes what an error leaves out. Where it may concern everything, the space or the volume is tried with something else.
+   * @param askSpace what tells whether the space does for others what it did not do here. @default it answers for itself
+   * @throws the error, or that of the trial, where it concerns everything
    */
-  async note(error: unknown, operation: Operation): Promise<void> {
+  async note(error: unknown, operation: Operation, askSpace?: () => Promise<void>): Promise<void> {
     this.#context.signal?.throwIfAborted();
-    const { scope } = classify(error, operation);
-    if (scope === 'unsure') {
+    if (!(error instanceof SpaceError)) return this.noteLocal(error, operation);
+    if (classify(error, operation).scope === 'unsure') {
       // Files that may not be read are no trouble of the space, however many there are.
       if (operation.does === 'send' || !isSpaceError(error, 'token-not-permitted', 'space-unknown'))
-        this.#unsure += 1;
-      if (this.#unsure >= IN_A_ROW) throw error;
+        this.#countUnsure(error);
       const { space, signal } = this.#context;
-      await space.check({ once: true, ...(signal === undefined ? {} : { signal }) });
+      await (askSpace?.() ?? space.check({ once: true, ...(signal === undefined ? {} : { signal }) }));
     }
     this.#add(error, operation);
   }
 
   /** As `note`, for what happens on the volume. @throws the error, where it concerns everything */
   noteLocal(error: unknown, operation: Operation): void {
-    if (classify(error, operation).scope === 'unsure') throw error;
+    if (classify(error, operation).scope === 'unsure') {
+      const { scratch } = this.#context;
+      if (scratch === undefined) throw error;
+      this.#countUnsure(error);
+      assertWritable(scratch, operation.bytes ?? 0);
+    }
     this.#add(error, operation);
+  }
+
+  #countUnsure(error: unknown): void {
+    this.#unsure += 1;
+    if (this.#unsure >= IN_A_ROW) throw error;
   }
 
   /** One by name, without an error. */

@@ -4,7 +4,8 @@ import { expect } from 'vitest';
 import type { SyncStatus } from '../../contract/status.ts';
 import { clearTheWay, contents, type DamageRow, damageSpace, SPACE_DAMAGES } from './damages.ts';
 import { changeGood, fillSource, goodOf, handOver, makeGood } from './good-files.ts';
-import { BOUND_SECONDS, type Instance, type Kind, World } from './harness.ts';
+import { BOUND_SECONDS, type Instance, type Kind, type World } from './harness.ts';
+import { inWorld, succeeds } from './lives.ts';
 import { attack } from './rows.ts';
 
 /**
@@ -70,20 +71,16 @@ async function savedTwice(world: World): Promise<{ one: Instance; before: Map<st
 }
 
 async function onNewVolumes(row: DamageRow, kind: Kind): Promise<void> {
-  const world = await World.make(kind);
-  try {
+  await inWorld(kind, async (world) => {
     const { one, before } = await savedTwice(world);
     const held = await damageSpace(world.spaces.project, row, before);
     world.handOver();
     await expectOnNewVolumes(world, goodOf(one.data), row.isWhole, row, held);
-  } finally {
-    await world.dispose();
-  }
+  });
 }
 
 async function onItsVolume(row: DamageRow, kind: Kind): Promise<void> {
-  const world = await World.make(kind);
-  try {
+  await inWorld(kind, async (world) => {
     const { one, before } = await savedTwice(world);
     const held = await damageSpace(world.spaces.project, row, before);
     world.handOver();
@@ -93,14 +90,11 @@ async function onItsVolume(row: DamageRow, kind: Kind): Promise<void> {
     one.launch();
     await opens(one, row, held);
     expect(goodOf(one.data), 'the volume keeps all it had').toEqual(good);
-    const drained = await one.command('drain');
-    expect({ code: drained.code, said: drained.err }).toEqual({ code: 0, said: '' });
+    await succeeds(one, 'drain');
     await one.stop();
     // What the volume knows, the space knows again.
     await expectOnNewVolumes(world, good, true);
-  } finally {
-    await world.dispose();
-  }
+  });
 }
 
 attack('damaged objects in the space, new volumes', SPACE_DAMAGES, onNewVolumes);

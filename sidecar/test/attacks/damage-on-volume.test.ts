@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { prepareVolume } from '../../src/sync/volume/volume.ts';
 import { DAMAGES, type Damage } from './damages.ts';
-import { changeGood, expectSource, fillSource, goodOf, handOver, makeGood } from './good-files.ts';
-import { type Kind, World } from './harness.ts';
+import { changeGood, expectSource, goodOf, handOver, makeGood } from './good-files.ts';
+import type { Kind } from './harness.ts';
+import { expectElsewhere, inWorld, succeeds } from './lives.ts';
 import { attack, type Row } from './rows.ts';
 
 /**
@@ -68,19 +69,17 @@ function damageFile(at: string, damage: Damage, before: Buffer | null): void {
 }
 
 async function life(row: StateRow, kind: Kind): Promise<void> {
-  const world = await World.make(kind);
-  try {
-    await fillSource(world.spaces.source);
+  await inWorld(kind, async (world) => {
     const one = await world.instance();
     const volume = row.volume === 'project' ? one.paths.projectVolume : one.paths.sourceVolume;
     const at = join(volume, 'state', row.file);
     one.launch();
     await one.ready();
     makeGood(one.data);
-    expect((await one.command('save')).code).toBe(0);
+    await succeeds(one, 'save');
     const before = lstatSync(at, { throwIfNoEntry: false })?.isFile() ? readFileSync(at) : null;
     changeGood(one.data);
-    expect((await one.command('save')).code).toBe(0);
+    await succeeds(one, 'save');
     writeFileSync(join(one.data, 'p/unsaved'), 'work that is not saved yet');
     handOver(join(one.data, 'p/unsaved'));
     if (row.isKilled) await one.kill();
@@ -95,17 +94,10 @@ async function life(row: StateRow, kind: Kind): Promise<void> {
     await one.ready();
     expect(goodOf(one.data), 'the volume keeps all it had').toEqual(good);
     expectSource(one);
-    const drained = await one.command('drain');
-    expect({ code: drained.code, said: drained.err }).toEqual({ code: 0, said: '' });
+    await succeeds(one, 'drain');
     await one.stop();
-    const two = await world.instance('lab/bob');
-    two.launch();
-    await two.ready();
-    expect(goodOf(two.data), 'all of it is saved').toEqual(good);
-    await two.stop();
-  } finally {
-    await world.dispose();
-  }
+    await expectElsewhere(world, good, 'all of it is saved');
+  });
 }
 
 attack('damaged files of the engine on a volume', ROWS, life);

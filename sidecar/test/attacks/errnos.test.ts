@@ -2,8 +2,9 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { FaultOrder } from './fault-order.ts';
-import { changeGood, expectSource, fillSource, goodOf, handOver, makeGood } from './good-files.ts';
-import { type Instance, type Kind, World } from './harness.ts';
+import { changeGood, expectSource, goodOf, handOver } from './good-files.ts';
+import type { Instance, Kind } from './harness.ts';
+import { inWorld, opened, succeeds, withProject } from './lives.ts';
 import { attack, type Row } from './rows.ts';
 
 /** Every errno of every call, each for a file of its own, while all others pass. */
@@ -36,7 +37,7 @@ const pairs = ({ calls, errnos }: ErrnoRow) =>
 function makeOdd(folder: string, row: ErrnoRow): void {
   for (const { call, name } of pairs(row)) {
     const at = join(folder, name);
-    if (call === 'readlink' || call === 'symlink') symlinkSync('target', at);
+    if (['readlink', 'symlink', 'lutimes'].includes(call)) symlinkSync('target', at);
     else if (call === 'readdir' || call === 'mkdir') {
       mkdirSync(at);
       writeFileSync(join(at, 'odd inside'), 'inside');
@@ -60,14 +61,9 @@ async function namedIn(instance: Instance): Promise<string[]> {
 }
 
 async function saving(row: ErrnoRow, kind: Kind): Promise<void> {
-  const world = await World.make(kind);
-  try {
-    await fillSource(world.spaces.source);
-    const one = await world.instance();
-    one.launch();
-    await one.ready();
-    makeGood(one.data);
-    expect((await one.command('save')).code).toBe(0);
+  await inWorld(kind, async (world) => {
+    const one = await withProject(world);
+    await succeeds(one, 'save');
     const all = pairs(row).map(({ name }) => name);
     one.order(ordersOf(row));
     makeOdd(join(one.data, 'p'), row);
@@ -86,19 +82,14 @@ async function saving(row: ErrnoRow, kind: Kind): Promise<void> {
     const still = named.length > 0;
     expect(drained.code, `a drain tells the truth: ${drained.err}`).toBe(still ? 3 : 0);
     one.order([]);
-    const again = await one.command('drain');
-    expect({ code: again.code, said: again.err }, 'after the faults').toEqual({ code: 0, said: '' });
+    await succeeds(one, 'drain', 'after the faults');
     await one.stop();
-    const two = await world.instance('lab/bob');
-    two.launch();
-    await two.ready();
+    const two = await opened(world, 'lab/bob');
     expect(goodOf(two.data)).toEqual(goodOf(one.data));
     for (const name of all)
       expect(await world.spaces.project.stat({ path: `p/${name}` }), name).not.toBe(null);
     await two.stop();
-  } finally {
-    await world.dispose();
-  }
+  });
 }
 attack(
   'errnos of the volume while saving',
@@ -107,16 +98,11 @@ attack(
 );
 
 async function restoring(row: ErrnoRow, kind: Kind): Promise<void> {
-  const world = await World.make(kind);
-  try {
-    await fillSource(world.spaces.source);
-    const one = await world.instance();
-    one.launch();
-    await one.ready();
-    makeGood(one.data);
+  await inWorld(kind, async (world) => {
+    const one = await withProject(world);
     makeOdd(join(one.data, 'p'), row);
     const all = pairs(row).map(({ name }) => name);
-    expect((await one.command('drain')).code).toBe(0);
+    await succeeds(one, 'drain');
     await one.stop();
     const two = await world.instance('lab/bob');
     two.order(ordersOf(row));
@@ -130,24 +116,19 @@ async function restoring(row: ErrnoRow, kind: Kind): Promise<void> {
     const drained = await two.command('drain');
     expect([0, 3], drained.err).toContain(drained.code);
     await two.stop();
-    const three = await world.instance('lab/carol');
-    three.launch();
-    await three.ready();
+    const three = await opened(world, 'lab/carol');
     for (const name of all)
       expect(
         await world.spaces.project.stat({ path: `p/${name}` }),
         `${name} is still in the space`,
       ).not.toBe(null);
     await three.stop();
-  } finally {
-    await world.dispose();
-  }
+  });
 }
 const NO_ROOM: ErrnoRow = {
   name: 'no room, no descriptor or a read-only disk for one entry alone',
   calls: ['rename', 'write', 'mkdir'],
   errnos: ['ENOSPC', 'EDQUOT', 'EROFS', 'EMFILE'],
-  fails: 'they count as being about the whole volume: the start waits, e.g. with the problem volume-full',
 };
 attack(
   'errnos of the volume while restoring',
@@ -156,9 +137,7 @@ attack(
 );
 
 async function staging(row: ErrnoRow, kind: Kind): Promise<void> {
-  const world = await World.make(kind);
-  try {
-    await fillSource(world.spaces.source);
+  await inWorld(kind, async (world) => {
     for (const { name } of pairs(row))
       await world.spaces.source.write(`n/${name}`, {
         size: Buffer.byteLength(`content of ${name}`),
@@ -174,12 +153,9 @@ async function staging(row: ErrnoRow, kind: Kind): Promise<void> {
     const struck = one.struck.map((line) => /odd-\w+-\w+-/.exec(line)?.[0] ?? '');
     expect(struck.length, 'faults were met').toBeGreaterThan(0);
     one.order([]);
-    const refreshed = await one.command('refresh');
-    expect({ code: refreshed.code, said: refreshed.err }, 'after the faults').toEqual({ code: 0, said: '' });
+    await succeeds(one, 'refresh', 'after the faults');
     await one.stop();
-  } finally {
-    await world.dispose();
-  }
+  });
 }
 const PLACING_FILES = PLACING.filter((call) => !['symlink', 'mkdir', 'lutimes'].includes(call));
 attack(

@@ -1,8 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { expectSource, fillSource, goodOf, handOver, makeGood, ODD } from './good-files.ts';
-import { type Instance, IS_ROOT, snapshot, World } from './harness.ts';
+import { expectSource, goodOf, handOver, ODD } from './good-files.ts';
+import { type Instance, IS_ROOT, snapshot } from './harness.ts';
+import { inWorld, opened, succeeds, withProject } from './lives.ts';
 import { ODD_GROUPS, type OddKind } from './odd-kinds.ts';
 import { attack, type Row } from './rows.ts';
 
@@ -57,35 +58,21 @@ const isLong = (odd: readonly OddKind[]) =>
   odd.some((each) => ODD_GROUPS['long paths']?.includes(each) === true);
 
 async function staged({ odd }: SpaceRow): Promise<void> {
-  const world = await World.make('mounted');
-  const ends: (() => void)[] = [];
-  try {
-    await fillSource(world.spaces.source);
+  await inWorld('mounted', async (world, ends) => {
     const folder = join(world.ids.source, 'n');
     fill(folder, odd, ends);
-    const one = await world.instance();
-    one.launch();
-    await one.ready();
+    const one = await opened(world);
     expectSource(one);
     for (const end of ends.splice(0)) end();
     await judge(one, folder, join(one.sourceData, 'n'), odd);
     await one.stop();
-  } finally {
-    for (const end of ends) end();
-    await world.dispose();
-  }
+  });
 }
 
 async function restored({ odd }: SpaceRow): Promise<void> {
-  const world = await World.make('mounted');
-  const ends: (() => void)[] = [];
-  try {
-    await fillSource(world.spaces.source);
-    const one = await world.instance();
-    one.launch();
-    await one.ready();
-    makeGood(one.data);
-    expect((await one.command('drain')).code).toBe(0);
+  await inWorld('mounted', async (world, ends) => {
+    const one = await withProject(world);
+    await succeeds(one, 'drain');
     await one.stop();
     fill(join(world.ids.project, 'p'), odd, ends);
     const two = await world.instance('lab/bob');
@@ -98,10 +85,7 @@ async function restored({ odd }: SpaceRow): Promise<void> {
     expect([0, 3], drained.err).toContain(drained.code);
     if (drained.code === 3) expect(drained.err).toContain(ODD);
     await two.stop();
-  } finally {
-    for (const end of ends) end();
-    await world.dispose();
-  }
+  });
 }
 
 /** Of a database that is open elsewhere only its files are seen. */

@@ -2,8 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { changeGood, expectSource, fillSource, goodOf, handOver, makeGood, oddOf } from './good-files.ts';
-import { IS_ROOT, KINDS, type Kind, World } from './harness.ts';
+import { changeGood, expectSource, goodOf, handOver, oddOf } from './good-files.ts';
+import { IS_ROOT, KINDS, type Kind } from './harness.ts';
+import { inWorld, succeeds, withProject } from './lives.ts';
 import { ODD_GROUPS, type OddKind } from './odd-kinds.ts';
 import { attack, type Row } from './rows.ts';
 
@@ -26,15 +27,9 @@ const below = (all: Map<string, string>, index: number) =>
   [...all].filter(([path]) => path.startsWith(folderOf(index))).sort();
 
 async function life({ odd }: OddRow, kind: Kind): Promise<void> {
-  const world = await World.make(kind);
-  const ends: (() => void)[] = [];
-  try {
-    await fillSource(world.spaces.source);
-    const one = await world.instance();
-    one.launch();
-    await one.ready();
-    makeGood(one.data);
-    expect((await one.command('save')).code, 'the save before').toBe(0);
+  await inWorld(kind, async (world, ends) => {
+    const one = await withProject(world);
+    await succeeds(one, 'save');
 
     for (const [index, { make, isForeign }] of odd.entries()) {
       const folder = join(one.data, 'p', folderOf(index));
@@ -65,11 +60,7 @@ async function life({ odd }: OddRow, kind: Kind): Promise<void> {
     for (const index of named)
       spawnSync('sh', ['-c', 'chmod -R u+rwX "$1"; rm -rf "$1"', 'sh', join(one.data, 'p', folderOf(index))]);
     const [good, before] = [goodOf(one.data), oddOf(one.data)];
-    const again = await one.command('drain');
-    expect({ code: again.code, said: again.err }, 'what stayed behind is gone').toEqual({
-      code: 0,
-      said: '',
-    });
+    await succeeds(one, 'drain', 'what stayed behind is gone');
     await one.stop();
 
     const two = await world.instance('lab/bob');
@@ -88,10 +79,7 @@ async function life({ odd }: OddRow, kind: Kind): Promise<void> {
     }
     expect(wrong, wrong.join('; ')).toEqual([]);
     await two.stop();
-  } finally {
-    for (const end of ends) end();
-    await world.dispose();
-  }
+  });
 }
 
 const possible = (odd: readonly OddKind[]) => odd.filter(({ isForeign }) => IS_ROOT || isForeign !== true);

@@ -24,6 +24,9 @@ export interface Row {
 
 const TIMEOUT_MS = 500_000;
 
+// Of the file: its tables run side by side.
+afterAll(closeEmulator);
+
 function isChosen(row: Row, kind: Kind): boolean {
   if (IS_FULL) return row.isPart !== true;
   if (SYNC_ATTACKS !== undefined) return new RegExp(SYNC_ATTACKS).test(row.name);
@@ -52,8 +55,7 @@ export function attack<R extends Row>(
   };
   // Most of a row is waiting.
   describe(table, { concurrent: IS_FULL }, () => {
-    afterAll(async () => {
-      await closeEmulator();
+    afterAll(() => {
       if (SYNC_ATTACKS === undefined) return;
       console.info([`${table}: ${JSON.stringify(count)}`, ...failures].join('\n  '));
     });

@@ -1,3 +1,6 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { fileProblemCodeSchema } from '../../contract/status.ts';
 import {
@@ -34,11 +37,26 @@ describe('errors of the volume', () => {
     ['ENXIO', 'file until-change in-the-way', 'folder until-change in-the-way'],
     ['EFBIG', 'file never not-possible', 'folder never not-possible'],
     ['ERR_OUT_OF_RANGE', 'file never not-possible', 'folder never not-possible'],
-    ['ENOSPC', 'everything', 'everything'],
-    ['EDQUOT', 'everything', 'everything'],
-    ['EROFS', 'file until-change disk-fault', 'folder until-change disk-fault', 'everything'],
-    ['EMFILE', 'file until-change disk-fault', 'folder until-change disk-fault', 'everything'],
-    ['ENOMEM', 'file until-change disk-fault', 'folder until-change disk-fault', 'everything'],
+    ['ENOSPC', 'everything', 'everything', 'unsure until-change no-room'],
+    ['EDQUOT', 'everything', 'everything', 'unsure until-change no-room'],
+    [
+      'EROFS',
+      'file until-change disk-fault',
+      'folder until-change disk-fault',
+      'unsure until-change disk-fault',
+    ],
+    [
+      'EMFILE',
+      'file until-change disk-fault',
+      'folder until-change disk-fault',
+      'unsure until-change disk-fault',
+    ],
+    [
+      'ENOMEM',
+      'file until-change disk-fault',
+      'folder until-change disk-fault',
+      'unsure until-change disk-fault',
+    ],
     ['ERR_SQLITE_ERROR', 'everything', 'everything'],
   ])('%s', (code, file, folder, placed = file) => {
     for (const does of ['read', 'look', 'send'] as const)
@@ -59,12 +77,12 @@ describe('errors of the volume', () => {
 
 /** Of a file that is fetched; of an upload, which waits under a name of the engine; of the engine's own file. */
 const SPACE_TABLE: Record<SpaceErrorCode, [fetched: string, sent: string, own: string]> = {
-  'not-found': ['file now not-in-space', 'everything', 'everything'],
-  exists: ['file until-change in-the-way', 'everything', 'everything'],
-  'not-a-directory': ['file until-change in-the-way', 'everything', 'everything'],
-  'is-a-directory': ['file until-change in-the-way', 'everything', 'everything'],
+  'not-found': ['file now not-in-space', 'unsure until-change space-fault', 'everything'],
+  exists: ['file until-change in-the-way', 'unsure until-change space-fault', 'everything'],
+  'not-a-directory': ['file until-change in-the-way', 'unsure until-change space-fault', 'everything'],
+  'is-a-directory': ['file until-change in-the-way', 'unsure until-change space-fault', 'everything'],
   'not-empty': ['file until-change in-the-way', 'file until-change in-the-way', 'everything'],
-  'invalid-name': ['file never name-too-long', 'everything', 'everything'],
+  'invalid-name': ['file never name-too-long', 'unsure until-change space-fault', 'everything'],
   unsupported: ['file never not-possible', 'file never not-possible', 'everything'],
   'bad-range': ['file now changing', 'file now changing', 'everything'],
   'bad-request': ['file until-change space-fault', 'file until-change space-fault', 'everything'],
@@ -79,8 +97,8 @@ const SPACE_TABLE: Record<SpaceErrorCode, [fetched: string, sent: string, own: s
   'token-not-permitted': ['unsure until-change no-access', 'unsure until-change no-access', 'everything'],
   'space-unknown': ['unsure until-change no-access', 'unsure until-change no-access', 'everything'],
   'space-not-supported': ['unsure until-change space-fault', 'unsure until-change space-fault', 'everything'],
-  'space-full': ['unsure until-change space-fault', 'everything', 'everything'],
-  'read-only': ['unsure until-change space-fault', 'everything', 'everything'],
+  'space-full': ['unsure until-change space-fault', 'unsure until-change space-fault', 'everything'],
+  'read-only': ['unsure until-change space-fault', 'unsure until-change space-fault', 'everything'],
 };
 
 describe('errors of a space', () => {
@@ -110,6 +128,37 @@ describe('what is left out', () => {
     space.check = () => Promise.reject(new SpaceError('token-expired', 'ended'));
     await expect(found.note(broken, { does: 'fetch', path: 'b' })).rejects.toThrow('ended');
     expect(found.count).toBe(1);
+  });
+
+  test('of an upload, where the space takes another one; everything, where it does not', async () => {
+    const found = failures(new MemorySpace());
+    const full = new SpaceError('space-full', 'no room');
+    await found.note(full, { does: 'send', path: 'a' }, () => Promise.resolve());
+    expect(found.problems).toMatchObject({ total: 1, items: [{ path: 'a', code: 'space-fault' }] });
+    const trial = () => Promise.reject(new Error('nor the trial'));
+    await expect(found.note(full, { does: 'send', path: 'b' }, trial)).rejects.toThrow('nor the trial');
+    expect(found.count).toBe(1);
+  });
+
+  test('of a place on the volume, where the volume takes other files of that size', async () => {
+    const scratch = mkdtempSync(join(tmpdir(), 'file-errors-'));
+    try {
+      const found = new FileFailures(
+        { space: new MemorySpace(), clock: new TestClock(), scratch },
+        'project',
+        'restore',
+      );
+      const place = { does: 'fetch', path: 'a', bytes: 1_000 } as const;
+      await found.note(errno('ENOSPC'), place);
+      expect(found.problems).toMatchObject({ total: 1, items: [{ path: 'a', code: 'no-room' }] });
+      expect(readdirSync(scratch), 'nothing stays').toEqual([]);
+      await expect(found.note(errno('ENOSPC'), { ...place, bytes: 2 ** 52 })).rejects.toThrow('do not fit');
+      rmSync(scratch, { recursive: true });
+      expect(() => found.noteLocal(errno('EROFS'), { does: 'place', path: 'b' })).toThrow('ENOENT');
+      expect(found.count).toBe(1);
+    } finally {
+      rmSync(scratch, { recursive: true, force: true });
+    }
   });
 
   test('sixteen in a row are everything; one that goes well begins the count anew', async () => {

@@ -59,7 +59,7 @@ export async function restorePending(
       failures.succeeded();
     } catch (error) {
       if (error instanceof LocalChangedError || (await mayBeGone(item, error))) outcome.skipped += 1;
-      else await failures.note(error, { does: 'fetch', path: item.path });
+      else await failures.note(error, { does: 'fetch', path: item.path, bytes: item.remote?.size ?? 0 });
     }
   };
   for (const row of state.pending('remove-local', true)) {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ProjectContext } from '../context.ts';
-import { FileChangedError } from '../file-errors.ts';
+import { FileChangedError, isOfUploads } from '../file-errors.ts';
 import type { FileFailures } from '../file-failures.ts';
 import { type BaseEntry, type LocalEntry, lookOf } from '../model.ts';
 import { isOddTarget } from '../names.ts';
@@ -8,7 +8,7 @@ import { decodeItem, encodeItem, type PlanItem } from '../plan/plan.ts';
 import { linkGroup } from '../plan/resolve.ts';
 import { forEachLimit } from '../pool.ts';
 import { Connections, type Gate, isShort } from '../spaces/connections.ts';
-import { type Content, counted, SpaceError, shortCalls } from '../spaces/space.ts';
+import { type Content, contentOf, counted, SpaceError, shortCalls } from '../spaces/space.ts';
 import { Batch } from '../state/batch.ts';
 import type { StateStore } from '../state/state.ts';
 import { localFacts, openStable, type StableFile } from '../volume/file-copy.ts';
@@ -57,7 +57,9 @@ export async function uploadPending(
             const weight = 1 + (done.staged?.facts.size ?? 0) / BYTES_A_WEIGHT;
             batch.add(() => noteUpload(state, row.seq, done), weight);
           } catch (error) {
-            await unread.note(error, { does: 'send', path: item.path });
+            const bytes = item.local?.size ?? 0;
+            const ask = isOfUploads(error) ? () => tryUpload(context, bytes) : undefined;
+            await unread.note(error, { does: 'send', path: item.path }, ask);
             if (goesInParts(space, item.local?.size ?? 0)) unfinished.add(item.path);
             state.deletePending(row.seq);
           }
@@ -83,6 +85,17 @@ export async function uploadPending(
     }
   }
 }
+
+/** Whether the space takes other uploads, of more bytes than the one that failed. @throws SpaceError */
+async function tryUpload(context: ProjectContext, bytes: number): Promise<void> {
+  const { space, signal } = context;
+  const path = `${stagingOf(context)}/trial-${randomUUID()}`;
+  const content = contentOf(Buffer.alloc(Math.min(bytes + 4_096, TRIAL_BYTES)));
+  await space.write(path, content, signal === undefined ? {} : { signal });
+  await space.removeFile(path);
+}
+
+const TRIAL_BYTES = 8 << 20;
 
 /** What so many bytes weigh in a batch, beside the item itself: a crash costs sending again what was not noted. */
 const BYTES_A_WEIGHT = 320_000;

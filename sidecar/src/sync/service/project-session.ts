@@ -32,6 +32,7 @@ import type { Space } from '../spaces/space.ts';
 import { UnsavedWorkError } from '../sync-errors.ts';
 import { ChangeWatch } from '../volume/change-watch.ts';
 import { Reserve } from '../volume/reserve.ts';
+import { markSaved } from '../volume/save-mark.ts';
 import { assertMounted, type OpenVolume, openVolume } from '../volume/volume.ts';
 import { WholeMark } from '../volume/whole-mark.ts';
 import type { Progress } from './progress.ts';
@@ -168,6 +169,7 @@ export class ProjectSession {
         await this.#reserve.refill(() => this.#context.tree.freeBytes());
         if (result.unsaved === 0) this.setOpen(false);
         this.#whole.set(true);
+        this.#markSaved();
         return result;
       } catch (error) {
         // A removal of the instance has to wait for its owner's choice.
@@ -203,6 +205,7 @@ export class ProjectSession {
     return this.#exclusive(async () => {
       await this.#assertMounted();
       const result = await save(this.#context, options);
+      if (result.saved) this.#markSaved();
       if (result.saved) await this.#reserve.refill(() => this.#context.tree.freeBytes());
       // The save is complete, whatever becomes of old versions.
       if (result.saved) {
@@ -323,6 +326,10 @@ export class ProjectSession {
     await assertMounted(this.#volume.root, 'project');
     // The state of a volume that was taken away is an open file without a name.
     if (!existsSync(this.#volume.scratch)) await assertMounted(this.#volume.scratch, 'project');
+  }
+
+  #markSaved(): void {
+    markSaved(join(this.#options.root, VOLUME_FOLDERS.state), this.#context.state);
   }
 
   /** @returns sentences on what was found damaged */

@@ -44,7 +44,7 @@ const ERRNO_CODES: Record<string, SpaceErrorCode> = {
 
 /** Bytes of a path with its end, as Linux takes it. */
 const PATH_MAX = 4096;
-const UNNAMED = 'has a name that is no UTF-8, or a path longer than the system takes';
+const UNNAMED = 'has a name that is reserved or no UTF-8, or a path longer than the system takes';
 /** More are told as absent. */
 const MOST_NAMELESS = 1_000;
 
@@ -94,7 +94,8 @@ export class DirectorySpace implements Space {
         options.signal?.throwIfAborted();
         const raw = child.value.name as unknown as Buffer;
         const path = joinPath(directory.path, raw.toString('utf8'));
-        const isHad = isUtf8(raw) && Buffer.byteLength(this.#at(path)) < PATH_MAX;
+        const isHad =
+          isUtf8(raw) && this.#holds(nameOf(path)) && Buffer.byteLength(this.#at(path)) < PATH_MAX;
         // Several may look the same as text.
         if (!isHad && unnamed.has(path)) continue;
         if (!isHad) unnamed.add(path);
@@ -279,19 +280,18 @@ export class DirectorySpace implements Space {
   }
 
   #assertName(path: string): void {
-    const name = nameOf(path);
+    if (!this.#holds(nameOf(path))) throw fail('invalid-name', path, 'has a name that the space cannot hold');
+  }
+
+  #holds(name: string): boolean {
     const { maxNameBytes, reservedNamePrefixes, reservedNameParts } = this.capabilities;
-    if (
-      name === '' ||
-      name === '.' ||
-      name === '..' ||
-      name.includes('\0') ||
-      Buffer.byteLength(name) > maxNameBytes ||
-      reservedNamePrefixes.some((prefix) => name.startsWith(prefix)) ||
-      reservedNameParts.some((part) => name.includes(part))
-    ) {
-      throw fail('invalid-name', path, 'has a name that the space cannot hold');
-    }
+    return (
+      !['', '.', '..'].includes(name) &&
+      !name.includes('\0') &&
+      Buffer.byteLength(name) <= maxNameBytes &&
+      !reservedNamePrefixes.some((prefix) => name.startsWith(prefix)) &&
+      !reservedNameParts.some((part) => name.includes(part))
+    );
   }
 
   /** Checks that `path` can be made; returns what is there now. */

@@ -1,5 +1,7 @@
-import { existsSync, renameSync } from 'node:fs';
+import { lstatSync, renameSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { StateStore } from '../state/state.ts';
+import { forgetMark, isBehindMark } from './save-mark.ts';
 import { sqliteCode } from './sqlite-copy.ts';
 import { isDamagedDatabase } from './state-fault.ts';
 
@@ -12,20 +14,42 @@ export const STATE_FILE = 'sync.sqlite';
  * @throws what keeps a state from being opened that may be whole: a full volume, a failing disk, missing rights
  */
 export function openState(file: string, nowMs: number): { state: StateStore; damaged: string | null } {
+  const begin = (damaged: string) => {
+    setStateAside(file, nowMs);
+    return { state: new StateStore(file), damaged };
+  };
+  const misplaced = SUFFIXES.filter((suffix) => kindOf(file + suffix) === 'other');
+  if (misplaced.includes('')) return begin(`${STATE_FILE} was no file`);
+  // The database is whole without a log.
+  moveAside(file, nowMs, misplaced);
+  let state: StateStore;
   try {
-    return { state: new StateStore(file), damaged: null };
+    state = new StateStore(file);
+    if (!isBehindMark(dirname(file), state)) return { state, damaged: null };
   } catch (error) {
     if (!isDamage(error)) throw error;
-    setStateAside(file, nowMs);
-    return { state: new StateStore(file), damaged: error instanceof Error ? error.message : String(error) };
+    return begin(error instanceof Error ? error.message : String(error));
   }
+  state.close();
+  return begin('it does not know the last save that it had noted');
+}
+
+const SUFFIXES: readonly string[] = ['', '-wal', '-shm'];
+
+function kindOf(path: string): 'none' | 'file' | 'other' {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found === undefined ? 'none' : found.isFile() ? 'file' : 'other';
 }
 
 /** It keeps what it has, for whoever wants to know what happened. Nobody has it open. */
 export function setStateAside(file: string, nowMs: number): void {
-  for (const suffix of ['', '-wal', '-shm']) {
-    if (existsSync(file + suffix)) renameSync(file + suffix, `${file}.damaged-${nowMs}${suffix}`);
-  }
+  moveAside(file, nowMs, SUFFIXES);
+  forgetMark(dirname(file));
+}
+
+function moveAside(file: string, nowMs: number, suffixes: readonly string[]): void {
+  for (const suffix of suffixes)
+    if (kindOf(file + suffix) !== 'none') renameSync(file + suffix, `${file}.damaged-${nowMs}${suffix}`);
 }
 
 /** Without the state every difference looks like two versions, so a passing trouble of the disk must not cost it. */
