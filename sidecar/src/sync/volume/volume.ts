@@ -26,7 +26,9 @@ export async function prepareVolume(root: string): Promise<void> {
       });
   }
   const marker = join(root, VOLUME_FOLDERS.state, MARKER);
-  if (existsSync(marker)) return;
+  if ((await markedId(marker)) !== null) return;
+  // Something else is there: damaged, or somebody's. It gets a new mark, as one that was lost does.
+  if (existsSync(marker)) await fs.rename(marker, `${marker}.damaged-${Date.now()}`);
   const temporary = `${marker}.new`;
   await fs.writeFile(temporary, `${JSON.stringify({ version: 1, volumeId: randomUUID() })}\n`, {
     flush: true,
@@ -36,19 +38,25 @@ export async function prepareVolume(root: string): Promise<void> {
 
 /** @throws VolumeNotMountedError where the directory is not a prepared volume with a data folder. */
 export async function assertMounted(root: string, what: string): Promise<string> {
-  try {
-    const marker = JSON.parse(await fs.readFile(join(root, VOLUME_FOLDERS.state, MARKER), 'utf8')) as {
-      volumeId?: unknown;
-    };
-    const data = await fs.stat(join(root, VOLUME_FOLDERS.data));
-    if (typeof marker.volumeId === 'string' && data.isDirectory()) return marker.volumeId;
-  } catch (error) {
-    if (!(error instanceof SyntaxError) && !('code' in (error as object))) throw error;
-  }
+  const volumeId = await markedId(join(root, VOLUME_FOLDERS.state, MARKER)).catch(() => null);
+  const data = await fs.stat(join(root, VOLUME_FOLDERS.data)).catch(() => null);
+  if (volumeId !== null && data?.isDirectory() === true) return volumeId;
   throw new VolumeNotMountedError(
     `the ${what} volume is not at ${root}: the mark that this program left on it is missing, or its data folder. ` +
       'Nothing was read or written there. See whether the volume is mounted',
   );
+}
+
+/** null where there is no mark, or what is there is none. */
+async function markedId(marker: string): Promise<string | null> {
+  try {
+    const found = JSON.parse(await fs.readFile(marker, 'utf8')) as { volumeId?: unknown } | null;
+    return typeof found?.volumeId === 'string' ? found.volumeId : null;
+  } catch (error) {
+    const isNone = ['ENOENT', 'ENOTDIR', 'EISDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+    if (!isNone && !(error instanceof SyntaxError)) throw error;
+    return null;
+  }
 }
 
 export interface OpenVolume {
