@@ -9,4 +9,9 @@ export interface FaultOrder {
   readonly errno: string;
   /** @default always */
   readonly times?: number;
+  /** The clock of the process goes so many ms ahead of that of the machine. */
+  readonly clockMs?: number;
 }
+
+/** No call fails, and the clock is wrong. */
+export const wrongClock = (clockMs: number): FaultOrder => ({ calls: [], path: '$^', errno: '', clockMs });

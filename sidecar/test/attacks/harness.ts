@@ -114,6 +114,13 @@ export class World {
     return instance;
   }
 
+  /** A second container on the volumes of another one. */
+  async beside({ paths: { sourceVolume, projectVolume } }: Instance, name: string): Promise<Instance> {
+    const other = await this.instance(name);
+    Object.assign(other.paths, { sourceVolume, projectVolume });
+    return other;
+  }
+
   async #config(paths: SyncPaths): Promise<object> {
     if (this.kind === 'mounted') {
       const of = (directory: string, spaceId: string) => ({ directory, spaceId });

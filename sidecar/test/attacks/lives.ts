@@ -42,7 +42,7 @@ export async function succeeds(
   why = '',
 ): Promise<void> {
   const { code, err } = await one.command(command);
-  expect({ code, said: err }, `${command} ${why}`).toEqual({ code: 0, said: '' });
+  expect({ code, said: err }, `${command} ${why}: ${err}`).toEqual({ code: 0, said: '' });
 }
 
 /** New volumes open without a word and get all of this. */

@@ -17,6 +17,8 @@ const real = { readFileSync: fs.readFileSync, statSync: fs.statSync, appendFileS
 const sync = fs as unknown as Table;
 const promises = fs.promises as unknown as Table;
 
+const RealDate = Date;
+
 let orders: { order: FaultOrder; path: RegExp; left: number }[] = [];
 let readAt = 0;
 let version = '';
@@ -24,8 +26,8 @@ let version = '';
 const opened = new Map<number, string>();
 
 function current(): typeof orders {
-  if (SYNC_ATTACK_ORDERS === undefined || Date.now() - readAt < 10) return orders;
-  readAt = Date.now();
+  if (SYNC_ATTACK_ORDERS === undefined || RealDate.now() - readAt < 10) return orders;
+  readAt = RealDate.now();
   const { mtimeMs, size } = real.statSync(SYNC_ATTACK_ORDERS);
   if (version === `${mtimeMs} ${size}`) return orders;
   version = `${mtimeMs} ${size}`;
@@ -150,6 +152,12 @@ for (const [name, call] of Object.entries({ ...HANDLE_CALLS, datasync: 'fdatasyn
     return Reflect.apply(original, this, args) as unknown;
   } as AnyFunction;
 }
+
+const wrongNow = () => current().reduce((now, { order }) => now + (order.clockMs ?? 0), RealDate.now());
+globalThis.Date = new Proxy(RealDate, {
+  construct: (target, args) => Reflect.construct(target, args.length === 0 ? [wrongNow()] : args) as Date,
+  get: (target, key) => (key === 'now' ? wrongNow : (Reflect.get(target, key) as unknown)),
+});
 
 if (SYNC_ATTACK_HURRY !== undefined) {
   const factor = Number(SYNC_ATTACK_HURRY);
