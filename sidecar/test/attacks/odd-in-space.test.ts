@@ -40,13 +40,16 @@ function arrived(folder: string, index: number): string[] {
 async function judge(one: Instance, there: string, here: string, odd: readonly OddKind[]): Promise<void> {
   const status = JSON.stringify(await one.status());
   const wrong: string[] = [];
-  for (const [index, { name, isAlive, fate: usual, inSpace: fate = usual }] of odd.entries()) {
+  for (const [index, each] of odd.entries()) {
+    const { name, isAlive, isRenamed, fate: usual, inSpace: fate = usual } = each;
     const isNamed = status.includes(folderOf(index));
     if (fate === 'named' && !isNamed && !isLong(odd)) wrong.push(`${name}: status does not name it`);
     if (isNamed && (fate === 'kept' || fate === 'left') && !isLong(odd))
       wrong.push(`${name}: it does not come`);
     if (isNamed || fate === 'left' || isAlive) continue;
-    const [expected, found] = [arrived(there, index), arrived(here, index)];
+    const isOther = isRenamed === true && here.startsWith(one.data);
+    const what = (all: string[]) => (isOther ? all.map((text) => text.slice(text.lastIndexOf(' '))) : all);
+    const [expected, found] = [what(arrived(there, index)), what(arrived(here, index))];
     if (JSON.stringify(expected) !== JSON.stringify(found))
       wrong.push(`${name}: ${expected.join()} came as ${found.join()}, and nothing is told`);
   }

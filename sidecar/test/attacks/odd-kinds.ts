@@ -21,6 +21,8 @@ export interface OddKind {
   readonly make: (folder: string) => unknown;
   /** What comes of it in a space that is a directory, where that is something else. */
   readonly inSpace?: Fate;
+  /** A project space gives it another name, see Limits. */
+  readonly isRenamed?: boolean;
   /** It stays root's. */
   readonly isForeign?: boolean;
   /** Where the content that comes back is not that of the end, as of a database that is being written. */
@@ -164,6 +166,7 @@ export const ODD_GROUPS: Readonly<Record<string, readonly OddKind[]>> = {
     {
       name: 'a name as this program encodes them',
       fate: 'kept',
+      isRenamed: true,
       make: named(`odd.scipion-name-${'0'.repeat(24)}`),
     },
     // In a space Onedata hides it, and no call takes it.
