@@ -4,11 +4,11 @@ import {
   type FileProblems,
   MOST_FILE_PROBLEMS,
 } from '../../contract/status.ts';
+import { assertWritable } from './assert-writable.ts';
 import type { Clock } from './clock.ts';
 import { classify, type Operation } from './file-errors.ts';
 import type { Side } from './model.ts';
 import { isSpaceError, type ReadOnlySpace, SpaceError } from './spaces/space.ts';
-import { assertWritable } from './volume/assert-writable.ts';
 
 /** So many failures that could concern everything, and no success between them: they do. */
 const IN_A_ROW = 16;

@@ -169,13 +169,8 @@ export const ODD_GROUPS: Readonly<Record<string, readonly OddKind[]>> = {
       isRenamed: true,
       make: named(`odd.scipion-name-${'0'.repeat(24)}`),
     },
-    // In a space Onedata hides it, and no call takes it.
-    {
-      name: 'a name as Onedata reserves it',
-      fate: 'kept',
-      inSpace: 'named',
-      make: named('.__onedata__odd'),
-    },
+    // biome-ignore format: one line each
+    { name: 'a name as Onedata reserves it', fate: 'kept', inSpace: 'named', make: named('.__onedata__odd') },
     { name: 'a name as of a conflict in Onedata', fate: 'kept', make: named('odd@0123456789abcdef') },
     {
       name: 'a name as this program gives to conflicts',

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   fsyncSync,
@@ -8,7 +9,6 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { newFileIn } from './small-file.ts';
 
 /** More is not written for a trial; whether there is room for more is what the file system says. */
 const TRIAL_BYTES = 1 << 16;
@@ -19,7 +19,7 @@ const TRIAL_BYTES = 1 << 16;
  * @throws what the file system answers; ENOSPC
  */
 export function assertWritable(scratch: string, bytes: number): void {
-  const at = newFileIn(scratch);
+  const at = `${scratch}/trial-${randomUUID()}`;
   mkdirSync(at);
   rmSync(at, { recursive: true });
   const descriptor = openSync(at, 'wx');
