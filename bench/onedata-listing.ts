@@ -6,14 +6,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { startStandIn } from '../local/onedata/stand-in.ts';
-import type { Entry } from '../local/onedata/store/entry.ts';
-import { rootUuid } from '../local/onedata/store/file-tree.ts';
-import { openOnedataSpace } from '../sidecar/src/onedata/index.ts';
+import { startEmulator } from '../emulators/onedata/emulator.ts';
+import type { Entry } from '../emulators/onedata/store/entry.ts';
+import { rootUuid } from '../emulators/onedata/store/file-tree.ts';
+import { openOnedataSpace } from '../sidecar/src/spaces/onedata/index.ts';
 
 /**
  * `node bench/onedata-listing.ts [files]`: lists that many files (default 1000000, 1000 in each directory) from the
- * stand-in in another process, and prints one JSON line: entries, seconds, entries per second (also of processor time, for a
+ * emulator in another process, and prints one JSON line: entries, seconds, entries per second (also of processor time, for a
  * machine that has other work), and the client's memory at each tenth of the way. What it retains is the heap after a
  * collection; the resident memory also holds garbage that nobody needed the room of yet.
  */
@@ -33,12 +33,12 @@ interface Ready {
 /** Runs in the child: the server's memory and processor time are not the client's. */
 async function serve(files: number): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'onedata-bench-'));
-  const standIn = await startStandIn({
+  const emulator = await startEmulator({
     dataDirectory: directory,
     listen: { port: 0 },
     spaces: [{ id: 'sp1', name: 'many' }],
   });
-  const { tree } = standIn.context.spaces;
+  const { tree } = emulator.context.spaces;
   const root = tree.byUuid(rootUuid('sp1')) as Entry;
   for (let made = 0; made < files; ) {
     tree.atomically(() => {
@@ -54,11 +54,11 @@ async function serve(files: number): Promise<void> {
     });
   }
   process.once('message', async () => {
-    await standIn.close();
+    await emulator.close();
     process.disconnect();
   });
-  const { token } = standIn.mint();
-  const ready: Ready = { host: standIn.providerHost, authorityPem: standIn.authorityPem, token, directory };
+  const { token } = emulator.mint();
+  const ready: Ready = { host: emulator.providerHost, authorityPem: emulator.authorityPem, token, directory };
   process.send?.(ready);
 }
 
@@ -109,7 +109,7 @@ else {
   const child = fork(fileURLToPath(import.meta.url), [String(files)], { stdio: ['ignore', 2, 2, 'ipc'] });
   const ready = await new Promise<Ready>((resolve, reject) => {
     child.once('message', (message) => resolve(message as Ready));
-    child.once('exit', (code) => reject(new Error(`The stand-in ended with ${code} before it was ready.`)));
+    child.once('exit', (code) => reject(new Error(`The emulator ended with ${code} before it was ready.`)));
   });
   try {
     process.stdout.write(`${JSON.stringify(await measure(ready))}\n`);

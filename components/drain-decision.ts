@@ -27,7 +27,7 @@ export type DrainDecision =
   | { readonly kind: 'start' }
   /** The pod is on its way; look again. */
   | { readonly kind: 'wait'; readonly reason: string }
-  /** Nothing can be proven and nothing will change by itself. */
+  /** Nothing can be proven and nothing will change without help. */
   | { readonly kind: 'refuse'; readonly reason: string };
 
 function isSyncRunning(pod: V1Pod): boolean {

@@ -22,7 +22,7 @@ export interface DrainOptions {
 }
 
 /** How often a broken connection to the running save is taken up again; a drain that runs already is joined. */
-const MOST_RECONNECTS = 10;
+const MAX_RECONNECTS = 10;
 
 /** What can still be saved in this time is saved, also where the user gave it up. */
 const DISCARD_GRACE_SECONDS = 30;
@@ -81,7 +81,7 @@ export async function drain(namespace: string, options: DrainOptions): Promise<v
   }
   const pollSeconds = options.pollSeconds ?? 5;
   let patience = Math.ceil((options.startTimeoutSeconds ?? 180) / pollSeconds);
-  let reconnects = MOST_RECONNECTS;
+  let reconnects = MAX_RECONNECTS;
   for (;;) {
     const decision = decideDrain(await inspect(cluster, namespace));
     if (decision.kind === 'refuse') throw new DrainError(namespace, options.stack, decision.reason);

@@ -9,7 +9,7 @@ import { NAMES } from './names.ts';
 
 /**
  * What `gateway` needs to let the right person in: the hash of the desktop password and the key of its session
- * cookies. The password itself stays in the stack. Salt and key are drawn once and kept, so that a second `pulumi up`
+ * cookies. The password itself stays in the stack. Salt and key are generated once and kept, so that a second `pulumi up`
  * changes nothing and ends no session.
  */
 

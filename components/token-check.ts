@@ -25,7 +25,7 @@ import { type Ask, askJson } from './onedata-request.ts';
 /** All requests for one token together. */
 const TIME_LIMIT_MS = 5_000;
 /** Placeholders of a preview without secrets are short; a token of Onedata holds its zone, id and signature. */
-const LEAST_TOKEN_LENGTH = 64;
+const MIN_TOKEN_LENGTH = 64;
 
 export interface TokenToCheck extends Omit<TokenUse, 'host'> {
   /** Absent: the zone that the token names is asked alone. */
@@ -105,7 +105,7 @@ export function checkTokens(
     const spaceId = side === 'source' ? config.sourceSpaceId : config.projectSpaceId;
     const output = side === 'source' ? config.sourceToken : config.projectToken;
     output?.apply(async (token) => {
-      if (token.length < LEAST_TOKEN_LENGTH) return;
+      if (token.length < MIN_TOKEN_LENGTH) return;
       const given = { side, host: config.onedataHost, spaceId, token, certificateAuthorities };
       for (const { message, key } of await findings(given, ask))
         await pulumi.log.warn(`${message} Change it: ${changeCommand(config.stack, key)}`);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
-import type { Report } from './progress.ts';
+import type { Report } from '../automation/tools/progress.ts';
 
 /** Another program may hold the locks of apt for as long as an installation of its own takes. */
 const LOCK_WAIT_SECONDS = 600;

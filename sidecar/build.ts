@@ -11,7 +11,7 @@ const COMMANDS = { sync: NODE_FLAGS, gateway: GATEWAY_NODE_FLAGS } as const;
 /** Threads of the commands, each a bundle that lies beside theirs. */
 const THREADS = {
   'hash-thread': 'sync/volume/hash-thread.ts',
-  'http-thread': 'onedata/http-thread.ts',
+  'http-thread': 'spaces/onedata/http-thread.ts',
   'write-thread': 'sync/volume/write-thread.ts',
   'scan-thread': 'sync/volume/scan-thread.ts',
 } as const;

@@ -26,7 +26,7 @@ export interface InstanceConfig extends Settings {
   /** Absent where a Secret that exists has it, or a claim shows the space. */
   readonly sourceToken?: pulumi.Output<string>;
   readonly projectToken?: pulumi.Output<string>;
-  /** Absent: one is drawn. */
+  /** Absent: one is generated. */
   readonly desktopPassword?: pulumi.Output<string>;
 }
 

@@ -21,7 +21,7 @@ export const SECRET_KEYS = {
   },
   desktopPassword: {
     description: 'Password of the desktop: 12 to 256 characters, on one line.',
-    required: 'no; 24 characters are drawn',
+    required: 'no; 24 characters are generated',
   },
 } as const;
 export type SecretKey = keyof typeof SECRET_KEYS;

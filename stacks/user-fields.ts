@@ -23,7 +23,7 @@ const TEBIBYTE = 2 ** 40;
 const HOUR = 3600;
 
 /** Above these an instance does not fit in the usual quota of 12 guaranteed and 16 limit CPUs beside its helpers. */
-export const MOST_CPU_MILLIS = { guaranteed: 10_000, limit: 14_000 } as const;
+export const MAX_CPU_MILLIS = { guaranteed: 10_000, limit: 14_000 } as const;
 
 const globs = z.array(z.string().max(1024).refine(isGlob)).max(MAX_PATTERNS);
 
@@ -118,14 +118,14 @@ export const userFields = {
     example: '["**/thumbnails"]',
     group: 'user',
   }),
-  cpuGuaranteed: field(cpuMillis(200, MOST_CPU_MILLIS.guaranteed).default(2000), {
+  cpuGuaranteed: field(cpuMillis(200, MAX_CPU_MILLIS.guaranteed).default(2000), {
     description: 'CPUs that are always there for the instance, its helpers included.',
     allowed: 'a number of CPUs from 0.2 to 10',
     example: '4',
     group: 'user',
     defaultNote: '2 CPUs',
   }),
-  cpuLimit: field(cpuMillis(500, MOST_CPU_MILLIS.limit).default(4000), {
+  cpuLimit: field(cpuMillis(500, MAX_CPU_MILLIS.limit).default(4000), {
     description: 'CPUs that the instance may use where others leave them.',
     allowed: 'a number of CPUs from 0.5 to 14, not below cpuGuaranteed',
     example: '8',

@@ -2,16 +2,9 @@ import { copyFile, cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { cacheKey } from '../../local/cache.ts';
-import {
-  countingDownloads,
-  countingProgress,
-  countPackages,
-  GO_FLAGS,
-  type GoRun,
-  go,
-} from '../../local/go.ts';
-import type { Report } from '../../local/progress.ts';
+import { cacheKey } from '../tools/cache.ts';
+import { countingDownloads, countingProgress, countPackages, GO_FLAGS, type GoRun, go } from '../tools/go.ts';
+import type { Report } from '../tools/progress.ts';
 import { type PluginName, VERSIONS } from './versions.ts';
 
 /**

@@ -15,7 +15,7 @@ const DOING: Readonly<Partial<Record<OpType, string>>> = {
 };
 
 /** Shown at most at once; what waits longest comes first. */
-const MOST_LINES = 4;
+const MAX_LINES = 4;
 
 interface Operation {
   readonly what: string;
@@ -49,7 +49,7 @@ export class Progress {
     if (done) this.#running.delete(done.metadata.urn);
     if (failed) this.#running.delete(failed.metadata.urn);
     if (said) this.#note(said.severity, plainText(said.message), said.urn, said.ephemeral === true);
-    this.#tell(now);
+    this.#print(now);
   }
 
   #begin({ op, urn, type }: { op: OpType; urn: string; type: string }, isPlan: boolean, now: number): void {
@@ -71,8 +71,8 @@ export class Progress {
     else if (!isEphemeral) this.#said = text;
   }
 
-  #tell(now: number): void {
-    const running = this.underWay(now).slice(0, MOST_LINES);
+  #print(now: number): void {
+    const running = this.underWay(now).slice(0, MAX_LINES);
     const lines = [...(this.#said === '' ? [] : [this.#said]), ...running];
     const text = lines.join('\n');
     if (text !== '' && text !== this.#told) this.#report(text);

@@ -4,7 +4,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EngineEvent, Stack } from '@pulumi/pulumi/automation/index.js';
 import { parse, stringify } from 'yaml';
-import type { Report } from '../../local/progress.ts';
+import type { Report } from '../tools/progress.ts';
 import { automationCommand, CommandFailure, runCommand } from './command.ts';
 import { type Engine, engineEnvironment } from './find.ts';
 import { interruptible } from './interrupt.ts';

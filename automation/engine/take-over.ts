@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Report } from '../../local/progress.ts';
+import type { Report } from '../tools/progress.ts';
 import { type CommandEnd, CommandFailure } from './command.ts';
 import { plainText } from './progress.ts';
 

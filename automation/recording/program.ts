@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { cacheDirectory } from '../../local/cache.ts';
+import { cacheDirectory } from '../tools/cache.ts';
 import { EngineError, type ProgramHost } from './protocol.ts';
 import { serveProgram } from './server.ts';
 

@@ -3,17 +3,17 @@ import { EngineError } from './protocol.ts';
 import { type Properties, reveal, Secret, UNKNOWN, type Value } from './values.ts';
 
 /**
- * What the resources of `@pulumi/random` answer in a recording: values of the right shape, drawn from the system.
+ * What the resources of `@pulumi/random` answer in a recording: values of the right shape, generated from random bytes of the system.
  * @see https://www.pulumi.com/registry/packages/random/api-docs/
  */
-interface Drawn {
+interface Generated {
   readonly id: string;
   readonly outputs: Properties;
 }
 
 const CHARACTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
-const DRAWS: Readonly<Record<string, (inputs: Record<string, unknown>) => Drawn>> = {
+const DRAWS: Readonly<Record<string, (inputs: Record<string, unknown>) => Generated>> = {
   'random:index/randomPassword:RandomPassword': (inputs) => {
     const characters = Array.from({ length: count(inputs, 'length') }, () =>
       CHARACTERS.charAt(randomInt(CHARACTERS.length)),
@@ -33,7 +33,7 @@ const DRAWS: Readonly<Record<string, (inputs: Record<string, unknown>) => Drawn>
 };
 
 /** Draws once; all inputs are among the outputs. @throws EngineError for a type that is not known here */
-export function drawRandom(type: string, inputs: Properties): Drawn {
+export function generateRandom(type: string, inputs: Properties): Generated {
   const draw = DRAWS[type];
   if (!draw) {
     const known = Object.keys(DRAWS).join(', ');
@@ -45,10 +45,10 @@ export function drawRandom(type: string, inputs: Properties): Drawn {
   return { id, outputs: { ...inputs, ...outputs } };
 }
 
-/** The outputs as a preview knows them: inputs known, what would be drawn unknown. */
+/** The outputs as a preview knows them: inputs known, what would be generated unknown. */
 export function previewRandom(type: string, inputs: Properties): Properties {
   const unknown = (value: Value): Value => (value instanceof Secret ? new Secret(UNKNOWN) : UNKNOWN);
-  const drawn = Object.entries(drawRandom(type, inputs).outputs);
+  const drawn = Object.entries(generateRandom(type, inputs).outputs);
   return Object.fromEntries(drawn.map(([key, value]) => [key, key in inputs ? value : unknown(value)]));
 }
 

@@ -12,7 +12,7 @@ import {
   type ResourceRequest,
   STACK_TYPE,
 } from './protocol.ts';
-import { drawRandom, previewRandom } from './random.ts';
+import { generateRandom, previewRandom } from './random.ts';
 import { decodeProperties, type Properties } from './values.ts';
 import type { ProgramWorkers } from './workers.ts';
 
@@ -80,7 +80,7 @@ export interface ProgramRun {
 
 /**
  * Runs a Pulumi program without any cluster and records what it registers. Created resources are answered with
- * plausible outputs: Kubernetes objects as given (with a name), random values drawn; in a dry run what only a real
+ * plausible outputs: Kubernetes objects as given (with a name), random values generated; in a dry run what only a real
  * operation can tell is unknown. Errors of the program are in the result, they do not reject.
  * @throws EngineError when the program cannot be started at all (no Pulumi.yaml, unreadable stack file, …).
  */
@@ -207,7 +207,7 @@ function simulate(request: ResourceRequest, dryRun: boolean): ResourceAnswer {
   if (request.type.startsWith('random:')) {
     return dryRun
       ? { outputs: previewRandom(request.type, request.inputs) }
-      : drawRandom(request.type, request.inputs);
+      : generateRandom(request.type, request.inputs);
   }
   if (isKubernetesObject(request.type, request.inputs)) {
     const object = withSecretData(withName(request.inputs, request.name, request.urn));

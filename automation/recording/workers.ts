@@ -27,7 +27,7 @@ export interface WorkerResult {
 }
 
 /** Memory of a worker grows by the program's modules at each run. */
-const MOST_RUNS = 25;
+const MAX_RUNS = 25;
 
 interface Worker {
   readonly child: ChildProcess;
@@ -54,7 +54,7 @@ export class ProgramWorkers implements AsyncDisposable {
     } finally {
       server.close();
       worker.runs++;
-      if (result?.isClean && worker.runs < MOST_RUNS) this.#release(options.directory, worker);
+      if (result?.isClean && worker.runs < MAX_RUNS) this.#release(options.directory, worker);
       else this.#end(worker.child);
     }
     if (options.signal?.aborted) throw options.signal.reason;

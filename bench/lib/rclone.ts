@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { cacheDirectory, cacheKey } from '../../local/cache.ts';
+import { cacheDirectory, cacheKey } from '../../automation/tools/cache.ts';
 import type { Command } from './measure.ts';
 import type { Teller } from './teller.ts';
 

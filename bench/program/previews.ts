@@ -1,9 +1,9 @@
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
-import { inParallel } from '../../local/preview/in-parallel.ts';
-import { previewStacks } from '../../local/preview/preview-stacks.ts';
-import { previewStack } from '../../local/preview/stack-preview.ts';
+import { inParallel } from '../../automation/preview/in-parallel.ts';
+import { previewStacks } from '../../automation/preview/preview-stacks.ts';
+import { previewStack } from '../../automation/preview/stack-preview.ts';
 import { machineOf } from '../lib/machine.ts';
 import type { CaseResult } from '../lib/results.ts';
 import type { Run } from '../lib/statistics.ts';
@@ -20,7 +20,7 @@ export interface PreviewsOptions {
   readonly teller: Teller;
 }
 
-const MOST_SECONDS = { all: 180, one: 20 } as const;
+const MAX_SECONDS = { all: 180, one: 20 } as const;
 const PARTS = ['Pulumi.yaml', 'package.json', 'index.ts', 'node-version.mjs', 'components', 'stacks'];
 
 export async function runPreviewsBench(options: PreviewsOptions): Promise<CaseResult> {
@@ -79,14 +79,14 @@ export async function runPreviewsBench(options: PreviewsOptions): Promise<CaseRe
         {
           text: `${stacks} stacks`,
           measured: all.seconds,
-          limit: MOST_SECONDS.all,
+          limit: MAX_SECONDS.all,
           sense: 'at most',
           unit: 's',
         },
         {
           text: 'one changed stack',
           measured: one.seconds,
-          limit: MOST_SECONDS.one,
+          limit: MAX_SECONDS.one,
           sense: 'at most',
           unit: 's',
         },

@@ -16,8 +16,8 @@ export interface ProgramOptions {
   readonly teller: Teller;
 }
 
-const MOST_TIMES = 1.5;
-const MOST_PREVIEW_SECONDS = 5;
+const MAX_TIMES = 1.5;
+const MAX_PREVIEW_SECONDS = 5;
 const STACK = 'bench';
 const SETTINGS = {
   'scipion:domain': 'example.org',
@@ -106,8 +106,8 @@ export async function runProgramBench(options: ProgramOptions): Promise<CaseResu
       { name: 'minimal', label: 'the smallest program', isOurs: false, runs: runs.minimal },
     ];
     const [own, other] = [medianSeconds(runs.ours), medianSeconds(runs.minimal)];
-    const ratio = { text: `${name}, against the smallest program`, measured: own / other, limit: MOST_TIMES };
-    const seconds = { text: 'preview with nothing changed', measured: own, limit: MOST_PREVIEW_SECONDS };
+    const ratio = { text: `${name}, against the smallest program`, measured: own / other, limit: MAX_TIMES };
+    const seconds = { text: 'preview with nothing changed', measured: own, limit: MAX_PREVIEW_SECONDS };
     return {
       name: `program-${name}`,
       title: `pulumi ${name} with nothing changed`,

@@ -2,19 +2,19 @@
 import { subscribe } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
 import { pino } from 'pino';
-import { ANSWERED } from '../../sidecar/src/onedata/http-connections.ts';
-import { fileToken, openOnedataSpace } from '../../sidecar/src/onedata/index.ts';
-import { systemClock } from '../../sidecar/src/sync/clock.ts';
+import { systemClock } from '../../sidecar/src/clock.ts';
+import { DirectorySpace } from '../../sidecar/src/spaces/directory-space.ts';
+import { ANSWERED } from '../../sidecar/src/spaces/onedata/http-connections.ts';
+import { fileToken, openOnedataSpace } from '../../sidecar/src/spaces/onedata/index.ts';
+import { withRetry } from '../../sidecar/src/spaces/retry.ts';
+import type { Space } from '../../sidecar/src/spaces/space.ts';
 import { DEFAULT_LIMITS } from '../../sidecar/src/sync/plan/guards.ts';
 import { Progress } from '../../sidecar/src/sync/service/progress.ts';
 import { ProjectSession } from '../../sidecar/src/sync/service/project-session.ts';
 import { SourceSession } from '../../sidecar/src/sync/service/source-session.ts';
-import { DirectorySpace } from '../../sidecar/src/sync/spaces/directory-space.ts';
-import { withRetry } from '../../sidecar/src/sync/spaces/retry.ts';
-import type { Space } from '../../sidecar/src/sync/spaces/space.ts';
 import { prepareVolume } from '../../sidecar/src/sync/volume/volume.ts';
 import { peakOf } from '../lib/measure.ts';
-import type { EngineAnswer, EngineOrder, SpaceSpec } from './engine.ts';
+import type { EngineAnswer, EngineRequest, SpaceSpec } from './engine.ts';
 import { seedProject } from './seed.ts';
 
 let requests = 0;
@@ -49,12 +49,12 @@ function common(root: string, space: Space) {
   };
 }
 
-/** As the service does: without signs of life a long save looks before each move whether the lease is still its own. */
+/** As the service does: without heartbeats a long save looks before each move whether the lease is still its own. */
 function keepAlive(session: ProjectSession): void {
   setInterval(() => void session.heartbeat().catch(() => undefined), session.heartbeatMs).unref();
 }
 
-async function carryOut(order: EngineOrder): Promise<unknown> {
+async function execute(order: EngineRequest): Promise<unknown> {
   switch (order.do) {
     case 'stage-in': {
       await prepareVolume(order.root);
@@ -84,12 +84,12 @@ async function carryOut(order: EngineOrder): Promise<unknown> {
   }
 }
 
-process.on('message', async (order: EngineOrder) => {
+process.on('message', async (order: EngineRequest) => {
   const before = { requests, cpu: process.cpuUsage() };
   const began = performance.now();
   let answer: EngineAnswer;
   try {
-    const result = await carryOut(order);
+    const result = await execute(order);
     const cpu = process.cpuUsage(before.cpu);
     answer = {
       ok: true,

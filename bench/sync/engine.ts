@@ -17,7 +17,7 @@ export type SpaceSpec =
       readonly authorityFile: string;
     };
 
-export type EngineOrder =
+export type EngineRequest =
   | { readonly do: 'stage-in'; readonly root: string; readonly space: SpaceSpec }
   /** `start`: with a restore, as at the start of an instance; else as after a restart of the container. */
   | {
@@ -74,7 +74,7 @@ export class Engine {
   }
 
   /** @throws Error with what the engine said */
-  async order(order: EngineOrder): Promise<Done> {
+  async order(order: EngineRequest): Promise<Done> {
     const load = loadavg()[0] as number;
     const answer = await new Promise<EngineAnswer>((resolve, reject) => {
       const ended = (code: number | null, signal: string | null) =>
@@ -92,7 +92,7 @@ export class Engine {
   }
 
   /** The only order of a process, timed with its start, as another program would be. */
-  async orderAll(order: EngineOrder): Promise<Done> {
+  async orderAll(order: EngineRequest): Promise<Done> {
     const done = await this.order(order);
     return { ...done, seconds: (performance.now() - this.#began) / 1000, load: this.#load };
   }

@@ -20,7 +20,7 @@ const largeBytes = (scale: Scale): number => scaled(GIBIBYTE, scale);
 const sizeText = (bytes: number): string =>
   bytes >= GIBIBYTE ? `${bytes / GIBIBYTE} GiB` : `${counted(Math.round(bytes / 2 ** 20))} MiB`;
 
-/** One curl for each file, straight to the port, as the host name is one of the stand-in's own. */
+/** One curl for each file, straight to the port, as the host name is one of the emulator's own. */
 function curls(
   server: Server,
   port: number,
@@ -88,7 +88,7 @@ export const stageInLargeCase: Case = {
         },
       });
       return {
-        setup: `${LARGE_FILES} files of ${sizeText(bytes)} over REST and TLS from the Onedata stand-in, ${LARGE_FILES} curl at one time. What ours writes is on the disk at the end, and can be continued after a crash at any time.`,
+        setup: `${LARGE_FILES} files of ${sizeText(bytes)} over REST and TLS from the Onedata emulator, ${LARGE_FILES} curl at one time. What ours writes is on the disk at the end, and can be continued after a crash at any time.`,
         series: [
           { name: 'ours', label: 'ours', isOurs: true, runs: ours },
           { name: 'curl', label: `${LARGE_FILES} × curl, same server`, isOurs: false, runs: curl },

@@ -43,7 +43,7 @@ export const memoryCase: Case = {
     return {
       setup:
         `${all.map(({ files }) => counted(files)).join(' and ')} files of 64 bytes, 200 in a directory, over REST and TLS ` +
-        'to the Onedata stand-in; one run of each, in a process of its own. The table is of the larger number.',
+        'to the Onedata emulator; one run of each, in a process of its own. The table is of the larger number.',
       series: WORKS.map((work) => ({
         name: work,
         label: LABELS[work],

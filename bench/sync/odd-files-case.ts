@@ -1,12 +1,12 @@
 import { appendFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { FaultRule } from '../../local/onedata/faults.ts';
+import type { FaultRule } from '../../emulators/onedata/faults.ts';
 import { VOLUME_FOLDERS } from '../../sidecar/contract/paths.ts';
 import type { FileProblems } from '../../sidecar/contract/status.ts';
 import { medianSeconds, type Run } from '../lib/statistics.ts';
 import { alternate, type Case, counted, scaled, type Workbench } from './case.ts';
-import { Engine, type EngineOrder, runOf } from './engine.ts';
+import { Engine, type EngineRequest, runOf } from './engine.ts';
 import { Server } from './server.ts';
 import { diskBytes, makeTree, type TreeShape } from './trees.ts';
 
@@ -124,7 +124,7 @@ let runs = 0;
 const NONE: Fault = { label: 'all files are as they should be' };
 
 /** What is timed, after what it needs was made. */
-async function prepare({ server, shape }: Bed, work: string, root: string): Promise<EngineOrder> {
+async function prepare({ server, shape }: Bed, work: string, root: string): Promise<EngineRequest> {
   if (work === 'stage-in') return { do: 'stage-in', root, space: server.spec('source') };
   if (work === 'restore')
     return { do: 'open-project', root, space: server.spec('project'), start: true, confirmedMissing: 1 };
@@ -174,7 +174,7 @@ export const oddFilesCase: Case = {
         }
       }
       return {
-        setup: `${counted(shape.files)} files of ${shape.bytesPerFile} bytes and one odd one, over REST and TLS to the Onedata stand-in; all others are copied in each run.`,
+        setup: `${counted(shape.files)} files of ${shape.bytesPerFile} bytes and one odd one, over REST and TLS to the Onedata emulator; all others are copied in each run.`,
         series,
         targets,
         growth: [],

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { systemClock } from '../../sidecar/src/sync/clock.ts';
+import { systemClock } from '../../sidecar/src/clock.ts';
+import { joinPath, type Space } from '../../sidecar/src/spaces/space.ts';
 import { type BaseEntry, type LocalEntry, toManifest } from '../../sidecar/src/sync/model.ts';
-import { joinPath, type Space } from '../../sidecar/src/sync/spaces/space.ts';
 import { openVolume } from '../../sidecar/src/sync/volume/volume.ts';
 
 /**
@@ -44,7 +44,7 @@ export async function seedProject(root: string, space: Space): Promise<{ files: 
           hash,
           linkGroup: null,
           remote: remote.get(name) ?? null,
-          suspect: false,
+          racy: false,
         };
         state.putBase(base);
         state.putManifest(toManifest(base));

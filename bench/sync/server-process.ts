@@ -1,30 +1,31 @@
-/** The Onedata stand-in in a process of its own, told what to do over IPC. Only started by `server.ts`. */
+/** The Onedata emulator in a process of its own, told what to do over IPC. Only started by `server.ts`. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type StandIn, startStandIn } from '../../local/onedata/stand-in.ts';
-import { fileId } from '../../local/onedata/store/spaces.ts';
-import type { ServerAnswer, ServerOrder } from './server.ts';
+import type { Emulator } from '../../emulators/onedata/context.ts';
+import { startEmulator } from '../../emulators/onedata/emulator.ts';
+import { fileId } from '../../emulators/onedata/store/spaces.ts';
+import type { ServerAnswer, ServerRequest } from './server.ts';
 
-let standIn: StandIn | undefined;
+let emulator: Emulator | undefined;
 
-async function carryOut(order: ServerOrder): Promise<unknown> {
+async function execute(order: ServerRequest): Promise<unknown> {
   if (order.do === 'start') {
     const { directory } = order;
-    standIn = await startStandIn({ dataDirectory: directory, listen: { port: 0 } });
+    emulator = await startEmulator({ dataDirectory: directory, listen: { port: 0 } });
     const tokenFile = join(directory, 'bench-token');
-    writeFileSync(tokenFile, standIn.mint().token, { mode: 0o600 });
+    writeFileSync(tokenFile, emulator.mint().token, { mode: 0o600 });
     return {
-      host: standIn.providerHost,
-      port: standIn.port,
-      authorityFile: standIn.authorityFile,
+      host: emulator.providerHost,
+      port: emulator.port,
+      authorityFile: emulator.authorityFile,
       tokenFile,
     };
   }
-  if (standIn === undefined) throw new Error('the stand-in was not started');
-  const { spaces } = standIn.context;
+  if (emulator === undefined) throw new Error('the emulator was not started');
+  const { spaces } = emulator.context;
   switch (order.do) {
     case 'add-space':
-      await standIn.addSpace({
+      await emulator.addSpace({
         id: order.id,
         name: order.id,
         supported: true,
@@ -39,19 +40,19 @@ async function carryOut(order: ServerOrder): Promise<unknown> {
         .map((entry) => ({ name: entry.name, id: fileId(entry) }));
     }
     case 'faults':
-      standIn.context.faults.clear();
-      for (const rule of order.rules) standIn.context.faults.add(rule);
+      emulator.context.faults.clear();
+      for (const rule of order.rules) emulator.context.faults.add(rule);
       return {};
     case 'close':
-      await standIn.close();
+      await emulator.close();
       return {};
   }
 }
 
-process.on('message', async (order: ServerOrder) => {
+process.on('message', async (order: ServerRequest) => {
   let answer: ServerAnswer;
   try {
-    answer = { ok: true, result: await carryOut(order) };
+    answer = { ok: true, result: await execute(order) };
   } catch (error) {
     answer = { ok: false, error: (error as Error).stack ?? String(error) };
   }

@@ -2,11 +2,11 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { FaultRule } from '../../local/onedata/faults.ts';
+import type { FaultRule } from '../../emulators/onedata/faults.ts';
 import type { SpaceSpec } from './engine.ts';
 import { nodeOptions } from './node-options.ts';
 
-export type ServerOrder =
+export type ServerRequest =
   | { readonly do: 'start'; readonly directory: string }
   | { readonly do: 'add-space'; readonly id: string; readonly seedFrom?: string }
   /** Files at the root of a space, with their ids. */
@@ -26,11 +26,11 @@ interface Started {
   readonly tokenFile: string;
 }
 
-/** The Onedata stand-in as a process of its own, over TLS on loopback. */
+/** The Onedata emulator as a process of its own, over TLS on loopback. */
 export class Server {
   readonly #child: ChildProcess;
   readonly started: Started;
-  /** Made by the stand-in; any other server of the run can use them, for equal conditions. */
+  /** Made by the emulator; any other server of the run can use them, for equal conditions. */
   readonly tls: { readonly certificateFile: string; readonly keyFile: string };
 
   private constructor(child: ChildProcess, started: Started) {
@@ -84,15 +84,15 @@ export class Server {
   }
 }
 
-function ask(child: ChildProcess, order: ServerOrder): Promise<unknown> {
+function ask(child: ChildProcess, order: ServerRequest): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const ended = (code: number | null) => reject(new Error(`the stand-in ended with ${code}`));
+    const ended = (code: number | null) => reject(new Error(`the emulator ended with ${code}`));
     child.once('exit', ended);
     child.once('message', (message) => {
       child.off('exit', ended);
       const answer = message as ServerAnswer;
       if (answer.ok) resolve(answer.result);
-      else reject(new Error(`the stand-in failed: ${answer.error}`));
+      else reject(new Error(`the emulator failed: ${answer.error}`));
     });
     child.send(order);
   });

@@ -96,7 +96,7 @@ export const stageInSmallCase: Case = {
       });
       const { ours = [], plain: rclone = [], secure: rcloneSecure = [], disk = [] } = runs;
       return {
-        setup: `${describe(shape)}; ours over REST and TLS from the Onedata stand-in, rclone from "rclone serve http" over the same files, ${CONNECTIONS} at one time. Each run is a process of its own into an empty folder.`,
+        setup: `${describe(shape)}; ours over REST and TLS from the Onedata emulator, rclone from "rclone serve http" over the same files, ${CONNECTIONS} at one time. Each run is a process of its own into an empty folder.`,
         series: [
           { name: 'ours', label: 'ours, REST over TLS', isOurs: true, runs: ours },
           { name: 'rclone', label: 'rclone, HTTP', isOurs: false, runs: rclone },
@@ -165,7 +165,7 @@ export const saveSmallCase: Case = {
       });
       const { ours = [], rclone = [], disk = [] } = runs;
       return {
-        setup: `${describe(shape)} to an empty space; ours all-or-nothing, over REST and TLS to the Onedata stand-in; rclone a plain copy to "rclone serve s3", ${CONNECTIONS} at one time.`,
+        setup: `${describe(shape)} to an empty space; ours all-or-nothing, over REST and TLS to the Onedata emulator; rclone a plain copy to "rclone serve s3", ${CONNECTIONS} at one time.`,
         series: [
           { name: 'ours', label: 'ours, all or nothing', isOurs: true, runs: ours },
           { name: 'rclone', label: 'rclone copy, S3', isOurs: false, runs: rclone },

@@ -1,12 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { execa } from 'execa';
 import { ensureEngine } from '../../automation/engine/index.ts';
+import type { Report } from '../../automation/tools/progress.ts';
+import { EMULATOR } from '../../emulators/onedata/manifests.ts';
 import { clusterStatus, destroyCluster, findLeftovers, stopCluster } from '../cluster/index.ts';
-import { STAND_IN } from '../onedata/manifests.ts';
-import type { Report } from '../progress.ts';
+import { emulatorOf } from './emulator.ts';
 import { REMOVING, secretsFor, stackOf } from './instance.ts';
 import { CLUSTER_STATE, forgetInstance, NAMESPACE, readInstance, STATE } from './machine.ts';
-import { standInOf } from './stand-in.ts';
 import { instanceStatus } from './status.ts';
 import { runSteps, type Step } from './steps.ts';
 import { kubectl, kubectlInteractive, type Target } from './target.ts';
@@ -60,7 +60,7 @@ export async function logs(container: string, follow: boolean): Promise<number> 
 const REMOVE_STEP = {
   id: 'instance',
   title: 'Save the project and remove the instance',
-  hint: 'Put the cause right and run it again, or lose what is not saved: add --discard-unsaved-changes',
+  hint: 'Fix the cause and run it again, or lose what is not saved: add --discard-unsaved-changes',
 } as const;
 
 /** Saves and removes the instance; cluster and spaces stay. */
@@ -71,13 +71,13 @@ export async function remove(discardUnsavedChanges: boolean): Promise<void> {
 }
 
 export interface DownOptions {
-  /** Removes the cluster with all volumes too, the stand-in's data among them. */
+  /** Removes the cluster with all volumes too, the emulator's data among them. */
   readonly purge: boolean;
   /** Goes on although the last work could not be saved. */
   readonly discardUnsavedChanges: boolean;
 }
 
-/** Saves and removes the instance, then stops the cluster; the stand-in's spaces stay for the next start. */
+/** Saves and removes the instance, then stops the cluster; the emulator's spaces stay for the next start. */
 export async function down(options: DownOptions): Promise<void> {
   const record = await readInstance();
   const isOwnCluster = Boolean(record?.context);
@@ -87,7 +87,7 @@ export async function down(options: DownOptions): Promise<void> {
     const target = await runningTarget();
     const run = (report: Report) => removeInstance(target, options.discardUnsavedChanges, report);
     steps.push({ ...REMOVE_STEP, run });
-    if (isOwnCluster && options.purge) steps.push(removeStandInStep(target));
+    if (isOwnCluster && options.purge) steps.push(removeEmulatorStep(target));
   }
   if (!isOwnCluster) steps.push(stopStep(options.purge, isReachable ? [REMOVE_STEP.id] : []));
   await runSteps(steps);
@@ -107,12 +107,12 @@ function stopStep(purge: boolean, after: readonly string[]): Step {
   };
 }
 
-function removeStandInStep(target: Target): Step {
+function removeEmulatorStep(target: Target): Step {
   return {
     id: 'onedata',
-    title: 'Remove the Onedata stand-in with its spaces',
+    title: 'Remove the Onedata emulator with its spaces',
     after: [REMOVE_STEP.id],
-    run: async () => void (await kubectl(target, ['delete', 'namespace', STAND_IN.namespace])),
+    run: async () => void (await kubectl(target, ['delete', 'namespace', EMULATOR.namespace])),
   };
 }
 
@@ -122,7 +122,7 @@ async function removeInstance(target: Target, discard: boolean, report: Report):
   const overrides = discard
     ? { ...record.overrides, 'scipion:discardUnsavedChanges': 'true' }
     : record.overrides;
-  const secrets = secretsFor(await standInOf(target).credentials());
+  const secrets = secretsFor(await emulatorOf(target).credentials());
   const stack = stackOf(await ensureEngine(report), { ...record, overrides }, target, secrets);
   await stack.destroy(report, { environment: REMOVING });
   await forgetInstance();

@@ -1,5 +1,5 @@
 import { type DeployedStack, type Engine, openStack } from '../../automation/engine/index.ts';
-import type { StandInCredentials } from '../onedata/remote.ts';
+import type { EmulatorCredentials } from '../../emulators/onedata/remote.ts';
 import { type InstanceRecord, ROOT, STACK, STACK_STATE } from './machine.ts';
 import type { Target } from './target.ts';
 
@@ -8,9 +8,9 @@ export const CLI = 'npm run pulumi --';
 /** Set while a stack is removed: its configuration need not be right any more. */
 export const REMOVING = { SCIPION_REMOVING: 'true' } as const;
 
-/** Configuration of an instance that uses this stand-in; `own` comes last. */
+/** Configuration of an instance that uses this emulator; `own` comes last. */
 export function overridesFor(
-  onedata: StandInCredentials,
+  onedata: EmulatorCredentials,
   own: Readonly<Record<string, string>>,
 ): Record<string, string> {
   return {
@@ -22,7 +22,7 @@ export function overridesFor(
   };
 }
 
-export function secretsFor(onedata: StandInCredentials): Record<string, string> {
+export function secretsFor(onedata: EmulatorCredentials): Record<string, string> {
   return { 'scipion:sourceToken': onedata.sourceToken, 'scipion:projectToken': onedata.projectToken };
 }
 

@@ -19,7 +19,7 @@ const FILE = join(STATE, 'instance.json');
 const instanceSchema = z.strictObject({
   /** Context of the user's own kubeconfig; null: the embedded cluster. */
   context: z.string().nullable(),
-  /** Values by full key that are in no stack file. Tokens are not here: they are fetched from the stand-in. */
+  /** Values by full key that are in no stack file. Tokens are not here: they are fetched from the emulator. */
   overrides: z.record(z.string(), z.string()),
 });
 export type InstanceRecord = z.infer<typeof instanceSchema>;

@@ -14,7 +14,7 @@ interface UpArguments extends Omit<UpOptions, 'ownCluster' | 'version'> {
 
 const program = new Command('npm run local --')
   .description(
-    'A running Scipion instance on this machine: real Kubernetes, real Scipion, a stand-in for Onedata.',
+    'A running Scipion instance on this machine: real Kubernetes, real Scipion, an emulator for Onedata.',
   )
   .showHelpAfterError();
 

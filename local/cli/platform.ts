@@ -2,13 +2,13 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { type Engine, ensureEngine } from '../../automation/engine/index.ts';
+import type { EmulatorCredentials } from '../../emulators/onedata/remote.ts';
 import { ensurePackages } from '../apt.ts';
 import { buildBinaries, type Cluster, startCluster } from '../cluster/index.ts';
 import { clusterPackages } from '../cluster/packages.ts';
 import { type BuiltImage, buildImages } from '../images/index.ts';
-import type { StandInCredentials } from '../onedata/remote.ts';
+import { ensureEmulator } from './emulator.ts';
 import { CLUSTER_STATE } from './machine.ts';
-import { ensureStandIn } from './stand-in.ts';
 import type { Step } from './steps.ts';
 import { kubectl, type Target } from './target.ts';
 
@@ -28,7 +28,7 @@ export interface Platform {
   /** What the instance's configuration must say of this platform, by full key. */
   overrides?: Readonly<Record<string, string>>;
   images?: readonly BuiltImage[];
-  onedata?: StandInCredentials;
+  onedata?: EmulatorCredentials;
 }
 
 export const LOCAL_IMAGE_REPOSITORY = 'localhost/scipion';
@@ -45,7 +45,7 @@ export function targetOf(cluster: Cluster): Target {
 }
 
 /**
- * The embedded cluster with the project's images and the Onedata stand-in, as steps that fill `platform`. Builds
+ * The embedded cluster with the project's images and the Onedata emulator, as steps that fill `platform`. Builds
  * overlap; each step finds out by itself whether there is anything to do.
  */
 export function platformSteps(platform: Platform, options: PlatformOptions): Step[] {
@@ -124,7 +124,7 @@ function engineStep(platform: Platform): Step {
   };
 }
 
-/** A cluster of the user's own, with the stand-in in it; images are expected in the repository. */
+/** A cluster of the user's own, with the emulator in it; images are expected in the repository. */
 export function ownClusterSteps(platform: Platform, options: OwnClusterOptions): Step[] {
   return [
     engineStep(platform),
@@ -168,11 +168,11 @@ export function ownTarget(context: string): Target {
 function onedataStep(platform: Platform, imageRepository: string, after: readonly string[]): Step {
   return {
     id: 'onedata',
-    title: 'Start the Onedata stand-in with sample data',
+    title: 'Start the Onedata emulator with sample data',
     after,
     hint: 'See `kubectl --namespace onedata describe pods` (on the embedded cluster with --kubeconfig .local/cluster/kubeconfig).',
     run: async (report) => {
-      platform.onedata = await ensureStandIn(made(platform.target, 'The cluster'), imageRepository, report);
+      platform.onedata = await ensureEmulator(made(platform.target, 'The cluster'), imageRepository, report);
     },
   };
 }

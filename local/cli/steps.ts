@@ -1,5 +1,5 @@
 import { Listr, type ListrTask } from 'listr2';
-import type { Report } from '../progress.ts';
+import type { Report } from '../../automation/tools/progress.ts';
 
 /** One step of a longer job. Steps run as soon as all of `after` have ended, so independent ones overlap. */
 export interface Step {

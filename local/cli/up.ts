@@ -1,9 +1,9 @@
 import type { LookupFunction } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, fetch } from 'undici';
+import type { Report } from '../../automation/tools/progress.ts';
 import { DEFAULT_VERSION } from '../../stacks/versions.ts';
 import { attachCluster } from '../cluster/index.ts';
-import type { Report } from '../progress.ts';
 import { overridesFor, secretsFor, stackOf } from './instance.ts';
 import { CLUSTER_STATE, NAMESPACE, readInstance, writeInstance } from './machine.ts';
 import {
@@ -79,7 +79,7 @@ async function createInstance(
   report: Report,
 ): Promise<{ readonly url: string; readonly warnings: readonly string[] }> {
   const target = made(platform.target, 'The cluster');
-  const onedata = made(platform.onedata, 'The Onedata stand-in');
+  const onedata = made(platform.onedata, 'The Onedata emulator');
   const engine = made(platform.engine, 'Pulumi');
   const record = {
     context: target.context ?? null,

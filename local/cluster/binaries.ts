@@ -2,10 +2,16 @@ import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
+import { cacheDirectory, cacheKey } from '../../automation/tools/cache.ts';
+import {
+  countingDownloads,
+  countingProgress,
+  countPackages,
+  GO_FLAGS,
+  go,
+} from '../../automation/tools/go.ts';
+import type { Report } from '../../automation/tools/progress.ts';
 import { ensurePackages } from '../apt.ts';
-import { cacheDirectory, cacheKey } from '../cache.ts';
-import { countingDownloads, countingProgress, countPackages, GO_FLAGS, go } from '../go.ts';
-import type { Report } from '../progress.ts';
 
 /** A folder with `kubectl` and every other program of the cluster, and Contour's resource definitions. */
 export interface BinDir {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Report } from '../progress.ts';
+import type { Report } from '../../automation/tools/progress.ts';
 import { binDir } from './binaries.ts';
 import { webAuthority } from './credentials.ts';
 import { importImage, listImages } from './images.ts';

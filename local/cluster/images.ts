@@ -2,9 +2,9 @@ import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import { execa } from 'execa';
 import * as z from 'zod';
-import type { Report } from '../progress.ts';
-import { ctr } from './box.ts';
+import type { Report } from '../../automation/tools/progress.ts';
 import type { ProcessIdentity } from './process.ts';
+import { ctr } from './sandbox.ts';
 
 /** See `Cluster.importImage`. */
 export async function importImage(

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { execa } from 'execa';
 import { controlGroupFolders } from './control-group.ts';
-import { inhabitants, readIfThere } from './inhabitants.ts';
 import { type Layout, layoutOf, network } from './layout.ts';
+import { readIfThere, sandboxProcesses } from './sandbox-processes.ts';
 
 /**
  * What a stopped cluster should not have left on this machine, one sentence each; empty when it is clean.
@@ -15,7 +15,7 @@ export async function findLeftovers(stateDirectory: string): Promise<string[]> {
     ...controlGroupFolders(layout.controlGroup)
       .filter((folder) => existsSync(folder))
       .map((folder) => `control group ${folder}`),
-    ...inhabitants(layout).map((pid) => `process ${pid} (${readIfThere(`/proc/${pid}/comm`).trim()})`),
+    ...sandboxProcesses(layout).map((pid) => `process ${pid} (${readIfThere(`/proc/${pid}/comm`).trim()})`),
     ...mountsOf(layout),
     ...hostInterfaces(),
     ...(await firewallRules()),

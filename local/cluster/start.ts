@@ -4,11 +4,10 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import * as z from 'zod';
+import type { Report } from '../../automation/tools/progress.ts';
 import { ensurePackages } from '../apt.ts';
-import type { Report } from '../progress.ts';
 import { applyAddons } from './addons.ts';
 import { type BinDir, buildBinaries } from './binaries.ts';
-import { closeBox, openBox } from './box.ts';
 import { type Cluster, clusterOf } from './cluster.ts';
 import { configurationFiles } from './configuration.ts';
 import { writeCredentials } from './credentials.ts';
@@ -21,6 +20,7 @@ import { choosePort } from './ports.ts';
 import { isRunning } from './process.ts';
 import { everythingElse, foundation, type Ports } from './programs.ts';
 import { type ClusterRecord, readRecord, withLock, writeRecord } from './record.ts';
+import { closeSandbox, openSandbox } from './sandbox.ts';
 import { refuseDeadPrograms, refuseDownPrograms, startPrograms, writeServices } from './supervisor.ts';
 
 export interface ClusterOptions {
@@ -49,7 +49,7 @@ export async function startCluster(options: ClusterOptions, report: Report): Pro
     if (running?.complete && isRunning(running.supervisor)) {
       return takeUp(layout, running, options, report);
     }
-    await closeBox(layout, running?.supervisor ?? null, 0);
+    await closeSandbox(layout, running?.supervisor ?? null, 0);
     return begin(layout, options, binaries, report);
   });
 }
@@ -97,7 +97,7 @@ async function begin(
   await writeServices(layout, [...foundation(ports), ...everythingElse(ports)]);
 
   report('opening the namespaces of the cluster');
-  const supervisor = await openBox(layout, binaries.directory);
+  const supervisor = await openSandbox(layout, binaries.directory);
   try {
     const record = {
       supervisor,
@@ -112,7 +112,7 @@ async function begin(
     await writeRecord(layout, { ...record, complete: true });
     return cluster;
   } catch (error) {
-    await closeBox(layout, supervisor, 0);
+    await closeSandbox(layout, supervisor, 0);
     await rm(layout.record, { force: true });
     throw error;
   }

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
-import type { Report } from '../progress.ts';
-import { closeBox } from './box.ts';
+import type { Report } from '../../automation/tools/progress.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { readRecord, withLock } from './record.ts';
+import { closeSandbox } from './sandbox.ts';
 
 /** How long containers may go on after SIGTERM when the cluster is stopped under them. */
 const GRACE_SECONDS = 10;
@@ -29,7 +29,7 @@ export async function destroyCluster(stateDirectory: string, report: Report): Pr
 async function stop(layout: Layout, report: Report): Promise<void> {
   const record = readRecord(layout);
   if (record) report('stopping the cluster');
-  await closeBox(layout, record?.supervisor ?? null, GRACE_SECONDS);
+  await closeSandbox(layout, record?.supervisor ?? null, GRACE_SECONDS);
   for (const path of [layout.record, layout.services, layout.sockets]) {
     await rm(path, { recursive: true, force: true });
   }

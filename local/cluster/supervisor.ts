@@ -145,7 +145,7 @@ export async function runningPrograms(
   return new Map(states);
 }
 
-/** Sends a command of `s6-svc` to a program's supervisor, which needs a moment to appear after the box has started. */
+/** Sends a command of `s6-svc` to a program's supervisor, which needs a moment to appear after the sandbox has started. */
 export async function control(layout: Layout, name: string, ...command: string[]): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     const result = await execa('s6-svc', [...command, join(layout.services, name)], { reject: false });

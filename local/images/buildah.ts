@@ -1,8 +1,8 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { cacheDirectory } from '../cache.ts';
-import type { Report } from '../progress.ts';
+import { cacheDirectory } from '../../automation/tools/cache.ts';
+import type { Report } from '../../automation/tools/progress.ts';
 
 export interface BuildOptions {
   readonly containerfile: string;

@@ -1,8 +1,8 @@
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { cacheDirectory, cacheKey } from '../cache.ts';
-import type { Report } from '../progress.ts';
+import { cacheDirectory, cacheKey } from '../../automation/tools/cache.ts';
+import type { Report } from '../../automation/tools/progress.ts';
 
 const RELEASE = 'bookworm';
 /** Raised when the steps below change. */

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { cacheDirectory } from '../../automation/tools/cache.ts';
+import type { Report } from '../../automation/tools/progress.ts';
+import { bundleEmulator } from '../../emulators/onedata/bundle.ts';
 import { buildSidecar, copyNode, nodeVersion } from '../../sidecar/build.ts';
 import { SCIPION_VERSIONS } from '../../stacks/versions.ts';
 import { ensurePackages } from '../apt.ts';
-import { cacheDirectory } from '../cache.ts';
-import { bundleStandIn } from '../onedata/bundle.ts';
-import type { Report } from '../progress.ts';
 import { Buildah, type BuildOptions } from './buildah.ts';
 import { type AptSource, debianBase, debianSources, makeDebianBase } from './debian-base.ts';
 import {
@@ -29,7 +29,7 @@ export interface ImageRequest {
   readonly versions?: readonly string[];
   readonly desktop?: DesktopKind;
   readonly sidecar: boolean;
-  /** The Onedata stand-in. */
+  /** The Onedata emulator. */
   readonly onedata: boolean;
 }
 
@@ -108,9 +108,9 @@ async function sidecarRecipe(baseKey: string, context: string): Promise<Recipe> 
 
 async function onedataRecipe(baseKey: string, context: string): Promise<Recipe> {
   await mkdir(context, { recursive: true });
-  await bundleStandIn(join(context, 'server.cjs'));
+  await bundleEmulator(join(context, 'server.cjs'));
   await copyNode(join(context, 'node'));
-  const containerfile = join(import.meta.dirname, 'onedata.Containerfile');
+  const containerfile = join(REPOSITORY_ROOT, 'emulators/onedata/Containerfile');
   return nodeRecipe(ONEDATA_REFERENCE, baseKey, context, containerfile, 'onedata');
 }
 

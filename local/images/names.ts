@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { cacheDirectory, cacheKey } from '../../automation/tools/cache.ts';
 import { SCIPION_VERSIONS, SIDECAR_IMAGE_TAG } from '../../stacks/versions.ts';
-import { cacheDirectory, cacheKey } from '../cache.ts';
 
 export type DesktopKind = 'light' | 'xfce';
 

@@ -1,6 +1,6 @@
 import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheKey } from '../cache.ts';
+import { cacheKey } from '../../automation/tools/cache.ts';
 
 /**
  * Key of a folder's content: paths, executable bits, bytes, targets of links. Times and owners do not count.

@@ -7,7 +7,7 @@ import * as z from 'zod';
 
 /**
  * starting → copying (stage-in and restore at once) → running ⇄ saving → (final-saving → stopped | draining → drained).
- * In any phase `problems` says what must change outside before work goes on; it goes on by itself when that has changed.
+ * In any phase `problems` says what must change outside before work goes on; it continues automatically when that has changed.
  */
 export const phaseSchema = z.enum([
   'starting',
@@ -76,7 +76,7 @@ export const fileProblemCodeSchema = z.enum([
   'disk-fault',
   /** The space, or the storage behind it, fails at this file and serves others. */
   'space-fault',
-  /** It does not stand still while it is read. */
+  /** It keeps changing while it is being read. */
   'changing',
   /** A database that another program has locked. */
   'database-locked',
@@ -111,7 +111,7 @@ const fileProblemSchema = z.object({
 export type FileProblem = z.infer<typeof fileProblemSchema>;
 
 /** At most so many files are named; the total is always right. */
-export const MOST_FILE_PROBLEMS = 200;
+export const MAX_FILE_PROBLEMS = 200;
 const fileProblemsSchema = z.object({ total: z.int().min(0), items: z.array(fileProblemSchema) });
 export type FileProblems = z.infer<typeof fileProblemsSchema>;
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { cycles } from './cycles.ts';
 import { arrowOffence, packageOffence } from './layers.ts';
 import { allImports, importsOf, trackedFiles } from './sources.ts';
 
@@ -8,6 +9,16 @@ const found = <T>(items: readonly T[], offence: (item: T) => string | undefined)
 describe('import arrows', () => {
   test('hold for every file of the repository', () => {
     expect(found(allImports(), arrowOffence)).toEqual([]);
+  });
+
+  test('lead in no circle from file to file', () => {
+    expect(cycles(allImports())).toEqual([]);
+    const circle = [
+      { file: 'a.ts', specifier: './b.ts', target: 'b.ts' },
+      { file: 'b.ts', specifier: './c.ts', target: 'c.ts' },
+      { file: 'c.ts', specifier: './b.ts', target: 'b.ts' },
+    ];
+    expect(cycles(circle)).toEqual([['b.ts', 'c.ts']]);
   });
 
   test('packages stay where they belong', () => {
@@ -27,10 +38,17 @@ describe('import arrows', () => {
     ['stacks/load.ts', '../components/names.ts', 'configuration comes before components'],
     ['sidecar/src/main.ts', '../../stacks/versions.ts', 'built from sidecar/ alone'],
     ['sidecar/src/sync/plan/table.ts', '../save/save.ts', 'plan <- save'],
-    ['sidecar/src/sync/model.ts', './state/state.ts', 'spaces <- state'],
+    ['sidecar/src/sync/model.ts', './state/state.ts', 'state <- volume'],
+    ['sidecar/src/spaces/space.ts', '../sync/model.ts', 'what is somewhere else knows nothing'],
+    ['sidecar/src/gateway/view.ts', '../sync/model.ts', 'share no more than the contract'],
+    ['sidecar/src/sync/main.ts', '../gateway/view.ts', 'share no more than the contract'],
+    ['emulators/onedata/serve.ts', '../../sidecar/src/spaces/space.ts', 'knows none'],
+    ['automation/preview/main.ts', '../../components/names.ts', 'recorded, not imported'],
+    ['automation/tools/cache.ts', '../../local/apt.ts', 'concerns no product'],
     ['automation/recording/record.ts', '../../stacks/schema.ts', 'knows nothing of Scipion'],
     ['automation/engine/stack.ts', '../../stacks/schema.ts', 'knows nothing of Scipion'],
     ['local/cli/main.ts', '../../test/helpers/program.ts', 'nothing imports tests'],
+    ['sidecar/src/spaces/space.ts', '../../test/spaces/memory-space.ts', 'nothing imports tests'],
   ])('refuse %s importing %s', (file, specifier, reason) => {
     const [statement] = importsOf(file, `export { x } from '${specifier}';`);
     expect(statement && arrowOffence(statement)).toContain(reason);

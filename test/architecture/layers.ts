@@ -15,7 +15,7 @@ const under = (folder: string) => (file: string) => file.startsWith(`${folder}/`
 
 const isTest = (file: string) =>
   /^(test|bench)\//.test(file) ||
-  /^(sidecar|local|automation)\/(.*\/)?test\//.test(file) ||
+  /^(sidecar|local|automation|emulators)\/(.*\/)?test\//.test(file) ||
   /\.config\.ts$/.test(file);
 
 export const LAYERS: readonly Layer[] = [
@@ -27,9 +27,33 @@ export const LAYERS: readonly Layer[] = [
     because: 'program and sidecar both stand on it',
   },
   {
+    name: 'both commands',
+    holds: (file) => /^sidecar\/(src\/[^/]+|package\.json)$/.test(file),
+    mayImport: ['contract'],
+    because: 'the image is built from sidecar/ alone; threads, clock and version concern neither command',
+  },
+  {
+    name: 'spaces',
+    holds: under('sidecar/src/spaces'),
+    mayImport: ['contract', 'both commands'],
+    because: 'what is somewhere else knows nothing of what is synchronised',
+  },
+  {
+    name: 'sync',
+    holds: under('sidecar/src/sync'),
+    mayImport: ['contract', 'both commands', 'spaces'],
+    because: 'the image is built from sidecar/ alone, and the commands share no more than the contract',
+  },
+  {
+    name: 'gateway',
+    holds: (file) => /^sidecar\/(src\/gateway|web)\//.test(file),
+    mayImport: ['contract', 'both commands'],
+    because: 'the image is built from sidecar/ alone, and the commands share no more than the contract',
+  },
+  {
     name: 'sidecar',
     holds: under('sidecar'),
-    mayImport: ['contract'],
+    mayImport: ['contract', 'gateway'],
     because: 'the image is built from sidecar/ alone',
   },
   {
@@ -52,7 +76,7 @@ export const LAYERS: readonly Layer[] = [
   },
   {
     name: 'tools',
-    holds: (file) => /^local\/(cache|go|progress)\.ts$/.test(file),
+    holds: under('automation/tools'),
     mayImport: [],
     because: 'where caches are, how Go builds and how progress is shown concerns no product',
   },
@@ -69,9 +93,21 @@ export const LAYERS: readonly Layer[] = [
     because: 'the recording engine runs any program and knows nothing of Scipion',
   },
   {
+    name: 'preview',
+    holds: under('automation/preview'),
+    mayImport: ['stacks', 'recording', 'tools'],
+    because: 'the program is recorded, not imported',
+  },
+  {
+    name: 'emulator',
+    holds: under('emulators'),
+    mayImport: [],
+    because: 'it stands for Onedata before any client, and knows none',
+  },
+  {
     name: 'local',
     holds: under('local'),
-    mayImport: ['contract', 'stacks', 'engine', 'recording', 'sidecar', 'tools'],
+    mayImport: ['contract', 'stacks', 'engine', 'recording', 'sidecar', 'emulator', 'tools'],
     because: 'the program is run by an engine, not imported',
   },
   { name: 'desktop', holds: under('desktop'), mayImport: [], because: 'it is an image of its own' },
@@ -80,18 +116,14 @@ export const LAYERS: readonly Layer[] = [
 export const layerOf = (file: string): Layer | undefined => LAYERS.find(({ holds }) => holds(file));
 
 const SYNC = 'sidecar/src/sync/';
-/** Folders of the sync engine, each standing on those before it. Files beside them stand on the first. */
-export const SYNC_FOLDERS = ['spaces', 'state', 'volume', 'plan', 'save', 'restore', 'service'] as const;
+/** Folders of the sync engine, each standing on those before it. Files beside them stand below the first. */
+export const SYNC_FOLDERS = ['state', 'volume', 'plan', 'save', 'restore', 'service'] as const;
 /** They put the parts together: the process, and what every step is given. */
 const SYNC_WHOLE = [`${SYNC}main.ts`, `${SYNC}context.ts`];
 
 function syncOffence(file: string, target: string): string | undefined {
   if (!file.startsWith(SYNC) || !target.startsWith(SYNC) || SYNC_WHOLE.includes(file)) return undefined;
-  const floor = (path: string) =>
-    Math.max(
-      0,
-      SYNC_FOLDERS.findIndex((folder) => path.startsWith(`${SYNC}${folder}/`)),
-    );
+  const floor = (path: string) => SYNC_FOLDERS.findIndex((folder) => path.startsWith(`${SYNC}${folder}/`));
   if (floor(target) <= floor(file)) return undefined;
   return `${file} imports ${target}: ${SYNC_FOLDERS.join(' <- ')}`;
 }

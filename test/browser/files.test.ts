@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterEach, describe, expect, test } from 'vitest';
-import { MemorySpace } from '../../sidecar/src/sync/spaces/memory-space.ts';
+import { MemorySpace } from '../../sidecar/test/spaces/memory-space.ts';
 import { Containers, containerPaths, QUIET_CONFIG } from '../../sidecar/test/sync/given-container.ts';
 import { type Desktop, desktops, missing, ofTheBrowser } from './fixture.ts';
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, test } from 'vitest';
-import { MemorySpace } from '../../sidecar/src/sync/spaces/memory-space.ts';
+import { MemorySpace } from '../../sidecar/test/spaces/memory-space.ts';
 import { Containers, containerPaths, QUIET_CONFIG } from '../../sidecar/test/sync/given-container.ts';
 import { desktops, missing, ofTheBrowser } from './fixture.ts';
 

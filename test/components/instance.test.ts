@@ -218,7 +218,7 @@ describe('secrets', () => {
     expect(Buffer.from(String(key), 'base64')).toHaveLength(32);
   });
 
-  test('a password that nobody gave is drawn and is a secret output', () => {
+  test('a password that was not given is generated and is a secret output', () => {
     const password = runs.drawn.outputs.desktopPassword;
     expect(password).toBeInstanceOf(Secret);
     expect(password instanceof Secret ? password.value : '').toMatch(/^[A-Za-z0-9]{24}$/);

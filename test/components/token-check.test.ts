@@ -4,19 +4,20 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Ask, askJson } from '../../components/onedata-request.ts';
 import { findings } from '../../components/token-check.ts';
-import { pathCaveat } from '../../local/onedata/access.ts';
-import { type StandIn, startStandIn } from '../../local/onedata/stand-in.ts';
-import type { MintRequest } from '../../local/onedata/tokens.ts';
+import { pathCaveat } from '../../emulators/onedata/access.ts';
+import type { Emulator } from '../../emulators/onedata/context.ts';
+import { startEmulator } from '../../emulators/onedata/emulator.ts';
+import type { MintRequest } from '../../emulators/onedata/tokens.ts';
 import { judgeRefusal } from '../../sidecar/contract/token-judgement.ts';
-import { checkToken } from '../../sidecar/src/onedata/index.ts';
+import { checkToken } from '../../sidecar/src/spaces/onedata/index.ts';
 import { runInstance } from '../helpers/program.ts';
 
 let directory: string;
-let standIn: StandIn;
+let emulator: Emulator;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'token-check-'));
-  standIn = await startStandIn({
+  emulator = await startEmulator({
     dataDirectory: directory,
     listen: { port: 0 },
     spaces: [
@@ -27,7 +28,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await standIn.close();
+  await emulator.close();
   await rm(directory, { recursive: true, force: true });
 });
 
@@ -41,10 +42,10 @@ const look = (
 ) =>
   findings({
     side,
-    host: standIn.providerHost,
+    host: emulator.providerHost,
     spaceId,
-    token: standIn.mint(request).token,
-    certificateAuthorities: standIn.authorityPem,
+    token: emulator.mint(request).token,
+    certificateAuthorities: emulator.authorityPem,
   });
 
 describe('a token that', () => {
@@ -112,11 +113,11 @@ test.each<[string, MintRequest, string]>([
   ['is for a space that is named', {}, 'lab'],
   ['is for a space that no provider supports', {}, 'sp3'],
 ])('of a token that %s the program and sync say the same', async (_name, request, spaceId) => {
-  const token = standIn.mint(request).token;
+  const token = emulator.mint(request).token;
   const given = {
-    host: standIn.providerHost,
+    host: emulator.providerHost,
     spaceId,
-    certificateAuthorities: standIn.authorityPem,
+    certificateAuthorities: emulator.authorityPem,
   };
   const [found] = await findings({ ...given, side: 'project', token });
   const { problem } = await checkToken({ ...given, use: 'write', token: async () => token });
@@ -128,14 +129,14 @@ test('without a host the zone that the token names is asked', async () => {
   const ask: Ask = async (request) => {
     asked.push(request.host);
     // The token names the zone without the port that it has here.
-    return askJson({ ...request, host: standIn.zoneHost });
+    return askJson({ ...request, host: emulator.zoneHost });
   };
-  const given = { side: 'project', spaceId: 'sp2', certificateAuthorities: standIn.authorityPem } as const;
-  const { token } = standIn.mint({ caveats: [pathCaveat(['sp1'])] });
+  const given = { side: 'project', spaceId: 'sp2', certificateAuthorities: emulator.authorityPem } as const;
+  const { token } = emulator.mint({ caveats: [pathCaveat(['sp1'])] });
   expect(await findings({ ...given, token }, ask)).toEqual([
     { key: 'projectSpaceId', message: expect.stringContaining('It allows: raw (sp1)') },
   ]);
-  expect(asked).toEqual([standIn.zoneHost.split(':')[0]]);
+  expect(asked).toEqual([emulator.zoneHost.split(':')[0]]);
   expect(await findings({ ...given, token: 'x'.repeat(100) }, ask)).toEqual([]);
 });
 
@@ -143,7 +144,7 @@ test('nothing is said where nobody answers, or something else than Onedata', asy
   const given = { side: 'project', spaceId: 'sp2', token: 'x'.repeat(100) } as const;
   expect(await findings({ ...given, host: 'absent.invalid' })).toEqual([]);
   // Its certificate is of nobody known.
-  expect(await findings({ ...given, host: standIn.providerHost })).toEqual([]);
+  expect(await findings({ ...given, host: emulator.providerHost })).toEqual([]);
   const ask = async () => ({ status: 200, body: 'a page' });
   expect(await findings({ ...given, host: 'www.example.org' }, ask)).toEqual([]);
   expect(judgeRefusal({ id: 'somethingNew' }, { ...given, host: 'h' })).toBeNull();
@@ -156,15 +157,15 @@ test('nothing is said where nobody answers, or something else than Onedata', asy
 
 describe('the program', () => {
   const run = (config: Record<string, string>) => {
-    const token = (request: MintRequest) => standIn.mint(request).token;
+    const token = (request: MintRequest) => emulator.mint(request).token;
     const secretConfig = { sourceToken: token({}), projectToken: token({ caveats: [READ_ONLY] }) };
     const result = runInstance({
       dryRun: true,
       config: {
-        onedataHost: standIn.providerHost,
+        onedataHost: emulator.providerHost,
         sourceSpaceId: 'sp1',
         projectSpaceId: 'sp2',
-        onedataCertificateAuthorities: standIn.authorityPem,
+        onedataCertificateAuthorities: emulator.authorityPem,
         ...config,
       },
       secretConfig,

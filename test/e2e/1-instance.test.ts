@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { INSTANCE_SPACES } from '../../local/onedata/configuration.ts';
+import { INSTANCE_SPACES } from '../../emulators/onedata/configuration.ts';
 import { PORTS } from '../../sidecar/contract/paths.ts';
 import {
   launchBrowser,
@@ -16,6 +16,7 @@ import { leaks, listeningPorts } from './secrets.ts';
 import { differences, spaceTree } from './spaces.ts';
 import {
   ARTIFACTS,
+  emulator,
   eventually,
   inContainer,
   kube,
@@ -23,7 +24,6 @@ import {
   local,
   NAMESPACE,
   POD,
-  standIn,
 } from './world.ts';
 
 /**
@@ -63,7 +63,7 @@ afterAll(async () => {
 
 describe('a new instance', () => {
   test('is created by one command that ends with its address', async () => {
-    const onedata = await standIn();
+    const onedata = await emulator();
     await onedata.clear(INSTANCE_SPACES.project);
     sourceBefore = await spaceTree('source');
     await onedata.set({ bytesPerSecond: SLOW_BYTES_PER_SECOND });
@@ -94,7 +94,7 @@ describe('a new instance', () => {
   });
 
   test('becomes the desktop with the projects window of Scipion', async () => {
-    await (await standIn()).set({ bytesPerSecond: 0 });
+    await (await emulator()).set({ bytesPerSecond: 0 });
     await waitForDesktop(page, 120_000);
     const titles = await eventually('the projects window', 60, async () => {
       const found = await windowTitles();
@@ -190,7 +190,7 @@ describe('removal', () => {
 
   test('is refused while the space cannot take the work, and nothing is deleted', async () => {
     await inContainer('desktop', ['sh', '-c', `echo unsaved > /mnt/vol-project/${project('notes.txt')}`]);
-    const onedata = await standIn();
+    const onedata = await emulator();
     const usedBytes = [...(await spaceTree('project')).values()].reduce((sum, { size = 0 }) => sum + size, 0);
     await onedata.setQuota(INSTANCE_SPACES.project, Math.floor(usedBytes / 2));
     const refused = await local(['remove']);

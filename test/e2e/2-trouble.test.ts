@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NAMES } from '../../components/names.ts';
-import { INSTANCE_SPACES } from '../../local/onedata/configuration.ts';
-import { STAND_IN } from '../../local/onedata/manifests.ts';
+import { INSTANCE_SPACES } from '../../emulators/onedata/configuration.ts';
+import { EMULATOR } from '../../emulators/onedata/manifests.ts';
 import { ONEDATA_SECRET_KEYS } from '../../sidecar/contract/paths.ts';
 import type { ProblemCode } from '../../sidecar/contract/status.ts';
 import { syncStatus } from './desktop.ts';
-import { eventually, inContainer, kube, local, POD, scaleOnedata, standIn } from './world.ts';
+import { emulator, eventually, inContainer, kube, local, POD, scaleOnedata } from './world.ts';
 
-/** What is wrong outside is said in words, deletes nothing, and work goes on by itself when it is right again. */
+/** What is wrong outside is said in words, deletes nothing, and work continues automatically when it is right again. */
 
 const CREATE = ['up', '--config', 'scipion:autosaveInterval=10 seconds'];
 /** The kubelet brings a changed Secret into the pod within about 90 s. */
@@ -22,7 +22,7 @@ const problem = (code: ProblemCode, seconds = 60) =>
 async function saved(name: string, seconds = 60): Promise<void> {
   await inContainer('desktop', ['sh', '-c', `date > /mnt/vol-project/${name}`]);
   await eventually(`${name} in the space`, seconds, async () => {
-    const tree = await (await standIn()).tree(INSTANCE_SPACES.project);
+    const tree = await (await emulator()).tree(INSTANCE_SPACES.project);
     return tree.some(({ path }) => path === name) ? true : undefined;
   });
 }
@@ -75,14 +75,14 @@ describe('a running instance', () => {
     await scaleOnedata(0);
     await inContainer('desktop', ['sh', '-c', 'date > /mnt/vol-project/meanwhile.txt']);
     const { message } = await problem('onedata-unreachable');
-    expect(message).toContain(STAND_IN.providerHost);
+    expect(message).toContain(EMULATOR.providerHost);
     await scaleOnedata(1);
     await saved('after.txt', 120);
     expect((await syncStatus()).problems).toEqual([]);
   });
 
   test('says that its token is not valid, and goes on with a new one without a restart', async () => {
-    const onedata = await standIn();
+    const onedata = await emulator();
     const { projectToken } = await onedata.credentials();
     await setProjectToken('not-a-token');
     await eventually('the token in the pod', ROTATION_SECONDS, async () => {

@@ -7,7 +7,7 @@ import { parseDocument } from 'yaml';
 import { engineEnvironment, ensureEngine } from '../../automation/engine/index.ts';
 import { ROOT } from '../../local/cli/machine.ts';
 import { kubectl } from '../../local/cli/target.ts';
-import { cluster, kubeNamespaces, standIn, target } from './world.ts';
+import { cluster, emulator, kubeNamespaces, target } from './world.ts';
 
 /**
  * The README's commands for a cluster of one's own, as they stand there, by the plain command line: only what the README
@@ -17,7 +17,7 @@ import { cluster, kubeNamespaces, standIn, target } from './world.ts';
 const STACK = 'alice';
 let site: string;
 let environment: Record<string, string>;
-let onedata: Awaited<ReturnType<Awaited<ReturnType<typeof standIn>>['credentials']>>;
+let onedata: Awaited<ReturnType<Awaited<ReturnType<typeof emulator>>['credentials']>>;
 
 /** Runs a line of the README. @throws where it fails */
 async function shell(line: string, input = ''): Promise<string> {
@@ -39,7 +39,7 @@ beforeAll(async () => {
   site = await mkdtemp(join(tmpdir(), 'scipion-site-'));
   const { stdout } = await execa('git', ['ls-files'], { cwd: ROOT });
   for (const file of stdout.split('\n')) await cp(join(ROOT, file), join(site, file));
-  onedata = await (await standIn()).credentials();
+  onedata = await (await emulator()).credentials();
   const { kubeconfigPath, httpsPort } = await cluster();
   const file = join(site, 'Pulumi.yaml');
   const project = parseDocument(await readFile(file, 'utf8'));

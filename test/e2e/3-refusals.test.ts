@@ -1,12 +1,13 @@
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../components/names.ts';
+import { INSTANCE_SPACES } from '../../emulators/onedata/configuration.ts';
 import { ROOT, STACK, STATE } from '../../local/cli/machine.ts';
-import { INSTANCE_SPACES } from '../../local/onedata/configuration.ts';
 import { syncStatus } from './desktop.ts';
 import { spaceTree } from './spaces.ts';
 import {
   type CommandResult,
+  emulator,
   eventually,
   inContainer,
   kube,
@@ -15,7 +16,6 @@ import {
   NAMESPACE,
   POD,
   scaleOnedata,
-  standIn,
 } from './world.ts';
 
 /** A stack that asks for another instance than the one that lives: refused, whatever else goes on, and nothing is touched. */
@@ -66,7 +66,7 @@ beforeAll(async () => {
   pod = await podIdentity();
 });
 afterAll(async () => {
-  await (await standIn()).set({ bytesPerSecond: 0 });
+  await (await emulator()).set({ bytesPerSecond: 0 });
   await scaleOnedata(1);
   await local(['remove']);
 });
@@ -150,7 +150,7 @@ describe('in the middle of a removal', () => {
     await inContainer('desktop', [
       ...['dd', 'if=/dev/urandom', `of=/mnt/vol-project/${LARGE}`, 'bs=1M', `count=${LARGE_MIB}`],
     ]);
-    const onedata = await standIn();
+    const onedata = await emulator();
     await onedata.set({ bytesPerSecond: SLOW_BYTES_PER_SECOND });
     const removal = npm(['destroy', '--', '--yes', '--skip-preview', '--stack', STACK]);
     await isDraining();

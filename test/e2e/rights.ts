@@ -7,7 +7,7 @@ import { NAMESPACE_RULES, RIGHTS_FOLDER, type Rule } from '../../components/righ
 import { CLI, overridesFor, REMOVING, secretsFor } from '../../local/cli/instance.ts';
 import { CLUSTER_STATE, ROOT } from '../../local/cli/machine.ts';
 import { apply, kubectl } from '../../local/cli/target.ts';
-import { cluster, standIn, target } from './world.ts';
+import { cluster, emulator, target } from './world.ts';
 
 /** Somebody who runs Pulumi as a service account with the rights of a file of docs/rbac, and nothing else. */
 
@@ -53,7 +53,7 @@ export async function deployer(
   kubeconfig.users[0].user = { token: token.trim() };
 
   const stateDirectory = await mkdtemp(join(tmpdir(), 'scipion-rights-'));
-  const credentials = await (await standIn()).credentials();
+  const credentials = await (await emulator()).credentials();
   const demo = parse(await readFile(join(ROOT, 'stacks/Pulumi.demo.yaml'), 'utf8')) as {
     config: Record<string, unknown>;
   };

@@ -1,13 +1,13 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { STATE } from '../../local/cli/machine.ts';
-import { kube, local, POD, standIn } from './world.ts';
+import { emulator, kube, local, POD } from './world.ts';
 
 const CONTAINERS = ['prepare-volumes', 'sync', 'gateway', 'desktop'] as const;
 
 /** Where a secret of the instance is readable and must not be, as `secret in place`; empty when all is well. */
 export async function leaks(): Promise<string[]> {
-  const { sourceToken, projectToken } = await (await standIn()).credentials();
+  const { sourceToken, projectToken } = await (await emulator()).credentials();
   const password = (await local(['password'])).output.trim();
   const secrets = { sourceToken, projectToken, password };
   const found: string[] = [];

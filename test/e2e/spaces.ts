@@ -1,13 +1,13 @@
-import { INSTANCE_SPACES } from '../../local/onedata/configuration.ts';
+import { INSTANCE_SPACES } from '../../emulators/onedata/configuration.ts';
 import type { TreeItem } from './desktop.ts';
-import { standIn } from './world.ts';
+import { emulator } from './world.ts';
 
 /** Where the engine keeps its own in a project space; not part of the user's tree. */
 const ENGINE_FOLDER = '.scipion-sync';
 
-/** The user's tree in a space of the stand-in, by relative path. */
+/** The user's tree in a space of the emulator, by relative path. */
 export async function spaceTree(space: keyof typeof INSTANCE_SPACES): Promise<Map<string, TreeItem>> {
-  const entries = await (await standIn()).tree(INSTANCE_SPACES[space]);
+  const entries = await (await emulator()).tree(INSTANCE_SPACES[space]);
   const own = entries.filter(({ path }) => path !== ENGINE_FOLDER && !path.startsWith(`${ENGINE_FOLDER}/`));
   return new Map(own.map(({ path, type, size, sha256, target }) => [path, { type, size, sha256, target }]));
 }

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { EMULATOR } from '../../emulators/onedata/manifests.ts';
+import { emulatorOf } from '../../local/cli/emulator.ts';
 import { CLUSTER_STATE, ROOT, STATE } from '../../local/cli/machine.ts';
 import { type Platform, platformSteps, targetOf } from '../../local/cli/platform.ts';
-import { standInOf } from '../../local/cli/stand-in.ts';
 import { runSteps } from '../../local/cli/steps.ts';
 import { kubectl, type Target } from '../../local/cli/target.ts';
 import { INSTANCE_HOST } from '../../local/cli/up.ts';
 import { attachCluster, type Cluster } from '../../local/cluster/index.ts';
-import { STAND_IN } from '../../local/onedata/manifests.ts';
 import { DEFAULT_VERSION } from '../../stacks/versions.ts';
 
 /** The running system as the end-to-end tests see it: the command line a user types, and the cluster behind it. */
@@ -17,7 +17,7 @@ export const POD = 'scipion-0';
 /** Pictures and logs of the run; ignored by git. */
 export const ARTIFACTS = join(ROOT, 'test', 'e2e', 'artifacts');
 
-/** Cluster, images and stand-in, without an instance. */
+/** Cluster, images and emulator, without an instance. */
 export async function bringUpPlatform(): Promise<void> {
   const platform: Platform = {};
   await runSteps(platformSteps(platform, { versions: [DEFAULT_VERSION], hostNames: [INSTANCE_HOST] }));
@@ -33,13 +33,13 @@ export async function target(): Promise<Target> {
   return targetOf(await cluster());
 }
 
-export async function standIn() {
-  return standInOf(await target());
+export async function emulator() {
+  return emulatorOf(await target());
 }
 
 /** Takes Onedata away (0), or brings it back and waits for it (1). */
 export async function scaleOnedata(replicas: 0 | 1): Promise<void> {
-  const deployment = ['deployment', STAND_IN.name, '--namespace', STAND_IN.namespace];
+  const deployment = ['deployment', EMULATOR.name, '--namespace', EMULATOR.namespace];
   await kubectl(await target(), ['scale', ...deployment, `--replicas=${replicas}`]);
   if (replicas === 0) return;
   await kubectl(await target(), ['rollout', 'status', ...deployment, '--timeout=120s']);

@@ -86,7 +86,7 @@ describe('a run as in an update', () => {
   });
 });
 
-test('in a preview what is drawn is unknown, what is given is not', async () => {
+test('in a preview what is generated is unknown, what is given is not', async () => {
   const run = await runProgram({ ...base, dryRun: true });
   expect(run.errors).toEqual([]);
   expect((named(run, 'site-password').outputs.result as Secret).value).toBe(UNKNOWN);

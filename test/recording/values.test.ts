@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { drawRandom, previewRandom } from '../../automation/recording/random.ts';
+import { generateRandom, previewRandom } from '../../automation/recording/random.ts';
 import {
   decode,
   encode,
@@ -42,20 +42,22 @@ describe('values', () => {
 describe('random values', () => {
   const PASSWORD = 'random:index/randomPassword:RandomPassword';
   test('have their length, are secret where the provider says so, and agree with each other', () => {
-    expect((drawRandom(PASSWORD, { length: 24 }).outputs.result as Secret).value).toMatch(
+    expect((generateRandom(PASSWORD, { length: 24 }).outputs.result as Secret).value).toMatch(
       /^[A-Za-z0-9]{24}$/,
     );
-    const bytes = drawRandom('random:index/randomBytes:RandomBytes', { length: 32 }).outputs;
+    const bytes = generateRandom('random:index/randomBytes:RandomBytes', { length: 32 }).outputs;
     const base64 = (bytes.base64 as Secret).value as string;
     expect(Buffer.from(base64, 'base64').toString('hex')).toBe((bytes.hex as Secret).value);
-    const id = drawRandom('random:index/randomId:RandomId', { byteLength: 4 });
+    const id = generateRandom('random:index/randomId:RandomId', { byteLength: 4 });
     expect(id.outputs.hex).toMatch(/^[0-9a-f]{8}$/);
     expect(id.outputs.b64Url).toBe(id.id);
   });
 
   test('impossible demands and unknown types are refused by name', () => {
-    expect(() => drawRandom(PASSWORD, { length: 'x' })).toThrow(/"length".*found x/);
-    expect(() => drawRandom('random:index/randomPet:RandomPet', {})).toThrow(/RandomPet cannot be recorded/);
+    expect(() => generateRandom(PASSWORD, { length: 'x' })).toThrow(/"length".*found x/);
+    expect(() => generateRandom('random:index/randomPet:RandomPet', {})).toThrow(
+      /RandomPet cannot be recorded/,
+    );
     expect((previewRandom(PASSWORD, { length: 3 }).result as Secret).value).toBe(UNKNOWN);
   });
 });

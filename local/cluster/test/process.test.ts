@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { seesState } from '../inhabitants.ts';
 import { clusterRules } from '../leftovers.ts';
 import { choosePort } from '../ports.ts';
 import { identify, isListening, isRunning, listensOn, startTimeOf } from '../process.ts';
+import { seesState } from '../sandbox-processes.ts';
 
 const stat = (name: string, state: string) =>
   `123 (${name}) ${state} 1 123 123 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 98765 1000 10 0`;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { countingProgress } from '../../go.ts';
+import { countingProgress } from '../../../automation/tools/go.ts';
 import { configurationFiles } from '../configuration.ts';
 import { kubeconfig } from '../credentials.ts';
 import { layoutOf } from '../layout.ts';

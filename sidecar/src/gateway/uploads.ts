@@ -82,7 +82,7 @@ export class Uploads {
           `${MAX_OPEN} files are being sent already. Wait for one of them.`,
         );
       }
-      await this.#assertRoom(size - offset);
+      await this.#assertFreeSpace(size - offset);
       this.#open.set(id, { id, path, size, modified, seenAt: now, isBusy: false });
     }
     return { id, offset };
@@ -152,7 +152,7 @@ export class Uploads {
     return at;
   }
 
-  async #assertRoom(bytes: number): Promise<void> {
+  async #assertFreeSpace(bytes: number): Promise<void> {
     const { bavail, blocks, bsize } = await statfs(this.#folder);
     let promised = 0;
     for (const { id, size } of this.#open.values()) promised += size - (await this.#sizeOf(id));

@@ -1,12 +1,11 @@
 import type { Logger } from 'pino';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../clock.ts';
+import type { ReadOnlySpace, Space } from '../spaces/space.ts';
 import type { NameCodec } from './names.ts';
 import type { DeletionLimits } from './plan/guards.ts';
 import type { Selection } from './plan/selection.ts';
 import type { Lease } from './save/lease.ts';
-import type { SaveRetention } from './save/retention.ts';
 import type { Progress } from './service/progress.ts';
-import type { ReadOnlySpace, Space } from './spaces/space.ts';
 import type { StateStore } from './state/state.ts';
 import type { ChangeWatch } from './volume/change-watch.ts';
 import type { LocalTree } from './volume/local-tree.ts';
@@ -35,7 +34,7 @@ export interface ProjectContext extends VolumeContext {
   readonly lease: Lease;
   /** Names the instance to others, `<namespace>/<stack>`. */
   readonly instance: string;
-  /** Names this volume in the staging folder; drawn once, kept in the state. */
+  /** Names this volume in the staging folder; generated once, kept in the state. */
   readonly volumeId: string;
   /** Which older saves are kept. @default DEFAULT_SAVE_RETENTION */
   readonly retention?: SaveRetention;
@@ -43,4 +42,16 @@ export interface ProjectContext extends VolumeContext {
   readonly makeRoom?: (bytes: number) => Promise<boolean>;
   /** Where something happened on the volume; absent: every look is one at everything. */
   readonly changes?: ChangeWatch;
+}
+
+/** Which saves are kept, as far as they are needed to go back to; the last save always is. */
+export interface SaveRetention {
+  /** So many of the newest ones, as long as they are not older than the longest of the other limits. */
+  readonly last: number;
+  /** The last one of each hour, for so many hours; and so on. */
+  readonly hourly: number;
+  readonly daily: number;
+  readonly weekly: number;
+  /** Bytes that older versions may take; null: no limit. */
+  readonly maxBytes: number | null;
 }

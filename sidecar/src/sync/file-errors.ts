@@ -1,6 +1,6 @@
 import type { FileProblemCode } from '../../contract/status.ts';
-import { ENGINE_FOLDER } from './model.ts';
-import { SpaceError, type SpaceErrorCode } from './spaces/space-error.ts';
+import { ENGINE_FOLDER } from '../spaces/space.ts';
+import { SpaceError, type SpaceErrorCode } from '../spaces/space-error.ts';
 
 /**
  * The one place that says what an error is about. Only what concerns everything stops anything: a file or folder of its
@@ -28,7 +28,7 @@ export interface Operation {
   readonly bytes?: number;
 }
 
-/** The local file did not stand still, is gone, or was replaced. */
+/** The local file kept changing while it was being read, is gone, or was replaced. */
 export class FileChangedError extends Error {
   override readonly name = 'FileChangedError';
 }
@@ -52,7 +52,7 @@ export class FileError extends Error {
 }
 
 /** The rights on a file or directory of the volume keep this program out. */
-export function isClosed(error: unknown): boolean {
+export function isPermissionDenied(error: unknown): boolean {
   return ['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException | null)?.code ?? '');
 }
 

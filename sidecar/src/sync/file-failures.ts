@@ -2,13 +2,13 @@ import {
   type FileProblem,
   type FileProblemCode,
   type FileProblems,
-  MOST_FILE_PROBLEMS,
+  MAX_FILE_PROBLEMS,
 } from '../../contract/status.ts';
+import type { Clock } from '../clock.ts';
+import type { Side } from '../spaces/space.ts';
+import { isSpaceError, type ReadOnlySpace, SpaceError } from '../spaces/space.ts';
 import { assertWritable } from './assert-writable.ts';
-import type { Clock } from './clock.ts';
 import { classify, type Operation } from './file-errors.ts';
-import type { Side } from './model.ts';
-import { isSpaceError, type ReadOnlySpace, SpaceError } from './spaces/space.ts';
 
 /** So many failures that could concern everything, and no success between them: they do. */
 const IN_A_ROW = 16;
@@ -105,7 +105,7 @@ export class FileFailures {
     if (this.#items.has(path)) return;
     this.#count += 1;
     if (code === 'changing') this.#changing += 1;
-    if (this.#items.size >= MOST_FILE_PROBLEMS) return;
+    if (this.#items.size >= MAX_FILE_PROBLEMS) return;
     const since = new Date(this.#context.clock.now()).toISOString();
     const { side: space, during } = this;
     const message = fileSentence(code, { isFolder, space, during });
@@ -158,7 +158,7 @@ export function fileSentence(
     case 'damaged':
       return `Its content ${where} is not what was saved. Look for an older version (sync trash), or tell the site of the ${space} space. ${again}`;
     case 'not-possible':
-      return `Something about it cannot be copied. Remove it, or make it anew under another name. ${again}`;
+      return `Something about it cannot be copied. Remove it, or make it again under another name. ${again}`;
   }
 }
 

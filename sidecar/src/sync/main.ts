@@ -1,7 +1,7 @@
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
-import { systemClock } from './clock.ts';
+import { systemClock } from '../clock.ts';
 import type { Counted } from './save/confirmations.ts';
 import * as commands from './service/commands.ts';
 import { ConfigError, readConfig } from './service/config.ts';

@@ -1,7 +1,5 @@
-import type { EntryKind } from './spaces/space.ts';
-
-/** Which of the two spaces of an instance, and which volume. */
-export type Side = 'source' | 'project';
+import type { EntryKind } from '../spaces/space.ts';
+import { ENGINE_FOLDER } from '../spaces/space.ts';
 
 /** What one look at the local disk says about an entry. Times are nanoseconds since 1970. */
 export interface LocalEntry {
@@ -50,7 +48,7 @@ export interface BaseEntry {
     readonly mtimeSeconds: number | null;
   } | null;
   /** The file was written so shortly before it was read that equal times prove nothing. */
-  readonly suspect: boolean;
+  readonly racy: boolean;
 }
 
 /** Id of an entry that only the manifest holds, because the space cannot. */
@@ -85,9 +83,6 @@ export function manifestMatches(manifest: ManifestEntry, remote: RemoteEntry): b
   if (known === null || remote.mtimeSeconds === null) return manifest.remote.id === remote.id;
   return known === remote.mtimeSeconds;
 }
-
-/** The folder of the engine at the root of the project space: staging, commit record, manifest, lease, trash. */
-export const ENGINE_FOLDER = '.scipion-sync';
 /** At the root of a space only: made by file systems and by the predecessor, neither restored nor touched. */
 export const IGNORED_ROOT_NAMES: readonly string[] = ['lost+found', 'symlink-dump', 'scipion-docker'];
 

@@ -2,11 +2,11 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import type { FaultRule } from '../../../local/onedata/faults.ts';
-import { contentOf } from '../../src/sync/spaces/space.ts';
+import type { FaultRule } from '../../../emulators/onedata/faults.ts';
+import { contentOf } from '../../src/spaces/space.ts';
 import { ANSWERS, GROUPS, HARMLESS } from './answers.ts';
 import { expectSource, goodOf, handOver } from './good-files.ts';
-import { emulator, type Instance } from './harness.ts';
+import { type Instance, sharedEmulator } from './harness.ts';
 import { expectElsewhere, inWorld, opened, succeeds, withProject } from './lives.ts';
 import { attack, type Row } from './rows.ts';
 
@@ -33,7 +33,7 @@ const isNamed = (answers: readonly string[]) => answers.filter((answer) => !HARM
 
 /** Puts rules into the emulator while `work` runs. @returns their hits */
 async function withRules<T>(rules: readonly FaultRule[], work: () => Promise<T>): Promise<T> {
-  const { faults } = (await emulator()).standIn.context;
+  const { faults } = (await sharedEmulator()).emulator.context;
   const ids = rules.map((rule) => faults.add(rule));
   try {
     return await work();
@@ -159,7 +159,7 @@ async function saved({ answers }: AnswerRow): Promise<void> {
 }
 attack('answers to the upload of one file', rest(ONE_FILE), saved);
 
-/** All requests are answered so for a while. Nothing is lost, and all goes on by itself. */
+/** All requests are answered so for a while. Nothing is lost, and all continues automatically. */
 async function forAll({ answers: [answer = ''] }: AnswerRow): Promise<void> {
   await inWorld('rest', async (world) => {
     const one = await withProject(world);

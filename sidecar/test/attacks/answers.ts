@@ -1,4 +1,4 @@
-import type { FaultRule } from '../../../local/onedata/faults.ts';
+import type { FaultRule } from '../../../emulators/onedata/faults.ts';
 
 /** What a provider, or whatever stands before it, can answer to a request: all but what was asked for. */
 

@@ -12,12 +12,12 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import type { FaultRule } from '../../../local/onedata/faults.ts';
+import type { FaultRule } from '../../../emulators/onedata/faults.ts';
 import type { SyncStatus } from '../../contract/status.ts';
-import { contentOf, type Space } from '../../src/sync/spaces/space.ts';
+import { contentOf, type Space } from '../../src/spaces/space.ts';
 import { wrongClock } from './fault-order.ts';
 import { changeGood, goodOf, handOver, makeGood } from './good-files.ts';
-import { BOUND_SECONDS, emulator, type Instance, type Kind, type World } from './harness.ts';
+import { BOUND_SECONDS, type Instance, type Kind, sharedEmulator, type World } from './harness.ts';
 import { expectElsewhere, inWorld, succeeds, withProject } from './lives.ts';
 import { attack, type Row } from './rows.ts';
 
@@ -199,7 +199,7 @@ const everyCall = async (
   action: FaultRule['action'],
   methods: readonly string[],
 ): Promise<() => void> => {
-  const { faults } = (await emulator()).standIn.context;
+  const { faults } = (await sharedEmulator()).emulator.context;
   const rules = methods.map((method) => faults.add({ space: ids.project, method, action }));
   return () => {
     for (const id of rules) faults.remove(id);

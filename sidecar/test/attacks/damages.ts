@@ -1,4 +1,4 @@
-import { contentOf, readAll, type Space } from '../../src/sync/spaces/space.ts';
+import { contentOf, readAll, type Space } from '../../src/spaces/space.ts';
 import type { Row } from './rows.ts';
 
 /** What becomes of the bytes of an object: other ones, a directory in its place, or nothing. */

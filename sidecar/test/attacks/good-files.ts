@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync, chmodSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { contentOf, type Space } from '../../src/sync/spaces/space.ts';
+import { contentOf, type Space } from '../../src/spaces/space.ts';
 import { type Instance, IS_ROOT, snapshot } from './harness.ts';
 
 /** What must come through whatever befalls the odd one: its neighbours before and after it, in its folder and others. */

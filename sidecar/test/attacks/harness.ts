@@ -18,14 +18,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type SyncStatus, syncStatusSchema } from '../../contract/status.ts';
+import { DirectorySpace } from '../../src/spaces/directory-space.ts';
+import { withRetry } from '../../src/spaces/retry.ts';
+import type { Space } from '../../src/spaces/space.ts';
 import { ask } from '../../src/sync/service/api-client.ts';
 import * as commands from '../../src/sync/service/commands.ts';
 import type { SyncPaths } from '../../src/sync/service/sync-paths.ts';
-import { DirectorySpace } from '../../src/sync/spaces/directory-space.ts';
-import { withRetry } from '../../src/sync/spaces/retry.ts';
-import type { Space } from '../../src/sync/spaces/space.ts';
 import { prepareVolume } from '../../src/sync/volume/volume.ts';
-import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
+import { type GivenEmulator, givenEmulator } from '../spaces/given-emulator.ts';
 import { pathsBelow, QUIET_CONFIG } from '../sync/given-container.ts';
 import type { FaultOrder } from './fault-order.ts';
 
@@ -55,9 +55,9 @@ export interface Outcome {
 }
 
 /** One emulator for all worlds of a test file. */
-let given: Promise<GivenStandIn> | null = null;
-export async function emulator(): Promise<GivenStandIn> {
-  given ??= givenStandIn();
+let given: Promise<GivenEmulator> | null = null;
+export async function sharedEmulator(): Promise<GivenEmulator> {
+  given ??= givenEmulator();
   return given;
 }
 export async function closeEmulator(): Promise<void> {
@@ -90,9 +90,9 @@ export class World {
       const spaces = { source: new DirectorySpace(source), project: new DirectorySpace(project) };
       return new World(kind, root, { source, project }, spaces);
     }
-    const standIn = await emulator();
-    const ids = { source: await standIn.addSpace(), project: await standIn.addSpace() };
-    const open = (id: string) => withRetry(standIn.open(id));
+    const emulator = await sharedEmulator();
+    const ids = { source: await emulator.addSpace(), project: await emulator.addSpace() };
+    const open = (id: string) => withRetry(emulator.open(id));
     return new World(kind, root, ids, { source: open(ids.source), project: open(ids.project) });
   }
 
@@ -126,14 +126,14 @@ export class World {
       const of = (directory: string, spaceId: string) => ({ directory, spaceId });
       return { source: of(this.ids.source, 'source'), project: of(this.ids.project, 'project') };
     }
-    const { standIn } = await emulator();
-    const { token } = standIn.mint();
+    const { emulator } = await sharedEmulator();
+    const { token } = emulator.mint();
     for (const file of [paths.sourceToken, paths.projectToken]) writeFileSync(file, token);
-    const host = standIn.providerHost;
+    const host = emulator.providerHost;
     return {
       source: { host, spaceId: this.ids.source },
       project: { host, spaceId: this.ids.project },
-      certificateAuthorities: standIn.authorityPem,
+      certificateAuthorities: emulator.authorityPem,
     };
   }
 

@@ -16,8 +16,8 @@ import { PASSWORD } from './helpers/start-gateway.ts';
 const SECONDS = Number(process.env.GATEWAY_ATTACK_SECONDS ?? 1);
 const CONNECTIONS = 1000;
 /** All sockets of strangers, of a few users, and what the process itself has open. */
-const MOST_FILES = 1400;
-const MOST_MEBIBYTES = 200;
+const MAX_FILES = 1400;
+const MAX_MEBIBYTES = 200;
 
 const ATTACKER = join(import.meta.dirname, 'helpers/attacker.ts');
 
@@ -103,10 +103,10 @@ describe.each(ATTACK_NAMES)('strangers: %s', (name) => {
       // A session has room of its own: its requests are never refused.
       await loadPage(`${gateway.origin}/view`, { cookie }, 1);
       await loadPage(`${gateway.origin}/login`);
-      expect(gateway.openFiles()).toBeLessThan(MOST_FILES);
+      expect(gateway.openFiles()).toBeLessThan(MAX_FILES);
     } while (performance.now() < end);
     expect([gateway.isRunning, gateway.pid]).toEqual([true, pid]);
-    expect(gateway.peakMebibytes()).toBeLessThan(MOST_MEBIBYTES);
+    expect(gateway.peakMebibytes()).toBeLessThan(MAX_MEBIBYTES);
     await endAttacker(attackers.pop() as ChildProcess);
     await eventually(
       () => gateway.openFiles(),
@@ -122,7 +122,7 @@ test('strangers at the port of the probes do not keep the kubelet out', async ()
   for (const path of ['/livez', '/readyz', '/metrics']) {
     await loadPage(gateway.probesOrigin + path, {}, 3);
   }
-  expect(gateway.openFiles()).toBeLessThan(MOST_FILES);
+  expect(gateway.openFiles()).toBeLessThan(MAX_FILES);
 });
 
 /** Sends bytes and waits for the other side to end the connection; the client itself never ends it. */

@@ -129,7 +129,7 @@ describe('progress', () => {
       message: 'The token expired.',
       retry: 'Began 3 minutes ago. Next attempt in 30 seconds.',
     });
-    expect(problemText(problem, NOW).retry).toContain('Goes on by itself');
+    expect(problemText(problem, NOW).retry).toContain('Continues automatically');
   });
 
   test('never says "saved" while something is unsaved', () => {

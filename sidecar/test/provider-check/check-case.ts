@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import * as z from 'zod';
-import { fileToken, openOnedataSpace } from '../../src/onedata/index.ts';
-import { withRetry } from '../../src/sync/spaces/retry.ts';
-import type { Space } from '../../src/sync/spaces/space.ts';
+import { fileToken, openOnedataSpace } from '../../src/spaces/onedata/index.ts';
+import { withRetry } from '../../src/spaces/retry.ts';
+import type { Space } from '../../src/spaces/space.ts';
 
 const caseSchema = z.strictObject({
   host: z.string(),

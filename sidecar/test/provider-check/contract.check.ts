@@ -1,4 +1,4 @@
-import { spaceContract } from '../sync/space-contract.ts';
+import { spaceContract } from '../spaces/space-contract.ts';
 import { openCase, readCase } from './check-case.ts';
 import { folderSpace } from './folder-space.ts';
 

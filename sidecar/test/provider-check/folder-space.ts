@@ -1,4 +1,4 @@
-import { joinPath, nameOf, type Space, type SpaceEntry, SpaceError } from '../../src/sync/spaces/space.ts';
+import { joinPath, nameOf, type Space, type SpaceEntry, SpaceError } from '../../src/spaces/space.ts';
 
 /** One folder of a space as if it were a space of its own; nothing outside of it is touched. */
 export function folderSpace(space: Space, folder: string): Space {

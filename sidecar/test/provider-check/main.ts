@@ -10,8 +10,8 @@ import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { checkToken } from '../../src/onedata/index.ts';
-import { isSpaceError } from '../../src/sync/spaces/space.ts';
+import { checkToken } from '../../src/spaces/onedata/index.ts';
+import { isSpaceError } from '../../src/spaces/space.ts';
 import { type CheckCase, openCase } from './check-case.ts';
 
 interface Options {
@@ -64,7 +64,7 @@ async function assertUsable(given: CheckCase, token: string): Promise<void> {
   say(`The token is good for writing, and ends ${expiresAt ? `at ${expiresAt.toISOString()}` : 'never'}.`);
 }
 
-/** The same tests as against the stand-in. Answers whether all of them passed. */
+/** The same tests as against the emulator. Answers whether all of them passed. */
 async function runContract(caseFile: string): Promise<boolean> {
   const here = dirname(fileURLToPath(import.meta.url));
   const root = join(here, '../../..');
@@ -127,7 +127,7 @@ async function check(options: Options): Promise<boolean> {
 
 const program = new Command('onedata:check')
   .description(
-    'Runs the tests that the stand-in passes against a real Oneprovider, in a scratch folder that is made and removed.',
+    'Runs the tests that the emulator passes against a real Oneprovider, in a scratch folder that is made and removed.',
   )
   .requiredOption('--host <name>', 'host name of the Oneprovider, with :port where it is not 443')
   .requiredOption('--space <id>', 'id of a space that the token may write')

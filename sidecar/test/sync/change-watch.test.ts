@@ -20,8 +20,8 @@ import { collectDifferences, type Look } from '../../src/sync/plan/collect.ts';
 import { decodeItem } from '../../src/sync/plan/plan.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
 import { ChangeWatch, type ChangeWatchOptions } from '../../src/sync/volume/change-watch.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { fromEnvironment, SEEDS, seeded } from './random.ts';
 import { dumpFolder, openProject, sorted, type TestClock, visible } from './world.ts';
 
@@ -202,7 +202,7 @@ describe('a look at everything', () => {
 
   test('comes first, after a doubt, where it is asked for, and after so many others', async () => {
     const context = await settled({ looksBetweenFullOnes: 3 });
-    context.changes.doubt();
+    context.changes.requireFullScan();
     expect(await looked(context)).toEqual(ALL);
     for (let round = 0; round < 3; round += 1) expect(await looked(context)).toEqual([]);
     expect(await looked(context)).toEqual(ALL);
@@ -244,7 +244,7 @@ describe('a look at everything', () => {
 
   test('is repeated after one that was broken off', async () => {
     const context = await settled();
-    context.changes.doubt();
+    context.changes.requireFullScan();
     const children = context.tree.children;
     context.tree.children = (directory) => {
       if (directory === 'b') throw new Error('the disk failed');

@@ -1,11 +1,11 @@
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { withRetry } from '../../src/spaces/retry.ts';
 import { ask } from '../../src/sync/service/api-client.ts';
 import type { SyncPaths } from '../../src/sync/service/sync-paths.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { withRetry } from '../../src/sync/spaces/retry.ts';
-import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
+import { type GivenEmulator, givenEmulator } from '../spaces/given-emulator.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { Containers, containerPaths, QUIET_CONFIG, untilStatus } from './given-container.ts';
 import { Folders, visible } from './world.ts';
 
@@ -13,9 +13,9 @@ import { Folders, visible } from './world.ts';
 
 const folders = new Folders();
 const containers = new Containers();
-let given: GivenStandIn;
+let given: GivenEmulator;
 beforeAll(async () => {
-  given = await givenStandIn();
+  given = await givenEmulator();
 });
 afterAll(() => given.dispose());
 afterEach(async () => {

@@ -3,13 +3,13 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { SyncStatus } from '../../contract/status.ts';
+import { type Space, SpaceError } from '../../src/spaces/space.ts';
 import { ask } from '../../src/sync/service/api-client.ts';
 import * as commands from '../../src/sync/service/commands.ts';
 import type { SyncPaths } from '../../src/sync/service/sync-paths.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { type Space, SpaceError } from '../../src/sync/spaces/space.ts';
 import { LocalTree } from '../../src/sync/volume/local-tree.ts';
 import { prepareVolume } from '../../src/sync/volume/volume.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { Containers, containerPaths, QUIET_CONFIG, untilStatus } from './given-container.ts';
 import { dumpFolder, Folders, sorted, visible } from './world.ts';
 

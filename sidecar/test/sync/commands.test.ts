@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
 import { syncStatusSchema } from '../../contract/status.ts';
-import { systemClock } from '../../src/sync/clock.ts';
+import { systemClock } from '../../src/clock.ts';
 import { program } from '../../src/sync/main.ts';
 import { ask } from '../../src/sync/service/api-client.ts';
 import * as commands from '../../src/sync/service/commands.ts';
 import { startService } from '../../src/sync/service/service.ts';
 import { CONTAINER_PATHS, type SyncPaths } from '../../src/sync/service/sync-paths.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { containerPaths, QUIET_CONFIG } from './given-container.ts';
 import { dumpFolder, Folders, quiet } from './world.ts';
 

@@ -7,8 +7,8 @@ import { Confirmations, type Counted } from '../../src/sync/save/confirmations.t
 import { ask } from '../../src/sync/service/api-client.ts';
 import * as commands from '../../src/sync/service/commands.ts';
 import type { SyncPaths } from '../../src/sync/service/sync-paths.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
 import { LocalTree } from '../../src/sync/volume/local-tree.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { Containers, containerPaths, QUIET_CONFIG, untilStatus } from './given-container.ts';
 import { Folders, visible } from './world.ts';
 

@@ -1,21 +1,21 @@
 import { chmodSync, linkSync, lstatSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { DirectorySpace } from '../../src/spaces/directory-space.ts';
+import { withRetry } from '../../src/spaces/retry.ts';
+import { contentOf, readAll, type Space } from '../../src/spaces/space.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
-import { DirectorySpace } from '../../src/sync/spaces/directory-space.ts';
-import { dumpSpace, MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { withRetry } from '../../src/sync/spaces/retry.ts';
-import { contentOf, readAll, type Space } from '../../src/sync/spaces/space.ts';
-import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
+import { type GivenEmulator, givenEmulator } from '../spaces/given-emulator.ts';
+import { dumpSpace, MemorySpace } from '../spaces/memory-space.ts';
 import { dumpFolder, Folders, openProject, sorted, TestClock, takeLease, visible } from './world.ts';
 
 /** Every damage × every object that the engine keeps in a space × every kind of space. */
 
 const folders = new Folders();
-let given: GivenStandIn;
+let given: GivenEmulator;
 beforeAll(async () => {
-  given = await givenStandIn();
+  given = await givenEmulator();
 });
 afterEach(() => folders.clear());
 afterAll(() => given.dispose());

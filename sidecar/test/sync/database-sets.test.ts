@@ -11,13 +11,13 @@ import {
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
-import { copyAside, planAside } from '../../src/sync/restore/aside.ts';
+import { contentOf, readAll } from '../../src/spaces/space.ts';
+import { planFolderRestore, restoreToFolder } from '../../src/sync/restore/restore-to-folder.ts';
 import { stageIn } from '../../src/sync/restore/stage-in.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { restoreFromTrash } from '../../src/sync/restore/trash-content.ts';
 import { save } from '../../src/sync/save/save.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { contentOf, readAll } from '../../src/sync/spaces/space.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { killWriter, MODES, type Mode, ROWS, SIDE } from './killed-set.ts';
 import { dumpFolder, Folders, openProject, TestClock, visible } from './world.ts';
 
@@ -203,8 +203,8 @@ describe.each(MODES)('what a killed writer left beside a database: %s', (mode) =
     expect(rowsOf(join(context.data, NAME))).toBe(ROWS);
     await save(context);
     expect(await rowsInSpace(space, NAME)).toBe(ROWS);
-    const plan = await planAside(context, { path: '', to: 'copy', of: null }, 1);
-    await copyAside(context, plan);
+    const plan = await planFolderRestore(context, { path: '', to: 'copy', of: null }, 1);
+    await restoreToFolder(context, plan);
     expect(rowsOf(join(context.data, 'copy', NAME))).toBe(ROWS);
     context.close();
   });

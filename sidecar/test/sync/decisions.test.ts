@@ -1,16 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { targetBytes, targetText } from '../../src/spaces/link-target.ts';
+import { SpaceError } from '../../src/spaces/space.ts';
 import type { BaseEntry, LocalEntry, RemoteEntry } from '../../src/sync/model.ts';
-import { encodedName, isEncodingOf, NameCodec, targetBytes, targetText } from '../../src/sync/names.ts';
+import { encodedName, isEncodingOf, NameCodec } from '../../src/sync/names.ts';
 import { localState, remoteState, sameVersion } from '../../src/sync/plan/compare.ts';
 import { deletionRefusal } from '../../src/sync/plan/guards.ts';
 import { decodeItem, encodeItem, type PlanItem, summarise } from '../../src/sync/plan/plan.ts';
 import { DECISIONS, decide } from '../../src/sync/plan/table.ts';
+import { bytesText } from '../../src/sync/restore/free-space.ts';
 import { parseDumpLine } from '../../src/sync/restore/predecessor.ts';
-import { bytesText } from '../../src/sync/restore/room.ts';
 import { conflictName, trashFolder, trashTime } from '../../src/sync/save/space-layout.ts';
 import { heldBackProblem, toProblem } from '../../src/sync/service/problems.ts';
-import { SpaceError } from '../../src/sync/spaces/space.ts';
 
 const local: LocalEntry = {
   path: 'a',
@@ -35,7 +36,7 @@ const base: BaseEntry = {
   hash: 'h',
   linkGroup: null,
   remote: { id: 'r', size: 3, mtimeSeconds: 7 },
-  suspect: false,
+  racy: false,
 };
 const remote: RemoteEntry = { path: 'a', kind: 'file', id: 'r', size: 3, mtimeSeconds: 7 };
 
@@ -94,7 +95,7 @@ describe('compare', () => {
     ['other inode', base, { ...local, inode: 6n }, 'unsure'],
     ['times set back', base, { ...local, ctimeNs: 99n }, 'unsure'],
     ['other mode', base, { ...local, mode: 0o600 }, 'unsure'],
-    ['written as it was read', { ...base, suspect: true }, local, 'unsure'],
+    ['written as it was read', { ...base, racy: true }, local, 'unsure'],
     ['no hash to compare', { ...base, hash: null }, { ...local, mtimeNs: 12n }, 'changed'],
     ['other kind', base, { ...local, kind: 'directory' as const }, 'changed'],
   ])('local: %s', (_name, known, found, verdict) => {

@@ -1,14 +1,14 @@
 import { mkdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { copyAside, planAside } from '../../src/sync/restore/aside.ts';
+import { type Space, SpaceError } from '../../src/spaces/space.ts';
+import { planFolderRestore, restoreToFolder } from '../../src/sync/restore/restore-to-folder.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { decidingSave } from '../../src/sync/save/deciding.ts';
 import { readHead } from '../../src/sync/save/head.ts';
 import { loadManifest } from '../../src/sync/save/manifest.ts';
 import { save } from '../../src/sync/save/save.ts';
-import { dumpSpace, MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { type Space, SpaceError } from '../../src/sync/spaces/space.ts';
+import { dumpSpace, MemorySpace } from '../spaces/memory-space.ts';
 import { dumpFolder, Folders, openProject, sorted, TestClock, trashOf, visible } from './world.ts';
 
 const folders = new Folders();
@@ -179,7 +179,7 @@ test.each(CASES)('%s is left out by name, and comes when it can', async (_, faul
   expect(decidingSave(context)).toBe(null);
   // The save before is whole all the same.
   await context.lease.acquire([], true);
-  await copyAside(context, await planAside(context, { of: '1', path: '', to: 'then' }, 2));
+  await restoreToFolder(context, await planFolderRestore(context, { of: '1', path: '', to: 'then' }, 2));
   expect(sorted(dumpFolder(join(data, 'then')))).toEqual(sorted(first));
   rmSync(join(data, 'then'), { recursive: true });
 
@@ -278,7 +278,7 @@ test('cut off anywhere while it is decided anew, the next run has all that can b
     w.setFault(() => false);
     await save(next);
     expect(sorted(await visible(w.space)), `space after call ${at}`).toEqual(before);
-    await copyAside(next, await planAside(next, { of: '1', path: '', to: 'then' }, 9));
+    await restoreToFolder(next, await planFolderRestore(next, { of: '1', path: '', to: 'then' }, 9));
     expect(sorted(dumpFolder(join(next.data, 'then'))), `first save after call ${at}`).toEqual(
       sorted(w.first),
     );

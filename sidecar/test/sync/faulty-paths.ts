@@ -1,4 +1,4 @@
-import type { ReadOnlySpace, Space, SpaceEntry } from '../../src/sync/spaces/space.ts';
+import type { ReadOnlySpace, Space, SpaceEntry } from '../../src/spaces/space.ts';
 
 /** Faults of single paths of a space, by call: what `fault` gives is thrown, all other calls go through. */
 export type PathFault = (call: string, path: string) => Error | null;

@@ -1,4 +1,4 @@
-import { type Content, type Space, SpaceError } from '../../src/sync/spaces/space.ts';
+import { type Content, type Space, SpaceError } from '../../src/spaces/space.ts';
 
 /** The run ends here, as by SIGKILL: nothing after this point happens. */
 export class Crash extends Error {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { fileProblemCodeSchema } from '../../contract/status.ts';
+import { SPACE_ERROR_RETRY, SpaceError, type SpaceErrorCode } from '../../src/spaces/space-error.ts';
 import {
   classify,
   DatabaseBusyError,
@@ -11,8 +12,7 @@ import {
   type Operation,
 } from '../../src/sync/file-errors.ts';
 import { FileFailures, fileSentence } from '../../src/sync/file-failures.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { SPACE_ERROR_RETRY, SpaceError, type SpaceErrorCode } from '../../src/sync/spaces/space-error.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { TestClock } from './world.ts';
 
 const errno = (code: string): Error => Object.assign(new Error(code), { code });

@@ -1,17 +1,17 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { withRetry } from '../../src/spaces/retry.ts';
+import type { Space } from '../../src/spaces/space.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
-import { withRetry } from '../../src/sync/spaces/retry.ts';
-import type { Space } from '../../src/sync/spaces/space.ts';
-import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
+import { type GivenEmulator, givenEmulator } from '../spaces/given-emulator.ts';
 import { Folders, openProject } from './world.ts';
 
 const folders = new Folders();
-let given: GivenStandIn;
+let given: GivenEmulator;
 beforeAll(async () => {
-  given = await givenStandIn();
+  given = await givenEmulator();
 });
 afterAll(async () => {
   await given.dispose();
@@ -46,9 +46,9 @@ async function firstSave(entries: number, make: (data: string) => void): Promise
   try {
     await startProject(context);
     make(context.data);
-    given.standIn.context.faults.clear();
+    given.emulator.context.faults.clear();
     expect(await save(context)).toMatchObject({ saved: true, skipped: 0 });
-    return given.standIn.context.faults.requests / entries;
+    return given.emulator.context.faults.requests / entries;
   } finally {
     performance.now = now;
     context.close();

@@ -1,13 +1,13 @@
 import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { contentOf, readAll, type Space } from '../../src/spaces/space.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { recordLines, type Step, stepSchema } from '../../src/sync/save/commit-record.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { toProblem } from '../../src/sync/service/problems.ts';
-import { dumpSpace, MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { contentOf, readAll, type Space } from '../../src/sync/spaces/space.ts';
 import { parseManifestLine } from '../../src/sync/state/manifest-line.ts';
+import { dumpSpace, MemorySpace } from '../spaces/memory-space.ts';
 import { FaultySpace } from './faulty-space.ts';
 import { fromEnvironment, Random } from './random.ts';
 import { dumpFolder, Folders, openProject, sorted, TestClock, takeLease, visible } from './world.ts';

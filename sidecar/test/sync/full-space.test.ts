@@ -1,21 +1,21 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { withRetry } from '../../src/spaces/retry.ts';
+import { contentOf, type Space } from '../../src/spaces/space.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { ask } from '../../src/sync/service/api-client.ts';
-import { dumpSpace, MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { withRetry } from '../../src/sync/spaces/retry.ts';
-import { contentOf, type Space } from '../../src/sync/spaces/space.ts';
-import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
+import { type GivenEmulator, givenEmulator } from '../spaces/given-emulator.ts';
+import { dumpSpace, MemorySpace } from '../spaces/memory-space.ts';
 import { Containers, containerPaths, QUIET_CONFIG, untilStatus } from './given-container.ts';
 import { Random } from './random.ts';
 import { dumpFolder, Folders, openProject, sorted, visible } from './world.ts';
 
 const folders = new Folders();
-let given: GivenStandIn;
+let given: GivenEmulator;
 beforeAll(async () => {
-  given = await givenStandIn();
+  given = await givenEmulator();
 });
 afterAll(() => given.dispose());
 afterEach(() => folders.clear());
@@ -32,7 +32,7 @@ async function world() {
     space,
     /** So many bytes may come to what the space holds now. */
     limit: async (more: number | null) =>
-      given.standIn.context.spaces.setQuota(id, more === null ? null : (await used()) + more),
+      given.emulator.context.spaces.setQuota(id, more === null ? null : (await used()) + more),
     at: (name: string) => join(context.data, name),
     segments: async () =>
       [...(await dumpSpace(space)).keys()].filter((path) => path.startsWith('.scipion-sync/manifest/'))
@@ -123,7 +123,7 @@ describe('a space without room for work that waits on the volume', () => {
     const space = context.space;
     await space.write('of somebody else', contentOf('new in the space'));
     const used = [...(await dumpSpace(space)).values()].reduce((sum, text) => sum + text.length, 0);
-    given.standIn.context.spaces.setQuota(id, used);
+    given.emulator.context.spaces.setQuota(id, used);
     const start = () =>
       containers.start({
         config: QUIET_CONFIG,
@@ -148,7 +148,7 @@ describe('a space without room for work that waits on the volume', () => {
         rmSync(paths.syncSocket);
       }
     }
-    given.standIn.context.spaces.setQuota(id, null);
+    given.emulator.context.spaces.setQuota(id, null);
     expect(await ask(paths.syncSocket, 'POST', '/v1/save')).toMatchObject({ saved: true, skipped: 0 });
     expect((await untilStatus(paths.syncSocket, 'the end of the problem', () => true)).problems).toEqual([]);
     expect(sorted(await visible(space))).toEqual(sorted(dumpFolder(data)));

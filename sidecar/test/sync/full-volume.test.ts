@@ -6,8 +6,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { DEFAULT_LIMITS } from '../../src/sync/plan/guards.ts';
 import { Progress } from '../../src/sync/service/progress.ts';
 import { ProjectSession } from '../../src/sync/service/project-session.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
 import { prepareVolume } from '../../src/sync/volume/volume.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { Containers, pathsBelow, QUIET_CONFIG, untilStatus } from './given-container.ts';
 import { dumpFolder, Folders, quiet, sorted, TestClock, visible } from './world.ts';
 

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type SyncStatus, syncStatusSchema } from '../../contract/status.ts';
-import { systemClock } from '../../src/sync/clock.ts';
+import { systemClock } from '../../src/clock.ts';
 import { ask } from '../../src/sync/service/api-client.ts';
 import { type ServiceOptions, startService } from '../../src/sync/service/service.ts';
 import type { SyncPaths } from '../../src/sync/service/sync-paths.ts';

@@ -1,11 +1,11 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { DirectorySpace } from '../../src/spaces/directory-space.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { removeUnreferencedSegments } from '../../src/sync/save/segments.ts';
 import { toProblem } from '../../src/sync/service/problems.ts';
-import { DirectorySpace } from '../../src/sync/spaces/directory-space.ts';
 import { dumpFolder, Folders, openProject, sorted, TestClock, takeLease } from './world.ts';
 
 /** The engine's folder in a space as others may leave it. */

@@ -2,9 +2,9 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { DirectorySpace } from '../../src/spaces/directory-space.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
-import { DirectorySpace } from '../../src/sync/spaces/directory-space.ts';
 import { dumpFolder, Folders, openProject, sorted, TestClock, visible } from './world.ts';
 
 const folders = new Folders();

@@ -12,15 +12,14 @@ import {
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { ENGINE_FOLDER } from '../../src/sync/model.ts';
+import { DirectorySpace } from '../../src/spaces/directory-space.ts';
+import { withRetry } from '../../src/spaces/retry.ts';
+import { contentOf, ENGINE_FOLDER, isSpaceError, parentOf, type Space } from '../../src/spaces/space.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { LeaseHeldError } from '../../src/sync/save/lease.ts';
 import { save } from '../../src/sync/save/save.ts';
-import { DirectorySpace } from '../../src/sync/spaces/directory-space.ts';
-import { dumpSpace, MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { withRetry } from '../../src/sync/spaces/retry.ts';
-import { contentOf, isSpaceError, parentOf, type Space } from '../../src/sync/spaces/space.ts';
-import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
+import { type GivenEmulator, givenEmulator } from '../spaces/given-emulator.ts';
+import { dumpSpace, MemorySpace } from '../spaces/memory-space.ts';
 import { FaultySpace } from './faulty-space.ts';
 import { fromEnvironment, SEEDS, seeded } from './random.ts';
 import { dumpFolder, Folders, openProject, sorted, TestClock, takeLease, trashOf, visible } from './world.ts';
@@ -30,7 +29,7 @@ const RUNS = fromEnvironment('SYNC_HISTORIES', 60);
 const IS_SOAK = process.env.SYNC_HISTORIES !== undefined;
 const TIMEOUT_MS = 60_000 + RUNS * 3_000;
 const folders = new Folders();
-let given: GivenStandIn | undefined;
+let given: GivenEmulator | undefined;
 afterAll(async () => {
   await given?.dispose();
   folders.clear();
@@ -301,11 +300,11 @@ describe('random histories with crashes end equal on both sides, and nothing is 
   test.each(SEEDS)(
     'in a Onedata space over REST, seed %i',
     async (seed) => {
-      given ??= await givenStandIn();
-      const standIn = given;
+      given ??= await givenEmulator();
+      const emulator = given;
       await fc.assert(
         fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 15 }), async (steps) => {
-          const opened = withRetry(standIn.open(await standIn.addSpace()));
+          const opened = withRetry(emulator.open(await emulator.addSpace()));
           // Also the smallest of moved files are copied in the space.
           const space: Space = { ...opened, capabilities: { ...opened.capabilities, copiesFrom: 0 } };
           await play(space, new TestClock(), steps);

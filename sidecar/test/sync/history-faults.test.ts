@@ -1,9 +1,10 @@
 import { lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { contentOf, readAll, SpaceError } from '../../src/spaces/space.ts';
 import { DEFAULT_LIMITS } from '../../src/sync/plan/guards.ts';
-import { copyAside, planAside } from '../../src/sync/restore/aside.ts';
 import { repairSpace } from '../../src/sync/restore/repair.ts';
+import { planFolderRestore, restoreToFolder } from '../../src/sync/restore/restore-to-folder.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { restoreFromTrash } from '../../src/sync/restore/trash-content.ts';
 import { verifySpace } from '../../src/sync/restore/verify.ts';
@@ -14,8 +15,7 @@ import { LAYOUT } from '../../src/sync/save/space-layout.ts';
 import { tidyTrash } from '../../src/sync/save/trash.ts';
 import { Progress } from '../../src/sync/service/progress.ts';
 import { ProjectSession } from '../../src/sync/service/project-session.ts';
-import { dumpSpace, MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { contentOf, readAll, SpaceError } from '../../src/sync/spaces/space.ts';
+import { dumpSpace, MemorySpace } from '../spaces/memory-space.ts';
 import { dumpFolder, Folders, openProject, quiet, TestClock, trashOf } from './world.ts';
 
 /** History, head and other saves are damaged, cut, or somebody else's. */
@@ -48,7 +48,7 @@ async function tidyAgain({ context }: Opened): Promise<void> {
 }
 
 async function contentAsOf({ context, data }: Opened, of: string): Promise<string> {
-  await copyAside(context, await planAside(context, { path: '', to: 'copy', of }, 0));
+  await restoreToFolder(context, await planFolderRestore(context, { path: '', to: 'copy', of }, 0));
   const found = readFileSync(join(data, 'copy/a'), 'utf8');
   rmSync(join(data, 'copy'), { recursive: true });
   return found;

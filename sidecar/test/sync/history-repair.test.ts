@@ -1,9 +1,11 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { withRetry } from '../../src/spaces/retry.ts';
+import { contentOf, readAll, SpaceError } from '../../src/spaces/space.ts';
 import { DEFAULT_LIMITS } from '../../src/sync/plan/guards.ts';
-import { copyAside, planAside } from '../../src/sync/restore/aside.ts';
 import { repairSpace } from '../../src/sync/restore/repair.ts';
+import { planFolderRestore, restoreToFolder } from '../../src/sync/restore/restore-to-folder.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { verifySpace } from '../../src/sync/restore/verify.ts';
 import { historyPath, knownSaves } from '../../src/sync/save/history.ts';
@@ -12,18 +14,16 @@ import { listSaves } from '../../src/sync/save/saves-list.ts';
 import { tidyTrash } from '../../src/sync/save/trash.ts';
 import { Progress } from '../../src/sync/service/progress.ts';
 import { ProjectSession } from '../../src/sync/service/project-session.ts';
-import { dumpSpace } from '../../src/sync/spaces/memory-space.ts';
-import { withRetry } from '../../src/sync/spaces/retry.ts';
-import { contentOf, readAll, SpaceError } from '../../src/sync/spaces/space.ts';
-import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
+import { type GivenEmulator, givenEmulator } from '../spaces/given-emulator.ts';
+import { dumpSpace } from '../spaces/memory-space.ts';
 import { Folders, openProject, quiet, TestClock } from './world.ts';
 
 /** A history that is damaged, or was being thinned out when a crash came. On the emulator. */
 
 const folders = new Folders();
-let given: GivenStandIn;
+let given: GivenEmulator;
 beforeAll(async () => {
-  given = await givenStandIn();
+  given = await givenEmulator();
 });
 afterAll(() => given.dispose());
 afterEach(() => folders.clear());
@@ -62,7 +62,7 @@ const generations = async ({ context }: World) =>
 
 async function contentAsOf({ context }: World, generation: number): Promise<string> {
   const of = (await knownSaves(context)).find((each) => each.generation === generation)?.saveId ?? '';
-  await copyAside(context, await planAside(context, { path: '', to: 'copy', of }, 0));
+  await restoreToFolder(context, await planFolderRestore(context, { path: '', to: 'copy', of }, 0));
   const found = readFileSync(join(context.data, 'copy/a'), 'utf8');
   rmSync(join(context.data, 'copy'), { recursive: true });
   return found;

@@ -4,11 +4,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test } from 'vitest';
-import { systemClock } from '../../src/sync/clock.ts';
+import { systemClock } from '../../src/clock.ts';
+import { readAll } from '../../src/spaces/space.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { readAll } from '../../src/sync/spaces/space.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { fromEnvironment } from './random.ts';
 import { Folders, openProject } from './world.ts';
 

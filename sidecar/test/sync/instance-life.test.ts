@@ -5,15 +5,15 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { SyncStatus } from '../../contract/status.ts';
-import { openOnedataSpace } from '../../src/onedata/index.ts';
-import type { Clock } from '../../src/sync/clock.ts';
+import type { Clock } from '../../src/clock.ts';
+import { openOnedataSpace } from '../../src/spaces/onedata/index.ts';
+import { withRetry } from '../../src/spaces/retry.ts';
+import { contentOf, type Space } from '../../src/spaces/space.ts';
 import { ask } from '../../src/sync/service/api-client.ts';
 import { onedataSpaces } from '../../src/sync/service/open-space.ts';
 import { startService } from '../../src/sync/service/service.ts';
 import type { SyncPaths } from '../../src/sync/service/sync-paths.ts';
-import { withRetry } from '../../src/sync/spaces/retry.ts';
-import { contentOf, type Space } from '../../src/sync/spaces/space.ts';
-import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
+import { type GivenEmulator, givenEmulator } from '../spaces/given-emulator.ts';
 import { containerPaths, untilStatus } from './given-container.ts';
 import { hurried, LifeFaults, STALL_MS } from './life-faults.ts';
 import { differences, makeSource, makeTheirs, type Snapshot, snapshot, User } from './life-tree.ts';
@@ -22,7 +22,7 @@ import { dumpFolder, Folders, quiet, visible } from './world.ts';
 
 /**
  * Whole lives of an instance against a Onedata that fails: the container over TLS, 5 % of all requests failing in every
- * way the stand-in knows, 20 ms of latency, a connection closed every 30 requests, entries missing in listings.
+ * way the emulator knows, 20 ms of latency, a connection closed every 30 requests, entries missing in listings.
  * `SYNC_LIVES=50` lives so many, `SYNC_LIFE=17` that very one: the same user, the same choice of faults; which request
  * meets which fault also depends on how fast the machine is.
  */
@@ -45,22 +45,22 @@ const CLOCK: Clock = {
 };
 
 class Life {
-  readonly given: GivenStandIn;
+  readonly given: GivenEmulator;
   readonly faults: LifeFaults;
   readonly random: Random;
   paths: SyncPaths | undefined;
 
-  private constructor(given: GivenStandIn, seed: number) {
+  private constructor(given: GivenEmulator, seed: number) {
     this.given = given;
     this.random = new Random(seed);
-    this.faults = new LifeFaults(given.standIn.context.faults, seed);
+    this.faults = new LifeFaults(given.emulator.context.faults, seed);
   }
 
   static async begin(seed: number): Promise<Life> {
     const [source, project] = [folders.make(), folders.make()];
     makeSource(source, new Random(seed));
     makeTheirs(project, new Random(seed));
-    const given = await givenStandIn({
+    const given = await givenEmulator({
       spaces: [
         { id: 'source', name: 'Microscope', seedFrom: source },
         { id: 'project', name: 'Projects', seedFrom: project },
@@ -81,26 +81,26 @@ class Life {
   async start() {
     const paths = await containerPaths(folders.make());
     this.paths = paths;
-    const { standIn } = this.given;
-    for (const file of [paths.sourceToken, paths.projectToken]) writeFileSync(file, standIn.mint().token);
-    const common = { host: standIn.providerHost };
+    const { emulator } = this.given;
+    for (const file of [paths.sourceToken, paths.projectToken]) writeFileSync(file, emulator.mint().token);
+    const common = { host: emulator.providerHost };
     const config = {
       instance: 'lab/alice',
       source: { ...common, spaceId: 'source' },
       project: { ...common, spaceId: 'project' },
       autosaveIntervalSeconds: 20,
       graceSeconds: 60,
-      certificateAuthorities: standIn.authorityPem,
+      certificateAuthorities: emulator.authorityPem,
     };
     const { tokens } = onedataSpaces(config, paths);
     const open = (spaceId: string) =>
       withRetry(
         hurried(
           openOnedataSpace({
-            host: standIn.providerHost,
+            host: emulator.providerHost,
             spaceId,
-            token: async () => standIn.mint().token,
-            certificateAuthorities: standIn.authorityPem,
+            token: async () => emulator.mint().token,
+            certificateAuthorities: emulator.authorityPem,
             stallTimeoutMs: STALL_MS,
           }),
         ),
@@ -150,7 +150,7 @@ class Life {
   }
 
   async end(): Promise<void> {
-    this.given.standIn.context.faults.clear();
+    this.given.emulator.context.faults.clear();
     await this.given.dispose();
   }
 }
@@ -239,8 +239,8 @@ async function live(life: Life): Promise<void> {
   const { requests, struck } = life.faults.counts;
   expect(struck / requests, `${struck} of ${requests} requests failed`).toBeGreaterThan(0.03);
   expect(requests, 'more than the connections of two spaces can carry').toBeGreaterThan(2 * 8 * 30);
-  life.given.standIn.context.faults.clear();
-  life.given.standIn.context.faults.apply({ latencyMilliseconds: 0 });
+  life.given.emulator.context.faults.clear();
+  life.given.emulator.context.faults.apply({ latencyMilliseconds: 0 });
 
   // Ours, to the last bit.
   expect(differences(without(left, /^theirs/), without(restored, /^theirs/))).toEqual({});

@@ -18,12 +18,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type SyncStatus, syncStatusSchema } from '../../contract/status.ts';
-import { systemClock } from '../../src/sync/clock.ts';
+import { systemClock } from '../../src/clock.ts';
+import { withRetry } from '../../src/spaces/retry.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { ask } from '../../src/sync/service/api-client.ts';
 import type { SyncPaths } from '../../src/sync/service/sync-paths.ts';
-import { withRetry } from '../../src/sync/spaces/retry.ts';
-import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
+import { type GivenEmulator, givenEmulator } from '../spaces/given-emulator.ts';
 import { pathsBelow, QUIET_CONFIG } from './given-container.ts';
 import { fromEnvironment, Random, SEEDS } from './random.ts';
 import { Folders, openProject } from './world.ts';
@@ -32,10 +32,10 @@ const KILLS = fromEnvironment('SYNC_KILLS', 8);
 const SEED = process.env.SYNC_SEED === undefined ? 20_261 : Number(SEEDS[0]);
 
 const folders = new Folders();
-let given: GivenStandIn;
+let given: GivenEmulator;
 let child: ChildProcess | null = null;
 beforeAll(async () => {
-  given = await givenStandIn();
+  given = await givenEmulator();
 });
 afterAll(async () => {
   if (child?.exitCode === null && child.signalCode === null) {
@@ -105,16 +105,16 @@ interface Instance {
 async function makeInstance(): Promise<Instance> {
   const paths = pathsBelow(folders.make());
   const [source, project] = [await given.addSpace(), await given.addSpace()];
-  const { token } = given.standIn.mint();
+  const { token } = given.emulator.mint();
   for (const file of [paths.sourceToken, paths.projectToken]) writeFileSync(file, token, { mode: 0o600 });
-  const host = given.standIn.providerHost;
+  const host = given.emulator.providerHost;
   writeFileSync(
     paths.config,
     JSON.stringify({
       ...QUIET_CONFIG,
       source: { host, spaceId: source },
       project: { host, spaceId: project },
-      certificateAuthorities: given.standIn.authorityPem,
+      certificateAuthorities: given.emulator.authorityPem,
     }),
   );
   for (const volume of [paths.sourceVolume, paths.projectVolume]) mkdirSync(volume);

@@ -4,10 +4,8 @@ import fs from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { fetchParts } from '../../src/sync/restore/fetch-parts.ts';
-import { Connections } from '../../src/sync/spaces/connections.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { withRetry } from '../../src/sync/spaces/retry.ts';
+import { Connections } from '../../src/spaces/connections.ts';
+import { withRetry } from '../../src/spaces/retry.ts';
 import {
   contentOf,
   type Locator,
@@ -15,8 +13,10 @@ import {
   type ReadOptions,
   type SpaceEntry,
   SpaceError,
-} from '../../src/sync/spaces/space.ts';
+} from '../../src/spaces/space.ts';
+import { fetchParts } from '../../src/sync/restore/fetch-parts.ts';
 import { PartFile, partsOf } from '../../src/sync/volume/part-file.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { Folders } from './world.ts';
 
 const folders = new Folders();

@@ -2,13 +2,7 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { FileChangedError } from '../../src/sync/file-errors.ts';
-import { noGate } from '../../src/sync/restore/fetch-parts.ts';
-import { startProject } from '../../src/sync/restore/start.ts';
-import { type SaveResult, save } from '../../src/sync/save/save.ts';
-import { uploadParts } from '../../src/sync/save/upload-parts.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { withRetry } from '../../src/sync/spaces/retry.ts';
+import { withRetry } from '../../src/spaces/retry.ts';
 import {
   type Content,
   contentOf,
@@ -16,9 +10,15 @@ import {
   readAll,
   type Space,
   SpaceError,
-} from '../../src/sync/spaces/space.ts';
+} from '../../src/spaces/space.ts';
+import { FileChangedError } from '../../src/sync/file-errors.ts';
+import { noGate } from '../../src/sync/restore/fetch-parts.ts';
+import { startProject } from '../../src/sync/restore/start.ts';
+import { type SaveResult, save } from '../../src/sync/save/save.ts';
+import { uploadParts } from '../../src/sync/save/upload-parts.ts';
 import { openStable } from '../../src/sync/volume/file-copy.ts';
-import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
+import { type GivenEmulator, givenEmulator } from '../spaces/given-emulator.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { Folders, openProject, TestClock } from './world.ts';
 
 const folders = new Folders();
@@ -198,15 +198,15 @@ describe('saving a large file', () => {
 });
 
 describe('over REST', () => {
-  let given: GivenStandIn;
+  let given: GivenEmulator;
   beforeAll(async () => {
-    given = await givenStandIn();
+    given = await givenEmulator();
   });
   afterAll(() => given.dispose());
 
   test('parts arrive in any order, also where some break off or are refused', async () => {
     const space = withRetry(given.open(await given.addSpace()), { firstWaitMs: 1, maxWaitMs: 5, retries: 5 });
-    const { faults } = given.standIn.context;
+    const { faults } = given.emulator.context;
     const path = 'offset=';
     const busy = { status: 400, id: 'posix', details: { errno: 'ebusy' } };
     faults.add({ path, times: 1, action: { kind: 'error', ...busy } });

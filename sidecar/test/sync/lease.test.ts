@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { contentOf, SpaceError } from '../../src/spaces/space.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { Lease, LeaseHeldError, LeaseLostError, readLease } from '../../src/sync/save/lease.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { LAYOUT } from '../../src/sync/save/space-layout.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { contentOf, SpaceError } from '../../src/sync/spaces/space.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { FaultySpace } from './faulty-space.ts';
 import { Folders, openProject, TestClock, visible } from './world.ts';
 
@@ -33,7 +33,7 @@ describe('the lease', () => {
     expect(await second.acquire([])).toMatchObject({ holder: 'lab/bob', fence: 2 });
   });
 
-  test('a silent holder is replaced, one that gives signs of life is not', async () => {
+  test('a silent holder is replaced, one that gives heartbeats is not', async () => {
     const { clock, lease } = pair();
     const first = lease('lab/alice');
     await first.acquire([]);

@@ -1,5 +1,5 @@
-import type { FaultRule, Faults } from '../../../local/onedata/faults.ts';
-import { type ReadOnlySpace, type Space, SpaceError } from '../../src/sync/spaces/space.ts';
+import type { FaultRule, Faults } from '../../../emulators/onedata/faults.ts';
+import { type ReadOnlySpace, type Space, SpaceError } from '../../src/spaces/space.ts';
 import { Random } from './random.ts';
 
 /** The faults of a whole instance life, and how to live through them without waiting for real. */

@@ -2,13 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { withRetry } from '../../src/spaces/retry.ts';
+import type { Space } from '../../src/spaces/space.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { toProblem } from '../../src/sync/service/problems.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { withRetry } from '../../src/sync/spaces/retry.ts';
-import type { Space } from '../../src/sync/spaces/space.ts';
-import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
+import { type GivenEmulator, givenEmulator } from '../spaces/given-emulator.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { Random } from './random.ts';
 import { dumpFolder, Folders, openProject, sorted, TestClock, visible } from './world.ts';
 
@@ -111,9 +111,9 @@ describe('a full volume', () => {
 });
 
 describe('a full space', () => {
-  let given: GivenStandIn;
+  let given: GivenEmulator;
   beforeAll(async () => {
-    given = await givenStandIn();
+    given = await givenEmulator();
   });
   afterAll(async () => {
     await given.dispose();
@@ -128,7 +128,7 @@ describe('a full space', () => {
     writeFileSync(join(context.data, 'p/a'), 'one');
     await save(context);
     const before = sorted(await visible(space));
-    given.standIn.context.spaces.setQuota(id, 1_000_000);
+    given.emulator.context.spaces.setQuota(id, 1_000_000);
     const random = new Random(2);
     for (let index = 0; index < 8; index += 1)
       writeFileSync(join(context.data, `p/new-${index}`), random.bytes(300_000));
@@ -138,7 +138,7 @@ describe('a full space', () => {
       expect(codeOf(full), String(full)).toBe('space-full');
       expect(sorted(await visible(space))).toEqual(before);
     }
-    given.standIn.context.spaces.setQuota(id, null);
+    given.emulator.context.spaces.setQuota(id, null);
     expect(await save(context)).toMatchObject({ saved: true, skipped: 0 });
     expect(sorted(await visible(space))).toEqual(sorted(dumpFolder(context.data)));
     context.close();

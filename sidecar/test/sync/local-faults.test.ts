@@ -2,15 +2,15 @@ import { cpSync, mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFi
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
+import { contentOf, type Space } from '../../src/spaces/space.ts';
 import type { VolumeContext } from '../../src/sync/context.ts';
 import { DEFAULT_LIMITS } from '../../src/sync/plan/guards.ts';
 import { stageIn } from '../../src/sync/restore/stage-in.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { Progress } from '../../src/sync/service/progress.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { contentOf, type Space } from '../../src/sync/spaces/space.ts';
 import { openVolume, prepareVolume } from '../../src/sync/volume/volume.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { type Calls, faultyFiles, type Trouble } from './faulty-files.ts';
 import { killWriter, MODES, ROWS } from './killed-set.ts';
 import { Random } from './random.ts';

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { systemClock } from '../../src/sync/clock.ts';
+import { systemClock } from '../../src/clock.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
 import { ChangeWatch } from '../../src/sync/volume/change-watch.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { fromEnvironment, Random, SEEDS } from './random.ts';
 import { dumpFolder, openProject, sorted, visible } from './world.ts';
 
@@ -98,7 +98,7 @@ describe.skipIf(!hasPython || !isOnDisk)('what is written through a memory map',
     expect((await visible(space)).get('stack.mrc')?.[1]).toBe('b');
     await sleep(1_200);
     await save(context);
-    expect(context.state.base('stack.mrc')?.suspect).toBe(false);
+    expect(context.state.base('stack.mrc')?.racy).toBe(false);
     context.close();
   });
 

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { SIDECAR_IMAGE_TAG } from '../../../stacks/versions.ts';
-import { HttpConnections } from '../../src/onedata/http-connections.ts';
+import { HttpConnections } from '../../src/spaces/onedata/http-connections.ts';
 import { SyncMetrics } from '../../src/sync/service/metrics.ts';
 import { StatusBoard } from '../../src/sync/service/status-board.ts';
 import { TestClock } from './world.ts';

@@ -2,10 +2,10 @@ import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { SyncStatus } from '../../contract/status.ts';
+import { MountedSpace } from '../../src/spaces/mounted-space.ts';
+import { withRetry } from '../../src/spaces/retry.ts';
 import { ask } from '../../src/sync/service/api-client.ts';
 import type { SyncPaths } from '../../src/sync/service/sync-paths.ts';
-import { MountedSpace } from '../../src/sync/spaces/mounted-space.ts';
-import { withRetry } from '../../src/sync/spaces/retry.ts';
 import { Containers, containerPaths, untilStatus } from './given-container.ts';
 import { dumpFolder, Folders } from './world.ts';
 

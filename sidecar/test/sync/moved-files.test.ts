@@ -10,17 +10,17 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test } from 'vitest';
-import { copyAside, planAside } from '../../src/sync/restore/aside.ts';
+import { withRetry } from '../../src/spaces/retry.ts';
+import { contentOf, type Space, SpaceError } from '../../src/spaces/space.ts';
+import { planFolderRestore, restoreToFolder } from '../../src/sync/restore/restore-to-folder.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { withRetry } from '../../src/sync/spaces/retry.ts';
-import { contentOf, type Space, SpaceError } from '../../src/sync/spaces/space.ts';
-import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
+import { type GivenEmulator, givenEmulator } from '../spaces/given-emulator.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { dumpFolder, Folders, openProject, sorted, TestClock, trashOf, visible } from './world.ts';
 
 const folders = new Folders();
-let given: GivenStandIn | undefined;
+let given: GivenEmulator | undefined;
 afterEach(() => folders.clear());
 afterAll(async () => {
   await given?.dispose();
@@ -95,8 +95,8 @@ test('a renamed folder is copied in the space and not sent, and the save before 
   await context.lease.acquire([], true);
   expect(await save(context)).toMatchObject({ saved: false });
 
-  const plan = await planAside(context, { of: '1', path: 'movies', to: 'then' }, 2);
-  await copyAside(context, plan);
+  const plan = await planFolderRestore(context, { of: '1', path: 'movies', to: 'then' }, 2);
+  await restoreToFolder(context, plan);
   expect(sorted(dumpFolder(join(data, 'then/movies')))).toEqual(before);
 });
 
@@ -217,7 +217,7 @@ test('a folder that is renamed again while it is copied: nothing is lost, and th
 });
 
 test('over REST a renamed folder makes a handful of requests a file, and sends none of its bytes', async () => {
-  given ??= await givenStandIn();
+  given ??= await givenEmulator();
   const space = withRetry(given.open(await given.addSpace()));
   const size = 300_000;
   const make = (data: string) => {
@@ -227,7 +227,7 @@ test('over REST a renamed folder makes a handful of requests a file, and sends n
   };
   const { context, data, traffic } = await begun(make, undefined, space);
   renameSync(join(data, 'movies'), join(data, 'films'));
-  const { faults } = given.standIn.context;
+  const { faults } = given.emulator.context;
   faults.clear();
   expect(await save(context)).toMatchObject({ saved: true, skipped: 0 });
   // A small file costs less to send than to ask for.

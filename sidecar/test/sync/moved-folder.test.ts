@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
-import { dumpSpace, MemorySpace } from '../../src/sync/spaces/memory-space.ts';
+import { dumpSpace, MemorySpace } from '../spaces/memory-space.ts';
 import { dumpFolder, Folders, openProject, sorted, visible } from './world.ts';
 
 const folders = new Folders();

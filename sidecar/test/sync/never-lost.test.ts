@@ -14,7 +14,7 @@ import type { ProjectContext } from '../../src/sync/context.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { Lease, LeaseHeldError } from '../../src/sync/save/lease.ts';
 import { save } from '../../src/sync/save/save.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { FaultySpace } from './faulty-space.ts';
 import { dumpFolder, Folders, openProject, sorted, TestClock, takeLease, visible } from './world.ts';
 
@@ -316,7 +316,7 @@ describe('an interrupted save whose uploads are gone', () => {
 });
 
 describe('clocks that jump', () => {
-  test('a contender whose clock is ahead does not take a lease whose signs of life come late', async () => {
+  test('a contender whose clock is ahead does not take a lease whose heartbeats come late', async () => {
     const space = new MemorySpace();
     const [alice, bob] = [new TestClock(), new TestClock()];
     bob.advance(3_600_000);

@@ -21,15 +21,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
+import { DirectorySpace } from '../../src/spaces/directory-space.ts';
+import { contentOf, type Space } from '../../src/spaces/space.ts';
 import { DEFAULT_LIMITS } from '../../src/sync/plan/guards.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { Progress } from '../../src/sync/service/progress.ts';
 import { ProjectSession } from '../../src/sync/service/project-session.ts';
-import { DirectorySpace } from '../../src/sync/spaces/directory-space.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { contentOf, type Space } from '../../src/sync/spaces/space.ts';
 import { prepareVolume } from '../../src/sync/volume/volume.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { dumpFolder, Folders, openProject, sorted, TestClock, trashOf, visible } from './world.ts';
 
 const folders = new Folders();

@@ -1,9 +1,9 @@
 import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { DirectorySpace } from '../../src/spaces/directory-space.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
-import { DirectorySpace } from '../../src/sync/spaces/directory-space.ts';
 import { unpack } from '../fixtures/unpack.ts';
 import { dumpFolder, Folders, openProject, sorted, visible } from './world.ts';
 

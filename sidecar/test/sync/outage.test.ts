@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { DEFAULT_RETRY, withRetry } from '../../src/spaces/retry.ts';
+import { SpaceError } from '../../src/spaces/space.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { DEFAULT_RETRY, withRetry } from '../../src/sync/spaces/retry.ts';
-import { SpaceError } from '../../src/sync/spaces/space.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { faultyPaths } from './faulty-paths.ts';
 import { Folders, openProject } from './world.ts';
 

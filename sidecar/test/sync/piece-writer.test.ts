@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { PIECE_BYTES, PieceMemory } from '../../src/onedata/pieces.ts';
+import { PIECE_BYTES, PieceMemory } from '../../src/spaces/onedata/pieces.ts';
 import { PieceWriter } from '../../src/sync/volume/piece-writer.ts';
 
 const open: { close(): Promise<void> }[] = [];

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { contentOf, SpaceError } from '../../src/spaces/space.ts';
 import { ask } from '../../src/sync/service/api-client.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { contentOf, SpaceError } from '../../src/sync/spaces/space.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { Containers, containerPaths, QUIET_CONFIG, untilStatus } from './given-container.ts';
 import { dumpFolder, Folders, sorted, visible } from './world.ts';
 

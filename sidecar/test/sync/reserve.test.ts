@@ -3,13 +3,13 @@ import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { Space } from '../../src/spaces/space.ts';
 import { DEFAULT_LIMITS } from '../../src/sync/plan/guards.ts';
 import { Progress } from '../../src/sync/service/progress.ts';
 import { ProjectSession } from '../../src/sync/service/project-session.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import type { Space } from '../../src/sync/spaces/space.ts';
 import { Reserve } from '../../src/sync/volume/reserve.ts';
 import { prepareVolume } from '../../src/sync/volume/volume.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { dumpFolder, Folders, quiet, sorted, TestClock, visible } from './world.ts';
 
 const folders = new Folders();

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { withRetry } from '../../src/sync/spaces/retry.ts';
-import { contentOf, readAll, SpaceError } from '../../src/sync/spaces/space.ts';
+import { withRetry } from '../../src/spaces/retry.ts';
+import { contentOf, readAll, SpaceError } from '../../src/spaces/space.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 
 /** How long the content of one file is tried for, beside others and alone. */
 

@@ -2,11 +2,11 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { SyncStatus } from '../../contract/status.ts';
+import { contentOf } from '../../src/spaces/space.ts';
 import { ask } from '../../src/sync/service/api-client.ts';
 import { onedataSpaces } from '../../src/sync/service/open-space.ts';
 import type { SyncPaths } from '../../src/sync/service/sync-paths.ts';
-import { contentOf } from '../../src/sync/spaces/space.ts';
-import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
+import { type GivenEmulator, givenEmulator } from '../spaces/given-emulator.ts';
 import { Containers, containerPaths, untilStatus } from './given-container.ts';
 import { dumpFolder, Folders, visible } from './world.ts';
 
@@ -15,13 +15,13 @@ import { dumpFolder, Folders, visible } from './world.ts';
 /** So many that, at the latency of `slowDown`, they cannot all be copied before the first token of a test ends. */
 const FILES = 160;
 const folders = new Folders();
-let given: GivenStandIn;
+let given: GivenEmulator;
 let paths: SyncPaths;
 let spaces: { source: string; project: string };
 const containers = new Containers();
 
 beforeAll(async () => {
-  given = await givenStandIn();
+  given = await givenEmulator();
 });
 afterAll(() => given.dispose());
 
@@ -36,7 +36,7 @@ beforeEach(async () => {
   setToken('project', null);
 });
 afterEach(async () => {
-  given.standIn.context.faults.apply({ latencyMilliseconds: 0 });
+  given.emulator.context.faults.apply({ latencyMilliseconds: 0 });
   for (const which of ['source', 'project'] as const) setToken(which, null);
   await containers.stopAll();
   folders.clear();
@@ -48,27 +48,27 @@ function setToken(which: 'source' | 'project', seconds: number | null): void {
   const caveats = seconds === null ? [] : [{ type: 'time', validUntil } as const];
   writeFileSync(
     which === 'source' ? paths.sourceToken : paths.projectToken,
-    given.standIn.mint({ caveats }).token,
+    given.emulator.mint({ caveats }).token,
   );
 }
 
-const slowDown = () => given.standIn.context.faults.apply({ latencyMilliseconds: 300 });
-const speedUp = () => given.standIn.context.faults.apply({ latencyMilliseconds: 0 });
+const slowDown = () => given.emulator.context.faults.apply({ latencyMilliseconds: 300 });
+const speedUp = () => given.emulator.context.faults.apply({ latencyMilliseconds: 0 });
 
 async function start(found = false) {
-  const host = found ? {} : { host: given.standIn.providerHost };
+  const host = found ? {} : { host: given.emulator.providerHost };
   const config = {
     instance: 'lab/alice',
     source: { ...host, spaceId: spaces.source },
     project: { ...host, spaceId: spaces.project },
     autosaveIntervalSeconds: 3600,
     graceSeconds: 60,
-    certificateAuthorities: given.standIn.authorityPem,
+    certificateAuthorities: given.emulator.authorityPem,
   };
   return containers.start({
     config,
     paths,
-    spaces: onedataSpaces(config, paths, { firstWaitMs: 20 }, given.standIn.zoneHost),
+    spaces: onedataSpaces(config, paths, { firstWaitMs: 20 }, given.emulator.zoneHost),
     desktopWaitMs: 1_000,
   });
 }
@@ -134,7 +134,7 @@ describe('a token that ends', () => {
 
 test('what a token may do is told before anything is copied', async () => {
   const caveats = [{ type: 'data.readonly' } as const];
-  writeFileSync(paths.projectToken, given.standIn.mint({ caveats }).token);
+  writeFileSync(paths.projectToken, given.emulator.mint({ caveats }).token);
   rmSync(paths.sourceToken);
   await start();
   const status = await until('both problems', ({ problems }) => problems.length === 2);
@@ -155,10 +155,10 @@ test('swapped tokens are told to be so, with both keys, and used once they are e
     type: 'data.path' as const,
     whitelist: [Buffer.from(`/${spaceId}`).toString('base64')],
   });
-  const { token: forSource } = given.standIn.mint({
+  const { token: forSource } = given.emulator.mint({
     caveats: [only(spaces.source), { type: 'data.readonly' }],
   });
-  const { token: forProject } = given.standIn.mint({ caveats: [only(spaces.project)] });
+  const { token: forProject } = given.emulator.mint({ caveats: [only(spaces.project)] });
   writeFileSync(paths.sourceToken, forProject);
   writeFileSync(paths.projectToken, forSource);
   await start();
@@ -186,5 +186,5 @@ test('without a host the tokens are enough, and what is wrong with them is told 
   await service.done;
   expect((await visible(given.open(spaces.project))).get('work')).toBe('work');
   const kept = JSON.parse(readFileSync(join(paths.projectVolume, 'state/provider.json'), 'utf8'));
-  expect(kept).toEqual({ spaceId: spaces.project, host: given.standIn.providerHost });
+  expect(kept).toEqual({ spaceId: spaces.project, host: given.emulator.providerHost });
 });

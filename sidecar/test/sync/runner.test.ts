@@ -3,12 +3,12 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SyncStatus } from '../../contract/status.ts';
+import { contentOf, type Space, SpaceError } from '../../src/spaces/space.ts';
 import { ask } from '../../src/sync/service/api-client.ts';
 import * as commands from '../../src/sync/service/commands.ts';
 import type { SyncPaths } from '../../src/sync/service/sync-paths.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { contentOf, type Space, SpaceError } from '../../src/sync/spaces/space.ts';
 import { prepareVolume } from '../../src/sync/volume/volume.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { Containers, containerPaths, untilStatus } from './given-container.ts';
 import { dumpFolder, Folders, sorted, visible } from './world.ts';
 
@@ -202,7 +202,7 @@ describe('the life of a container', () => {
     await again.done;
   });
 
-  test('says what is wrong, goes on by itself when it is gone', async () => {
+  test('says what is wrong, continues automatically when it is gone', async () => {
     let fault: SpaceError | null = new SpaceError('token-invalid', 'refused');
     const service = await start({ project: faulty(project, () => fault) });
     const status = await until('the problem', (each) => each.problems.length > 0);

@@ -14,11 +14,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { contentOf } from '../../src/spaces/space.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { tidyTrash } from '../../src/sync/save/trash.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { contentOf } from '../../src/sync/spaces/space.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { FaultySpace } from './faulty-space.ts';
 import { dumpFolder, Folders, openProject, sorted, TestClock, trashOf, visible } from './world.ts';
 

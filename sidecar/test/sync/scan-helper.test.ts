@@ -7,10 +7,10 @@ import { collectDifferences, type Look } from '../../src/sync/plan/collect.ts';
 import { decodeItem } from '../../src/sync/plan/plan.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
 import { StateStore } from '../../src/sync/state/state.ts';
 import { ChangeWatch } from '../../src/sync/volume/change-watch.ts';
 import { ScanHelper } from '../../src/sync/volume/scan-helper.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { Folders, openProject, type TestClock } from './world.ts';
 
 const folders = new Folders();

@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { contentOf } from '../../src/spaces/space.ts';
 import { DEFAULT_LIMITS } from '../../src/sync/plan/guards.ts';
 import { Selection } from '../../src/sync/plan/selection.ts';
 import { Progress } from '../../src/sync/service/progress.ts';
 import { SourceSession } from '../../src/sync/service/source-session.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { contentOf } from '../../src/sync/spaces/space.ts';
 import { prepareVolume } from '../../src/sync/volume/volume.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { dumpFolder, quiet, TestClock } from './world.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sync-selection-'));

@@ -1,24 +1,24 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { copyAside, planAside } from '../../src/sync/restore/aside.ts';
+import { Bandwidth } from '../../src/spaces/bandwidth.ts';
+import { withRetry } from '../../src/spaces/retry.ts';
+import { planFolderRestore, restoreToFolder } from '../../src/sync/restore/restore-to-folder.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { knownSaves } from '../../src/sync/save/history.ts';
 import { Lease, LeaseHeldError } from '../../src/sync/save/lease.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { tidyTrash } from '../../src/sync/save/trash.ts';
 import { desktopGone } from '../../src/sync/service/desktop-watch.ts';
-import { Bandwidth } from '../../src/sync/spaces/bandwidth.ts';
-import { withRetry } from '../../src/sync/spaces/retry.ts';
-import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
+import { type GivenEmulator, givenEmulator } from '../spaces/given-emulator.ts';
 import { Folders, openProject, TestClock } from './world.ts';
 
 /** Clocks that are set a year forth and back, also while something is under way. On the emulator. */
 
 const folders = new Folders();
-let given: GivenStandIn;
+let given: GivenEmulator;
 beforeAll(async () => {
-  given = await givenStandIn();
+  given = await givenEmulator();
 });
 afterAll(() => given.dispose());
 afterEach(() => folders.clear());
@@ -59,7 +59,10 @@ describe.each(WAYS)('a clock that is set a year %s', (_, year) => {
     expect(saves.map(({ generation }) => generation)).toEqual([5, 4, 3, 2, 1]);
     for (const { generation, saveId, savedAt } of saves) {
       expect(Math.abs(Date.parse(savedAt) - Date.now())).toBeLessThan(3_600_000);
-      await copyAside(context, await planAside(context, { path: '', to: 'copy', of: saveId }, 0));
+      await restoreToFolder(
+        context,
+        await planFolderRestore(context, { path: '', to: 'copy', of: saveId }, 0),
+      );
       expect(readFileSync(join(context.data, 'copy/a'), 'utf8')).toBe(`content ${generation}`);
       rmSync(join(context.data, 'copy'), { recursive: true });
     }

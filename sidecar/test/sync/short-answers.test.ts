@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
-import { dumpSpace, MemorySpace } from '../../src/sync/spaces/memory-space.ts';
+import { dumpSpace, MemorySpace } from '../spaces/memory-space.ts';
 import { FaultySpace } from './faulty-space.ts';
 import { Folders, openProject, TestClock, takeLease } from './world.ts';
 

@@ -4,13 +4,13 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
-import { systemClock } from '../../src/sync/clock.ts';
+import { systemClock } from '../../src/clock.ts';
+import { readAll } from '../../src/spaces/space.ts';
 import { DatabaseBusyError } from '../../src/sync/file-errors.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { readAll } from '../../src/sync/spaces/space.ts';
 import { copyDatabase } from '../../src/sync/volume/sqlite-copy.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { Folders, openProject, TestClock, visible } from './world.ts';
 
 const folders = new Folders();

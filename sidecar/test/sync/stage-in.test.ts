@@ -1,15 +1,15 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { withRetry } from '../../src/spaces/retry.ts';
+import { contentOf, type ReadOnlySpace, type SpaceEntry, SpaceError } from '../../src/spaces/space.ts';
 import type { VolumeContext } from '../../src/sync/context.ts';
 import { DEFAULT_LIMITS } from '../../src/sync/plan/guards.ts';
 import { stageIn } from '../../src/sync/restore/stage-in.ts';
 import { Progress } from '../../src/sync/service/progress.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { withRetry } from '../../src/sync/spaces/retry.ts';
-import { contentOf, type ReadOnlySpace, type SpaceEntry, SpaceError } from '../../src/sync/spaces/space.ts';
 import { partialFiles } from '../../src/sync/volume/partials.ts';
 import { openVolume, prepareVolume } from '../../src/sync/volume/volume.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { dumpFolder, Folders, quiet, sorted, TestClock, visible } from './world.ts';
 
 const folders = new Folders();

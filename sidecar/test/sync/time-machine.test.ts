@@ -14,7 +14,8 @@ import {
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { copyAside, planAside } from '../../src/sync/restore/aside.ts';
+import { contentOf } from '../../src/spaces/space.ts';
+import { planFolderRestore, restoreToFolder } from '../../src/sync/restore/restore-to-folder.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { restoreFromTrash } from '../../src/sync/restore/trash-content.ts';
 import { knownSaves } from '../../src/sync/save/history.ts';
@@ -22,8 +23,7 @@ import { keptSaves } from '../../src/sync/save/retention.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { listSaves } from '../../src/sync/save/saves-list.ts';
 import { tidyTrash } from '../../src/sync/save/trash.ts';
-import { dumpSpace, MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { contentOf } from '../../src/sync/spaces/space.ts';
+import { dumpSpace, MemorySpace } from '../spaces/memory-space.ts';
 import { fromEnvironment, SEEDS, seeded } from './random.ts';
 import { dumpFolder, Folders, openProject, TestClock } from './world.ts';
 
@@ -75,7 +75,7 @@ async function opened() {
 
 async function asOf(context: Awaited<ReturnType<typeof opened>>['context'], of: string | null, path = '') {
   const to = `copy-${Math.random()}`;
-  const result = await copyAside(context, await planAside(context, { path, to, of }, 0));
+  const result = await restoreToFolder(context, await planFolderRestore(context, { path, to, of }, 0));
   const found = everything(join(context.data, to));
   rmSync(join(context.data, to), { recursive: true });
   return { result, found };

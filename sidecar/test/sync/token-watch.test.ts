@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { TokenCheck } from '../../src/onedata/index.ts';
+import type { TokenCheck } from '../../src/spaces/onedata/index.ts';
+import { SpaceError } from '../../src/spaces/space.ts';
 import { StatusBoard } from '../../src/sync/service/status-board.ts';
 import { TokenWatch, tokenWarnings } from '../../src/sync/service/token-watch.ts';
-import { SpaceError } from '../../src/sync/spaces/space.ts';
 import { quiet, TestClock } from './world.ts';
 
 const HOUR = 3_600_000;

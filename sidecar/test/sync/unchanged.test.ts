@@ -1,10 +1,10 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { systemClock } from '../../src/sync/clock.ts';
+import { systemClock } from '../../src/clock.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { Folders, openProject } from './world.ts';
 
 const folders = new Folders();
@@ -21,7 +21,7 @@ async function given() {
   await new Promise((later) => setTimeout(later, 150));
   await save(context);
   await save(context);
-  const look = () => context.tree.unchanged('d', context.state.baseLooks('d'));
+  const look = () => context.tree.unchanged('d', context.state.baseStats('d'));
   return { context, at, look };
 }
 

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { SyncStatus } from '../../contract/status.ts';
+import { SpaceError } from '../../src/spaces/space.ts';
 import { ask } from '../../src/sync/service/api-client.ts';
 import type { SyncPaths } from '../../src/sync/service/sync-paths.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { SpaceError } from '../../src/sync/spaces/space.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { Containers, containerPaths, QUIET_CONFIG, untilStatus } from './given-container.ts';
 import { Folders } from './world.ts';
 

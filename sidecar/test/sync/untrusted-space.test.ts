@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { contentOf } from '../../src/spaces/space.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { tidyVolumeTrash, volumeTrashOf } from '../../src/sync/restore/volume-trash.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { removeUnreferencedSegments } from '../../src/sync/save/segments.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { contentOf } from '../../src/sync/spaces/space.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { dumpFolder, Folders, openProject, sorted, TestClock } from './world.ts';
 
 const folders = new Folders();

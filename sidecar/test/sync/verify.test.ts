@@ -2,11 +2,11 @@ import { readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
+import { contentOf, readAll } from '../../src/spaces/space.ts';
 import { ask } from '../../src/sync/service/api-client.ts';
 import * as commands from '../../src/sync/service/commands.ts';
 import type { SyncPaths } from '../../src/sync/service/sync-paths.ts';
-import { MemorySpace } from '../../src/sync/spaces/memory-space.ts';
-import { contentOf, readAll } from '../../src/sync/spaces/space.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
 import { Containers, containerPaths, QUIET_CONFIG, untilStatus } from './given-container.ts';
 import { Folders } from './world.ts';
 
@@ -134,7 +134,7 @@ describe('sync verify and sync repair', () => {
     expect(await verify()).toMatchObject({ code: EXIT_CODES.done });
   });
 
-  test('a check that was broken off goes on where it was after a restart', async () => {
+  test('a check that was broken off continues where it was after a restart', async () => {
     await saved();
     const read = space.read.bind(space);
     let reads = 0;

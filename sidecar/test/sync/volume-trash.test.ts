@@ -2,13 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { withRetry } from '../../src/spaces/retry.ts';
+import type { Space } from '../../src/spaces/space.ts';
 import { DEFAULT_LIMITS } from '../../src/sync/plan/guards.ts';
 import { Progress } from '../../src/sync/service/progress.ts';
 import { ProjectSession } from '../../src/sync/service/project-session.ts';
-import { withRetry } from '../../src/sync/spaces/retry.ts';
-import type { Space } from '../../src/sync/spaces/space.ts';
 import { prepareVolume } from '../../src/sync/volume/volume.ts';
-import { type GivenStandIn, givenStandIn } from '../onedata/given-stand-in.ts';
+import { type GivenEmulator, givenEmulator } from '../spaces/given-emulator.ts';
 import { dumpFolder, Folders, quiet, TestClock } from './world.ts';
 
 /** What a start takes from a volume because the space says so may be the only copy: it stays until somebody had time to miss it. */
@@ -16,9 +16,9 @@ import { dumpFolder, Folders, quiet, TestClock } from './world.ts';
 const folders = new Folders();
 const mounts: string[] = [];
 const opened: { close(): void }[] = [];
-let given: GivenStandIn;
+let given: GivenEmulator;
 beforeAll(async () => {
-  given = await givenStandIn();
+  given = await givenEmulator();
 });
 afterAll(() => given.dispose());
 afterEach(() => {

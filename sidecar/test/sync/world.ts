@@ -11,15 +11,15 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import type { Clock } from '../../src/sync/clock.ts';
+import type { Clock } from '../../src/clock.ts';
+import type { Space } from '../../src/spaces/space.ts';
+import { ENGINE_FOLDER } from '../../src/spaces/space.ts';
 import type { ProjectContext } from '../../src/sync/context.ts';
-import { ENGINE_FOLDER } from '../../src/sync/model.ts';
 import { DEFAULT_LIMITS, type DeletionLimits } from '../../src/sync/plan/guards.ts';
 import { Lease, LeaseHeldError } from '../../src/sync/save/lease.ts';
 import { Progress } from '../../src/sync/service/progress.ts';
-import { dumpSpace } from '../../src/sync/spaces/memory-space.ts';
-import type { Space } from '../../src/sync/spaces/space.ts';
 import { openVolume, prepareVolume } from '../../src/sync/volume/volume.ts';
+import { dumpSpace } from '../spaces/memory-space.ts';
 
 export const quiet = pino({ level: 'silent' });
 

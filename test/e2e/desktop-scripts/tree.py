@@ -1,4 +1,4 @@
-"""Prints every entry below the given folder as one JSON object a line, the way the Onedata stand-in's tree dump does.
+"""Prints every entry below the given folder as one JSON object a line, the way the Onedata emulator's tree dump does.
 
 Usage: python3 tree.py FOLDER
 """

@@ -1,8 +1,8 @@
+import { joinPath } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
 import type { FileFailures } from '../file-failures.ts';
 import type { BaseEntry, LocalEntry } from '../model.ts';
-import { joinPath } from '../spaces/space.ts';
-import type { BaseLook } from '../state/state-rows.ts';
+import type { BaseStat } from '../state/state-rows.ts';
 import type { ChangeWatch } from '../volume/change-watch.ts';
 import { type Looked, ScanHelper } from '../volume/scan-helper.ts';
 import type { SeenDirectory } from '../volume/unchanged.ts';
@@ -31,7 +31,7 @@ export async function collectDifferences(
     await writeAllPages(context.tree.root, context.state.countPending('found'));
   } catch (error) {
     // Some directories were read, and what was found in them is not kept.
-    context.changes?.doubt();
+    context.changes?.requireFullScan();
     throw error;
   }
 }
@@ -87,7 +87,7 @@ async function walk(how: Walk, from: string): Promise<boolean> {
       share(how, waiting, helper);
       const looked = helper.looked();
       const place = looked === undefined ? waiting.next() : undefined;
-      if (looked !== undefined) hear(how, waiting, looked);
+      if (looked !== undefined) onMessage(how, waiting, looked);
       else if (place === undefined) await helper.next();
       else if (!visited?.has(place.directory)) {
         visited?.add(place.directory);
@@ -114,7 +114,7 @@ function share({ changes }: Walk, waiting: Waiting, helper: ScanHelper): void {
 }
 
 /** Notes what the other thread has found. It only knows what is as it was. */
-function hear(how: Walk, waiting: Waiting, { directory, found }: Looked): void {
+function onMessage(how: Walk, waiting: Waiting, { directory, found }: Looked): void {
   const place = { directory, isGone: false };
   if (found === undefined) waiting.add('', [directory]);
   else note(how, waiting, place, found === null ? closerLook(how, place) : asBefore(found));
@@ -156,12 +156,12 @@ function asBefore(directories: ReadonlyMap<string, SeenDirectory>): Found {
 function look(how: Walk, place: Place): Found {
   const { context, withRemote } = how;
   if (place.isGone || withRemote) return closerLook(how, place);
-  const looks = counted(how, context.state.baseLooks(place.directory));
+  const looks = counted(how, context.state.baseStats(place.directory));
   const same = context.tree.unchanged(place.directory, looks);
   return same === null ? closerLook(how, place) : asBefore(same);
 }
 
-function* counted(how: Walk, pages: Iterable<readonly BaseLook[]>): Iterable<readonly BaseLook[]> {
+function* counted(how: Walk, pages: Iterable<readonly BaseStat[]>): Iterable<readonly BaseStat[]> {
   for (const page of pages) {
     how.entries += page.length;
     yield page;

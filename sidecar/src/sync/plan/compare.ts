@@ -19,7 +19,7 @@ export function localState(base: BaseEntry | null, local: LocalEntry | null): Lo
     case 'file': {
       if (base.size !== local.size) return 'changed';
       const sameFile = sameMeta && base.inode === local.inode && base.ctimeNs === local.ctimeNs;
-      if (sameFile && !base.suspect) return 'same';
+      if (sameFile && !base.racy) return 'same';
       return base.hash === null ? 'changed' : 'unsure';
     }
   }

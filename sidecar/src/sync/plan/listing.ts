@@ -1,8 +1,8 @@
+import { isSpaceError, parentOf, type SpaceEntry, SpaceError, shortCalls } from '../../spaces/space.ts';
 import type { VolumeContext } from '../context.ts';
 import type { FileFailures } from '../file-failures.ts';
 import { isIgnoredAtRoot, type RemoteEntry, VIRTUAL_ID } from '../model.ts';
 import { forEachLimit } from '../pool.ts';
-import { isSpaceError, parentOf, type SpaceEntry, SpaceError, shortCalls } from '../spaces/space.ts';
 
 /** Directories whose listing broke are asked again so often before the whole listing counts as broken. */
 const LISTING_ATTEMPTS = 4;

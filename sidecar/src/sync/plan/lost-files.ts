@@ -1,7 +1,7 @@
+import { parentOf } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
 import type { FileFailures } from '../file-failures.ts';
 import type { BaseEntry } from '../model.ts';
-import { parentOf } from '../spaces/space.ts';
 import { massLoss } from './guards.ts';
 import { listSpace } from './listing.ts';
 
@@ -30,7 +30,7 @@ export async function forgetLostFiles(context: ProjectContext, failures: FileFai
     return false;
   }
   for (const base of state.allBase()) if (isLost(base)) state.deleteBase(base.path);
-  context.changes?.doubt();
+  context.changes?.requireFullScan();
   log.error(
     { lost, known },
     'the project space lacks many files; what the volume holds of them is sent again',

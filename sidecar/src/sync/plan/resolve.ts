@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
+import { parentOf } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
 import { classify } from '../file-errors.ts';
 import type { FileFailures } from '../file-failures.ts';
 import { type BaseEntry, type LocalEntry, lookOf, manifestMatches, VIRTUAL_ID } from '../model.ts';
 import { forEachLimit } from '../pool.ts';
-import { parentOf } from '../spaces/space.ts';
 import { Batch } from '../state/batch.ts';
 import { hashStable, openStable } from '../volume/file-copy.ts';
 import { localState, type RemoteLook, remoteState } from './compare.ts';
@@ -57,7 +57,7 @@ class Resolver {
   readonly #withRemote: boolean;
   readonly #absent: Set<string>;
   /** Files that may have been written to while they were read. */
-  readonly #suspect = new Set<string>();
+  readonly #racy = new Set<string>();
 
   constructor(context: ProjectContext, occasion: Occasion, withRemote: boolean, absent: Set<string>) {
     this.#context = context;
@@ -92,8 +92,8 @@ class Resolver {
       case 'reconcile':
         return this.#reconcile(item, hash);
       default: {
-        const suspect = this.#suspect.delete(found.path);
-        return { ...item, base: base === null ? null : { ...base, suspect }, action };
+        const racy = this.#racy.delete(found.path);
+        return { ...item, base: base === null ? null : { ...base, racy }, action };
       }
     }
   }
@@ -138,8 +138,8 @@ class Resolver {
   #refresh(base: BaseEntry | null, local: LocalEntry | null): void {
     if (base === null || local === null || local.kind !== 'file') return;
     const isYoung = local.ctimeNs > BigInt(this.#context.clock.now()) * 1_000_000n - 1_000_000_000n;
-    const suspect = this.#suspect.delete(local.path) || isYoung;
-    this.#context.state.putBase({ ...base, inode: local.inode, ctimeNs: local.ctimeNs, suspect });
+    const racy = this.#racy.delete(local.path) || isYoung;
+    this.#context.state.putBase({ ...base, inode: local.inode, ctimeNs: local.ctimeNs, racy });
   }
 
   async #reconcile(item: PlanItem, hash: string | null): Promise<PlanItem | null> {
@@ -152,8 +152,8 @@ class Resolver {
     if (isOurs && this.#occasion === 'start') return { ...item, action: 'download' };
     // Remembered as equal by the next save, which also writes mode and time of the local side to the manifest.
     const known = this.#context.state.manifest(item.path);
-    const suspect = this.#suspect.delete(item.path);
-    const base = { ...adopted(local, remote, known?.hash ?? hash), suspect };
+    const racy = this.#racy.delete(item.path);
+    const base = { ...adopted(local, remote, known?.hash ?? hash), racy };
     if (known === null || !sameMeta(known.mtimeNs, known.mode, local))
       return { ...item, base, action: 'record' };
     this.#context.state.putBase(base);
@@ -175,7 +175,7 @@ class Resolver {
     const file = await openStable(this.#context.tree, path, this.#context);
     try {
       const hash = await hashStable(file);
-      if (file.suspect) this.#suspect.add(path);
+      if (file.racy) this.#racy.add(path);
       return hash;
     } finally {
       await file.close();
@@ -217,6 +217,6 @@ export function adopted(local: LocalEntry, remote: RemoteLook, hash: string | nu
       remote.id === VIRTUAL_ID
         ? null
         : { id: remote.id, size: remote.size, mtimeSeconds: remote.mtimeSeconds },
-    suspect: false,
+    racy: false,
   };
 }

@@ -1,4 +1,4 @@
-import { joinPath } from '../spaces/space.ts';
+import { joinPath } from '../../spaces/space.ts';
 
 export interface Place {
   readonly directory: string;

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
+import { isShort } from '../../spaces/connections.ts';
+import type { ReadOnlySpace } from '../../spaces/space.ts';
 import type { RemoteEntry } from '../model.ts';
-import { isShort } from '../spaces/connections.ts';
-import type { ReadOnlySpace } from '../spaces/space.ts';
 import { partialFile } from '../volume/partials.ts';
 import { newFileIn } from '../volume/small-file.ts';
 import { cutShort, type Fetched, type FetchOptions, fetchParts, noGate } from './fetch-parts.ts';

@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
+import { release } from '../../spaces/buffer-pool.ts';
+import type { Gate } from '../../spaces/connections.ts';
+import { isSpaceError, type ReadOnlySpace, type ReadOptions, SpaceError } from '../../spaces/space.ts';
 import type { RemoteEntry } from '../model.ts';
 import { forEachLimit } from '../pool.ts';
-import type { Gate } from '../spaces/connections.ts';
-import { giveBack } from '../spaces/loans.ts';
-import { isSpaceError, type ReadOnlySpace, type ReadOptions, SpaceError } from '../spaces/space.ts';
 import { type RunningHash, startHash } from '../volume/hasher.ts';
 import { type Part, PartFile } from '../volume/part-file.ts';
 
@@ -134,7 +134,7 @@ class PartsFetch {
           this.#whole(part);
           part = parts[++open];
         }
-        writing = this.#target.write(bytes, at).then(() => giveBack(bytes));
+        writing = this.#target.write(bytes, at).then(() => release(bytes));
         writing.catch(() => undefined);
         at += bytes.byteLength;
         onBytes?.(bytes.byteLength);

@@ -1,8 +1,8 @@
+import { joinPath, type SpaceEntry } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
 import { isIgnoredAtRoot, type ManifestEntry, manifestMatches, type RemoteEntry } from '../model.ts';
 import { type HistoryLine, historyLines, type KnownSave, knownSaves } from '../save/history.ts';
 import { LAYOUT } from '../save/space-layout.ts';
-import { joinPath, type SpaceEntry } from '../spaces/space.ts';
 import type { CopyEntry, CopyTree } from '../state/copy-tree.ts';
 import { RequestError } from '../sync-errors.ts';
 

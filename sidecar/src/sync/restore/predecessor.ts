@@ -1,6 +1,6 @@
+import { isSpaceError, readAll } from '../../spaces/space.ts';
 import type { VolumeContext } from '../context.ts';
 import { VIRTUAL_ID } from '../model.ts';
-import { isSpaceError, readAll } from '../spaces/space.ts';
 
 const DUMP = 'symlink-dump';
 const DUMP_MAX_BYTES = 64 << 20;

@@ -1,3 +1,4 @@
+import { isSpaceError } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
 import { FileFailures } from '../file-failures.ts';
 import { manifestMatches } from '../model.ts';
@@ -9,7 +10,6 @@ import { loadManifest } from '../save/manifest.ts';
 import { recover } from '../save/recover.ts';
 import { commit, commitPending } from '../save/save.ts';
 import { removeUnreferencedSegments } from '../save/segments.ts';
-import { isSpaceError } from '../spaces/space.ts';
 import { RequestError } from '../sync-errors.ts';
 import { hashStable, openStable } from '../volume/file-copy.ts';
 import { repairHistory } from './repair-history.ts';

@@ -1,14 +1,14 @@
+import { isSpaceError, shortCalls } from '../../spaces/space.ts';
 import type { VolumeContext } from '../context.ts';
-import { isClosed } from '../file-errors.ts';
+import { isPermissionDenied } from '../file-errors.ts';
 import type { FileFailures } from '../file-failures.ts';
 import { decodeItem, type PlanItem } from '../plan/plan.ts';
 import { forEachLimit } from '../pool.ts';
-import { isSpaceError, shortCalls } from '../spaces/space.ts';
 import { clearPartials } from '../volume/partials.ts';
 import { isSideName } from './database-sets.ts';
 import { finishDirectories } from './finish-directories.ts';
+import { assertFreeSpace } from './free-space.ts';
 import { LocalChangedError, type RestoreOptions, Restorer } from './restorer.ts';
-import { assertRoom } from './room.ts';
 export interface RestoreOutcome {
   readonly restored: number;
   readonly removed: number;
@@ -39,7 +39,7 @@ export async function restorePending(
       bytes += remote.size;
     }
   }
-  await assertRoom(context, noRoom, bytes);
+  await assertFreeSpace(context, noRoom, bytes);
   context.progress.begin(files, bytes);
   state.setMeta('restoring', 'yes');
   const restorer = new Restorer(context, options, failures);
@@ -53,7 +53,7 @@ export async function restorePending(
         await work();
       } catch (error) {
         // Somebody's folder that is only to be read: what is missing in it comes all the same.
-        if (!isClosed(error) || !context.tree.openFolders(item.path)) throw error;
+        if (!isPermissionDenied(error) || !context.tree.openFolders(item.path)) throw error;
         await work();
       }
       failures.succeeded();

@@ -17,7 +17,7 @@ export function asBase(
         ? null
         : { id: remote.id, size: remote.size, mtimeSeconds: remote.mtimeSeconds },
     // Written a moment ago, but by this program alone.
-    suspect: false,
+    racy: false,
   };
 }
 

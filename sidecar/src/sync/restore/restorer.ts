@@ -1,5 +1,7 @@
 import { chmodSync, utimesSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
+import { Connections } from '../../spaces/connections.ts';
+import { isSpaceError } from '../../spaces/space.ts';
 import type { VolumeContext } from '../context.ts';
 import { FileChangedError, FileError } from '../file-errors.ts';
 import type { FileFailures } from '../file-failures.ts';
@@ -7,8 +9,6 @@ import { type LocalEntry, type ManifestEntry, manifestMatches, VIRTUAL_ID } from
 import type { RemoteLook } from '../plan/compare.ts';
 import type { PlanItem } from '../plan/plan.ts';
 import { compactTime } from '../save/space-layout.ts';
-import { Connections } from '../spaces/connections.ts';
-import { isSpaceError } from '../spaces/space.ts';
 import { utimesSeconds } from '../volume/local-tree.ts';
 import { type Attributes, mayBeDatabase, newFileIn, withNewFile } from '../volume/small-file.ts';
 import { type Coming, comingBytes, comingFile, isSideName, makeSetWay } from './database-sets.ts';

@@ -1,4 +1,5 @@
 import type { FileProblems } from '../../../contract/status.ts';
+import { isSpaceError, type SpaceError } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
 import { FileFailures } from '../file-failures.ts';
 import { toManifest } from '../model.ts';
@@ -15,13 +16,12 @@ import { loadManifest } from '../save/manifest.ts';
 import { recover } from '../save/recover.ts';
 import { commit, commitPending, type SaveOptions } from '../save/save.ts';
 import { timesOf } from '../save/two-clocks.ts';
-import { isSpaceError, type SpaceError } from '../spaces/space.ts';
 import { MissingFilesError, UnsavedWorkError } from '../sync-errors.ts';
 import { endSettling } from './database-sets.ts';
 import { finishDirectories } from './finish-directories.ts';
+import { VolumeFullError } from './free-space.ts';
 import { addPredecessorLinks } from './predecessor.ts';
 import { type RestoreOutcome, restorePending } from './restore.ts';
-import { VolumeFullError } from './room.ts';
 import { VolumeTrash } from './volume-trash.ts';
 
 export interface StartOptions extends SaveOptions {

@@ -1,13 +1,13 @@
+import { isSpaceError, joinPath, type SpaceEntry } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
 import { FileError } from '../file-errors.ts';
 import { historyLines, knownSaves } from '../save/history.ts';
 import { LAYOUT, trashTime } from '../save/space-layout.ts';
-import { isSpaceError, joinPath, type SpaceEntry } from '../spaces/space.ts';
 import { type CopyEntry, CopyTree } from '../state/copy-tree.ts';
 import { RequestError } from '../sync-errors.ts';
-import { isBelow } from './aside.ts';
 import { copyEntries } from './copy-entries.ts';
 import { trashed } from './past.ts';
+import { isBelow } from './restore-to-folder.ts';
 
 /** One version in the trash of the project space. */
 export interface TrashItem {

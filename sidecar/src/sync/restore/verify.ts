@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
+import { Bandwidth, withBandwidth } from '../../spaces/bandwidth.ts';
+import type { Space } from '../../spaces/space.ts';
+import { ENGINE_FOLDER } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
 import { FileFailures } from '../file-failures.ts';
-import { ENGINE_FOLDER, type ManifestEntry, manifestMatches } from '../model.ts';
+import { type ManifestEntry, manifestMatches } from '../model.ts';
 import { readHead } from '../save/head.ts';
 import { describeSegment } from '../save/head-from-segments.ts';
 import { readLease } from '../save/lease.ts';
 import { LAYOUT } from '../save/space-layout.ts';
-import { Bandwidth, withBandwidth } from '../spaces/bandwidth.ts';
-import type { Space } from '../spaces/space.ts';
 
 /** `engine`: an object of the engine itself. `stray`: something in its folder that it did not make. */
 export type FindingKind = 'rotten' | 'missing' | 'unreadable' | 'engine' | 'stray';
@@ -37,7 +38,7 @@ export interface Verification {
 }
 
 const META = 'verification';
-export const MOST_FINDINGS = 200;
+export const MAX_FINDINGS = 200;
 const NOTED_EVERY = 100;
 const READS = 2;
 
@@ -47,7 +48,7 @@ export function lastVerification({ state }: Pick<ProjectContext, 'state'>): Veri
 
 /**
  * Compares the whole space with its manifest: every file by its SHA-256, links, segments, head, lease, and what lies in
- * the engine's folder without belonging there. Saves may go on meanwhile. Broken off, the next call goes on where it was.
+ * the engine's folder without belonging there. Saves may go on meanwhile. Broken off, the next call continues where it was.
  * Changes nothing in the space.
  * @param bytesPerSecond what it reads at most
  * @throws SpaceError where the space as a whole cannot be asked
@@ -188,7 +189,7 @@ class Check {
 
   #find(finding: Finding): void {
     this.#add({ found: this.#state.found + 1 });
-    if (this.#findings.length < MOST_FINDINGS) this.#findings.push(finding);
+    if (this.#findings.length < MAX_FINDINGS) this.#findings.push(finding);
     this.#note();
   }
 

@@ -8,11 +8,11 @@ import { timesOf } from '../save/two-clocks.ts';
 const DAY_MS = 24 * 3_600_000;
 const KEPT_MS = 14 * DAY_MS;
 /** Nothing younger goes for the size of all of it: what a start took may be the only copy, and nobody has seen it go yet. */
-const LEAST_KEPT_MS = 3 * DAY_MS;
+const MIN_KEPT_MS = 3 * DAY_MS;
 /** Of the volume's size: above, the oldest go first. */
-const MOST_SHARE = 0.1;
+const MAX_SHARE = 0.1;
 /** Where less of the volume is free, nothing that only was replaced is kept. */
-const LEAST_FREE_SHARE = 0.05;
+const MIN_FREE_SHARE = 0.05;
 /** When a start was complete the last time: nobody has worked since with what later ones took. */
 const LAST_START = 'last-start';
 
@@ -39,7 +39,7 @@ export class VolumeTrash {
   /** Costs no room but what the file has already. @throws where it cannot be kept: then it must stay where it is */
   keep(path: string, why: 'removed' | 'replaced'): void {
     const { tree } = this.#context;
-    if (why === 'replaced' && freeShare(tree.root) < LEAST_FREE_SHARE) return;
+    if (why === 'replaced' && freeShare(tree.root) < MIN_FREE_SHARE) return;
     const from = tree.at(path);
     const to = Buffer.concat([Buffer.from(this.#folder), from.subarray(Buffer.byteLength(tree.root))]);
     mkdirSync(to.subarray(0, to.lastIndexOf(0x2f)), { recursive: true, mode: 0o700 });
@@ -81,8 +81,8 @@ export async function tidyVolumeTrash(context: VolumeContext, needed = 0): Promi
   }
   for (const { path, madeAt } of folders) {
     const age = now - madeAt;
-    const isYoung = age <= LEAST_KEPT_MS;
-    const isTooMuch = !isYoung && total > MOST_SHARE * blocks * bsize;
+    const isYoung = age <= MIN_KEPT_MS;
+    const isTooMuch = !isYoung && total > MAX_SHARE * blocks * bsize;
     const isInTheWay =
       needed > 0 && !(isYoung && madeAt >= lastStart) && (await context.tree.freeBytes()) < needed;
     if (age <= KEPT_MS && !isTooMuch && !isInTheWay) continue;
@@ -94,7 +94,7 @@ export async function tidyVolumeTrash(context: VolumeContext, needed = 0): Promi
 /** After a complete start, before the desktop opens. */
 export async function tidyAfterStart(context: VolumeContext): Promise<void> {
   const { blocks, bsize } = statfsSync(context.tree.root);
-  await tidyVolumeTrash(context, LEAST_FREE_SHARE * blocks * bsize);
+  await tidyVolumeTrash(context, MIN_FREE_SHARE * blocks * bsize);
   const { later } = await timesOf(context);
   // Names have whole seconds.
   context.state.setMeta(LAST_START, String(Math.floor(later / 1000) * 1000 + 1000));

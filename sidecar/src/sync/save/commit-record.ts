@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { ENGINE_FOLDER } from '../model.ts';
+import { ENGINE_FOLDER } from '../../spaces/space.ts';
 import { LAYOUT, stemOf } from './space-layout.ts';
 
 /** The version of an entry that a step means to act on; null: nothing is expected there. */

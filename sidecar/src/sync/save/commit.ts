@@ -1,6 +1,4 @@
 import type { Logger } from 'pino';
-import { type RemoteFacts, sameVersion } from '../plan/compare.ts';
-import { forEachLimit } from '../pool.ts';
 import {
   isSpaceError,
   parentOf,
@@ -8,7 +6,9 @@ import {
   type SpaceEntry,
   SpaceError,
   shortCalls,
-} from '../spaces/space.ts';
+} from '../../spaces/space.ts';
+import { type RemoteFacts, sameVersion } from '../plan/compare.ts';
+import { forEachLimit } from '../pool.ts';
 import { type CommitHeader, type Expected, type Step, trashOfSave } from './commit-record.ts';
 import type { EntryStep, TailStep } from './failed-steps.ts';
 import { findRecords } from './find-records.ts';
@@ -38,7 +38,7 @@ export interface CommitOptions {
 }
 
 /** Carries out the steps of a decided save, in order where order matters. Done again, it completes what is missing. */
-export async function carryOut(
+export async function applyCommit(
   space: Space,
   header: CommitHeader,
   steps: AsyncIterable<Step> | Iterable<Step>,
@@ -95,7 +95,7 @@ export async function finishInterruptedCommits(
     const header = await checkRecord(space, record);
     const steps = () => recordSteps(space, record, header);
     const options = optionsOf(header, steps);
-    await carryOut(space, header, steps(), options);
+    await applyCommit(space, header, steps(), options);
     await space.removeFile(record.path);
     finished.push(header.saveId);
     options.log.info({ saveId: header.saveId, steps: header.steps }, 'finished an interrupted save');
@@ -105,7 +105,7 @@ export async function finishInterruptedCommits(
 
 /** A new directory is taken for empty so long; then each place in it is looked at before something is moved there. */
 const FRESH_MS = 30_000;
-const MOST_FRESH = 10_000;
+const MAX_FRESH = 10_000;
 
 class Mover {
   readonly #space: Space;
@@ -181,7 +181,7 @@ class Mover {
       const { isNew } = await this.#space.makeDirectory(path);
       if (isNew === true) this.#fresh.set(path, performance.now());
       const [oldest] = this.#fresh.keys();
-      if (this.#fresh.size > MOST_FRESH && oldest !== undefined) this.#fresh.delete(oldest);
+      if (this.#fresh.size > MAX_FRESH && oldest !== undefined) this.#fresh.delete(oldest);
     } catch (error) {
       if (!isSpaceError(error, 'exists', 'not-a-directory')) throw error;
       await this.#repair(path);

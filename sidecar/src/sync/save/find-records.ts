@@ -1,5 +1,5 @@
+import { isSpaceError, type Space, type SpaceEntry } from '../../spaces/space.ts';
 import { forEachLimit } from '../pool.ts';
-import { isSpaceError, type Space, type SpaceEntry } from '../spaces/space.ts';
 import { commitPath, LAYOUT } from './space-layout.ts';
 
 /** Holders before this one that may have left a record behind; each of them looked for those before it. */

@@ -1,5 +1,5 @@
+import { isSpaceError } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
-import { isSpaceError } from '../spaces/space.ts';
 import { localFacts } from '../volume/file-copy.ts';
 import { decidingSave } from './deciding.ts';
 import { removeUnreferencedSegments } from './segments.ts';

@@ -1,5 +1,5 @@
+import { contentOf, isSpaceError, type Space } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
-import { contentOf, isSpaceError, type Space } from '../spaces/space.ts';
 import { descendsFrom, type Head, headText, readHead } from './head.ts';
 import { headFromSegments } from './head-from-segments.ts';
 import { putAway } from './move-over.ts';

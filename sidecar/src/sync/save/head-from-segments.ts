@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { isSpaceError, type Space } from '../../spaces/space.ts';
 import { manifestMatches } from '../model.ts';
-import { isSpaceError, type Space } from '../spaces/space.ts';
 import { parseManifestLine } from '../state/manifest-line.ts';
 import { textLines } from '../text-lines.ts';
 import type { Head, Segment } from './head.ts';

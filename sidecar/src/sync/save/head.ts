@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { Space } from '../spaces/space.ts';
+import type { Space } from '../../spaces/space.ts';
 import { readPatiently, seal, unseal, versionOf } from './sealed.ts';
 import { LAYOUT } from './space-layout.ts';
 

@@ -29,7 +29,7 @@ export function forgetOtherHistory(context: ProjectContext, { head, isSetBack }:
     state.setMeta('save-id', head?.saveId ?? null);
     state.setMeta('generation', String(Math.max(known, head?.generation ?? 0)));
   });
-  context.changes?.doubt();
+  context.changes?.requireFullScan();
   const found = head === null ? 'no save' : `save ${head.generation} of ${head.savedAt} by ${head.savedBy}`;
   log.error(
     { known, found: head?.generation ?? 0 },

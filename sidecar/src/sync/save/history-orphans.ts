@@ -1,5 +1,5 @@
+import { isSpaceError } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
-import { isSpaceError } from '../spaces/space.ts';
 import { historyPath, type KnownSave, readHeader } from './history.ts';
 import { LAYOUT, trashTime } from './space-layout.ts';
 

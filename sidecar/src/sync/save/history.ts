@@ -1,12 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { isSpaceError, nameOf } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
 import { FileError } from '../file-errors.ts';
 import { type ManifestEntry, manifestMatches, toManifest, VIRTUAL_ID } from '../model.ts';
 import { isEncodingOf } from '../names.ts';
 import { decodeItem, type PlanItem } from '../plan/plan.ts';
-import { isSpaceError, nameOf } from '../spaces/space.ts';
 import { type ManifestLine, parseManifestLine } from '../state/manifest-line.ts';
 import { textLines } from '../text-lines.ts';
 import { RecordSum, recordLines } from './commit-record.ts';

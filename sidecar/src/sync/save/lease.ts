@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
-import type { Clock } from '../clock.ts';
-import { contentOf, isSpaceError, nameOf, type Space } from '../spaces/space.ts';
+import type { Clock } from '../../clock.ts';
+import { contentOf, isSpaceError, nameOf, type Space } from '../../spaces/space.ts';
 import { NewerFormatError } from './head.ts';
 import { moveOver } from './move-over.ts';
 import { readPatiently, seal, unseal } from './sealed.ts';
@@ -28,8 +28,8 @@ export class LeaseHeldError extends Error {
 
   constructor(holder: string, since: string, heartbeatAt: string) {
     super(
-      `the project space is in use by ${holder} since ${since} (last sign of life ${heartbeatAt}); ` +
-        'this instance goes on by itself once the other one has ended',
+      `the project space is in use by ${holder} since ${since} (last heartbeat ${heartbeatAt}); ` +
+        'this instance continues automatically once the other one has ended',
     );
     this.holder = holder;
     this.since = since;
@@ -152,7 +152,7 @@ export class Lease {
     );
   }
 
-  /** Like `assertHeld`, but asks only where the last sign of life is so old that somebody may have taken over. */
+  /** Like `assertHeld`, but asks only where the last heartbeat is so old that somebody may have taken over. */
   async assertFresh(): Promise<void> {
     if (this.#record === null || this.#isSilentFor(this.#times.expiryMs / 2)) await this.assertHeld();
   }
@@ -191,7 +191,7 @@ export class Lease {
         ? highest === 0
         : this.#clock.now() - Date.parse(record.heartbeatAt) > this.#times.expiryMs;
     if (unchangedMs >= this.#times.expiryMs) return;
-    // A sign of life can come late, so one that is missing is none that will not come.
+    // A heartbeat can come late, so one that is missing is none that will not come.
     if (looksOld && unchangedMs > MISSED_HEARTBEATS * this.#times.heartbeatMs) return;
     throw new LeaseHeldError(
       record?.holder ?? 'an instance whose lease file cannot be read',

@@ -1,4 +1,4 @@
-import { isSpaceError, nameOf, type Space } from '../spaces/space.ts';
+import { isSpaceError, nameOf, type Space } from '../../spaces/space.ts';
 import { trashFolder } from './space-layout.ts';
 
 /** Moves a file of the engine to its place. A directory that somebody made there is no obstacle: it goes to the trash. */

@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync } from 'node:fs';
+import { isSpaceError } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
 import { FileChangedError } from '../file-errors.ts';
 import { type BaseEntry, type LocalEntry, lookOf } from '../model.ts';
 import { type RemoteFacts, sameVersion } from '../plan/compare.ts';
 import { decodeItem, type PlanItem } from '../plan/plan.ts';
 import { linkGroup } from '../plan/resolve.ts';
-import { isSpaceError } from '../spaces/space.ts';
 import { PathTexts } from '../state/path-texts.ts';
 import { hashStable, localFacts, openStable } from '../volume/file-copy.ts';
 import { stagedPath } from './sent-uploads.ts';
 
 /** Copies that may fail before a save sends everything itself. */
-const MOST_FAILURES = 3;
+const MAX_FAILURES = 3;
 
 /**
  * Files that were moved or renamed on the volume since the last save. The space has their content, at the place where they
@@ -56,7 +56,7 @@ export class MovedFiles {
     const local = tree.look(item.path);
     const least = space.capabilities.copiesFrom ?? Number.POSITIVE_INFINITY;
     if (local?.kind !== 'file' || local.size < least || local.size > this.#most) return null;
-    if (this.#failures >= MOST_FAILURES) return null;
+    if (this.#failures >= MAX_FAILURES) return null;
     const place = this.#places.get(String(local.inode));
     const base = place === null || place === item.path ? null : state.base(place);
     const same = base === null || !isInSpace(base) ? null : await this.#sameAs(local, base);
@@ -64,7 +64,7 @@ export class MovedFiles {
     const staged = stagedPath(this.#context, randomUUID(), seq);
     const facts = await this.#copy(base, staged).catch((error: unknown) => {
       this.#context.signal?.throwIfAborted();
-      this.#failures += isSpaceError(error, 'unsupported') ? MOST_FAILURES : 1;
+      this.#failures += isSpaceError(error, 'unsupported') ? MAX_FAILURES : 1;
       if (isSpaceError(error, 'stalled')) this.#most = local.size / 2;
       log.info({ error: (error as Error).message }, 'a moved file is sent: the space could not copy it');
       return null;
@@ -75,7 +75,7 @@ export class MovedFiles {
       throw new FileChangedError(`${item.path} changed while it was copied in the space`);
     progress.bytes(local.size);
     progress.file();
-    const known = { hash: base.hash, linkGroup: linkGroup(local), suspect: same.suspect };
+    const known = { hash: base.hash, linkGroup: linkGroup(local), racy: same.racy };
     return { ...item, staged: { path: staged, facts }, next: { ...lookOf(local), ...known, remote: facts } };
   }
 
@@ -87,18 +87,18 @@ export class MovedFiles {
    * null where the file may have other content than then. A new name for a folder changes nothing about the files in it;
    * one for the file itself changes a time, so its content is read.
    */
-  async #sameAs(local: LocalEntry, base: BaseEntry): Promise<{ readonly suspect: boolean } | null> {
+  async #sameAs(local: LocalEntry, base: BaseEntry): Promise<{ readonly racy: boolean } | null> {
     const { tree } = this.#context;
     if (local.inode !== base.inode || local.size !== base.size || local.mtimeNs !== base.mtimeNs) return null;
-    if (local.ctimeNs === base.ctimeNs && !base.suspect) {
+    if (local.ctimeNs === base.ctimeNs && !base.racy) {
       // A link that has taken the place of a folder above would lead elsewhere.
       closeSync(tree.open(local.path));
-      return { suspect: false };
+      return { racy: false };
     }
     const file = await openStable(tree, local.path, this.#context);
     try {
-      const { suspect } = file;
-      return (await hashStable(file)) === base.hash ? { suspect } : null;
+      const { racy } = file;
+      return (await hashStable(file)) === base.hash ? { racy } : null;
     } finally {
       await file.close();
     }

@@ -1,4 +1,4 @@
-import { type Space, type SpaceEntry, SpaceError } from '../spaces/space.ts';
+import { type Space, type SpaceEntry, SpaceError } from '../../spaces/space.ts';
 import { textLines } from '../text-lines.ts';
 import { type CommitHeader, commitHeaderSchema, RecordSum, type Step, stepSchema } from './commit-record.ts';
 

@@ -1,7 +1,7 @@
+import { isSpaceError } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
 import { FileFailures } from '../file-failures.ts';
 import type { RemoteFacts } from '../plan/compare.ts';
-import { isSpaceError } from '../spaces/space.ts';
 import { finishInterruptedCommits } from './commit.ts';
 import { commitOptions } from './commit-options.ts';
 import { applyDecided, decidingSave, forgetDecided } from './deciding.ts';

@@ -44,7 +44,7 @@ export function* saveSteps(
 /** Entries that are looked at together; as many steps as are carried out together. */
 const WINDOW = 256;
 /** New directories that wait for their first file at most; then they are made. */
-const MOST_WAITING = 100_000;
+const MAX_WAITING = 100_000;
 
 /** Directories shortly before what goes into them: one that was just made holds nothing of anybody else's. */
 function* makingSteps(items: Iterable<PlanItem>): Iterable<Step> {
@@ -53,7 +53,7 @@ function* makingSteps(items: Iterable<PlanItem>): Iterable<Step> {
   let needed = new Set<string>();
   let count = 0;
   const window = function* (): Iterable<Step> {
-    for (const path of waiting.size > MOST_WAITING ? waiting : byDepth(needed)) {
+    for (const path of waiting.size > MAX_WAITING ? waiting : byDepth(needed)) {
       waiting.delete(path);
       yield { do: 'mkdir', path };
     }

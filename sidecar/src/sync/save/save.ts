@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FileProblems } from '../../../contract/status.ts';
+import { contentOf } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
 import { FileFailures } from '../file-failures.ts';
 import { toManifest } from '../model.ts';
@@ -11,9 +12,8 @@ import { deletionRefusal, type HeldBack } from '../plan/guards.ts';
 import { foldersOf, forgetLostFiles } from '../plan/lost-files.ts';
 import { decodeItem } from '../plan/plan.ts';
 import { resolveDifferences } from '../plan/resolve.ts';
-import { contentOf } from '../spaces/space.ts';
 import { UnsavedWorkError } from '../sync-errors.ts';
-import { carryOut } from './commit.ts';
+import { applyCommit } from './commit.ts';
 import { commitOptions } from './commit-options.ts';
 import type { CommitHeader, Step } from './commit-record.ts';
 import { decide, linesOf } from './decide-anew.ts';
@@ -51,7 +51,7 @@ export interface SaveResult {
   readonly saved: boolean;
   readonly generation: number;
   readonly changes: number;
-  /** Files and directories that did not stand still or could not be read; their last saved version stays in the space. */
+  /** Files and directories that kept changing while it was being read or could not be read; their last saved version stays in the space. */
   readonly skipped: number;
   /** The same by name, as far as there is room. */
   readonly fileProblems: FileProblems;
@@ -76,7 +76,7 @@ export async function save(context: ProjectContext, options: SaveOptions = {}): 
 async function saveOnce(context: ProjectContext, options: SaveOptions): Promise<SaveResult> {
   if (decidingSave(context) !== null) {
     await recover(context);
-    context.changes?.doubt();
+    context.changes?.requireFullScan();
   }
   let unread = await findChanges(context, options.last === true ? 'everything' : options.look);
   const asks = options.last === true || context.state.countPending() > 0;
@@ -220,7 +220,7 @@ export async function commit(
     await decide(context, header, stepsFile);
     const links = new Map<string, RemoteFacts>();
     const ready = () => stepsOf(stepsFile);
-    await carryOut(space, header, ready(), {
+    await applyCommit(space, header, ready(), {
       ...commitOptions(context, { header, steps: ready, failures }),
       onMade: (path, facts) => links.set(path, facts),
     });

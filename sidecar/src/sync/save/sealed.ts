@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { isSpaceError, type ReadOnlySpace, readAll } from '../spaces/space.ts';
+import { isSpaceError, type ReadOnlySpace, readAll } from '../../spaces/space.ts';
 
 /**
  * One JSON object on one line whose last field, `sha256`, is the SHA-256 of the object without it. Readers that know

@@ -1,5 +1,5 @@
+import { isSpaceError } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
-import { isSpaceError } from '../spaces/space.ts';
 import { readHead } from './head.ts';
 import { tidyHeadCopies } from './head-copies.ts';
 import { LAYOUT } from './space-layout.ts';

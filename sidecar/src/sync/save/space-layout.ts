@@ -1,4 +1,4 @@
-import { ENGINE_FOLDER } from '../model.ts';
+import { ENGINE_FOLDER } from '../../spaces/space.ts';
 
 /** Where the engine's own files lie in the project space. */
 export const LAYOUT = {

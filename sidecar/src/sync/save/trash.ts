@@ -1,6 +1,6 @@
-import type { ProjectContext } from '../context.ts';
-import { isSpaceError, nameOf, type Space } from '../spaces/space.ts';
-import { DEFAULT_SAVE_RETENTION, forgetSaves, longestKept, type SaveRetention } from './retention.ts';
+import { isSpaceError, nameOf, type Space } from '../../spaces/space.ts';
+import type { ProjectContext, SaveRetention } from '../context.ts';
+import { DEFAULT_SAVE_RETENTION, forgetSaves, longestKept } from './retention.ts';
 import { LAYOUT, trashTime } from './space-layout.ts';
 import { timesOf } from './two-clocks.ts';
 

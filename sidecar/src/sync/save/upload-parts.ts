@@ -1,7 +1,4 @@
-import type { ProjectContext } from '../context.ts';
-import { FileChangedError } from '../file-errors.ts';
-import { forEachLimit } from '../pool.ts';
-import type { Gate } from '../spaces/connections.ts';
+import type { Gate } from '../../spaces/connections.ts';
 import {
   type CallOptions,
   contentOf,
@@ -9,7 +6,10 @@ import {
   type Space,
   type SpaceEntry,
   SpaceError,
-} from '../spaces/space.ts';
+} from '../../spaces/space.ts';
+import type { ProjectContext } from '../context.ts';
+import { FileChangedError } from '../file-errors.ts';
+import { forEachLimit } from '../pool.ts';
 import { localFacts, type StableFile } from '../volume/file-copy.ts';
 import { type RunningHash, startHash } from '../volume/hasher.ts';
 import { type Part, partsOf } from '../volume/part-file.ts';

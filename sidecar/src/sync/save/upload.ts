@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import { Connections, type Gate, isShort } from '../../spaces/connections.ts';
+import { isOddTarget } from '../../spaces/link-target.ts';
+import { type Content, contentOf, counted, SpaceError, shortCalls } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
 import { FileChangedError, isOfUploads } from '../file-errors.ts';
 import type { FileFailures } from '../file-failures.ts';
 import { type BaseEntry, type LocalEntry, lookOf } from '../model.ts';
-import { isOddTarget } from '../names.ts';
 import { decodeItem, encodeItem, type PlanItem } from '../plan/plan.ts';
 import { linkGroup } from '../plan/resolve.ts';
 import { forEachLimit } from '../pool.ts';
-import { Connections, type Gate, isShort } from '../spaces/connections.ts';
-import { type Content, contentOf, counted, SpaceError, shortCalls } from '../spaces/space.ts';
 import { Batch } from '../state/batch.ts';
 import type { StateStore } from '../state/state.ts';
 import { localFacts, openStable, type StableFile } from '../volume/file-copy.ts';
@@ -22,7 +22,7 @@ const SEND_ATTEMPTS = 3;
 /**
  * Sends what is to be sent to the staging folder and says for every path what will be remembered. What was moved on the
  * volume, and only that, is copied in the space.
- * Files that did not stand still go to `unread`.
+ * Files that kept changing while it was being read go to `unread`.
  */
 export async function uploadPending(
   context: ProjectContext,
@@ -104,7 +104,7 @@ const BYTES_A_WEIGHT = 320_000;
 function noteUpload(state: StateStore, seq: number, item: PlanItem): void {
   state.updatePending(seq, isConfirmed(item) ? 'ready' : 'sent', encodeItem(item));
   const { path, staged, next } = item;
-  if (staged === undefined || next === undefined || next.suspect || next.hash === null) return;
+  if (staged === undefined || next === undefined || next.racy || next.hash === null) return;
   state.putStaged({
     path,
     facts: localFacts(next),
@@ -127,7 +127,7 @@ async function prepare(
   if (item.action === 'remove-remote' || local === null) return item;
   if (item.action === 'record' && base !== null) {
     const same = { hash: base.hash, remote: base.remote };
-    return { ...item, next: { ...row(local, base.suspect), ...same } };
+    return { ...item, next: { ...row(local, base.racy), ...same } };
   }
   switch (local.kind) {
     case 'directory':
@@ -198,7 +198,7 @@ async function uploadOnce(
     return {
       ...item,
       staged: { path: staged, facts },
-      next: { ...row(file.entry, file.suspect), hash, remote: facts },
+      next: { ...row(file.entry, file.racy), hash, remote: facts },
     };
   } catch (error) {
     // A space may take what its reader met for trouble of its own.
@@ -243,12 +243,12 @@ async function uploadWhole(context: ProjectContext, file: StableFile, staged: st
   return { staged, written, hash: file.hash() };
 }
 
-function row(local: LocalEntry, suspect: boolean): BaseEntry {
+function row(local: LocalEntry, racy: boolean): BaseEntry {
   return {
     ...lookOf(local),
     hash: null,
     linkGroup: linkGroup(local),
     remote: null,
-    suspect,
+    racy,
   };
 }

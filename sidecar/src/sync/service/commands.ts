@@ -7,9 +7,9 @@ import {
   type Transfer,
 } from '../../../contract/status.ts';
 import type { HeldBack } from '../plan/guards.ts';
-import type { AsideResult } from '../restore/aside.ts';
+import { bytesText } from '../restore/free-space.ts';
 import type { RepairResult } from '../restore/repair.ts';
-import { bytesText } from '../restore/room.ts';
+import type { FolderRestoreResult } from '../restore/restore-to-folder.ts';
 import type { TrashItem } from '../restore/trash-content.ts';
 import type { Verification } from '../restore/verify.ts';
 import { type Confirmation, confirmCommand } from '../save/confirmations.ts';
@@ -52,13 +52,13 @@ export async function guarded(context: CommandContext, command: () => Promise<nu
 }
 
 /** Prints the outcome for a program, or the lines for a person. */
-function tell(context: CommandContext, outcome: unknown, lines: readonly string[]): void {
+function print(context: CommandContext, outcome: unknown, lines: readonly string[]): void {
   for (const line of context.json === true ? [JSON.stringify(outcome)] : lines) context.out(line);
 }
 
 export async function status(context: CommandContext): Promise<number> {
   const found = await readStatus(context.socket);
-  tell(context, found, describe(found));
+  print(context, found, describe(found));
   return EXIT_CODES.done;
 }
 
@@ -71,7 +71,7 @@ export async function saveNow(context: CommandContext): Promise<number> {
     fileProblems: FileProblems;
     heldBack: HeldBack | null;
   };
-  tell(context, result, [
+  print(context, result, [
     result.saved
       ? `saved ${result.changes} changes as save ${result.generation}`
       : `nothing to save since save ${result.generation}`,
@@ -117,13 +117,13 @@ export async function drain(context: CommandContext, timeoutSeconds: number): Pr
   } catch (error) {
     if (error instanceof RefusedError && error.code === 'files-unreadable') {
       const left = await readStatus(context.socket);
-      tell(context, left, fileLines(left.fileProblems));
+      print(context, left, fileLines(left.fileProblems));
     }
     throw error;
   }
   const isHeldBack = status.problems.some(({ code }) => code === 'deletions-guarded');
   const left = status.fileProblems?.items.filter(({ during }) => during === 'save').length ?? 0;
-  tell(context, status, [
+  print(context, status, [
     ...(isHeldBack
       ? ['files that were removed here stay in the project space, as nobody confirmed so many removals']
       : []),
@@ -143,7 +143,7 @@ export async function plan(context: CommandContext): Promise<number> {
   const parts = Object.entries(found.summary.actions).map(
     ([action, { count, bytes }]) => `${action}: ${count} (${bytesText(bytes)})`,
   );
-  tell(context, found, [
+  print(context, found, [
     ...found.items.map((item) => `${item.action.padEnd(14)} ${item.path}`),
     ...(found.more ? ['…'] : []),
     parts.length === 0 ? 'nothing to do' : parts.join(', '),
@@ -154,7 +154,7 @@ export async function plan(context: CommandContext): Promise<number> {
 
 export async function refreshSource(context: CommandContext): Promise<number> {
   const found = (await ask(context.socket, 'POST', '/v1/refresh-source')) as Transfer;
-  tell(context, found, [
+  print(context, found, [
     `the source volume is up to date: ${found.filesDone} files, ${bytesText(found.bytesDone)} copied`,
   ]);
   return EXIT_CODES.done;
@@ -163,13 +163,13 @@ export async function refreshSource(context: CommandContext): Promise<number> {
 export async function lease(context: CommandContext, takeOver: boolean): Promise<number> {
   if (takeOver) {
     await ask(context.socket, 'POST', '/v1/confirm', { what: 'takeOver' });
-    tell(context, { takeOver: true }, ['the lease is taken over at the next attempt']);
+    print(context, { takeOver: true }, ['the lease is taken over at the next attempt']);
     return EXIT_CODES.done;
   }
   const found = (await ask(context.socket, 'GET', '/v1/lease')) as Partial<LeaseRecord>;
   const { holder, since, heartbeatAt, released } = found;
-  const held = `${holder} since ${since}, last sign of life ${heartbeatAt}`;
-  tell(context, found, [
+  const held = `${holder} since ${since}, last heartbeat ${heartbeatAt}`;
+  print(context, found, [
     holder === undefined || released === true ? 'nobody writes the project space' : held,
   ]);
   return EXIT_CODES.done;
@@ -186,7 +186,7 @@ export async function saves(context: CommandContext): Promise<number> {
       id,
     ].join('  '),
   );
-  tell(context, found, [
+  print(context, found, [
     ...lines,
     found.saves.length === 0
       ? 'nothing was saved yet'
@@ -201,8 +201,8 @@ export async function restore(
 ): Promise<number> {
   const options = { ...(to === undefined ? {} : { to }), ...(of === undefined ? {} : { of }) };
   const body = { path: path ?? '', ...options };
-  const found = (await ask(context.socket, 'POST', '/v1/restore', body)) as AsideResult;
-  tell(context, found, [
+  const found = (await ask(context.socket, 'POST', '/v1/restore', body)) as FolderRestoreResult;
+  print(context, found, [
     `copied ${found.files} files, ${bytesText(found.bytes)}, of save ${found.generation} to ${found.to}`,
   ]);
   return missingText(context, found.missing, found.skipped);
@@ -228,7 +228,7 @@ export async function trash(
       (item) =>
         `${item.at}  ${item.why.padEnd(8)}  ${bytesText(item.bytes).padStart(10)}  ${item.path}  ${item.of}`,
     );
-    tell(context, found, [
+    print(context, found, [
       ...lines,
       ...(found.more ? ['…'] : []),
       ...(lines.length === 0 ? ['the trash is empty'] : []),
@@ -240,7 +240,7 @@ export async function trash(
     restored: string[];
     missing: string[];
   };
-  tell(
+  print(
     context,
     found,
     found.restored.map((each) => `brought back ${each}`),
@@ -270,7 +270,7 @@ export async function verify(context: CommandContext, { rate }: { rate?: number 
     );
   }
   const found = (await checking) as Verification;
-  tell(context, found, [
+  print(context, found, [
     ...found.findings.map(({ kind, path, what }) => `${kind.padEnd(10)} ${path} ${what}`),
     ...(found.found > found.findings.length ? [`… and ${found.found - found.findings.length} more`] : []),
     ...(found.changedElsewhere > 0
@@ -285,7 +285,7 @@ export async function verify(context: CommandContext, { rate }: { rate?: number 
 
 export async function repair(context: CommandContext): Promise<number> {
   const { done, left } = (await ask(context.socket, 'POST', '/v1/repair')) as RepairResult;
-  tell(context, { done, left }, [
+  print(context, { done, left }, [
     ...done.map((each) => `mended  ${each}`),
     ...left.map((each) => `left    ${each}`),
     ...(done.length + left.length === 0 ? ['there was nothing to mend'] : []),
@@ -298,7 +298,7 @@ const PROGRESS_MS = 5_000;
 export async function confirm(context: CommandContext, given: Confirmation): Promise<number> {
   await ask(context.socket, 'POST', '/v1/confirm', given);
   const count = 'count' in given ? { count: given.count } : {};
-  tell(context, { confirmed: given.what, ...count }, [`confirmed: ${Object.values(given).join(' ')}`]);
+  print(context, { confirmed: given.what, ...count }, [`confirmed: ${Object.values(given).join(' ')}`]);
   return EXIT_CODES.done;
 }
 

@@ -1,5 +1,5 @@
 import { createConnection } from 'node:net';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../clock.ts';
 import { DesktopStillRunningError } from '../sync-errors.ts';
 
 /** The desktop ends its processes within half of this, and then removes its socket. */

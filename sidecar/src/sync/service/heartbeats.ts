@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../clock.ts';
 import { LeaseLostError } from '../save/lease.ts';
 import type { Sessions } from './sessions.ts';
 import type { StatusBoard } from './status-board.ts';
@@ -16,7 +16,7 @@ export async function keepLease(
     if (signal.aborted) return;
     await sessions.project?.heartbeat().catch((error: unknown) => {
       if (error instanceof LeaseLostError) board.raise(error, 'project');
-      log.warn({ error: (error as Error).message }, 'the sign of life in the project space failed');
+      log.warn({ error: (error as Error).message }, 'the heartbeat in the project space failed');
     });
   }
 }

@@ -2,7 +2,7 @@ import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Logger } from 'pino';
 import * as z from 'zod';
 import type { SyncStatus } from '../../../contract/status.ts';
-import { isPlain } from '../restore/aside.ts';
+import { isPlain } from '../restore/restore-to-folder.ts';
 import { RequestError } from '../sync-errors.ts';
 import type { SyncMetrics } from './metrics.ts';
 import { toProblem } from './problems.ts';

@@ -2,10 +2,10 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type Phase, phaseSchema } from '../../../contract/status.ts';
 import { addBuildInfo } from '../../build-info.ts';
-import { ANSWERED, type Answered } from '../../onedata/http-connections.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../clock.ts';
+import { ANSWERED, type Answered } from '../../spaces/onedata/http-connections.ts';
+import { SpaceError } from '../../spaces/space.ts';
 import type { SaveResult } from '../save/save.ts';
-import { SpaceError } from '../spaces/space.ts';
 import type { StatusBoard } from './status-board.ts';
 
 type Operation = 'stage-in' | 'restore' | 'save';

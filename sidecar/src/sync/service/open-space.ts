@@ -1,6 +1,9 @@
 import { join } from 'node:path';
 import type { SyncConfig } from '../../../contract/config.ts';
 import { VOLUME_FOLDERS } from '../../../contract/paths.ts';
+import { systemClock } from '../../clock.ts';
+import { Bandwidth, withBandwidth } from '../../spaces/bandwidth.ts';
+import { MountedSpace } from '../../spaces/mounted-space.ts';
 import {
   checkToken,
   checkTokenOf,
@@ -10,14 +13,10 @@ import {
   openOnedataSpace,
   ProviderChoice,
   type TokenToCheck,
-} from '../../onedata/index.ts';
-import { systemClock } from '../clock.ts';
-import type { Side } from '../model.ts';
-import { Bandwidth, withBandwidth } from '../spaces/bandwidth.ts';
-import { MountedSpace } from '../spaces/mounted-space.ts';
-import type { RetryPolicy } from '../spaces/retry.ts';
-import { withRetry } from '../spaces/retry.ts';
-import type { ReadOnlySpace, Space } from '../spaces/space.ts';
+} from '../../spaces/onedata/index.ts';
+import type { RetryPolicy } from '../../spaces/retry.ts';
+import { withRetry } from '../../spaces/retry.ts';
+import type { ReadOnlySpace, Side, Space } from '../../spaces/space.ts';
 import type { SyncPaths } from './sync-paths.ts';
 import type { TokenSource } from './token-watch.ts';
 

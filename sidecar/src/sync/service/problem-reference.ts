@@ -6,11 +6,11 @@ import {
   type ProblemCode,
   problemCodeSchema,
 } from '../../../contract/status.ts';
+import { SpaceError, type SpaceErrorCode } from '../../spaces/space-error.ts';
 import { fileSentence } from '../file-failures.ts';
-import { VolumeFullError } from '../restore/room.ts';
+import { VolumeFullError } from '../restore/free-space.ts';
 import { NewerFormatError } from '../save/head.ts';
 import { LeaseHeldError } from '../save/lease.ts';
-import { SpaceError, type SpaceErrorCode } from '../spaces/space-error.ts';
 import {
   MissingFilesError,
   PartialSaveError,

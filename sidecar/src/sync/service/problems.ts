@@ -1,13 +1,18 @@
 import type { Problem, ProblemCode } from '../../../contract/status.ts';
-import { SwappedTokensError } from '../../onedata/check-token.ts';
-import { ENGINE_FOLDER, type Side } from '../model.ts';
+import { SwappedTokensError } from '../../spaces/onedata/check-token.ts';
+import {
+  ENGINE_FOLDER,
+  isSpaceError,
+  type Side,
+  SpaceError,
+  type SpaceErrorCode,
+} from '../../spaces/space.ts';
 import type { HeldBack } from '../plan/guards.ts';
-import { VolumeFullError } from '../restore/room.ts';
+import { VolumeFullError } from '../restore/free-space.ts';
 import { confirmCommand } from '../save/confirmations.ts';
 import { NewerFormatError } from '../save/head.ts';
 import { LeaseHeldError, LeaseLostError } from '../save/lease.ts';
 import { DamagedRecordError } from '../save/read-record.ts';
-import { isSpaceError, SpaceError, type SpaceErrorCode } from '../spaces/space.ts';
 import {
   DesktopStillRunningError,
   MissingFilesError,
@@ -82,7 +87,7 @@ const SPACE_PROBLEMS: Partial<Record<SpaceErrorCode, { code: ProblemCode; text: 
   },
 };
 
-const SAFE = 'Nothing was deleted; work goes on by itself once this has changed.';
+const SAFE = 'Nothing was deleted; work continues automatically once this has changed.';
 
 /** Pure. The problem that a scientist is told about, from any error of the engine. */
 export function toProblem(error: unknown, side: Side, since: string): Problem {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { VOLUME_FOLDERS } from '../../../contract/paths.ts';
 import type { FileProblems } from '../../../contract/status.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../clock.ts';
 import type { Confirmations } from '../save/confirmations.ts';
 import { MissingFilesError } from '../sync-errors.ts';
 import { isStateFault } from '../volume/state-fault.ts';
@@ -23,7 +23,7 @@ export interface ProjectOpeningOptions {
   readonly metrics?: MetricsSink;
 }
 
-const MOST_REBUILT = 2;
+const MAX_REBUILT = 2;
 const NO_PROBLEMS: FileProblems = { total: 0, items: [] };
 
 /** Brings the project to the point where its desktop can open, and its session to the point where it can be saved. */
@@ -95,7 +95,7 @@ export class ProjectOpening {
    * @param isOpen the desktop is open: nothing on the volume may be changed
    */
   async rebuildAfter(error: unknown, isOpen = false): Promise<void> {
-    if (!isStateFault(error) || this.#rebuilt >= MOST_REBUILT) return;
+    if (!isStateFault(error) || this.#rebuilt >= MAX_REBUILT) return;
     this.#rebuilt += 1;
     this.#options.log.error(
       { error: (error as Error).message },

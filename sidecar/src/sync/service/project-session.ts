@@ -4,16 +4,22 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { VOLUME_FOLDERS } from '../../../contract/paths.ts';
 import type { FileProblems } from '../../../contract/status.ts';
-import type { Clock } from '../clock.ts';
-import type { ProjectContext } from '../context.ts';
+import type { Clock } from '../../clock.ts';
+import type { Space } from '../../spaces/space.ts';
+import type { ProjectContext, SaveRetention } from '../context.ts';
 import { FileFailures } from '../file-failures.ts';
 import { collectDifferences } from '../plan/collect.ts';
 import type { DeletionLimits } from '../plan/guards.ts';
 import { decodeItem, type PlanSummary, printableItem, summarise } from '../plan/plan.ts';
 import { resolveDifferences } from '../plan/resolve.ts';
-import { type AsideRequest, type AsideResult, copyAside, planAside } from '../restore/aside.ts';
 import { forgetSettling } from '../restore/database-sets.ts';
 import { type RepairResult, repairSpace } from '../restore/repair.ts';
+import {
+  type FolderRestoreRequest,
+  type FolderRestoreResult,
+  planFolderRestore,
+  restoreToFolder,
+} from '../restore/restore-to-folder.ts';
 import { type StartOptions, type StartResult, startProject } from '../restore/start.ts';
 import { listTrash, restoreFromTrash, type TrashItem } from '../restore/trash-content.ts';
 import { lastVerification, type Verification, verifySpace } from '../restore/verify.ts';
@@ -23,12 +29,10 @@ import { forgetOtherHistory, knownGeneration, noteSave } from '../save/histories
 import { Lease, type LeaseRecord, type LeaseTimes, readLease } from '../save/lease.ts';
 import { loadManifest } from '../save/manifest.ts';
 import { recover } from '../save/recover.ts';
-import type { SaveRetention } from '../save/retention.ts';
 import { type SaveOptions, type SaveResult, save } from '../save/save.ts';
 import { listSaves, type SavesList } from '../save/saves-list.ts';
 import { tidySegments } from '../save/segments.ts';
 import { tidyTrash } from '../save/trash.ts';
-import type { Space } from '../spaces/space.ts';
 import { UnsavedWorkError } from '../sync-errors.ts';
 import { ChangeWatch } from '../volume/change-watch.ts';
 import { Reserve } from '../volume/reserve.ts';
@@ -161,7 +165,7 @@ export class ProjectSession {
     return this.#exclusive(async () => {
       await this.#assertMounted();
       try {
-        this.#context.changes?.doubt();
+        this.#context.changes?.requireFullScan();
         const onRestore = () => this.#whole.set(false);
         const result = await startProject(this.#context, { ...options, onRestore });
         for (const warning of result.warnings) this.#options.log.warn(warning);
@@ -186,7 +190,7 @@ export class ProjectSession {
       // Noted before Scipion was opened, but perhaps in a state that is lost.
       this.setOpen(true);
       if (this.#whole.mayHoldUnsavedWork) this.#whole.set(true);
-      this.#context.changes?.doubt();
+      this.#context.changes?.requireFullScan();
       forgetSettling(this.#context);
       await recover(this.#context);
       const { state, space } = this.#context;
@@ -253,12 +257,12 @@ export class ProjectSession {
   }
 
   /** Copies what a save has at a path into a new folder of the project. @throws RequestError */
-  async restoreAside(request: AsideRequest): Promise<AsideResult> {
+  async restoreAside(request: FolderRestoreRequest): Promise<FolderRestoreResult> {
     const plan = await this.#exclusive(async () => {
       await this.#assertMounted();
-      return planAside(this.#context, request, this.generation);
+      return planFolderRestore(this.#context, request, this.generation);
     });
-    return copyAside(this.#context, plan);
+    return restoreToFolder(this.#context, plan);
   }
 
   trash(most: number): Promise<{ items: TrashItem[]; more: boolean }> {
@@ -286,7 +290,7 @@ export class ProjectSession {
   repair(): Promise<RepairResult> {
     return this.#exclusive(async () => {
       await this.#assertMounted();
-      this.#context.changes?.doubt();
+      this.#context.changes?.requireFullScan();
       return repairSpace(this.#context);
     });
   }

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { SyncConfig } from '../../../contract/config.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../clock.ts';
 import type { DeletionLimits } from '../plan/guards.ts';
 import type { LeaseTimes } from '../save/lease.ts';
 import type { MetricsSink } from './metrics.ts';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Side } from '../model.ts';
+import type { Side } from '../../spaces/space.ts';
 import { type Confirmation, Confirmations } from '../save/confirmations.ts';
 import type { SaveOptions, SaveResult } from '../save/save.ts';
 import { PartialSaveError, RequestError, UnsavedWorkError } from '../sync-errors.ts';

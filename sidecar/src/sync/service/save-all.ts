@@ -1,5 +1,5 @@
 import type { FileProblems } from '../../../contract/status.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../clock.ts';
 import type { SaveResult } from '../save/save.ts';
 import { PartialSaveError } from '../sync-errors.ts';
 import { awaitsToken, isFinal } from './problems.ts';
@@ -9,7 +9,7 @@ export type SavePhase = 'saving' | 'draining' | 'final-saving';
 
 const FIRST_WAIT_MS = 2_000;
 const LAST_WAIT_MS = 60_000;
-/** Files that do not stand still although the desktop is gone get so many rounds in all. */
+/** Files that keep changing although the desktop is gone get so many rounds in all. */
 const SETTLE_ROUNDS = 5;
 
 export interface SaveAllOptions {

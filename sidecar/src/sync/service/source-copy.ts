@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../clock.ts';
 import type { StageInResult } from '../restore/stage-in.ts';
 import { type MetricsSink, timed } from './metrics.ts';
 import type { Sessions } from './sessions.ts';

@@ -3,19 +3,19 @@ import {
   EMPTY_TRANSFER,
   type FileProblem,
   type FileProblems,
-  MOST_FILE_PROBLEMS,
+  MAX_FILE_PROBLEMS,
   type Phase,
   type Problem,
   type SyncStatus,
   type Warning,
 } from '../../../contract/status.ts';
-import type { Clock } from '../clock.ts';
-import type { Side } from '../model.ts';
+import type { Clock } from '../../clock.ts';
+import type { Side } from '../../spaces/space.ts';
 import { toProblem } from './problems.ts';
 import type { Progress } from './progress.ts';
 
-const MOST_NOTICES = 5;
-const LEAST_GAP_MS = 250;
+const MAX_NOTICES = 5;
+const MIN_GAP_MS = 250;
 
 /** What a check of a token found. */
 export interface TokenState {
@@ -112,14 +112,14 @@ export class StatusBoard {
   #fileProblems(): { fileProblems?: FileProblems } {
     if (this.#files.size === 0) return {};
     const all = [...this.#files.values()];
-    const items = all.flatMap((each) => each.items).slice(0, MOST_FILE_PROBLEMS);
+    const items = all.flatMap((each) => each.items).slice(0, MAX_FILE_PROBLEMS);
     return { fileProblems: { total: all.reduce((sum, { total }) => sum + total, 0), items } };
   }
 
   /** What the project space was found to be otherwise than it was left; told until the next start. */
   addNotices(sentences: readonly string[]): void {
     for (const each of sentences) if (!this.#notices.includes(each)) this.#notices.push(each);
-    this.#notices.splice(0, Math.max(0, this.#notices.length - MOST_NOTICES));
+    this.#notices.splice(0, Math.max(0, this.#notices.length - MAX_NOTICES));
     this.changed();
   }
 
@@ -208,7 +208,7 @@ export class StatusBoard {
 
   changed(): void {
     if (this.#timer !== undefined) return;
-    const wait = Math.max(0, this.#lastSent + LEAST_GAP_MS - Date.now());
+    const wait = Math.max(0, this.#lastSent + MIN_GAP_MS - Date.now());
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#lastSent = Date.now();

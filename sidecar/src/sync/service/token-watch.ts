@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Warning } from '../../../contract/status.ts';
 import { judgeEnd } from '../../../contract/token-judgement.ts';
-import type { TokenCheck } from '../../onedata/index.ts';
-import type { Clock } from '../clock.ts';
-import type { Side } from '../model.ts';
-import { SpaceError } from '../spaces/space-error.ts';
+import type { Clock } from '../../clock.ts';
+import type { TokenCheck } from '../../spaces/onedata/index.ts';
+import type { Side } from '../../spaces/space.ts';
+import { SpaceError } from '../../spaces/space-error.ts';
 import { toProblem } from './problems.ts';
 import type { StatusBoard } from './status-board.ts';
 

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import type { Clock } from '../clock.ts';
-import type { Side } from '../model.ts';
+import type { Clock } from '../../clock.ts';
+import type { Side } from '../../spaces/space.ts';
 import { LeaseHeldError } from '../save/lease.ts';
 import { MissingFilesError, UnsavedWorkError } from '../sync-errors.ts';
 import type { StatusBoard } from './status-board.ts';
@@ -18,7 +18,7 @@ export interface UntilDoneOptions {
   pause(milliseconds: number): Promise<void>;
 }
 
-/** Tries for ever, says what is wrong, goes on by itself. Ends with the signal. */
+/** Tries for ever, says what is wrong, continues automatically. Ends with the signal. */
 export async function untilDone(
   side: Side,
   work: () => Promise<void>,

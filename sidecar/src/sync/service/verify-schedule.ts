@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { SyncConfig } from '../../../contract/config.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../clock.ts';
 import type { Verification } from '../restore/verify.ts';
 import type { Runner } from './runner.ts';
 import type { StatusBoard } from './status-board.ts';

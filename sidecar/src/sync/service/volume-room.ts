@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import type { VolumeRoom } from '../../../contract/status.ts';
-import type { Clock } from '../clock.ts';
-import type { Side } from '../model.ts';
+import type { Clock } from '../../clock.ts';
+import type { Side } from '../../spaces/space.ts';
 import type { StatusBoard } from './status-board.ts';
 import type { SyncPaths } from './sync-paths.ts';
 

@@ -1,5 +1,5 @@
 import type { StatementSync } from 'node:sqlite';
-import type { EntryKind } from '../spaces/space.ts';
+import type { EntryKind } from '../../spaces/space.ts';
 import { ScratchDatabase } from './scratch-database.ts';
 
 /** One entry that is to be copied to the volume. */

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
+import { type EntryKind, joinPath } from '../../spaces/space.ts';
 import type { BaseEntry, RemoteEntry } from '../model.ts';
-import { type EntryKind, joinPath } from '../spaces/space.ts';
 import { unpackTime } from '../time-range.ts';
 
 /** A row as SQLite gives it, with exact integers. */
@@ -10,7 +10,7 @@ export type Row = Record<string, string | bigint | Uint8Array | null>;
  * What tells whether an entry is still the same, for comparing with `fs.Stats`: times in ms, and type and rights in one
  * number, -1 where no look is enough. Few columns and no text but the name: there are millions.
  */
-export type BaseLook = [
+export type BaseStat = [
   name: string,
   mode: number,
   size: number,
@@ -22,15 +22,15 @@ export type BaseLook = [
 /** Rows of a page: of a directory with more of them, not all are in memory at one time. */
 export const LOOKS_OF_A_PAGE = 500;
 
-/** Asks for the `BaseLook`s of a directory that come after a name. Times are worked out as Node does it, to the last bit. */
-export const BASE_LOOKS = `SELECT name,
+/** Asks for the `BaseStat`s of a directory that come after a name. Times are worked out as Node does it, to the last bit. */
+export const BASE_STATS = `SELECT name,
   CASE WHEN kind = 'directory' THEN ${constants.S_IFDIR} | mode WHEN suspect <> 0 THEN -1
     WHEN kind = 'file' THEN ${constants.S_IFREG} | mode WHEN kind = 'symlink' THEN ${constants.S_IFLNK} END,
   size, ${milliseconds('mtime_ns')}, ${milliseconds('ctime_ns')}, CAST(inode AS REAL)
   FROM base WHERE parent = ? AND name > ? ORDER BY name LIMIT ${LOOKS_OF_A_PAGE}`;
 
-/** @param read the rows of `BASE_LOOKS` */
-export function* lookPages(read: (after: string) => BaseLook[]): Iterable<BaseLook[]> {
+/** @param read the rows of `BASE_STATS` */
+export function* statPages(read: (after: string) => BaseStat[]): Iterable<BaseStat[]> {
   let page = read('');
   yield page;
   while (page.length === LOOKS_OF_A_PAGE) {
@@ -82,7 +82,7 @@ export function toBase(row: Row): BaseEntry {
             size: Number(row.remote_size),
             mtimeSeconds: number(row.remote_mtime),
           },
-    suspect: row.suspect === 1n,
+    racy: row.suspect === 1n,
   };
 }
 

@@ -1,14 +1,14 @@
 import { DatabaseSync } from 'node:sqlite';
+import { nameOf, parentOf } from '../../spaces/space.ts';
 import type { BaseEntry, ManifestEntry, RemoteEntry } from '../model.ts';
 import type { NameStore } from '../names.ts';
-import { nameOf, parentOf } from '../spaces/space.ts';
 import { packTime } from '../time-range.ts';
 import { formatManifestLine, parseManifestLine } from './manifest-line.ts';
 import {
-  BASE_LOOKS,
-  type BaseLook,
-  lookPages,
+  BASE_STATS,
+  type BaseStat,
   type StagedUpload,
+  statPages,
   toBase,
   toRemote,
   toStaged,
@@ -111,8 +111,8 @@ export class StateStore implements NameStore {
   }
 
   /** As much of the children as tells whether something happened to them on the volume, page by page. */
-  baseLooks(parent: string): Iterable<BaseLook[]> {
-    return lookPages((after) => this.#sql.numbers(BASE_LOOKS, parent, after) as BaseLook[]);
+  baseStats(parent: string): Iterable<BaseStat[]> {
+    return statPages((after) => this.#sql.numbers(BASE_STATS, parent, after) as BaseStat[]);
   }
 
   base(path: string): BaseEntry | null {
@@ -141,7 +141,7 @@ export class StateStore implements NameStore {
       entry.remote?.id ?? null,
       entry.remote?.size ?? null,
       entry.remote?.mtimeSeconds ?? null,
-      entry.suspect ? 1 : 0,
+      entry.racy ? 1 : 0,
     );
   }
 

@@ -1,7 +1,7 @@
 import { type FSWatcher, lstatSync, readFileSync, statfsSync, watch, writeFileSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
-import { parentOf } from '../spaces/space.ts';
+import { parentOf } from '../../spaces/space.ts';
 import type { LocalTree } from './local-tree.ts';
 import type { SeenDirectory } from './unchanged.ts';
 import { Watched } from './watched.ts';
@@ -84,7 +84,7 @@ export class ChangeWatch {
   }
 
   /** Something may have happened that no event tells of: the next look is one at everything. */
-  doubt(): void {
+  requireFullScan(): void {
     this.#doubts += 1;
   }
 
@@ -94,7 +94,7 @@ export class ChangeWatch {
     this.#looks += 1;
     if (this.#looks > (this.#options.looksBetweenFullOnes ?? LOOKS_BETWEEN_FULL_ONES)) return null;
     if (this.#doubts !== this.#settledDoubts) return null;
-    if (!(await this.#eventsArrived())) this.doubt();
+    if (!(await this.#eventsArrived())) this.requireFullScan();
     return this.#doubts === this.#settledDoubts ? [...this.#dirty].sort() : null;
   }
 
@@ -214,7 +214,7 @@ export class ChangeWatch {
     this.#dirty.add(parentOf(path));
     const ofItself = name !== null && this.#ownNames(node).includes(name.toString('latin1'));
     if (name === null || (path === '' && ofItself)) {
-      this.doubt();
+      this.requireFullScan();
       if (path === '') node.isStale = true;
       return;
     }
@@ -238,7 +238,7 @@ export class ChangeWatch {
       });
     }
     this.#burst += events;
-    if (this.#burst >= this.#queueLimit / 2) this.doubt();
+    if (this.#burst >= this.#queueLimit / 2) this.requireFullScan();
   }
 
   #mute(node: Watched): void {

@@ -3,10 +3,10 @@ import { closeSync, fstatSync, openSync, read, readSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../clock.ts';
+import type { Content } from '../../spaces/space.ts';
 import { FileChangedError, FileError } from '../file-errors.ts';
 import type { LocalEntry } from '../model.ts';
-import type { Content } from '../spaces/space.ts';
 import { type LocalTree, toEntry, withLog } from './local-tree.ts';
 import { isVolumeFull } from './reserve.ts';
 import { copyDatabase, isDatabase, sqliteCode } from './sqlite-copy.ts';
@@ -18,7 +18,7 @@ export interface StableFile {
   /** The file as it was when the reading began. */
   readonly entry: LocalEntry;
   /** Equal times of a later look prove nothing: the file was written at the moment it was read, perhaps through a map. */
-  readonly suspect: boolean;
+  readonly racy: boolean;
   readonly content: Content;
   /** Of the open file with these bytes. */
   readonly descriptor: number;
@@ -59,11 +59,11 @@ export async function openStable(tree: LocalTree, path: string, options: CopyOpt
     closeSync(descriptor);
     throw error;
   }
-  const suspect = !isClean || entry.ctimeNs > openedNs - TICK_NS;
+  const racy = !isClean || entry.ctimeNs > openedNs - TICK_NS;
   if (!database) {
     const { size } = entry;
     const isWhole = size <= SMALL_FILE_BYTES && start.length === size;
-    return stable(tree, { entry, suspect, descriptor, size, whole: isWhole ? start : null, copy: null });
+    return stable(tree, { entry, racy, descriptor, size, whole: isWhole ? start : null, copy: null });
   }
   closeSync(descriptor);
   const copy = join(options.scratch, `db-${process.pid}-${nextCopy++}`);
@@ -75,7 +75,7 @@ export async function openStable(tree: LocalTree, path: string, options: CopyOpt
     closeSync(openFile(tree, path));
     opened = openSync(copy, 'r');
     const size = fstatSync(opened).size;
-    return stable(tree, { entry, suspect, descriptor: opened, size, whole: null, copy });
+    return stable(tree, { entry, racy, descriptor: opened, size, whole: null, copy });
   } catch (error) {
     if (opened !== null) closeSync(opened);
     await fs.rm(copy, { force: true });
@@ -160,7 +160,7 @@ function partOf(path: string, descriptor: number, start: number, length: number)
 
 interface Opened {
   readonly entry: LocalEntry;
-  readonly suspect: boolean;
+  readonly racy: boolean;
   readonly descriptor: number;
   readonly size: number;
   /** All bytes of a small file. */
@@ -169,11 +169,11 @@ interface Opened {
   readonly copy: string | null;
 }
 
-function stable(tree: LocalTree, { entry, suspect, descriptor, size, whole, copy }: Opened): StableFile {
+function stable(tree: LocalTree, { entry, racy, descriptor, size, whole, copy }: Opened): StableFile {
   let digest = '';
   return {
     entry,
-    suspect,
+    racy,
     content: {
       size,
       async *open() {

@@ -4,7 +4,7 @@ import { readSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
 import { failureOf, type Outcome } from '../../thread.ts';
-import type { Digest, HashOrder } from './hasher.ts';
+import type { Digest, HashRequest } from './hasher.ts';
 
 interface Job {
   readonly hash: Hash;
@@ -16,7 +16,7 @@ interface Job {
 const jobs = new Map<number, Job>();
 const buffer = Buffer.allocUnsafe(1 << 20);
 
-function carryOut(order: HashOrder): Outcome<Digest> | null {
+function execute(order: HashRequest): Outcome<Digest> | null {
   if (order.do === 'forget') {
     jobs.delete(order.job);
     return null;
@@ -47,9 +47,9 @@ function endPart(job: Job): void {
   job.check = 0;
 }
 
-parentPort?.on('message', (order: HashOrder) => {
+parentPort?.on('message', (order: HashRequest) => {
   try {
-    const answer = carryOut(order);
+    const answer = execute(order);
     if (answer !== null) parentPort?.postMessage(answer);
   } catch (error) {
     jobs.delete(order.job);

@@ -1,6 +1,6 @@
 import { JobThread } from '../../thread.ts';
 
-export type HashOrder =
+export type HashRequest =
   | {
       readonly do: 'go-on';
       readonly job: number;
@@ -29,7 +29,7 @@ export interface RunningHash {
   forget(): void;
 }
 
-const thread = new JobThread<HashOrder, Digest>('hash-thread', import.meta.url);
+const thread = new JobThread<HashRequest, Digest>('hash-thread', import.meta.url);
 
 /**
  * Hashing costs as much as receiving, so it has a thread of its own, one for all files. It reads what was written from

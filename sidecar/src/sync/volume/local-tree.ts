@@ -12,11 +12,12 @@ import {
   renameSync,
 } from 'node:fs';
 import * as fs from 'node:fs/promises';
+import { targetBytes, targetText } from '../../spaces/link-target.ts';
+import { joinPath, parentOf } from '../../spaces/space.ts';
 import { FileError } from '../file-errors.ts';
 import type { LocalEntry } from '../model.ts';
-import { type NameCodec, targetBytes, targetText } from '../names.ts';
-import { joinPath, parentOf } from '../spaces/space.ts';
-import type { BaseLook } from '../state/state-rows.ts';
+import type { NameCodec } from '../names.ts';
+import type { BaseStat } from '../state/state-rows.ts';
 import { keepable } from '../time-range.ts';
 import { assertInside } from './open-path.ts';
 import { databaseOf, isSideFile, logChange } from './sqlite-names.ts';
@@ -101,7 +102,7 @@ export class LocalTree {
   }
 
   /** The directories in a directory, by name, where nothing in it differs from these looks; else null, or where unsure. */
-  unchanged(directory: string, looks: Iterable<readonly BaseLook[]>): Map<string, SeenDirectory> | null {
+  unchanged(directory: string, looks: Iterable<readonly BaseStat[]>): Map<string, SeenDirectory> | null {
     const at = this.#textAt(directory);
     return at === null ? null : unchangedDirectories(at, looks, 'names');
   }

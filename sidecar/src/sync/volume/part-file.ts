@@ -7,7 +7,7 @@ const LARGEST_PART = 16 * MIB;
 /** Parts that a file of middle size is cut into. */
 const PARTS = 8;
 /** Of the largest files, so that what is noted of them stays small. */
-const MOST_PARTS = 4096;
+const MAX_PARTS = 4096;
 
 /** Marks the end of a part file and its layout. */
 const MAGIC = 0x53_50_30_31;
@@ -23,7 +23,7 @@ export interface Part {
 /** How a file of this size is cut; the same for every run. */
 export function partsOf(size: number): Part[] {
   const share = (parts: number) => Math.ceil(size / parts / MIB) * MIB;
-  const each = Math.max(Math.min(LARGEST_PART, Math.max(SMALLEST_PART, share(PARTS))), share(MOST_PARTS));
+  const each = Math.max(Math.min(LARGEST_PART, Math.max(SMALLEST_PART, share(PARTS))), share(MAX_PARTS));
   return Array.from({ length: Math.ceil(size / each) }, (_, index) => {
     const start = index * each;
     return { index, start, length: Math.min(each, size - start) };

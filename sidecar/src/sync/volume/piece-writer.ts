@@ -1,14 +1,14 @@
 import * as fs from 'node:fs/promises';
 import { JobThread } from '../../thread.ts';
 
-export interface WriteOrder {
+export interface WriteRequest {
   readonly job: number;
   readonly descriptor: number;
   readonly bytes: Uint8Array;
   readonly at: number;
 }
 
-const thread = new JobThread<WriteOrder, null>('write-thread', import.meta.url);
+const thread = new JobThread<WriteRequest, null>('write-thread', import.meta.url);
 
 /** What a disk takes without the page cache begins and ends at multiples of it, in memory and in the file. */
 const BLOCK_BYTES = 4096;

@@ -1,11 +1,11 @@
 /** Looks at directories in a thread of its own and tells what is as it was saved. See `scan-helper.ts`. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { LookReader } from '../state/look-reader.ts';
+import { StatReader } from '../state/stat-reader.ts';
 import type { ScanAnswer, ScanOrder, ScanThreadData } from './scan-helper.ts';
 import { textPath, unchangedDirectories } from './unchanged.ts';
 
 const { root, stateFile } = workerData as ScanThreadData;
-const state = new LookReader(stateFile);
+const state = new StatReader(stateFile);
 
 function look(directory: string): ScanAnswer[number] {
   const at = textPath(root, directory);

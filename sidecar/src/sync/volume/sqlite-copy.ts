@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { pipeline } from 'node:stream/promises';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../clock.ts';
 import { DatabaseBusyError } from '../file-errors.ts';
 import { hasHeader, SQLITE_HEADER } from './sqlite-names.ts';
 

@@ -1,5 +1,5 @@
 import { type BigIntStats, constants, lstatSync, readdirSync } from 'node:fs';
-import type { BaseLook } from '../state/state-rows.ts';
+import type { BaseStat } from '../state/state-rows.ts';
 import { databaseOf } from './sqlite-names.ts';
 
 const { S_IFMT, S_IFREG, S_IFDIR, S_IFLNK } = constants;
@@ -27,7 +27,7 @@ export function textPath(root: string, path: string): string | null {
  */
 export function unchangedDirectories(
   at: string,
-  looks: Iterable<readonly BaseLook[]>,
+  looks: Iterable<readonly BaseStat[]>,
   by: 'names' | 'paths',
 ): Map<string, SeenDirectory> | null {
   try {
@@ -45,7 +45,7 @@ export function unchangedDirectories(
 function sameEntries(
   folder: string,
   entries: number,
-  looks: Iterable<readonly BaseLook[]>,
+  looks: Iterable<readonly BaseStat[]>,
 ): Map<string, SeenDirectory> | null {
   const directories = new Map<string, SeenDirectory>();
   let known = 0;
@@ -65,7 +65,7 @@ function sameEntries(
 }
 
 /** Numbers instead of exact times, which differ by 0.2 µs at least where they differ: far less than a tick. */
-function isSame(at: string, [name, mode, size, mtimeMs, ctimeMs, inode]: BaseLook): boolean {
+function isSame(at: string, [name, mode, size, mtimeMs, ctimeMs, inode]: BaseStat): boolean {
   const found = lstatSync(at, { throwIfNoEntry: false });
   if (found === undefined || found.ino !== inode) return false;
   if (found.mtimeMs !== mtimeMs || found.ctimeMs !== ctimeMs) return false;
@@ -77,7 +77,7 @@ function isSame(at: string, [name, mode, size, mtimeMs, ctimeMs, inode]: BaseLoo
 }
 
 /** The same look gives the time of the last change, which tells later whether something happened since. */
-function isSameDirectory(found: BigIntStats, [, mode, , mtimeMs]: BaseLook): boolean {
+function isSameDirectory(found: BigIntStats, [, mode, , mtimeMs]: BaseStat): boolean {
   if (!found.isDirectory() || (S_IFDIR | Number(found.mode & 0o777n)) !== mode) return false;
   const { mtimeNs } = found;
   return Number(mtimeNs / 1_000_000_000n) * 1_000 + Number(mtimeNs % 1_000_000_000n) / 1e6 === mtimeMs;

@@ -1,5 +1,5 @@
 import type { FSWatcher } from 'node:fs';
-import { joinPath } from '../spaces/space.ts';
+import { joinPath } from '../../spaces/space.ts';
 
 /**
  * A directory that is watched. There are thousands, so it is kept small: no path but its own name, and no map before

@@ -2,7 +2,7 @@
 import { writeSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { failureOf, type Outcome } from '../../thread.ts';
-import type { WriteOrder } from './piece-writer.ts';
+import type { WriteRequest } from './piece-writer.ts';
 
 /**
  * Written at one time. The page cache takes larger writes in larger pages; a virtual machine often has to get those from
@@ -10,13 +10,13 @@ import type { WriteOrder } from './piece-writer.ts';
  */
 const WRITE_BYTES = 1 << 14;
 
-function write({ descriptor, bytes, at }: WriteOrder): void {
+function write({ descriptor, bytes, at }: WriteRequest): void {
   for (let done = 0; done < bytes.length; ) {
     done += writeSync(descriptor, bytes, done, Math.min(WRITE_BYTES, bytes.length - done), at + done);
   }
 }
 
-parentPort?.on('message', (order: WriteOrder) => {
+parentPort?.on('message', (order: WriteRequest) => {
   let outcome: Outcome<null>;
   try {
     write(order);

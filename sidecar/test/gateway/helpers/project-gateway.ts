@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
-import { MemorySpace } from '../../../src/sync/spaces/memory-space.ts';
+import { MemorySpace } from '../../spaces/memory-space.ts';
 import { Containers, containerPaths, QUIET_CONFIG } from '../../sync/given-container.ts';
 import { eventually, SAME_ORIGIN, sessionCookie, view } from './client.ts';
 import { type RunningGateway, startGateway } from './start-gateway.ts';

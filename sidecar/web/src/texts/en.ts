@@ -39,10 +39,10 @@ export const en = {
   pageLostLead: 'The instance cannot be reached from here at the moment. This page keeps trying.',
   stopping: 'This instance is stopping',
   stoppingLead:
-    'Your last changes are being saved. This page cannot follow that any further; it comes back by itself when the instance does.',
+    'Your last changes are being saved. This page cannot follow that any further; it comes back automatically when the instance does.',
   syncDown: 'The data service does not answer',
   syncDownRemoval: 'It was saving your work before the removal. Nothing is removed before it has answered.',
-  syncDownLead: 'It is started again by itself, and goes on where it stopped. This page keeps asking.',
+  syncDownLead: 'It is restarted automatically and continues where it stopped. This page keeps asking.',
   saving: 'Saving your work before removal',
   savingLead:
     'The desktop is closed, so that nothing changes any more. What is new since the last save goes to your project space now.',
@@ -74,7 +74,7 @@ export const en = {
 
   // Problems
   began: (ago: string) => `Began ${ago}.`,
-  goesOn: 'Goes on by itself when this is solved.',
+  goesOn: 'Continues automatically when this is solved.',
   tryingNow: 'Trying again now.',
   nextAttempt: (duration: string) => `Next attempt in ${duration}.`,
   saveFailed: (message: string) => `Saving failed and is tried again: ${message}`,

@@ -1,0 +1,153 @@
+#!/usr/bin/env node
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { type ConfigValue, ProgramWorkers, reveal, runProgram } from '../recording/index.ts';
+import { goTool } from './go-tools.ts';
+import { manifestSchemas } from './manifest-schemas.ts';
+
+/** Checks the objects of every variant of a stack: their form with kubeconform, good practice with kube-score. */
+
+const KUBE_SCORE = {
+  name: 'kube-score',
+  version: 'v1.20.0',
+  source: 'github.com/zegl/kube-score/cmd/kube-score',
+};
+const KUBECONFORM = {
+  name: 'kubeconform',
+  version: 'v0.8.0',
+  source: 'github.com/yannh/kubeconform/cmd/kubeconform',
+};
+/** What the documentation asks of a cluster. */
+const KUBERNETES = 'v1.33';
+
+type Variant = Readonly<Record<string, ConfigValue>>;
+
+/** Together they make every kind of object and every part of the pod. */
+export const VARIANTS: Readonly<Record<string, Variant>> = {
+  usual: {},
+  gateway: { gateway: 'networking/public', tlsIssuer: '' },
+  'an existing namespace': { createNamespace: false, onedataSecret: 'tokens', imagePullSecret: 'registry' },
+  'csi-onedata': { sourceMount: 'csi-onedata', projectMount: 'csi-onedata' },
+  'claims that show the spaces': {
+    createNamespace: false,
+    sourceMount: 'claim/source',
+    projectMount: 'claim/project',
+  },
+  'a paused instance without isolation': { paused: true, networkIsolation: false, waitForIngress: true },
+  'all that a site can say': {
+    nodeSelector: '{"example.org/desktops":"true"}',
+    tolerations: '[{"key":"example.org/desktops","operator":"Exists","effect":"NoSchedule"}]',
+    affinity: '{"podAntiAffinity":{}}',
+    priorityClass: 'desktops',
+    runtimeClass: 'nvidia',
+    extraResources: '{"nvidia.com/gpu":"1"}',
+    desktopEnvironment: '{"OMP_NUM_THREADS":"4"}',
+    extraVolumes: '[{"name":"references","mountPath":"/mnt/references","claim":"references"}]',
+    httpProxy: 'http://proxy.example.org:3128',
+    storageClass: 'csi-rbd',
+    onedataNetworks: '["192.0.2.0/24"]',
+    metricsNamespaces: '["monitoring"]',
+    ingressNamespaces: '["ingress-nginx"]',
+  },
+};
+
+const USER: Variant = {
+  onedataHost: 'provider.example.org',
+  sourceSpaceId: 'source',
+  projectSpaceId: 'project',
+};
+const TOKENS = { sourceToken: 'placeholder-source', projectToken: 'placeholder-project' };
+
+/** Variant → its objects, a document each. The secrets in them are made up. */
+export async function variantManifests(directory: string): Promise<Map<string, string>> {
+  await using workers = new ProgramWorkers();
+  const rendered = new Map<string, string>();
+  for (const [name, own] of Object.entries(VARIANTS)) {
+    const isElsewhere = own.onedataSecret !== undefined || String(own.sourceMount ?? '').startsWith('claim/');
+    const prefixed = (values: Variant) =>
+      Object.fromEntries(Object.entries(values).map(([key, value]) => [`scipion:${key}`, value]));
+    const run = await runProgram({
+      directory,
+      stack: 'jane',
+      stackFile: false,
+      config: prefixed({ ...USER, ...own }),
+      secretConfig: isElsewhere ? {} : prefixed(TOKENS),
+      workers,
+    });
+    if (run.errors.length > 0)
+      throw new Error(`The variant "${name}" cannot be made:\n${run.errors.join('\n')}`);
+    const objects = run.registrations.filter(({ type }) => type.startsWith('kubernetes:'));
+    // JSON, since these checkers read YAML 1.1, where `yes` is no text.
+    rendered.set(name, objects.map(({ inputs }) => JSON.stringify(reveal(inputs))).join('\n---\n'));
+  }
+  return rendered;
+}
+
+/** A line for each finding, critical ones of kube-score only; empty: none. */
+export async function checkManifests(documents: string): Promise<string[]> {
+  const kinds = [...new Set([...documents.matchAll(/^\{.*?"kind":"(\w+)"/gm)].map(([, kind = '']) => kind))];
+  const schemas = await manifestSchemas(ALL_KINDS);
+  const unknown = kinds
+    .filter((kind) => !ALL_KINDS.includes(kind))
+    .map((kind) => `${kind}: a kind without a schema`);
+  const location = `${schemas}/{{ .ResourceKind }}{{ .KindSuffix }}.json`;
+  const form = run(
+    await goTool(KUBECONFORM),
+    ['-strict', '-output', 'text', '-schema-location', location, '-'],
+    documents,
+  )
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => line.replace(/ validation failed with 'file:[^']*'/, ''));
+  // The other checker cannot read what has a wrong form.
+  if (form.length > 0 || unknown.length > 0) return [...unknown, ...form];
+  const score = run(
+    await goTool(KUBE_SCORE),
+    ['score', '--output-format', 'ci', '--kubernetes-version', KUBERNETES, '-'],
+    documents,
+  );
+  return score.split('\n').filter((line) => line.startsWith('[CRITICAL]'));
+}
+
+/** Of the objects of a stack. */
+const ALL_KINDS = [
+  ...['ConfigMap', 'HTTPRoute', 'Ingress', 'LimitRange', 'Namespace', 'NetworkPolicy', 'PersistentVolume'],
+  ...[
+    'PersistentVolumeClaim',
+    'PodDisruptionBudget',
+    'ResourceQuota',
+    'Secret',
+    'Service',
+    'ServiceAccount',
+    'StatefulSet',
+  ],
+];
+
+/** Both end with 1 where they find something. @throws Error where the program did not run at all */
+function run(command: string, args: readonly string[], input: string): string {
+  const result = spawnSync(command, args, { input, encoding: 'utf8' });
+  if (result.error) throw result.error;
+  if (result.stdout.trim() === '' && result.status !== 0)
+    throw new Error(`${command} failed: ${result.stderr.trim()}`);
+  return result.stdout;
+}
+
+if (import.meta.main) {
+  try {
+    const rendered = await variantManifests(fileURLToPath(new URL('../../', import.meta.url)));
+    let found = 0;
+    for (const [name, documents] of rendered) {
+      for (const line of await checkManifests(documents)) {
+        found++;
+        process.stdout.write(`${name}: ${line}\n`);
+      }
+    }
+    process.stdout.write(
+      `${rendered.size} variants of a stack: ${found === 0 ? 'no problem' : 'problems above'}\n`,
+    );
+    if (found > 0) process.exitCode = 1;
+  } catch (error) {
+    process.stderr.write(`The manifests were not checked: ${(error as Error).message}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,36 @@
+import { availableParallelism } from 'node:os';
+import { ProgramWorkers } from '../recording/index.ts';
+import { type ChangedStacks, STACK_NAME_RULE } from './changed-stacks.ts';
+import { flagsOf, readFacts } from './flags.ts';
+import { inParallel } from './in-parallel.ts';
+import type { StackReport } from './report.ts';
+import { previewStack } from './stack-preview.ts';
+
+/** Reports of all stacks that a change concerns, several at once; in the order of their names. */
+export async function previewStacks(
+  changed: ChangedStacks,
+  head: string,
+  base: string | undefined,
+): Promise<StackReport[]> {
+  const cores = availableParallelism();
+  const facts = await inParallel(changed.existing, cores, (stack) => readFacts(head, stack));
+  const flags = flagsOf(facts.filter((each) => each !== undefined));
+  await using workers = new ProgramWorkers();
+  const previewed = await inParallel(changed.stacks, cores, (stack) =>
+    previewStack(stack, head, base, { workers }),
+  );
+  const without = { resources: 0, placeholders: [] };
+  return [
+    ...previewed.map((report) => {
+      const found = flags.get(report.stack);
+      return found === undefined ? report : { ...report, flags: [...found] };
+    }),
+    ...changed.refused.map((stack) => ({
+      ...without,
+      stack,
+      state: 'failed' as const,
+      text: `The name of this stack is not allowed. Found: ${JSON.stringify(stack)}. Expected: ${STACK_NAME_RULE}. Rename its file in stacks/.`,
+    })),
+    ...changed.removed.map((stack) => ({ ...without, stack, state: 'removed' as const, text: '' })),
+  ];
+}

@@ -1,0 +1,340 @@
+import { isUtf8 } from 'node:buffer';
+import { constants, createReadStream, type Dirent } from 'node:fs';
+import * as fs from 'node:fs/promises';
+import { join } from 'node:path';
+import { targetText } from './link-target.ts';
+import {
+  type Content,
+  type EntryKind,
+  joinPath,
+  type Locator,
+  type MadeDirectory,
+  nameOf,
+  parentOf,
+  type ReadOptions,
+  type Space,
+  type SpaceCapabilities,
+  type SpaceEntry,
+  SpaceError,
+  type SpaceErrorCode,
+} from './space.ts';
+
+const ERRNO_CODES: Record<string, SpaceErrorCode> = {
+  ENOENT: 'not-found',
+  EEXIST: 'exists',
+  ENOTDIR: 'not-a-directory',
+  EISDIR: 'is-a-directory',
+  ENOTEMPTY: 'not-empty',
+  ENAMETOOLONG: 'invalid-name',
+  EACCES: 'token-not-permitted',
+  EPERM: 'token-not-permitted',
+  EROFS: 'read-only',
+  ENOSPC: 'space-full',
+  EDQUOT: 'space-full',
+  ELOOP: 'bad-request',
+  // "Transport endpoint is not connected": the client behind a FUSE mount has ended.
+  ENOTCONN: 'not-mounted',
+  ESTALE: 'not-mounted',
+  EIO: 'unavailable',
+  EBUSY: 'unavailable',
+  EAGAIN: 'unavailable',
+  EMFILE: 'unavailable',
+  ETIMEDOUT: 'unavailable',
+};
+
+/** Bytes of a path with its end, as Linux takes it. */
+const PATH_MAX = 4096;
+const UNNAMED = 'has a name that is reserved or no UTF-8, or a path longer than the system takes';
+/** More are told as absent. */
+const MAX_NAMELESS = 1_000;
+
+/**
+ * A space that is mounted as a directory, by csi-onedata or any volume. Sockets, pipes and devices are not shown; entries
+ * whose names are not UTF-8 or whose paths are too long are, as files that cannot be had. Nothing below the directory is reached through a symbolic link.
+ */
+export class DirectorySpace implements Space {
+  readonly identity: string;
+  readonly capabilities: SpaceCapabilities = {
+    symlinks: true,
+    idsSurviveMove: false,
+    maxNameBytes: 255,
+    reservedNamePrefixes: ['.__onedata__'],
+    reservedNameParts: ['####TO_DELETE'],
+    copiesFrom: 1 << 18,
+    concurrency: 4,
+  };
+  readonly #root: string;
+  /** What a listing has shown although no call takes it. */
+  readonly #nameless = new Set<string>();
+
+  /** @param root an existing directory. */
+  constructor(root: string) {
+    this.#root = root;
+    this.identity = `directory://${root}`;
+  }
+
+  async check(): Promise<void> {
+    await this.#call('', async () => {
+      const found = await fs.stat(this.#root);
+      if (!found.isDirectory()) throw fail('space-unknown', this.#root, 'is no directory');
+    });
+  }
+
+  async *list(directory: Locator, options: { signal?: AbortSignal } = {}): AsyncIterable<SpaceEntry> {
+    await this.#assertKind(directory.path, 'directory');
+    const folder = await this.#call(directory.path, () =>
+      fs.opendir(this.#at(directory.path), { encoding: 'buffer' as BufferEncoding }),
+    );
+    const handle = folder[Symbol.asyncIterator]();
+    const unnamed = new Set<string>();
+    try {
+      for (;;) {
+        const child = await this.#call(directory.path, () => handle.next());
+        if (child.done === true) return;
+        options.signal?.throwIfAborted();
+        const raw = child.value.name as unknown as Buffer;
+        const path = joinPath(directory.path, raw.toString('utf8'));
+        const isHad =
+          isUtf8(raw) && this.#holds(nameOf(path)) && Buffer.byteLength(this.#at(path)) < PATH_MAX;
+        // Several may look the same as text.
+        if (!isHad && unnamed.has(path)) continue;
+        if (!isHad) unnamed.add(path);
+        const entry = isHad ? await this.stat({ path }) : this.#unnamed(path, child.value);
+        if (entry !== null) yield entry;
+      }
+    } finally {
+      // A reader may leave early.
+      await handle.return?.();
+    }
+  }
+
+  /** An entry that no call takes by its path: shown with a byte to ask for, so that whoever misses it is told. */
+  #unnamed(path: string, found: Dirent): SpaceEntry | null {
+    if (!found.isFile() && !found.isDirectory() && !found.isSymbolicLink()) return null;
+    if (this.#nameless.size < MAX_NAMELESS) this.#nameless.add(path);
+    return { path, name: nameOf(path), id: '', kind: 'file', size: 1, mtimeSeconds: null };
+  }
+
+  async stat(entry: Locator): Promise<SpaceEntry | null> {
+    if (this.#nameless.has(entry.path)) throw fail('invalid-name', entry.path, UNNAMED);
+    try {
+      const found = await fs.lstat(this.#at(entry.path), { bigint: true });
+      const kind: EntryKind | undefined = found.isFile()
+        ? 'file'
+        : found.isDirectory()
+          ? 'directory'
+          : found.isSymbolicLink()
+            ? 'symlink'
+            : undefined;
+      if (kind === undefined) return null;
+      return {
+        path: entry.path,
+        name: nameOf(entry.path),
+        id: `${found.dev}:${found.ino}`,
+        kind,
+        size: kind === 'file' ? Number(found.size) : 0,
+        mtimeSeconds: Number(found.mtimeNs / 1_000_000_000n),
+      };
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG') return null;
+      throw translate(error, entry.path);
+    }
+  }
+
+  async *read(file: Locator, options: ReadOptions = {}): AsyncIterable<Uint8Array> {
+    const { size } = await this.#assertKind(file.path, 'file');
+    const start = options.offset ?? 0;
+    if (start > size) throw fail('bad-range', file.path, `has ${size} bytes, offset ${start} is beyond them`);
+    const expected = Math.min(size - start, options.length ?? Number.POSITIVE_INFINITY);
+    if (expected === 0) return;
+    const stream = createReadStream(this.#at(file.path), {
+      start,
+      end: start + expected - 1,
+      highWaterMark: 1 << 18,
+    });
+    let got = 0;
+    try {
+      for await (const chunk of stream as AsyncIterable<Buffer>) {
+        options.signal?.throwIfAborted();
+        got += chunk.byteLength;
+        yield chunk;
+      }
+    } catch (error) {
+      throw translate(error, file.path);
+    }
+    if (got !== expected) throw fail('transfer-broken', file.path, `gave ${got} bytes of ${expected}`);
+  }
+
+  async readSymlink(link: Locator): Promise<string> {
+    await this.#assertKind(link.path, 'symlink');
+    const raw = await this.#call(link.path, () => fs.readlink(this.#at(link.path), { encoding: 'buffer' }));
+    return targetText(raw);
+  }
+
+  async write(path: string, content: Content, options: { signal?: AbortSignal } = {}): Promise<SpaceEntry> {
+    const old = await this.#assertParent(path);
+    if (old?.kind === 'directory') throw fail('is-a-directory', path, 'is a directory');
+    await this.#call(path, async () => {
+      // A link would lead the bytes elsewhere.
+      if (old?.kind === 'symlink') await fs.unlink(this.#at(path));
+      const handle = await fs.open(this.#at(path), 'w', 0o664);
+      let written = 0;
+      try {
+        for await (const chunk of content.open()) {
+          options.signal?.throwIfAborted();
+          for (let at = 0; at < chunk.byteLength; ) {
+            at += (await handle.write(chunk, at, chunk.byteLength - at)).bytesWritten;
+          }
+          written += chunk.byteLength;
+        }
+        await handle.datasync();
+      } finally {
+        await handle.close();
+      }
+      if (written !== content.size) {
+        throw fail('transfer-broken', path, `got ${written} bytes, ${content.size} were announced`);
+      }
+    });
+    return this.#present(path);
+  }
+
+  /** Only where the file system shares the blocks of both (reflink): any other copy takes as long as to write it. */
+  async copy(from: Locator, to: string): Promise<void> {
+    await this.#assertKind(from.path, 'file');
+    await this.#assertParent(to);
+    const flags = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE;
+    try {
+      await fs.copyFile(this.#at(from.path), this.#at(to), flags);
+    } catch (error) {
+      const known = ERRNO_CODES[(error as NodeJS.ErrnoException).code ?? ''];
+      throw known === undefined
+        ? fail('unsupported', to, 'cannot share the blocks of another file')
+        : translate(error, to);
+    }
+    const handle = await fs.open(this.#at(to), 'r+');
+    await handle.datasync().finally(() => handle.close());
+  }
+
+  async makeDirectory(path: string): Promise<MadeDirectory> {
+    let isNew = false;
+    if (path !== '') {
+      this.#assertName(path);
+      const found = await this.stat({ path });
+      if (found !== null && found.kind !== 'directory') throw fail('exists', path, `is a ${found.kind}`);
+      if (found === null) {
+        await this.makeDirectory(parentOf(path));
+        try {
+          await fs.mkdir(this.#at(path), 0o775);
+          isNew = true;
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw translate(error, path);
+        }
+      }
+    }
+    return { ...(await this.#present(path)), ...(isNew ? { isNew } : {}) };
+  }
+
+  async makeSymlink(path: string, target: string): Promise<SpaceEntry> {
+    if ((await this.#assertParent(path)) !== null) throw fail('exists', path, 'exists already');
+    await this.#call(path, () => fs.symlink(target, this.#at(path)));
+    return this.#present(path);
+  }
+
+  async move(from: { path: string; kind: EntryKind }, to: string): Promise<void> {
+    await this.#assertKind(from.path, from.kind);
+    const target = await this.#assertParent(to);
+    if (from.path === to) return;
+    if (from.kind === 'directory') {
+      if (to.startsWith(`${from.path}/`)) throw fail('bad-request', to, 'cannot move into itself');
+      if (target !== null) throw fail('exists', to, 'exists already');
+    } else if (target?.kind === 'directory') throw fail('is-a-directory', to, 'is a directory');
+    await this.#call(from.path, () => fs.rename(this.#at(from.path), this.#at(to)));
+  }
+
+  async removeFile(path: string): Promise<void> {
+    const found = await this.stat({ path });
+    if (found?.kind === 'directory') throw fail('is-a-directory', path, 'is a directory');
+    if (found === null) return;
+    await this.#call(path, () => fs.unlink(this.#at(path))).catch((error: unknown) => {
+      if (!(error instanceof SpaceError) || error.code !== 'not-found') throw error;
+    });
+  }
+
+  async removeEmptyDirectory(path: string): Promise<void> {
+    const found = await this.stat({ path });
+    if (found === null) return;
+    if (found.kind !== 'directory') throw fail('not-a-directory', path, `is a ${found.kind}`);
+    await this.#call(path, () => fs.rmdir(this.#at(path)));
+  }
+
+  async removeTree(path: string): Promise<void> {
+    if (path === '') throw fail('bad-request', path, 'is the root of the space and is never removed');
+    await this.#call(path, () => fs.rm(this.#at(path), { recursive: true, force: true }));
+  }
+
+  async close(): Promise<void> {}
+
+  #at(path: string): string {
+    return path === '' ? this.#root : join(this.#root, path);
+  }
+
+  #assertName(path: string): void {
+    if (!this.#holds(nameOf(path))) throw fail('invalid-name', path, 'has a name that the space cannot hold');
+  }
+
+  #holds(name: string): boolean {
+    const { maxNameBytes, reservedNamePrefixes, reservedNameParts } = this.capabilities;
+    return (
+      !['', '.', '..'].includes(name) &&
+      !name.includes('\0') &&
+      Buffer.byteLength(name) <= maxNameBytes &&
+      !reservedNamePrefixes.some((prefix) => name.startsWith(prefix)) &&
+      !reservedNameParts.some((part) => name.includes(part))
+    );
+  }
+
+  /** Checks that `path` can be made; returns what is there now. */
+  async #assertParent(path: string): Promise<SpaceEntry | null> {
+    this.#assertName(path);
+    await this.#assertKind(parentOf(path), 'directory');
+    return this.stat({ path });
+  }
+
+  async #assertKind(path: string, kind: EntryKind): Promise<SpaceEntry> {
+    const found = await this.#present(path);
+    if (found.kind === kind) return found;
+    if (kind === 'directory') throw fail('not-a-directory', path, `is a ${found.kind}`);
+    if (found.kind === 'directory' && kind === 'file') throw fail('is-a-directory', path, 'is a directory');
+    throw fail('bad-request', path, `is a ${found.kind}, not a ${kind}`);
+  }
+
+  async #present(path: string): Promise<SpaceEntry> {
+    const found = await this.stat({ path });
+    if (found === null) throw fail('not-found', path, 'does not exist');
+    return found;
+  }
+
+  async #call<T>(path: string, action: () => Promise<T>): Promise<T> {
+    try {
+      return await action();
+    } catch (error) {
+      throw translate(error, path);
+    }
+  }
+}
+
+function fail(code: SpaceErrorCode, path: string, what: string): SpaceError {
+  return new SpaceError(code, `${path === '' ? 'the root' : path} ${what}`, { path });
+}
+
+function translate(error: unknown, path: string): unknown {
+  const errno = (error as NodeJS.ErrnoException | undefined)?.code;
+  if (error instanceof SpaceError || errno === undefined) return error;
+  const code = ERRNO_CODES[errno];
+  if (code === undefined) return error;
+  return new SpaceError(code, `${path === '' ? 'the mounted space' : path}: ${errno}`, {
+    path,
+    cause: error,
+  });
+}
