@@ -5,7 +5,7 @@ export class UnsavedWorkError extends Error {
   override readonly name = 'UnsavedWorkError';
 }
 
-/** Everything is saved but files that could not be read or kept changing while it was being read. */
+/** Everything is saved but files that could not be read or kept changing meanwhile. */
 export class PartialSaveError extends Error {
   override readonly name = 'PartialSaveError';
 

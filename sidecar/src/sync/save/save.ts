@@ -51,7 +51,7 @@ export interface SaveResult {
   readonly saved: boolean;
   readonly generation: number;
   readonly changes: number;
-  /** Files and directories that kept changing while it was being read or could not be read; their last saved version stays in the space. */
+  /** Files and directories that changed while they were read, or could not be read; their last saved version stays in the space. */
   readonly skipped: number;
   /** The same by name, as far as there is room. */
   readonly fileProblems: FileProblems;

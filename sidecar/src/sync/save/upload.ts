@@ -22,7 +22,7 @@ const SEND_ATTEMPTS = 3;
 /**
  * Sends what is to be sent to the staging folder and says for every path what will be remembered. What was moved on the
  * volume, and only that, is copied in the space.
- * Files that kept changing while it was being read go to `unread`.
+ * Files that kept changing while they were read go to `unread`.
  */
 export async function uploadPending(
   context: ProjectContext,
