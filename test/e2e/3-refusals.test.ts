@@ -31,7 +31,7 @@ const CHANGES = [
   'createNamespace=false',
 ];
 const REFUSED = 'what says whose work it holds cannot change under it. Nothing was changed.';
-const UNSAVED = 'unsaved.txt';
+const UNSAVED = 'not-saved-yet.txt';
 const LARGE = 'large.bin';
 const LARGE_MIB = 16;
 /** The large file takes two minutes then. */
