@@ -65,7 +65,9 @@ export function withRetry(space: Space | ReadOnlySpace, given: Partial<RetryPoli
     ...(writable.writePart === undefined
       ? {}
       : { writePart: (...args: PartArguments) => writePartPatiently(writable, policy, health, ...args) }),
-    ...(writable.copy === undefined ? {} : { copy: (...args: CopyArguments) => copyOnce(writable, ...args) }),
+    ...(writable.copy === undefined
+      ? {}
+      : { copy: (...args: CopyArguments) => copyOnce(writable, call, ...args) }),
     makeDirectory: (path, options) => call('makeDirectory', options, (o) => writable.makeDirectory(path, o)),
     makeSymlink: (path, target, options) => makeSymlinkOnce(writable, call, path, target, options),
     move: (from, to, options) => moveOnce(writable, call, from, to, options),
@@ -75,12 +77,6 @@ export function withRetry(space: Space | ReadOnlySpace, given: Partial<RetryPoli
     removeTree: (path, options) => call('removeTree', options, (o) => writable.removeTree(path, o)),
     close: () => space.close(),
   };
-}
-
-type CopyArguments = Parameters<NonNullable<Space['copy']>>;
-
-async function copyOnce(space: Space, ...args: CopyArguments): Promise<void> {
-  await space.copy?.(...args);
 }
 
 type PartArguments = Parameters<NonNullable<Space['writePart']>>;
@@ -101,6 +97,16 @@ type Call = <T>(
   options: CallOptions | undefined,
   action: (options: CallOptions) => Promise<T>,
 ) => Promise<T>;
+
+type CopyArguments = Parameters<NonNullable<Space['copy']>>;
+
+/** The source is looked up patiently; the copy itself, which may still be under way after an error, is not repeated. */
+async function copyOnce(space: Space, call: Call, ...[from, to, options]: CopyArguments): Promise<void> {
+  const id = from.id ?? (await call('copy', options, (inner) => space.stat(from, inner)))?.id;
+  if (id === undefined)
+    throw new SpaceError('not-found', `${from.path} is not in the space`, { path: from.path });
+  await space.copy?.({ path: from.path, id }, to, options);
+}
 
 /** A repeated making that finds the same link there may have been done by the attempt whose answer was lost. */
 async function makeSymlinkOnce(

@@ -183,14 +183,19 @@ export function spaceContract(name: string, makeSpace: () => Promise<SpaceUnderT
 
       test('a file is copied in the space, where it can be, and is a file of its own', async () => {
         const made = await put('from', 'some content');
-        const copied = await space
-          .copy?.({ path: 'from', id: made.id }, 'to')
-          .catch((error: unknown) => error);
-        if (space.copy === undefined || isSpaceError(copied, 'unsupported')) return;
-        expect((await space.stat({ path: 'to' }))?.id).not.toBe(made.id);
+        // Nobody repeats a copy that failed, so its caller asks for one at another place.
+        let [to, copied]: [string, unknown] = ['', undefined];
+        for (let attempt = 0; attempt < 10; attempt += 1) {
+          to = `to${attempt}`;
+          copied = await space.copy?.({ path: 'from', id: made.id }, to).catch((error: unknown) => error);
+          if (space.copy === undefined || isSpaceError(copied, 'unsupported')) return;
+          if (copied === undefined) break;
+        }
+        expect(copied).toBeUndefined();
+        expect((await space.stat({ path: to }))?.id).not.toBe(made.id);
         await put('from', 'other');
-        expect(await text({ path: 'to' })).toBe('some content');
-        await fails(Promise.resolve(space.copy({ path: 'nothing' }, 'x')), 'not-found');
+        expect(await text({ path: to })).toBe('some content');
+        await fails(Promise.resolve(space.copy?.({ path: 'nothing' }, 'x')), 'not-found');
       });
 
       test('content of another size than announced is an error, and can be repeated', async () => {
