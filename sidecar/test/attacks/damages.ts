@@ -44,10 +44,10 @@ export interface DamageRow extends Row {
 const OBJECTS: readonly (Pick<DamageRow, 'object' | 'which' | 'isWhole'> & { readonly what: string })[] = [
   { what: 'the head', object: /^head\.json$/, isWhole: true },
   { what: 'the lease', object: /^lease\.json$/, isWhole: true },
-  { what: 'the first manifest segment', object: /^manifest\//, which: 'first', isWhole: false },
-  { what: 'the last manifest segment', object: /^manifest\//, which: 'last', isWhole: false },
-  { what: 'the copies of heads', object: /^(heads|saves)\//, isWhole: true },
-  { what: 'the history', object: /^history\//, isWhole: true },
+  { what: 'the first manifest segment', object: /^manifest\/./, which: 'first', isWhole: false },
+  { what: 'the last manifest segment', object: /^manifest\/./, which: 'last', isWhole: false },
+  { what: 'the copies of heads', object: /^(heads|saves)\/./, isWhole: true },
+  { what: 'the history', object: /^history\/./, isWhole: true },
   { what: 'the trash', object: /^trash\/.*[^/]$/, isWhole: true },
   { what: 'the fences', object: /^fences\/\d+\/$/, isWhole: true },
 ];
