@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { flagsOf } from '../flags.ts';
 import { inParallel } from '../in-parallel.ts';
 import { reportSchema } from '../report.ts';
+import { gitIn } from './git-in.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -58,11 +59,7 @@ test('stacks that share a namespace or a project space are flagged, each with th
 test('a change with odd stacks: each fails by its name, the good one is previewed and flagged', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'preview-change-'));
   try {
-    const git = (...args: string[]) =>
-      execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.org', ...args], {
-        cwd: directory,
-        encoding: 'utf8',
-      }).trim();
+    const git = gitIn(directory);
     const parts = ['Pulumi.yaml', 'package.json', 'index.ts', 'node-version.mjs', 'components', 'stacks'];
     for (const part of [...parts, 'sidecar/contract'])
       cpSync(join(root, part), join(directory, part), { recursive: true });

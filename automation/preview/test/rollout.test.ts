@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import type { EnginePreview } from '../meaning.ts';
 import type { Pulumi } from '../pulumi.ts';
 import { findDrift, rollOut, whyHeld } from '../rollout.ts';
+import { gitIn } from './git-in.ts';
 
 const urn = (type: string, name: string) =>
   `urn:pulumi:s::scipion::scipion:instance:X$kubernetes:${type}::${name}`;
@@ -110,11 +111,7 @@ test('drift of one stack does not keep the others from being compared', async ()
 test('the commands call Pulumi without a shell, and say in the summary what they did', () => {
   const directory = mkdtempSync(join(tmpdir(), 'rollout-'));
   try {
-    const git = (...args: string[]) =>
-      execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.org', ...args], {
-        cwd: directory,
-        encoding: 'utf8',
-      }).trim();
+    const git = gitIn(directory);
     const file = (stack: string) => join(directory, 'stacks', `Pulumi.${stack}.yaml`);
     mkdirSync(join(directory, 'stacks'));
     mkdirSync(join(directory, 'bin'));

@@ -36,6 +36,7 @@ const FILES = [
   'staging/x/1-1',
   'claims/x',
 ];
+const FOLDERS = ['manifest', 'commits', 'fences', 'heads', 'history', 'trash', 'staging', 'claims'];
 const garbage = Buffer.from(Array.from({ length: 5_000 }, (_, index) => (index * 31 + 7) & 255));
 
 async function put(space: Space, path: string, content: string | Buffer): Promise<void> {
@@ -95,16 +96,7 @@ const HIDDEN: readonly HiddenRow[] = [
     name: 'hidden folder: with two thousand files in each of its folders',
     kinds: ['mounted'],
     make: async ({ ids }) => {
-      for (const folder of [
-        'manifest',
-        'commits',
-        'fences',
-        'heads',
-        'history',
-        'trash',
-        'staging',
-        'claims',
-      ]) {
+      for (const folder of FOLDERS) {
         const at = join(ids.project, OURS, folder);
         mkdirSync(at, { recursive: true });
         for (let n = 0; n < 2_000; n += 1) writeFileSync(join(at, `file ${n}`), 'x');
@@ -117,16 +109,7 @@ const HIDDEN: readonly HiddenRow[] = [
     kinds: ['mounted'],
     make: async ({ ids, root }) => {
       const outside = join(root, 'outside');
-      for (const folder of [
-        'manifest',
-        'commits',
-        'fences',
-        'heads',
-        'history',
-        'trash',
-        'staging',
-        'claims',
-      ]) {
+      for (const folder of FOLDERS) {
         mkdirSync(join(outside, folder), { recursive: true });
         writeFileSync(join(outside, folder, 'precious'), 'precious');
       }

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -9,26 +8,17 @@ import { ProjectSession } from '../../src/sync/service/project-session.ts';
 import { prepareVolume } from '../../src/sync/volume/volume.ts';
 import { MemorySpace } from '../spaces/memory-space.ts';
 import { Containers, pathsBelow, QUIET_CONFIG, untilStatus } from './given-container.ts';
+import { SmallVolumes } from './small-volumes.ts';
 import { dumpFolder, Folders, quiet, sorted, TestClock, visible } from './world.ts';
 
 const folders = new Folders();
+const volumes = new SmallVolumes(folders);
 const containers = new Containers();
-const mounts: string[] = [];
 afterEach(async () => {
   await containers.stopAll();
-  for (const folder of mounts.splice(0)) spawnSync('umount', ['-l', folder]);
+  volumes.unmountAll();
   folders.clear();
 });
-
-/** A file system of its own; false where this user may not mount one. */
-function mountSmall(folder: string, mebibytes: number): boolean {
-  const made = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}m,mode=0775`, 'tmpfs', folder]);
-  if (made.status === 0) mounts.push(folder);
-  return made.status === 0;
-}
-const canMount = mountSmall(folders.make(), 1);
-for (const folder of mounts.splice(0)) spawnSync('umount', ['-l', folder]);
-folders.clear();
 
 function fill(file: string): void {
   for (const bytes of [1 << 20, 4096, 1]) {
@@ -47,10 +37,10 @@ function database(file: string, mebibytes: number, value: number): void {
   opened.close();
 }
 
-describe.skipIf(!canMount)('a full volume', () => {
+describe.skipIf(!volumes.canMount)('a full volume', () => {
   test('a database that is larger than the reserve is named, all else is saved, also after a restart', async () => {
     const [root, space] = [folders.make(), new MemorySpace()];
-    mountSmall(root, 300);
+    volumes.mount(root, 300 << 20);
     await prepareVolume(root);
     const open = async () => {
       const clock = new TestClock();
@@ -104,7 +94,7 @@ describe.skipIf(!canMount)('a full volume', () => {
     const root = folders.make();
     const paths = pathsBelow(root);
     for (const volume of [paths.sourceVolume, paths.projectVolume]) mkdirSync(volume);
-    mountSmall(paths.projectVolume, 48);
+    volumes.mount(paths.projectVolume, 48 << 20);
     for (const volume of [paths.sourceVolume, paths.projectVolume]) await prepareVolume(volume);
     const project = new MemorySpace({ identity: 'memory://project' });
     const start = () =>

@@ -10,29 +10,17 @@ import { toProblem } from '../../src/sync/service/problems.ts';
 import { type GivenEmulator, givenEmulator } from '../spaces/given-emulator.ts';
 import { MemorySpace } from '../spaces/memory-space.ts';
 import { Random } from './random.ts';
+import { SmallVolumes } from './small-volumes.ts';
 import { dumpFolder, Folders, openProject, sorted, TestClock, visible } from './world.ts';
 
 const folders = new Folders();
-const mounts: string[] = [];
+const volumes = new SmallVolumes(folders);
 afterEach(() => {
-  for (const folder of mounts.splice(0)) spawnSync('umount', ['-l', folder]);
+  volumes.unmountAll();
   folders.clear();
 });
 
 const codeOf = (error: unknown): string => toProblem(error, 'project', new Date(0).toISOString()).code;
-
-/** A file system of so many bytes; false where this user may not mount one. */
-function mountSmall(folder: string, bytes: number): boolean {
-  const made = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes},mode=0775`, 'tmpfs', folder]);
-  if (made.status === 0) mounts.push(folder);
-  return made.status === 0;
-}
-const canMount = (() => {
-  const can = mountSmall(folders.make(), 1 << 20);
-  for (const folder of mounts.splice(0)) spawnSync('umount', ['-l', folder]);
-  folders.clear();
-  return can;
-})();
 
 describe('a full volume', () => {
   async function projectOf(space: Space, clock: TestClock): Promise<[string, string][]> {
@@ -48,13 +36,13 @@ describe('a full volume', () => {
     return sorted(dumpFolder(context.data));
   }
 
-  test.skipIf(!canMount)(
+  test.skipIf(!volumes.canMount)(
     'a restore stops with a clear word, keeps the space, and goes on with more room',
     async () => {
       const [space, clock] = [new MemorySpace(), new TestClock()];
       const project = await projectOf(space, clock);
       const root = folders.make();
-      mountSmall(root, 3 << 20);
+      volumes.mount(root, 3 << 20);
       const context = await openProject(root, space, { clock });
       const refused = await startProject(context).catch((error: unknown) => error);
       expect(codeOf(refused)).toBe('volume-full');
@@ -73,41 +61,44 @@ describe('a full volume', () => {
     },
   );
 
-  test.skipIf(!canMount)('a save on a volume without a free byte loses nothing, on either side', async () => {
-    const [space, clock] = [new MemorySpace(), new TestClock()];
-    const root = folders.make();
-    mountSmall(root, 16 << 20);
-    let context = await openProject(root, space, { clock });
-    await startProject(context);
-    mkdirSync(join(context.data, 'p'));
-    for (let index = 0; index < 40; index += 1)
-      writeFileSync(join(context.data, `p/file-${index}`), `one ${index}`);
-    await save(context);
-    const before = sorted(await visible(space));
-    for (let index = 0; index < 40; index += 1)
-      writeFileSync(join(context.data, `p/file-${index}`), `two ${index}`);
-    try {
-      for (;;) writeFileSync(join(context.data, 'filler'), Buffer.alloc(4096), { flag: 'a' });
-    } catch (error) {
-      expect((error as NodeJS.ErrnoException).code).toBe('ENOSPC');
-    }
-    const work = sorted(dumpFolder(context.data));
-    const error = await save(context).then(
-      () => null,
-      (failure: unknown) => failure,
-    );
-    expect([before, work].map(String)).toContain(String(sorted(await visible(space))));
-    if (error !== null) expect(codeOf(error)).toBe('volume-full');
-    context.close();
-    rmSync(join(root, 'data/filler'));
-    context = await openProject(root, space, { clock });
-    await startProject(context);
-    await save(context);
-    const wanted = work.filter(([path]) => path !== 'filler');
-    expect(sorted(dumpFolder(context.data))).toEqual(wanted);
-    expect(sorted(await visible(space))).toEqual(wanted);
-    context.close();
-  });
+  test.skipIf(!volumes.canMount)(
+    'a save on a volume without a free byte loses nothing, on either side',
+    async () => {
+      const [space, clock] = [new MemorySpace(), new TestClock()];
+      const root = folders.make();
+      volumes.mount(root, 16 << 20);
+      let context = await openProject(root, space, { clock });
+      await startProject(context);
+      mkdirSync(join(context.data, 'p'));
+      for (let index = 0; index < 40; index += 1)
+        writeFileSync(join(context.data, `p/file-${index}`), `one ${index}`);
+      await save(context);
+      const before = sorted(await visible(space));
+      for (let index = 0; index < 40; index += 1)
+        writeFileSync(join(context.data, `p/file-${index}`), `two ${index}`);
+      try {
+        for (;;) writeFileSync(join(context.data, 'filler'), Buffer.alloc(4096), { flag: 'a' });
+      } catch (error) {
+        expect((error as NodeJS.ErrnoException).code).toBe('ENOSPC');
+      }
+      const work = sorted(dumpFolder(context.data));
+      const error = await save(context).then(
+        () => null,
+        (failure: unknown) => failure,
+      );
+      expect([before, work].map(String)).toContain(String(sorted(await visible(space))));
+      if (error !== null) expect(codeOf(error)).toBe('volume-full');
+      context.close();
+      rmSync(join(root, 'data/filler'));
+      context = await openProject(root, space, { clock });
+      await startProject(context);
+      await save(context);
+      const wanted = work.filter(([path]) => path !== 'filler');
+      expect(sorted(dumpFolder(context.data))).toEqual(wanted);
+      expect(sorted(await visible(space))).toEqual(wanted);
+      context.close();
+    },
+  );
 });
 
 describe('a full space', () => {

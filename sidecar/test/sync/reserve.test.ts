@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -10,29 +9,24 @@ import { ProjectSession } from '../../src/sync/service/project-session.ts';
 import { Reserve } from '../../src/sync/volume/reserve.ts';
 import { prepareVolume } from '../../src/sync/volume/volume.ts';
 import { MemorySpace } from '../spaces/memory-space.ts';
+import { SmallVolumes } from './small-volumes.ts';
 import { dumpFolder, Folders, quiet, sorted, TestClock, visible } from './world.ts';
 
 const folders = new Folders();
-const mounts: string[] = [];
+const volumes = new SmallVolumes(folders);
 afterEach(() => {
-  for (const folder of mounts.splice(0)) spawnSync('umount', ['-l', folder]);
+  volumes.unmountAll();
   folders.clear();
 });
 
 /** More than the log of the state, which SQLite lets grow to 4 MiB. */
 const RESERVE = 12 << 20;
 
-/** A volume of 300 MiB that is a file system of its own; null where this user may not mount one. */
+/** A volume of 300 MiB; null where this user may not mount one. */
 function smallVolume(): string | null {
   const folder = folders.make();
-  const made = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=300m,mode=0775', 'tmpfs', folder]);
-  if (made.status !== 0) return null;
-  mounts.push(folder);
-  return folder;
+  return volumes.mount(folder, 300 << 20) ? folder : null;
 }
-const canMount = smallVolume() !== null;
-for (const folder of mounts.splice(0)) spawnSync('umount', ['-l', folder]);
-folders.clear();
 
 async function open(root: string, space: Space, clock = new TestClock()): Promise<ProjectSession> {
   const session = await ProjectSession.open({
@@ -62,7 +56,7 @@ function fill(file: string): void {
   }
 }
 
-describe.skipIf(!canMount)('a volume that is filled to its last byte', () => {
+describe.skipIf(!volumes.canMount)('a volume that is filled to its last byte', () => {
   test('is saved all the same, and the room for that is kept again once there is some', async () => {
     const [root, space] = [String(smallVolume()), new MemorySpace()];
     await prepareVolume(root);

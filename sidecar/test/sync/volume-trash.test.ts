@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -9,12 +8,13 @@ import { Progress } from '../../src/sync/service/progress.ts';
 import { ProjectSession } from '../../src/sync/service/project-session.ts';
 import { prepareVolume } from '../../src/sync/volume/volume.ts';
 import { type GivenEmulator, givenEmulator } from '../spaces/given-emulator.ts';
+import { SmallVolumes } from './small-volumes.ts';
 import { dumpFolder, Folders, quiet, TestClock } from './world.ts';
 
 /** What a start takes from a volume because the space says so may be the only copy: it stays until somebody had time to miss it. */
 
 const folders = new Folders();
-const mounts: string[] = [];
+const volumes = new SmallVolumes(folders);
 const opened: { close(): void }[] = [];
 let given: GivenEmulator;
 beforeAll(async () => {
@@ -23,18 +23,9 @@ beforeAll(async () => {
 afterAll(() => given.dispose());
 afterEach(() => {
   for (const each of opened.splice(0)) each.close();
-  for (const folder of mounts.splice(0)) spawnSync('umount', ['-l', folder]);
+  volumes.unmountAll();
   folders.clear();
 });
-
-/** A file system of its own; false where this user may not mount one. */
-function mountSmall(folder: string, mebibytes: number): boolean {
-  const made = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}m,mode=0775`, 'tmpfs', folder]);
-  if (made.status === 0) mounts.push(folder);
-  return made.status === 0;
-}
-const canMount = mountSmall(folders.make(), 1);
-for (const folder of mounts.splice(0)) spawnSync('umount', ['-l', folder]);
 
 const MEBIBYTE = 1 << 20;
 const DAY_MS = 24 * 3_600_000;
@@ -58,7 +49,7 @@ async function withRemovedFiles() {
   const id = await given.addSpace();
   const space = withRetry(given.open(id), { firstWaitMs: 1, maxWaitMs: 5, retries: 2 });
   const [root, clock] = [folders.make(), new TestClock()];
-  mountSmall(root, 60);
+  volumes.mount(root, 60 << 20);
   await prepareVolume(root);
   const first = await start(root, space, clock);
   const at = (n: number) => join(root, 'data', `work-${n}`);
@@ -79,7 +70,7 @@ function kept(trash: string): string[] {
 }
 const REMOVED = ['work-0', 'work-1', 'work-2', 'work-3'];
 
-describe.skipIf(!canMount)('more than a tenth of the volume that the space has lost', () => {
+describe.skipIf(!volumes.canMount)('more than a tenth of the volume that the space has lost', () => {
   test('is kept by the start that takes it away, by later ones, and goes after three days', async () => {
     const { space, root, clock, trash } = await withRemovedFiles();
     await start(root, space, clock);

@@ -5,6 +5,7 @@ import type { VolumeContext } from '../context.ts';
 import { compactTime, trashTime } from '../save/space-layout.ts';
 import { timesOf } from '../save/two-clocks.ts';
 
+const SECOND_MS = 1_000;
 const DAY_MS = 24 * 3_600_000;
 const KEPT_MS = 14 * DAY_MS;
 /** Nothing younger goes for the size of all of it: what a start took may be the only copy, and nobody has seen it go yet. */
@@ -33,7 +34,10 @@ export class VolumeTrash {
   /** @param madeAt in ms: the later of two clocks */
   constructor(context: VolumeContext, madeAt: number) {
     this.#context = context;
-    this.#folder = join(volumeTrashOf(context), `${compactTime(madeAt)}-start`);
+    const lastStart = lastStartOf(context);
+    // The end of the last start is rounded up: what this one takes in the same second is younger nevertheless.
+    const isSameSecond = lastStart > madeAt && lastStart - madeAt <= SECOND_MS;
+    this.#folder = join(volumeTrashOf(context), `${compactTime(isSameSecond ? lastStart : madeAt)}-start`);
   }
 
   /** Costs no room but what the file has already. @throws where it cannot be kept: then it must stay where it is */
@@ -67,7 +71,7 @@ export async function tidyVolumeTrash(context: VolumeContext, needed = 0): Promi
   const names = await fs.readdir(root).catch(() => [] as string[]);
   if (names.length === 0) return;
   const { earlier: now } = await timesOf(context);
-  const lastStart = Number(context.state.meta(LAST_START) ?? 0);
+  const lastStart = lastStartOf(context);
   const folders = names
     .map((name) => ({ path: join(root, name), madeAt: trashTime(name) ?? 0 }))
     .sort((a, b) => a.madeAt - b.madeAt);
@@ -97,7 +101,11 @@ export async function tidyAfterStart(context: VolumeContext): Promise<void> {
   await tidyVolumeTrash(context, MIN_FREE_SHARE * blocks * bsize);
   const { later } = await timesOf(context);
   // Names have whole seconds.
-  context.state.setMeta(LAST_START, String(Math.floor(later / 1000) * 1000 + 1000));
+  context.state.setMeta(LAST_START, String(Math.floor(later / SECOND_MS) * SECOND_MS + SECOND_MS));
+}
+
+function lastStartOf({ state }: Pick<VolumeContext, 'state'>): number {
+  return Number(state.meta(LAST_START) ?? 0);
 }
 
 async function bytesBelow(folder: string): Promise<number> {
