@@ -6,6 +6,8 @@ import { compactTime, trashTime } from '../save/space-layout.ts';
 import { timesOf } from '../save/two-clocks.ts';
 
 const SECOND_MS = 1_000;
+/** Further ahead it is a clock that was set back. */
+const CLOSE_MS = 60_000;
 const DAY_MS = 24 * 3_600_000;
 const KEPT_MS = 14 * DAY_MS;
 /** Nothing younger goes for the size of all of it: what a start took may be the only copy, and nobody has seen it go yet. */
@@ -34,10 +36,7 @@ export class VolumeTrash {
   /** @param madeAt in ms: the later of two clocks */
   constructor(context: VolumeContext, madeAt: number) {
     this.#context = context;
-    const lastStart = lastStartOf(context);
-    // The end of the last start is rounded up: what this one takes in the same second is younger nevertheless.
-    const isSameSecond = lastStart > madeAt && lastStart - madeAt <= SECOND_MS;
-    this.#folder = join(volumeTrashOf(context), `${compactTime(isSameSecond ? lastStart : madeAt)}-start`);
+    this.#folder = join(volumeTrashOf(context), `${compactTime(afterLastStart(context, madeAt))}-start`);
   }
 
   /** Costs no room but what the file has already. @throws where it cannot be kept: then it must stay where it is */
@@ -101,7 +100,16 @@ export async function tidyAfterStart(context: VolumeContext): Promise<void> {
   await tidyVolumeTrash(context, MIN_FREE_SHARE * blocks * bsize);
   const { later } = await timesOf(context);
   // Names have whole seconds.
-  context.state.setMeta(LAST_START, String(Math.floor(later / SECOND_MS) * SECOND_MS + SECOND_MS));
+  context.state.setMeta(
+    LAST_START,
+    String(Math.floor(afterLastStart(context, later) / SECOND_MS) * SECOND_MS + SECOND_MS),
+  );
+}
+
+/** The end of a start is rounded up, so the next may be made in the same second: it is later nevertheless. */
+function afterLastStart(context: Pick<VolumeContext, 'state'>, time: number): number {
+  const lastStart = lastStartOf(context);
+  return lastStart > time && lastStart - time <= CLOSE_MS ? lastStart : time;
 }
 
 function lastStartOf({ state }: Pick<VolumeContext, 'state'>): number {
