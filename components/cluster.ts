@@ -3,6 +3,15 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type * as Client from '@kubernetes/client-node';
 import * as pulumi from '@pulumi/pulumi';
+import {
+  type AccessProblem,
+  accessProblem,
+  clusterAddress,
+  isKubeconfigContent,
+} from '../stacks/cluster-access.ts';
+import { expectedError } from '../stacks/load.ts';
+import { proxyFor } from './proxy.ts';
+import { isSilent } from './silent-cluster.ts';
 
 /**
  * The cluster as the hooks see it: with the kubeconfig and context that the Kubernetes provider of the stack uses, so
@@ -41,16 +50,66 @@ export interface ExecTarget {
   readonly command: readonly string[];
 }
 
+/** Where the stack's settings lead. */
+const givenAccess = () => ({
+  kubeconfig: pulumi.runtime.getConfig('kubernetes:kubeconfig'),
+  context: pulumi.runtime.getConfig('kubernetes:context'),
+});
+
+/**
+ * Before the first object, since the provider waits for some of what is wrong without end, and for a silent cluster for
+ * minutes. A preview needs no cluster: it is told.
+ * @throws pulumi.RunError with what helps
+ */
+export async function refuseUnusableCluster(): Promise<void> {
+  if (pulumi.runtime.getConfig('kubernetes:renderYamlToDirectory')) return;
+  const access = givenAccess();
+  const problem = accessProblem(access) ?? (await silence(clusterAddress(access)));
+  if (problem === undefined) return;
+  if (problem.isEndless || !pulumi.runtime.isDryRun()) throw expectedError(problem.message);
+  pulumi.log.warn(problem.message);
+}
+
+async function silence(address: string | undefined): Promise<AccessProblem | undefined> {
+  if (address === undefined || !URL.canParse(address) || proxyFor(address, process.env) !== undefined)
+    return undefined;
+  if (!(await isSilent(address))) return undefined;
+  const message = `The Kubernetes cluster at ${address} takes connections and does not answer. See what it says: kubectl cluster-info`;
+  return { message, isEndless: false };
+}
+
 function kubeConfig(): Client.KubeConfig {
   const config = new (library().KubeConfig)();
-  const given = pulumi.runtime.getConfig('kubernetes:kubeconfig');
+  const { kubeconfig: given, context } = givenAccess();
+  const problem = accessProblem({ kubeconfig: given, context });
+  if (problem !== undefined) throw new Error(problem.message);
   if (given === undefined || given === '') config.loadFromDefault();
-  // The provider takes a path or the content itself; only content has a line `clusters:`.
-  else if (/^\s*("?clusters"?\s*:|\{)/m.test(given)) config.loadFromString(given);
+  else if (isKubeconfigContent(given)) config.loadFromString(given);
   else config.loadFromFile(given);
-  const context = pulumi.runtime.getConfig('kubernetes:context');
   if (context) config.setCurrentContext(context);
+  const current = config.getCurrentCluster();
+  const proxyUrl = current && !current.proxyUrl ? proxyFor(current.server, process.env) : undefined;
+  if (proxyUrl !== undefined)
+    config.clusters = config.clusters.map((cluster) =>
+      cluster.name === current?.name ? { ...cluster, proxyUrl } : cluster,
+    );
   return config;
+}
+
+/** One question to the API server. It answers in milliseconds; one that is silent must not hold a removal for ever. */
+const ANSWER_SECONDS = 30;
+
+/** Options of a question. The library has no other way to a middleware of its kind than one that sets a header. */
+function bounded(): Client.ConfigurationOptions<Client.ObservableMiddleware> {
+  const { pre, post } = library().setHeaderMiddleware('Accept', 'application/json');
+  const middleware: Client.ObservableMiddleware = {
+    pre: (context) => {
+      context.setSignal(AbortSignal.timeout(ANSWER_SECONDS * 1000));
+      return pre(context);
+    },
+    post,
+  };
+  return { middleware: [middleware], middlewareMergeStrategy: 'append' };
 }
 
 const isStatus = (error: unknown, ...codes: number[]) =>
@@ -61,7 +120,11 @@ async function unless<T>(codes: readonly number[], read: Promise<T>): Promise<T 
     return await read;
   } catch (error) {
     if (isStatus(error, ...codes)) return undefined;
-    throw error;
+    if ((error as Error).name !== 'TimeoutError') throw error;
+    throw new Error(
+      `The API server of the cluster did not answer within ${ANSWER_SECONDS} s. See what answers: kubectl cluster-info`,
+      { cause: error },
+    );
   }
 }
 
@@ -115,11 +178,15 @@ async function execIn(
   const stderr = new PassThrough();
   const stderrText = text(stderr);
   const { namespace, pod, container, command } = target;
+  let patience: NodeJS.Timeout | undefined;
   const status = await new Promise<Client.V1Status | string>((resolve) => {
+    const silent = `the API server did not answer within ${ANSWER_SECONDS} s`;
+    patience = setTimeout(() => resolve(silent), ANSWER_SECONDS * 1000);
     new (library().Exec)(config)
       .exec(namespace, pod, container, [...command], lineStream(onLine), stderr, null, false, resolve)
       .then(
         (socket) => {
+          clearTimeout(patience);
           keepAlive(socket);
           socket.on('error', (error) => resolve(reasonOf(error)));
           // The status comes before the close; a close without one is a broken connection.
@@ -128,6 +195,7 @@ async function execIn(
         (error: unknown) => resolve(reasonOf(error)),
       );
   });
+  clearTimeout(patience);
   stderr.end();
   if (typeof status === 'string') return { kind: 'lost', reason: status };
   return { kind: 'exit', code: exitCode(status), stderr: (await stderrText).trim() };
@@ -138,23 +206,26 @@ export function connect(): Cluster {
   const config = kubeConfig();
   const core = config.makeApiClient(library().CoreV1Api);
   const apps = config.makeApiClient(library().AppsV1Api);
-  const mergePatch = library().setHeaderOptions('Content-Type', library().PatchStrategy.MergePatch);
+  const answer = bounded();
+  const mergePatch = library().setHeaderOptions('Content-Type', library().PatchStrategy.MergePatch, answer);
   return {
-    pod: (namespace, name) => unless([404], core.readNamespacedPod({ namespace, name })),
-    statefulSet: (namespace, name) => unless([404], apps.readNamespacedStatefulSet({ namespace, name })),
-    claim: (namespace, name) => unless([404], core.readNamespacedPersistentVolumeClaim({ namespace, name })),
-    volume: (name) => unless([403, 404], core.readPersistentVolume({ name })),
-    namespace: (name) => unless([403, 404], core.readNamespace({ name })),
+    pod: (namespace, name) => unless([404], core.readNamespacedPod({ namespace, name }, answer)),
+    statefulSet: (namespace, name) =>
+      unless([404], apps.readNamespacedStatefulSet({ namespace, name }, answer)),
+    claim: (namespace, name) =>
+      unless([404], core.readNamespacedPersistentVolumeClaim({ namespace, name }, answer)),
+    volume: (name) => unless([403, 404], core.readPersistentVolume({ name }, answer)),
+    namespace: (name) => unless([403, 404], core.readNamespace({ name }, answer)),
     scale: async (namespace, name, replicas) => {
       const body = { spec: { replicas } };
       await unless([404], apps.patchNamespacedStatefulSet({ namespace, name, body }, mergePatch));
     },
     endPod: async (namespace, name, gracePeriodSeconds) => {
-      await unless([404], core.deleteNamespacedPod({ namespace, name, gracePeriodSeconds }));
+      await unless([404], core.deleteNamespacedPod({ namespace, name, gracePeriodSeconds }, answer));
     },
     annotateClaim: async (namespace, name, annotations) => {
       const body = { metadata: { annotations } };
-      await core.patchNamespacedPersistentVolumeClaim({ namespace, name, body }, mergePatch);
+      await unless([], core.patchNamespacedPersistentVolumeClaim({ namespace, name, body }, mergePatch));
     },
     exec: (target, onLine) => execIn(config, target, onLine),
   };

@@ -18,6 +18,8 @@ export interface DrainOptions {
   readonly log?: (line: string) => void;
   /** Waiting for a pod that is on its way, in seconds; a start pulls no image that was not there before. */
   readonly startTimeoutSeconds?: number;
+  /** Waiting for a pod whose work is given up, in seconds. */
+  readonly endTimeoutSeconds?: number;
   readonly pollSeconds?: number;
 }
 
@@ -26,6 +28,8 @@ const MAX_RECONNECTS = 10;
 
 /** What can still be saved in this time is saved, also where the user gave it up. */
 const DISCARD_GRACE_SECONDS = 30;
+/** When a pod with that grace is gone. */
+const DISCARD_END_SECONDS = DISCARD_GRACE_SECONDS + 15;
 
 const advice = (stack: string) =>
   [
@@ -74,9 +78,7 @@ export async function drain(namespace: string, options: DrainOptions): Promise<v
   const cluster = (options.connect ?? connect)();
   if (options.discardUnsavedChanges) {
     log(`Instance ${namespace}: no final save, as scipion:discardUnsavedChanges is true.`);
-    // Else the pod would go on trying to save for all of its grace, an hour by default.
-    await cluster.scale(namespace, NAMES.statefulSet, 0);
-    await cluster.endPod(namespace, NAMES.pod, DISCARD_GRACE_SECONDS);
+    await discard(cluster, namespace, log, options);
     return;
   }
   const pollSeconds = options.pollSeconds ?? 5;
@@ -113,6 +115,33 @@ export async function drain(namespace: string, options: DrainOptions): Promise<v
     [DRAINED_ANNOTATION]: new Date().toISOString(),
   });
   log(`Instance ${namespace}: everything is saved.`);
+}
+
+/**
+ * Ends the pod within its short grace. Else it would go on trying to save for all of its own, an hour by default. The pod
+ * comes first: a kubelet that has begun to end it with the long grace, as a StatefulSet without replicas asks, does not
+ * hear of a shorter one.
+ * @see https://github.com/kubernetes/kubernetes/issues/113606
+ */
+async function discard(
+  cluster: Cluster,
+  namespace: string,
+  log: (line: string) => void,
+  { pollSeconds = 2, endTimeoutSeconds = DISCARD_END_SECONDS }: DrainOptions,
+): Promise<void> {
+  await cluster.endPod(namespace, NAMES.pod, DISCARD_GRACE_SECONDS);
+  await cluster.scale(namespace, NAMES.statefulSet, 0);
+  const rounds = Math.ceil(endTimeoutSeconds / pollSeconds);
+  for (let round = 0; (await cluster.pod(namespace, NAMES.pod)) !== undefined; round += 1) {
+    if (round === rounds) {
+      // It was ended by somebody before, with the long grace.
+      log(`Instance ${namespace}: the pod still saves; its last save is broken off.`);
+      const command = ['sh', '-c', 'kill -USR2 1'];
+      await cluster.exec({ namespace, pod: NAMES.pod, container: CONTAINERS.sync, command }, () => {});
+      return;
+    }
+    await sleep(pollSeconds * 1000);
+  }
 }
 
 /** Shape of the inputs that a hook finds in the state of a Kubernetes object. */

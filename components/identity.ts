@@ -1,6 +1,6 @@
 import * as pulumi from '@pulumi/pulumi';
 import type { InstanceConfig } from '../stacks/load.ts';
-import { connect } from './cluster.ts';
+import { connect, refuseUnusableCluster } from './cluster.ts';
 import {
   changesOf,
   changesOfAll,
@@ -84,6 +84,7 @@ const rememberedIn = (inputs: Record<string, unknown> | undefined) => inputs?.in
 export async function guardIdentity(config: InstanceConfig): Promise<void> {
   const asked = identityOf(config);
   const state = await readState();
+  if (state !== undefined) await refuseUnusableCluster(); // else no provider will use it: the program is recorded
   if (state !== undefined && !knowsInstance(state)) await refuseLostInstance(asked, config.stack, connect);
   const onDryRun = { onDryRun: true };
   const first = () => refuseUnknownInstance(asked, config.stack);

@@ -15,6 +15,8 @@ import { type PluginName, VERSIONS } from './versions.ts';
 
 const CLI_MODULE = join(import.meta.dirname, 'go', 'pulumi');
 const KUBERNETES_MODULE = join(import.meta.dirname, 'go', 'kubernetes');
+/** A package of both modules. */
+const LIFETIME = join(CLI_MODULE, 'lifetime');
 const KUBERNETES = 'github.com/pulumi/pulumi-kubernetes';
 const SDK_VERSION = 'github.com/pulumi/pulumi/sdk/v3/go/common/version.Version';
 
@@ -27,6 +29,7 @@ export async function buildKey(): Promise<string> {
   const mains = [
     join(CLI_MODULE, 'nodejs', 'main.go'),
     join(CLI_MODULE, 'random', 'main.go'),
+    join(LIFETIME, 'lifetime.go'),
     join(KUBERNETES_MODULE, 'main.go'),
     join(KUBERNETES_MODULE, 'kinds', 'kinds.go'),
   ];
@@ -95,6 +98,7 @@ async function prepareProvider(folder: string, run: GoRun): Promise<void> {
   for (const file of ['go.mod', 'go.sum', 'main.go']) {
     await copyFile(join(KUBERNETES_MODULE, file), join(folder, file));
   }
+  await cp(LIFETIME, join(folder, 'lifetime'), { recursive: true });
   const sourceOf = async (module: string) =>
     (JSON.parse(await go(['mod', 'download', '-json', module], run)) as { Dir: string }).Dir;
   const [provider, sdk] = [

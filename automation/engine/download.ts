@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { EnvHttpProxyAgent, fetch } from 'undici';
 
 /** The vendor's own releases, for machines that reach the internet. */
 
@@ -17,6 +18,9 @@ export const VENDOR: Vendor = {
   checksums: 'https://github.com/pulumi/pulumi/releases/download',
 };
 
+/** As curl and Go do, but not Node.js by itself: HTTPS_PROXY, HTTP_PROXY and NO_PROXY. */
+const throughProxy = () => ({ dispatcher: new EnvHttpProxyAgent() });
+
 const PROBE_MS = 5_000;
 const DOWNLOAD_MS = 10 * 60_000;
 
@@ -24,6 +28,7 @@ const DOWNLOAD_MS = 10 * 60_000;
 export async function whyOffline(vendor: Vendor = VENDOR): Promise<string | undefined> {
   try {
     await fetch(vendor.releases, {
+      ...throughProxy(),
       method: 'HEAD',
       redirect: 'manual',
       signal: AbortSignal.timeout(PROBE_MS),
@@ -75,7 +80,7 @@ export async function downloadCli(
 }
 
 async function get(url: string): Promise<Buffer> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(DOWNLOAD_MS) });
+  const response = await fetch(url, { ...throughProxy(), signal: AbortSignal.timeout(DOWNLOAD_MS) });
   if (!response.ok) throw new Error(`${url} answered ${response.status}.`);
   return Buffer.from(await response.arrayBuffer());
 }

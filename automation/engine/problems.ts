@@ -39,6 +39,26 @@ const KNOWN: readonly (readonly [pattern: RegExp, words: (place: Place) => strin
       `A plugin of the engine does not start. Which are there: ${cli} plugin ls. Remove it there and run again to get it anew.`,
   ],
   [
+    /Unauthorized|must be logged in|asked for the client to provide credentials/,
+    () =>
+      'The cluster does not accept the credentials of the kubeconfig; they may have ended. Log in again or fetch a new kubeconfig, then check it: kubectl auth whoami',
+  ],
+  [
+    /x509: |failed to verify certificate|tls: failed to verify/,
+    () =>
+      'The cluster shows a certificate that the kubeconfig does not know: it is of another cluster, or its certificate-authority is old. Fetch a new kubeconfig, then check it: kubectl cluster-info',
+  ],
+  [
+    /proxyconnect|Proxy (Authentication|Connect)/i,
+    () =>
+      'The proxy in HTTPS_PROXY does not let through to the cluster. Correct it, or leave the cluster out: export NO_PROXY=HOST-OF-THE-CLUSTER',
+  ],
+  [
+    /TLS handshake timeout|Client\.Timeout|context deadline exceeded|request canceled while waiting/,
+    () =>
+      'The Kubernetes cluster takes connections and does not answer. See what it says: kubectl cluster-info',
+  ],
+  [
     /cluster is unreachable|connection refused|no such host|i\/o timeout|certificate signed by unknown authority/i,
     () =>
       'The Kubernetes cluster cannot be reached. See what answers: kubectl cluster-info (npm run local -- status).',

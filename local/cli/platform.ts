@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { type Engine, ensureEngine } from '../../automation/engine/index.ts';
 import type { EmulatorCredentials } from '../../emulators/onedata/remote.ts';
+import { accessProblem } from '../../stacks/cluster-access.ts';
 import { ensurePackages } from '../apt.ts';
 import { buildBinaries, type Cluster, startCluster } from '../cluster/index.ts';
 import { clusterPackages } from '../cluster/packages.ts';
@@ -134,9 +135,8 @@ export function ownClusterSteps(platform: Platform, options: OwnClusterOptions):
       hint: 'See `kubectl config get-contexts`; the cluster must be Kubernetes ≥ 1.33.',
       run: async () => {
         const target = ownTarget(options.context);
-        const { serverVersion } = versionSchema.parse(
-          JSON.parse(await kubectl(target, ['version', '--output', 'json'])),
-        );
+        const version = ['version', '--output', 'json', `--request-timeout=${ANSWER_SECONDS}s`];
+        const { serverVersion } = versionSchema.parse(JSON.parse(await kubectl(target, version)));
         const minor = Number.parseInt(serverVersion.minor, 10);
         if (Number(serverVersion.major) === 1 && minor < OLDEST_MINOR) {
           throw new Error(`The cluster is Kubernetes 1.${minor}; expected 1.${OLDEST_MINOR} or newer.`);
@@ -154,10 +154,17 @@ export function ownClusterSteps(platform: Platform, options: OwnClusterOptions):
 
 /** Native sidecars are stable from here on. */
 const OLDEST_MINOR = 33;
+/** A cluster that is there answers in less than one. */
+const ANSWER_SECONDS = 15;
 const versionSchema = z.object({ serverVersion: z.object({ major: z.string(), minor: z.string() }) });
 
-/** The user's own kubectl and kubeconfig. */
+/**
+ * The user's own kubectl and kubeconfig.
+ * @throws Error where the kubeconfig leads nowhere; kubectl would ask the terminal for a password, and wait
+ */
 export function ownTarget(context: string): Target {
+  const problem = accessProblem({ context });
+  if (problem !== undefined) throw new Error(problem.message);
   return {
     kubectl: 'kubectl',
     kubeconfig: process.env.KUBECONFIG ?? join(homedir(), '.kube', 'config'),

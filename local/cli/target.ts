@@ -4,6 +4,7 @@ import { execa } from 'execa';
 /** A Kubernetes cluster as the command line reaches it. */
 export interface Target {
   readonly kubectl: string;
+  /** As in KUBECONFIG: one file, or several with `:` between them. */
   readonly kubeconfig: string;
   /** Context in the kubeconfig; its current one where absent. */
   readonly context?: string;
@@ -23,10 +24,15 @@ export async function kubectl(
   { input }: KubectlOptions = {},
 ): Promise<string> {
   const result = await execa(target.kubectl, [...connection(target), ...args], {
+    env: { KUBECONFIG: target.kubeconfig },
     ...(input === undefined ? { stdin: 'ignore' } : { input }),
     reject: false,
     stripFinalNewline: false,
   });
+  if (result.code === 'ENOENT')
+    throw new Error(
+      `\`${target.kubectl}\` is not on PATH. Install it: https://kubernetes.io/docs/tasks/tools/#kubectl`,
+    );
   if (result.failed) {
     const said = String(result.stderr).trim() || result.shortMessage;
     throw new Error(`kubectl ${args.slice(0, 3).join(' ')} failed: ${said}`);
@@ -37,6 +43,7 @@ export async function kubectl(
 /** Runs kubectl with the terminal's own input and output; answers its exit code. */
 export async function kubectlInteractive(target: Target, args: readonly string[]): Promise<number> {
   const result = await execa(target.kubectl, [...connection(target), ...args], {
+    env: { KUBECONFIG: target.kubeconfig },
     stdio: 'inherit',
     reject: false,
   });
@@ -50,9 +57,6 @@ export async function apply(target: Target, objects: readonly object[]): Promise
   await kubectl(target, args, { input: list });
 }
 
-function connection(target: Target): string[] {
-  return [
-    `--kubeconfig=${target.kubeconfig}`,
-    ...(target.context === undefined ? [] : [`--context=${target.context}`]),
-  ];
+function connection({ context }: Target): string[] {
+  return context === undefined ? [] : [`--context=${context}`];
 }

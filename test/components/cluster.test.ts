@@ -1,5 +1,7 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import * as pulumi from '@pulumi/pulumi';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { connect } from '../../components/cluster.ts';
 import { type ApiAnswers, sendTo, startApiServer } from '../helpers/api-server.ts';
 
@@ -9,6 +11,8 @@ const TARGET = {
   container: 'sync',
   command: ['/usr/local/bin/sync', 'drain'],
 };
+
+afterEach(() => vi.restoreAllMocks());
 
 /** Connects as a hook does: with the kubeconfig of the provider's configuration. */
 async function connected(answers: ApiAnswers) {
@@ -96,4 +100,26 @@ test('changes go as merge patches of nothing else', async () => {
     `PATCH ${claim} application/merge-patch+json {"metadata":{"annotations":{"a":"b"}}}`,
     `PATCH ${set} application/merge-patch+json {"spec":{"replicas":1}}`,
   ]);
+});
+
+test('an API server that is silent is an error after a while, and a command is lost', async () => {
+  const timeout = AbortSignal.timeout.bind(AbortSignal);
+  vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => timeout(ms / 100));
+  const silent = createServer();
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const { port } = silent.address() as AddressInfo;
+  const api = await startApiServer({});
+  await api[Symbol.asyncDispose]();
+  const kubeconfig = api.kubeconfig.replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${port}`);
+  pulumi.runtime.setAllConfig({ 'kubernetes:kubeconfig': kubeconfig });
+  await expect(connect().pod('jane', 'scipion-0')).rejects.toThrow(
+    'did not answer within 30 s. See what answers: kubectl cluster-info',
+  );
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const lost = connect().exec(TARGET, () => {});
+  await vi.advanceTimersByTimeAsync(30_000);
+  vi.useRealTimers();
+  expect(await lost).toEqual({ kind: 'lost', reason: 'the API server did not answer within 30 s' });
+  silent.close();
+  silent.closeAllConnections();
 });

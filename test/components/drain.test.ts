@@ -111,7 +111,7 @@ describe('what a removal must do first', () => {
 function cluster(states: Partial<InstanceState>[], results: ExecResult[] = []) {
   const calls: string[] = [];
   let look = -1;
-  const now = () => state(states[Math.min(look, states.length - 1)] ?? {});
+  const now = () => state(states[Math.min(Math.max(look, 0), states.length - 1)] ?? {});
   const fake: Cluster = {
     statefulSet: async () => {
       look += 1;
@@ -144,6 +144,7 @@ async function runDrain(states: Partial<InstanceState>[], results: ExecResult[] 
     log: (line) => void lines.push(line),
     pollSeconds: 0.001,
     startTimeoutSeconds: 0.002,
+    endTimeoutSeconds: 0.002,
   }).then(
     () => undefined,
     (thrown: Error) => thrown.message,
@@ -212,10 +213,17 @@ describe('the drain hook', () => {
   });
 
   test('asks nobody where the loss is accepted, and does not wait for a save that cannot end', async () => {
-    const { calls, lines, error } = await runDrain([{ pod: started }], [], true);
-    const ended = ['scale to 0', 'end scipion-0 within 30 s'];
+    const { calls, lines, error } = await runDrain([{ pod: undefined }], [], true);
+    // The other way round the kubelet may begin with the long grace, and never hears of the short one.
+    const ended = ['end scipion-0 within 30 s', 'scale to 0'];
     expect({ calls, error }).toEqual({ calls: ended, error: undefined });
     expect(lines).toEqual(['Instance jane: no final save, as scipion:discardUnsavedChanges is true.']);
+  });
+
+  test('breaks a last save off that outlives the short grace, since the pod was ended before', async () => {
+    const { calls, error } = await runDrain([{ pod: started }], [done], true);
+    expect(calls.at(-1)).toBe('exec jane/scipion-0/sync: sh -c kill -USR2 1');
+    expect(error).toBeUndefined();
   });
 });
 

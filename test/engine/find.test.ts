@@ -16,7 +16,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ensureEngine } from '../../automation/engine/index.ts';
 import { VERSIONS } from '../../automation/engine/versions.ts';
 
@@ -30,6 +30,7 @@ beforeEach(() => {
 afterEach(() => {
   server?.close();
   server = undefined;
+  vi.unstubAllEnvs();
   rmSync(place, { recursive: true, force: true });
 });
 
@@ -89,6 +90,19 @@ test('the download is taken where its checksum is right, and found again without
   const engine = await ensureEngine(() => {}, options(path, await vendorWith()));
   expect(engine).toMatchObject({ source: 'downloaded', version: VERSIONS.engine });
   expect(execFileSync(engine.command, { encoding: 'utf8' })).toBe(`v${VERSIONS.engine}\n`);
+});
+
+test('the download goes through the proxy of the environment', async () => {
+  const asked: (string | undefined)[] = [];
+  server = createServer(({ url }, response) => {
+    asked.push(url);
+    response.writeHead(502).end();
+  });
+  await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
+  vi.stubEnv('HTTP_PROXY', `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const vendor = { releases: 'http://get.example.org/sdk', checksums: 'http://sums.example.org' };
+  await expect(ensureEngine(() => {}, options(pathWith('v3.100.0'), vendor))).rejects.toThrow(/502/);
+  expect(asked).toContain('http://get.example.org/sdk');
 });
 
 test('an archive with another checksum is refused, and nothing of it is kept', async () => {

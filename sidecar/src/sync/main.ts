@@ -37,6 +37,11 @@ async function run(paths: SyncPaths, probes: ServiceOptions['probes']): Promise<
       runner.stop();
     });
   }
+  // From a removal that gives unsaved work up, to a pod that is ending already.
+  process.on('SIGUSR2', () => {
+    log.warn({ phase: runner.board.phase }, 'told to end without a last save');
+    process.exit(EXIT_CODES.failed);
+  });
   await done;
   log.info('ended');
   return EXIT_CODES.done;

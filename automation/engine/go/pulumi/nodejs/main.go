@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	rpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/emptypb"
+	"scipion/automation/engine/pulumi/lifetime"
 )
 
 // The SDK's exit code for a program that has said itself what is wrong.
@@ -33,8 +35,9 @@ var version string
 
 type host struct {
 	rpc.UnimplementedLanguageRuntimeServer
-	engine string
-	stop   func()
+	engine  string
+	stop    func()
+	program atomic.Pointer[os.Process]
 }
 
 func (h *host) Handshake(_ context.Context, r *rpc.LanguageHandshakeRequest) (*rpc.LanguageHandshakeResponse, error) {
@@ -109,7 +112,10 @@ func (h *host) Run(ctx context.Context, r *rpc.RunRequest) (*rpc.RunResponse, er
 	if typescript, ok := options["typescript"]; ok {
 		cmd.Env = append(cmd.Env, fmt.Sprintf("PULUMI_NODEJS_TYPESCRIPT=%v", typescript.GetBoolValue()))
 	}
-	err = cmd.Run()
+	if err = cmd.Start(); err == nil {
+		h.program.Store(cmd.Process)
+		err = cmd.Wait()
+	}
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
@@ -118,6 +124,13 @@ func (h *host) Run(ctx context.Context, r *rpc.RunRequest) (*rpc.RunResponse, er
 		return &rpc.RunResponse{Bail: true}, nil
 	default:
 		return &rpc.RunResponse{Error: "the program ended with " + err.Error()}, nil
+	}
+}
+
+// endProgram: a program whose engine is gone may wait in a hook, and never hears of it.
+func (h *host) endProgram() {
+	if program := h.program.Load(); program != nil {
+		_ = program.Kill()
 	}
 }
 
@@ -143,10 +156,14 @@ func serve() error {
 			return err
 		}
 	}
+	runtime := &host{engine: engine, stop: stop}
+	if err := lifetime.EndWithEngine(runtime.endProgram); err != nil {
+		return err
+	}
 	handle, err := rpcutil.ServeWithOptions(rpcutil.ServeOptions{
 		Cancel: cancel,
 		Init: func(s *grpc.Server) error {
-			rpc.RegisterLanguageRuntimeServer(s, &host{engine: engine, stop: stop})
+			rpc.RegisterLanguageRuntimeServer(s, runtime)
 			return nil
 		},
 	})

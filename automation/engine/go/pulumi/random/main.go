@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/structpb"
+	"scipion/automation/engine/pulumi/lifetime"
 )
 
 // Marks of the protocol for secret values.
@@ -227,9 +228,12 @@ func (server) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, error) {
 }
 
 func main() {
-	err := provider.Main("random", func(*provider.HostClient) (rpc.ResourceProviderServer, error) {
-		return server{}, nil
-	})
+	err := lifetime.EndWithEngine(func() {})
+	if err == nil {
+		err = provider.Main("random", func(*provider.HostClient) (rpc.ResourceProviderServer, error) {
+			return server{}, nil
+		})
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
