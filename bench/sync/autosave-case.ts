@@ -156,7 +156,7 @@ function targetsOf(all: readonly SizeRuns[], { unchanged, changed }: SizeRuns): 
   const peak = ({ unchanged: runs }: SizeRuns) => highest(runs.scan ?? [], 'peakBytes') ?? 0;
   const [before, last] = all.slice(-2) as [SizeRuns, SizeRuns];
   return [
-    most(timeRatio(autosave, rsync), 0.05, 'autosave with nothing changed, time against rsync'),
+    most(timeRatio(autosave, rsync), 0.005, 'autosave with nothing changed, time against rsync'),
     most(timeRatio(scan, rsync), 0.5, 'full scan, time against rsync'),
     most(highest(autosave, 'requests') ?? 0, 0, 'requests of an autosave with nothing changed', ''),
     most(timeRatio(changed.ours ?? [], rsync), 0.1, `${CHANGED_FILES} files changed, time against rsync`),

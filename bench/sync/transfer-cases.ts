@@ -11,7 +11,7 @@ import { Server } from './server.ts';
 import { diskBytes, makeTree, type TreeShape, totalsOf } from './trees.ts';
 
 /** Requests at one time that the engine makes by default; rclone gets as many. */
-export const CONNECTIONS = 8;
+export const CONNECTIONS = 16;
 const S3_KEYS = 'bench,bench-secret';
 
 const smallFiles = (bench: Pick<Workbench, 'scale'>): TreeShape => {

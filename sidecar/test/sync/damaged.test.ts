@@ -1,5 +1,7 @@
 import {
+  chmodSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -7,6 +9,7 @@ import {
   rmSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -14,6 +17,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
 import { contentOf, readAll, type Space } from '../../src/spaces/space.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
+import { verifySpace } from '../../src/sync/restore/verify.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { toProblem } from '../../src/sync/service/problems.ts';
 import { dumpSpace, MemorySpace } from '../spaces/memory-space.ts';
@@ -80,6 +84,14 @@ async function engineFiles(space: Space, folder: string): Promise<string[]> {
   return [...(await dumpSpace(space)).keys()].filter(
     (path) => path.startsWith(prefix) && !path.endsWith('/'),
   );
+}
+
+/** Path, mode and time, to the millisecond, of every file. */
+function entriesOf(data: string): [string, number, number][] {
+  return sorted(dumpFolder(data))
+    .map(([path]) => path)
+    .filter((path) => !path.endsWith('/') && lstatSync(join(data, path)).isFile())
+    .map((path) => [path, lstatSync(join(data, path)).mode, Math.round(lstatSync(join(data, path)).mtimeMs)]);
 }
 
 /** A start and a save as the container makes them: asked again while another one seems to live. */
@@ -157,6 +169,38 @@ describe.each(DAMAGES)('%s', (name, change) => {
       expect(after).toEqual(before);
     }
   });
+});
+
+// A segment says no version of its own.
+describe.each(DAMAGES.filter(([name]) => name !== 'a newer version'))('%s', (name, change) => {
+  test.each(['drained', 'checked, then saved'] as const)(
+    'in the manifest of a volume that knows what was in it: %s, new volumes get modes and times too',
+    async (how) => {
+      const random = new Random(name.length);
+      const w = await world();
+      chmodSync(join(w.data, 'p/file-3'), 0o750);
+      utimesSync(join(w.data, 'p/file-4'), 1_000_000, 1_000_000);
+      await save(w.context);
+      for (const path of await engineFiles(w.space, 'manifest'))
+        await damage(w.space, path, (bytes) => change(bytes, random));
+      if (how === 'drained') {
+        const { saved, notices } = await save(w.context, { last: true });
+        expect(saved).toBe(true);
+        expect(notices?.join()).toMatch(/a part of the manifest .* was damaged/);
+        expect((await save(w.context, { last: true })).saved, 'once').toBe(false);
+      } else {
+        expect((await verifySpace(w.context, 1 << 30)).found).toBeGreaterThan(0);
+        writeFileSync(join(w.data, 'p/file-5'), 'more work');
+        expect((await save(w.context)).saved).toBe(true);
+      }
+      const good = entriesOf(w.data);
+      await w.context.lease.release();
+      w.context.close();
+      const other = folders.make();
+      expect((await attempt(other, w.space, w.clock)).error).toBe(null);
+      expect(entriesOf(join(other, 'data'))).toEqual(good);
+    },
+  );
 });
 
 const STATE_DAMAGES: [string, (file: string, random: Random) => void][] = [

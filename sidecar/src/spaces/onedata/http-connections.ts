@@ -73,6 +73,14 @@ const withCode = (error: Error, code: string): Error => Object.assign(error, { c
 /** Above the limit, for calls that no gate holds back: the lease is renewed beside any transfer. */
 const SPARE = 2;
 
+/**
+ * The gate lets at most `limit` calls through where a long one is among them. Where all are short, a connection waits most
+ * of its time: for its turn in three processes, and for a handshake after some requests each.
+ */
+function connectionsFor(meter: LoadMeter | undefined): number {
+  return meter === undefined ? Number.POSITIVE_INFINITY : Math.min(meter.ceiling, 2 * meter.limit);
+}
+
 /** A thread that has had no connections for so long ends. */
 const IDLE_MS = 5_000;
 
@@ -222,7 +230,7 @@ class Exchange {
     const isWhole = body === null || typeof body === 'string' || body instanceof Uint8Array;
     if (!isWhole) this.#pieces = body[Symbol.asyncIterator]();
     const request = { method, path, headers, body: isWhole ? body : ('pieces' as const) };
-    const limit = (this.#meter?.limit ?? Number.POSITIVE_INFINITY) + SPARE;
+    const limit = connectionsFor(this.#meter) + SPARE;
     this.#line.send({ do: 'request', client, id: this.#id, request, limit });
   }
 

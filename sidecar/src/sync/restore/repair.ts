@@ -4,12 +4,10 @@ import { FileFailures } from '../file-failures.ts';
 import { manifestMatches } from '../model.ts';
 import { encodeItem } from '../plan/plan.ts';
 import { soundHead } from '../save/head-copies.ts';
-import { describeSegment } from '../save/head-from-segments.ts';
 import { forgetOtherHistory } from '../save/histories.ts';
-import { loadManifest } from '../save/manifest.ts';
 import { recover } from '../save/recover.ts';
 import { commit, commitPending } from '../save/save.ts';
-import { removeUnreferencedSegments } from '../save/segments.ts';
+import { removeUnreferencedSegments, rewriteDamagedSegments } from '../save/segments.ts';
 import { RequestError } from '../sync-errors.ts';
 import { hashStable, openStable } from '../volume/file-copy.ts';
 import { repairHistory } from './repair-history.ts';
@@ -51,7 +49,7 @@ export async function repairSpace(context: ProjectContext): Promise<RepairResult
 
 /** Head and lease are looked at now, whatever was found of them before. */
 async function repairEngine(context: ProjectContext, done: string[]): Promise<void> {
-  const { space, state, lease } = context;
+  const { state, lease } = context;
   const sound = await soundHead(context);
   const { head, repaired } = sound;
   // What else was set back with the head must not count as newer at the next start.
@@ -60,26 +58,11 @@ async function repairEngine(context: ProjectContext, done: string[]): Promise<vo
   await lease.heartbeat();
   if (head === null || head === 'damaged') return;
   done.push(...(await repairHistory(context)));
-  // Everything is read, also what is known here.
-  const known = state.meta('manifest-segments');
-  const damaged: string[] = [];
-  for (const segment of head.segments) if (!(await isWhole(context, segment))) damaged.push(segment.name);
+  const damaged = await rewriteDamagedSegments(context, head);
   if (damaged.length === 0) return;
-  // What the volume knows of the manifest is complete only where it has read all of it.
-  if (known === null) await loadManifest(space, state, head);
-  state.setMeta('manifest-segments', null);
   state.clearPending();
   await commit(context);
   done.push(`wrote the manifest again, in place of ${damaged.join(', ')}`);
-}
-
-async function isWhole(
-  { space }: ProjectContext,
-  segment: { readonly name: string; readonly hash: string },
-): Promise<boolean> {
-  for (let attempt = 0; attempt < 2; attempt += 1)
-    if ((await describeSegment(space, segment.name))?.hash === segment.hash) return true;
-  return false;
 }
 
 async function repairFiles(

@@ -161,7 +161,7 @@ async function restored(
     return await restorePending(context, noRoom, failures, { isLast, trash });
   } catch (error) {
     const isThere = head !== null && head !== 'damaged' && knownGeneration(context) === head.generation;
-    if (!(error instanceof VolumeFullError) || !isThere || state.countBase() === 0) throw error;
+    if (!(error instanceof VolumeFullError) || !isThere || !state.hasBase()) throw error;
     for (const { data } of state.pending('download')) failures.add(decodeItem(data).path, false, 'no-room');
     state.clearPending();
     return { restored: 0, removed: 0, skipped: 0 };
@@ -176,7 +176,7 @@ function placeless(identity: string): string {
 function assertSameSpace(context: ProjectContext): void {
   const { state, space } = context;
   const known = state.meta('space');
-  if (known !== null && placeless(known) !== placeless(space.identity) && state.countBase() > 0) {
+  if (known !== null && placeless(known) !== placeless(space.identity) && state.hasBase()) {
     throw new UnsavedWorkError(
       `the project volume holds the project of another space (${known}); this instance is set to ${space.identity}. ` +
         'Nothing was changed. Set the former space again, or give this instance a new project volume',

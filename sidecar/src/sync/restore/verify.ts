@@ -5,9 +5,9 @@ import { ENGINE_FOLDER } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
 import { FileFailures } from '../file-failures.ts';
 import { type ManifestEntry, manifestMatches } from '../model.ts';
-import { readHead } from '../save/head.ts';
-import { describeSegment } from '../save/head-from-segments.ts';
+import { type Head, readHead } from '../save/head.ts';
 import { readLease } from '../save/lease.ts';
+import { judgeSegment } from '../save/segments.ts';
 import { LAYOUT } from '../save/space-layout.ts';
 
 /** `engine`: an object of the engine itself. `stray`: something in its folder that it did not make. */
@@ -117,18 +117,27 @@ class Check {
     const lease = await readLease(space);
     if (lease?.record == null)
       damaged(LAYOUT.lease, lease === null ? 'is missing' : 'is not what was written');
-    if (head !== null && head !== 'damaged') {
-      for (const { name, hash } of head.segments) {
-        this.#signal?.throwIfAborted();
-        const found = await this.#twice(async () => (await describeSegment(space, name))?.hash ?? null, hash);
-        if (found === hash) continue;
-        damaged(`${LAYOUT.manifest}/${name}`, found === null ? 'is missing' : 'is not what was written');
-      }
-    }
+    if (head !== null && head !== 'damaged') await this.#segments(head);
     const own = new Set<string>(Object.values(LAYOUT));
     for await (const { path, name } of space.list({ path: ENGINE_FOLDER })) {
       const isOwn = own.has(path) || name === 'history' || path === `${LAYOUT.head}.new`;
       if (!isOwn) this.#find({ path, kind: 'stray', what: 'was not made by this program' });
+    }
+  }
+
+  async #segments(head: Head): Promise<void> {
+    const { space, state } = this.#context;
+    for (const segment of head.segments) {
+      this.#signal?.throwIfAborted();
+      const found = await judgeSegment(space, segment);
+      if (found === 'as-written') continue;
+      // A save that went on meanwhile may have put another one in its place.
+      const now = await readHead(space);
+      if (now !== null && now !== 'damaged' && now.saveId !== head.saveId) return;
+      const what = found === 'missing' ? 'is missing' : 'is not what was written';
+      this.#find({ path: `${LAYOUT.manifest}/${segment.name}`, kind: 'engine', what });
+      // The next save writes the manifest whole: the volume knows what was in it.
+      if (state.meta('save-id') === head.saveId) state.setMeta('manifest-segments', null);
     }
   }
 

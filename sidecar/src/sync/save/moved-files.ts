@@ -36,7 +36,7 @@ export class MovedFiles {
   static find(context: ProjectContext): MovedFiles | null {
     const { state, space } = context;
     const least = space.capabilities.copiesFrom;
-    if (space.copy === undefined || least === undefined || state.countBase() === 0) return null;
+    if (space.copy === undefined || least === undefined || !state.hasBase()) return null;
     let found: MovedFiles | null = null;
     for (const { data } of state.pending('transfer')) {
       const { base, local } = decodeItem(data);

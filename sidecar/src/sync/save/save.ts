@@ -28,6 +28,7 @@ import { loadManifest, manifestLine, uploadSegment, writeLines } from './manifes
 import { MovedFiles } from './moved-files.ts';
 import { recover } from './recover.ts';
 import { saveSteps } from './save-steps.ts';
+import { rewriteDamagedSegments } from './segments.ts';
 import { stagingOf } from './sent-uploads.ts';
 import { commitPath } from './space-layout.ts';
 import { timeOfSave } from './two-clocks.ts';
@@ -87,8 +88,23 @@ async function saveOnce(context: ProjectContext, options: SaveOptions): Promise<
     unread = await findChanges(context);
   } else if (options.last === true && (await forgetLostFiles(context, unread)))
     unread = await findChanges(context);
-  const notices = [sound?.repaired ?? null, other].filter((each) => each !== null);
-  return { ...(await commitPending(context, options, unread)), ...(notices.length === 0 ? {} : { notices }) };
+  const damaged = options.last === true ? await damagedSegments(context, sound?.head ?? null) : null;
+  const notices = [sound?.repaired ?? null, other, damaged].filter((each) => each !== null);
+  const result = await commitPending(context, options, unread);
+  const noted = { ...result, ...(notices.length === 0 ? {} : { notices }) };
+  if (damaged === null || result.saved) return noted;
+  return { ...noted, saved: true, generation: await commit(context, unread) };
+}
+
+/** Before the volume goes: what the space has lost of the manifest is known here for the last time. */
+async function damagedSegments(
+  context: ProjectContext,
+  head: Head | 'damaged' | null,
+): Promise<string | null> {
+  if (head === null || head === 'damaged') return null;
+  const names = await rewriteDamagedSegments(context, head);
+  if (names.length === 0) return null;
+  return `a part of the manifest in the project space was damaged (${names.join(', ')}); it was written again`;
 }
 
 /** What others saved since: the next save writes all of it, and some of it is nowhere else. */

@@ -1,7 +1,9 @@
-import { isSpaceError } from '../../spaces/space.ts';
+import { isSpaceError, type Space } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
-import { readHead } from './head.ts';
+import { type Head, readHead } from './head.ts';
 import { tidyHeadCopies } from './head-copies.ts';
+import { describeSegment } from './head-from-segments.ts';
+import { loadManifest } from './manifest.ts';
 import { LAYOUT } from './space-layout.ts';
 
 const AT_ONCE = 1_000;
@@ -45,4 +47,38 @@ export async function removeUnreferencedSegments(context: ProjectContext): Promi
     more = names.length === AT_ONCE;
   }
   return removed;
+}
+
+const READS = 2;
+
+/** What the space holds of a segment, by its hash. @returns `as-written`, or what is wrong with it each time it is read */
+export async function judgeSegment(
+  space: Space,
+  { name, hash }: Head['segments'][number],
+): Promise<'as-written' | 'missing' | 'other-content'> {
+  // An answer that was cut on its way looks the same.
+  let found = await describeSegment(space, name);
+  for (let read = 1; read < READS && found?.hash !== hash; read += 1)
+    found = await describeSegment(space, name);
+  if (found === null) return 'missing';
+  return found.hash === hash ? 'as-written' : 'other-content';
+}
+
+/**
+ * Reads every segment of the head, those too whose lines the volume knows. Where one is damaged the next save writes the
+ * manifest whole, from what the volume knows of it.
+ * @returns the names of the damaged ones
+ */
+export async function rewriteDamagedSegments(
+  { space, state }: ProjectContext,
+  head: Head,
+): Promise<string[]> {
+  const damaged: string[] = [];
+  for (const segment of head.segments)
+    if ((await judgeSegment(space, segment)) !== 'as-written') damaged.push(segment.name);
+  if (damaged.length === 0) return damaged;
+  // What the volume knows of the manifest is complete only where it has read all of it.
+  if (state.meta('manifest-segments') === null) await loadManifest(space, state, head);
+  state.setMeta('manifest-segments', null);
+  return damaged;
 }
