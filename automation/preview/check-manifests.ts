@@ -1,7 +1,13 @@
 #!/usr/bin/env node
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { type ConfigValue, ProgramWorkers, reveal, runProgram } from '../recording/index.ts';
+import {
+  type ConfigValue,
+  ProgramWorkers,
+  type Registration,
+  reveal,
+  runProgram,
+} from '../recording/index.ts';
 import { goTool } from './go-tools.ts';
 import { manifestSchemas } from './manifest-schemas.ts';
 
@@ -60,8 +66,17 @@ const TOKENS = { sourceToken: 'placeholder-source', projectToken: 'placeholder-p
 
 /** Variant → its objects, a document each. The secrets in them are made up. */
 export async function variantManifests(directory: string): Promise<Map<string, string>> {
+  const recorded = await recordVariants(directory);
+  const documents = (objects: readonly Registration[]) =>
+    // JSON, since these checkers read YAML 1.1, where `yes` is no text.
+    objects.map(({ inputs }) => JSON.stringify(reveal(inputs))).join('\n---\n');
+  return new Map([...recorded].map(([name, objects]) => [name, documents(objects)]));
+}
+
+/** Variant → its Kubernetes objects as the program registers them. */
+export async function recordVariants(directory: string): Promise<Map<string, readonly Registration[]>> {
   await using workers = new ProgramWorkers();
-  const rendered = new Map<string, string>();
+  const recorded = new Map<string, readonly Registration[]>();
   for (const [name, own] of Object.entries(VARIANTS)) {
     const isElsewhere = own.onedataSecret !== undefined || String(own.sourceMount ?? '').startsWith('claim/');
     const prefixed = (values: Variant) =>
@@ -76,11 +91,12 @@ export async function variantManifests(directory: string): Promise<Map<string, s
     });
     if (run.errors.length > 0)
       throw new Error(`The variant "${name}" cannot be made:\n${run.errors.join('\n')}`);
-    const objects = run.registrations.filter(({ type }) => type.startsWith('kubernetes:'));
-    // JSON, since these checkers read YAML 1.1, where `yes` is no text.
-    rendered.set(name, objects.map(({ inputs }) => JSON.stringify(reveal(inputs))).join('\n---\n'));
+    recorded.set(
+      name,
+      run.registrations.filter(({ type }) => type.startsWith('kubernetes:')),
+    );
   }
-  return rendered;
+  return recorded;
 }
 
 /** A line for each finding, critical ones of kube-score only; empty: none. */

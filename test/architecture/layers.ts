@@ -110,6 +110,12 @@ export const LAYERS: readonly Layer[] = [
     mayImport: ['contract', 'stacks', 'engine', 'recording', 'sidecar', 'emulator', 'tools'],
     because: 'the program is run by an engine, not imported',
   },
+  {
+    name: 'policy',
+    holds: under('policy'),
+    mayImport: [],
+    because: 'the rules hold the program, so they are said without its code',
+  },
   { name: 'desktop', holds: under('desktop'), mayImport: [], because: 'it is an image of its own' },
 ];
 

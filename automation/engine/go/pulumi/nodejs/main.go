@@ -72,10 +72,10 @@ func (h *host) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, error) {
 	return &emptypb.Empty{}, nil
 }
 
-// runner finds the SDK as Node.js does: in this folder or one above.
-func runner(directory string) (string, error) {
+// runner finds a command of the SDK as Node.js does: in this folder or one above.
+func runner(directory, command string) (string, error) {
 	for at := directory; ; at = filepath.Dir(at) {
-		found := filepath.Join(at, "node_modules", "@pulumi", "pulumi", "cmd", "run")
+		found := filepath.Join(at, "node_modules", "@pulumi", "pulumi", "cmd", command)
 		if _, err := os.Stat(found); err == nil {
 			return found, nil
 		}
@@ -86,7 +86,7 @@ func runner(directory string) (string, error) {
 }
 
 func (h *host) Run(ctx context.Context, r *rpc.RunRequest) (*rpc.RunResponse, error) {
-	run, err := runner(r.Info.ProgramDirectory)
+	run, err := runner(r.Info.ProgramDirectory, "run")
 	if err != nil {
 		return &rpc.RunResponse{Error: err.Error()}, nil
 	}
@@ -132,6 +132,44 @@ func (h *host) endProgram() {
 	if program := h.program.Load(); program != nil {
 		_ = program.Kill()
 	}
+}
+
+// lines passes what a plugin writes on to the engine, which reads the plugin's port there.
+type lines func([]byte) error
+
+func (send lines) Write(part []byte) (int, error) { return len(part), send(part) }
+
+// RunPlugin runs a policy pack that is a folder with a program; other kinds of plugin are programs of their own here.
+func (h *host) RunPlugin(r *rpc.RunPluginRequest, stream rpc.LanguageRuntime_RunPluginServer) error {
+	if r.Kind != "analyzer" {
+		return fmt.Errorf("found a plugin of kind %q, expected a policy pack", r.Kind)
+	}
+	run, err := runner(r.Info.ProgramDirectory, "run-policy-pack")
+	if err != nil {
+		return err
+	}
+	var one sync.Mutex // a stream takes one message at a time
+	to := func(message func([]byte) *rpc.RunPluginResponse) lines {
+		return func(part []byte) error {
+			one.Lock()
+			defer one.Unlock()
+			return stream.Send(message(part))
+		}
+	}
+	cmd := exec.CommandContext(stream.Context(), "node", append(append([]string{run}, r.Args...), r.Info.ProgramDirectory)...)
+	cmd.Dir, cmd.Env = r.Info.ProgramDirectory, append(os.Environ(), r.Env...)
+	cmd.Stdout = to(func(part []byte) *rpc.RunPluginResponse {
+		return &rpc.RunPluginResponse{Output: &rpc.RunPluginResponse_Stdout{Stdout: part}}
+	})
+	cmd.Stderr = to(func(part []byte) *rpc.RunPluginResponse {
+		return &rpc.RunPluginResponse{Output: &rpc.RunPluginResponse_Stderr{Stderr: part}}
+	})
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		return err
+	}
+	code := int32(cmd.ProcessState.ExitCode())
+	return stream.Send(&rpc.RunPluginResponse{Output: &rpc.RunPluginResponse_Exitcode{Exitcode: code}})
 }
 
 // engineAddress is the one argument that is no flag.
