@@ -1,320 +1,144 @@
-import type { Logger } from 'pino';
-import {
-  isSpaceError,
-  parentOf,
-  type Space,
-  type SpaceEntry,
-  SpaceError,
-  shortCalls,
-} from '../../spaces/space.ts';
-import { type RemoteFacts, sameVersion } from '../plan/compare.ts';
-import { forEachLimit } from '../pool.ts';
-import { type CommitHeader, type Expected, type Step, trashOfSave } from './commit-record.ts';
-import type { EntryStep, TailStep } from './failed-steps.ts';
-import { findRecords } from './find-records.ts';
-import { putAway } from './move-over.ts';
-import { checkRecord, recordSteps } from './read-record.ts';
-import { conflictName, LAYOUT } from './space-layout.ts';
-
-export interface CommitOptions {
-  readonly log: Logger;
-  /** Called before each step; throws where this instance may write no longer. */
-  assertMayWrite(): Promise<void>;
-  /** Does a step, or notes that it fails for its entry alone. @throws what concerns everything */
-  attempt(step: EntryStep, apply: (step: EntryStep) => Promise<void>): Promise<void>;
-  /**
-   * Called when all but the head is in its place, with what could not be done left out.
-   * @returns the last steps, where the save was decided anew
-   */
-  settle(
-    header: CommitHeader,
-    tail: readonly TailStep[],
-    apply: (step: EntryStep) => Promise<void>,
-  ): Promise<readonly TailStep[]>;
-  /** Told of links, which only exist once they are made. */
-  onMade?(path: string, facts: RemoteFacts): void;
-  /** Told of uploads that are neither in staging nor in place any more. Without it that is an error. */
-  onMissing?(path: string): void;
-}
-
-/** Carries out the steps of a decided save, in order where order matters. Done again, it completes what is missing. */
-export async function applyCommit(
-  space: Space,
-  header: CommitHeader,
-  steps: AsyncIterable<Step> | Iterable<Step>,
-  options: CommitOptions,
-): Promise<void> {
-  const mover = new Mover(space, header, options);
-  const apply = async (step: Step): Promise<void> => {
-    await options.assertMayWrite();
-    await mover.apply(step);
-  };
-  let batch: EntryStep[] = [];
-  const tail: TailStep[] = [];
-  const flush = async (): Promise<void> => {
-    const current = batch;
-    batch = [];
-    // Directories go child before parent, one after the other.
-    const limit = current[0]?.do === 'rmdir' ? 1 : () => shortCalls(space.capabilities);
-    await forEachLimit(current, limit, (step) => options.attempt(step, apply));
-  };
-  for await (const step of steps) {
-    if (step.do === 'keep' || step.do === 'head') {
-      tail.push(step);
-      continue;
-    }
-    const first = batch[0];
-    if (batch.length >= 256 || (first !== undefined && !runTogether(first, step))) await flush();
-    batch.push(step);
-  }
-  await flush();
-  for (const step of await options.settle(header, tail, apply)) await apply(step);
-}
-
-/** Directories of different depths one after the other: a parent that is made by the way is not known to be new. */
-function runTogether(first: EntryStep, step: EntryStep): boolean {
-  if (first.do !== step.do) return false;
-  return first.do !== 'mkdir' || step.do !== 'mkdir' || depthOf(first.path) === depthOf(step.path);
-}
-
-function depthOf(path: string): number {
-  return path.split('/').length;
-}
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { contentOf } from '../../spaces/space.ts';
+import type { ProjectContext } from '../context.ts';
+import { FileFailures } from '../file-failures.ts';
+import { toManifest } from '../model.ts';
+import type { RemoteFacts } from '../plan/compare.ts';
+import { decodeItem } from '../plan/plan.ts';
+import { UnsavedWorkError } from '../sync-errors.ts';
+import { applyCommit } from './apply-commit.ts';
+import { commitOptions } from './commit-options.ts';
+import type { CommitHeader, Step } from './commit-record.ts';
+import { decide, linesOf } from './decide-anew.ts';
+import { type Head, headText, idsAfter } from './head.ts';
+import { headCopyPath, soundHead } from './head-copies.ts';
+import { knownGeneration } from './histories.ts';
+import { writeHistory } from './history.ts';
+import { noteLeftOut } from './left-out.ts';
+import { manifestLine, uploadSegment, writeLines } from './manifest.ts';
+import { applyDecided, type Deciding, decidingSave } from './pending-commit.ts';
+import { saveSteps } from './save-steps.ts';
+import { stagingOf } from './sent-uploads.ts';
+import { commitPath } from './space-layout.ts';
+import { timeOfSave } from './two-clocks.ts';
+import { clearStaging } from './upload-parts.ts';
 
 /**
- * Finishes every save that was decided and not completed. Only the holder of the lease may call it.
- * @returns ids of the saves that were finished
+ * Makes a save of what is ready; of nothing too, where only the manifest or the head has to be written again.
+ * @param failures gets what the space does not take to its place
  */
-export async function finishInterruptedCommits(
-  space: Space,
-  fence: number,
-  optionsOf: (header: CommitHeader, steps: () => AsyncIterable<Step>) => CommitOptions,
-): Promise<string[]> {
-  const finished: string[] = [];
-  for (const record of await findRecords(space, fence)) {
-    const header = await checkRecord(space, record);
-    const steps = () => recordSteps(space, record, header);
-    const options = optionsOf(header, steps);
-    await applyCommit(space, header, steps(), options);
-    await space.removeFile(record.path);
-    finished.push(header.saveId);
-    options.log.info({ saveId: header.saveId, steps: header.steps }, 'finished an interrupted save');
+export async function commit(
+  context: ProjectContext,
+  failures: FileFailures = new FileFailures(context, 'project', 'save'),
+): Promise<number> {
+  const { state, space, lease } = context;
+  await lease.assertHeld();
+  const { head: before } = await soundHead(context);
+  assertNotOvertaken(context, before);
+  const generation =
+    Math.max(before === 'damaged' ? 0 : (before?.generation ?? 0), knownGeneration(context)) + 1;
+  const saveId = randomUUID();
+  const staging = stagingOf(context);
+  await space.makeDirectory(staging);
+  const decidedAt = await timeOfSave(context, before === 'damaged' ? null : before);
+  const head = await writeManifest(context, before, { saveId, generation, decidedAt });
+  await writeHistory(context, before, { saveId, generation, decidedAt });
+  const staged = {
+    staged: `${staging}/head-${saveId}.json`,
+    copy: `${staging}/copy-${saveId}.json`,
+    kept: headCopyPath(head),
+  };
+  for (const path of [staged.staged, staged.copy]) await space.write(path, contentOf(headText(head)));
+
+  const stepsFile = join(context.scratch, `steps-${saveId}`);
+  try {
+    const steps = await writeLines(stepsFile, stepLines(context, staged));
+    const header: CommitHeader = {
+      version: 2,
+      saveId,
+      fence: lease.fence,
+      generation,
+      decidedAt,
+      steps: steps.lines,
+    };
+    state.durably(() =>
+      state.setMeta('deciding', JSON.stringify({ saveId, generation, head } satisfies Deciding)),
+    );
+    await decide(context, header, stepsFile);
+    const links = new Map<string, RemoteFacts>();
+    const ready = () => stepsOf(stepsFile);
+    await applyCommit(space, header, ready(), {
+      ...commitOptions(context, { header, steps: ready, failures }),
+      onMade: (path, facts) => links.set(path, facts),
+    });
+    const decided = decidingSave(context) as Deciding;
+    await applyDecided(context, links, new Set(), decided);
+    noteLeftOut(context, decided.left ?? []);
+  } finally {
+    await rm(stepsFile, { force: true });
   }
-  return finished;
+  await space.removeFile(commitPath(lease.fence));
+  await clearStaging(context);
+  return generation;
 }
 
-/** A new directory is taken for empty so long; then each place in it is looked at before something is moved there. */
-const FRESH_MS = 30_000;
-const MAX_FRESH = 10_000;
+function* stepLines(...save: Parameters<typeof saveSteps>): Iterable<string> {
+  for (const step of saveSteps(...save)) yield JSON.stringify(step);
+}
 
-class Mover {
-  readonly #space: Space;
-  readonly #header: CommitHeader;
-  readonly #options: CommitOptions;
-  readonly #trash: string;
-  /** Directories of the trash that were made in this run. */
-  readonly #made = new Set<string>();
-  /** Directories of the save that were new when they were made, and when that was, in ms. */
-  readonly #fresh = new Map<string, number>();
-  #repairs = 0;
-  #repairing: Promise<unknown> = Promise.resolve();
+/** The steps of a save were worked out once; they are read again and again from the disk. */
+async function* stepsOf(file: string): AsyncIterable<Step> {
+  for await (const line of linesOf(file)) yield JSON.parse(line) as Step;
+}
 
-  constructor(space: Space, header: CommitHeader, options: CommitOptions) {
-    this.#space = space;
-    this.#header = header;
-    this.#options = options;
-    this.#trash = trashOfSave(header);
-  }
+/** Somebody else took the lease over and saved; what is here was made on an older save. */
+function assertNotOvertaken(context: ProjectContext, head: Head | 'damaged' | null): void {
+  const known = context.state.meta('save-id');
+  if (head === null || head === 'damaged' || known === null || head.saveId === known) return;
+  throw new UnsavedWorkError(
+    `the project volume was made on save ${knownGeneration(context)}, the project space has gone on to save ` +
+      `${head.generation} by ${head.savedBy}. Nothing was written. Restart this instance: it then says how to bring both together`,
+  );
+}
 
-  async apply(step: Step): Promise<void> {
-    switch (step.do) {
-      case 'remove':
-        return this.#remove(step.path, step.kind, step.expect);
-      case 'rmdir':
-        return this.#removeDirectory(step.path);
-      case 'mkdir':
-        return this.#makeDirectory(step.path);
-      case 'place':
-        return this.#place(step.path, step.staged, step.expect);
-      case 'symlink':
-        return this.#symlink(step.path, step.target, step.expect);
-      case 'keep':
-        return this.#keep(step.staged, step.to);
-      case 'head':
-        return this.#moveHead(step.staged);
+/** Lines since the last full segment, above which a new full one pays. */
+const COMPACT_AT_LEAST = 2_000;
+
+async function writeManifest(
+  context: ProjectContext,
+  before: Head | 'damaged' | null,
+  save: { saveId: string; generation: number; decidedAt: number },
+): Promise<Head> {
+  const { state, space, scratch } = context;
+  const intact = before !== null && before !== 'damaged' && state.meta('manifest-segments') !== null;
+  let segments = intact ? [...before.segments] : [];
+  const name = (kind: string): string =>
+    `${String(save.generation).padStart(8, '0')}-${save.saveId}-${kind}.jsonl`;
+  const later = segments.slice(1).reduce((sum, each) => sum + each.lines, 0);
+  const isLong = later > COMPACT_AT_LEAST && later > state.countManifest();
+  const full = !intact || segments.length > 500 || isLong;
+  if (full && state.countManifest() > 0) {
+    const lines = function* (): Iterable<string> {
+      for (const entry of state.allManifest()) yield manifestLine({ path: entry.path, entry }, context.codec);
+    };
+    segments = [await uploadSegment(space, scratch, name('full'), lines())];
+  } else if (!intact) segments = [];
+  const changes = function* (): Iterable<string> {
+    for (const row of state.pending('ready')) {
+      const { path, next } = decodeItem(row.data);
+      yield manifestLine({ path, entry: next === undefined ? null : toManifest(next) }, context.codec);
     }
-  }
-
-  /** The save is complete without it. */
-  async #keep(staged: string, to: string): Promise<void> {
-    try {
-      await this.#space.move({ path: staged, kind: 'file' }, to);
-    } catch (error) {
-      if (!isSpaceError(error, 'not-found', 'not-a-directory', 'is-a-directory')) throw error;
-    }
-  }
-
-  async #moveHead(staged: string): Promise<void> {
-    const found = await this.#space.stat({ path: LAYOUT.head });
-    if (found?.kind === 'directory') await putAway(this.#space, LAYOUT.head, this.#header.decidedAt);
-    await this.#moveIfThere(staged, LAYOUT.head, true);
-  }
-
-  async #remove(path: string, kind: 'file' | 'symlink', expect: Expected): Promise<void> {
-    const found = await this.#space.stat({ path });
-    if (found === null || !this.#matches(expect, found) || found.kind !== kind) return;
-    if (found.kind === 'symlink') await this.#space.removeFile(path);
-    else await this.#toTrash(found, 'removed');
-  }
-
-  async #removeDirectory(path: string): Promise<void> {
-    try {
-      await this.#space.removeEmptyDirectory(path, { aside: `${this.#trash}/folders` });
-    } catch (error) {
-      // Somebody else's file is in it, or the place has already been given to something new.
-      if (!isSpaceError(error, 'not-empty', 'not-a-directory')) throw error;
-    }
-  }
-
-  async #makeDirectory(path: string): Promise<void> {
-    try {
-      const { isNew } = await this.#space.makeDirectory(path);
-      if (isNew === true) this.#fresh.set(path, performance.now());
-      const [oldest] = this.#fresh.keys();
-      if (this.#fresh.size > MAX_FRESH && oldest !== undefined) this.#fresh.delete(oldest);
-    } catch (error) {
-      if (!isSpaceError(error, 'exists', 'not-a-directory')) throw error;
-      await this.#repair(path);
-    }
-  }
-
-  async #place(path: string, staged: string, expect: Expected): Promise<void> {
-    const found = this.#isFree(path) ? null : await this.#space.stat({ path });
-    if (found !== null) {
-      if ((await this.#space.stat({ path: staged })) === null) {
-        // Either this step was done before, and what is here is its result or newer, or the upload is gone.
-        if (this.#matches(expect, found)) this.#missing(staged, path);
-        return;
-      }
-      await this.#clear(found, expect);
-    }
-    await this.#moveIfThere(staged, path, found === null);
-  }
-
-  /** Whether its directory was made so shortly ago that nobody else has put anything into it. */
-  #isFree(path: string): boolean {
-    const made = this.#fresh.get(parentOf(path));
-    if (made === undefined) return false;
-    if (performance.now() - made < FRESH_MS) return true;
-    this.#fresh.delete(parentOf(path));
-    return false;
-  }
-
-  async #symlink(path: string, target: string, expect: Expected): Promise<void> {
-    // A link is made only where nothing is, so a place that should be free needs no look before.
-    if (expect === null && (await this.#makeLink(path, target))) return;
-    const found = await this.#space.stat({ path });
-    if (found?.kind === 'symlink' && (await this.#space.readSymlink(found)) === target) {
-      this.#options.onMade?.(path, found);
-      return;
-    }
-    if (found !== null) await this.#clear(found, expect);
-    if (await this.#makeLink(path, target)) return;
-    throw new SpaceError('exists', `${path} came back while a link was made there`, { path });
-  }
-
-  /** @returns false where something is there */
-  async #makeLink(path: string, target: string): Promise<boolean> {
-    const seen = this.#repairs;
-    try {
-      this.#options.onMade?.(path, await this.#space.makeSymlink(path, target));
-    } catch (error) {
-      if (isSpaceError(error, 'exists')) return false;
-      if (!isSpaceError(error, 'not-found', 'not-a-directory') || !(await this.#repair(parentOf(path), seen)))
-        throw error;
-      return this.#makeLink(path, target);
-    }
-    return true;
-  }
-
-  /**
-   * Somebody may have removed a directory of the save, or put a file in its place. What was saved in it keeps its path.
-   * One repair at a time: steps that run together meet the same obstacle.
-   * @returns whether something was repaired since `seen`, the value of `#repairs` before the call that failed
-   */
-  #repair(directory: string, seen = this.#repairs): Promise<boolean> {
-    const repaired = this.#repairing.then(async () => {
-      const names = directory === '' ? [] : directory.split('/');
-      for (let depth = 1; depth <= names.length; depth += 1) {
-        const path = names.slice(0, depth).join('/');
-        const found = await this.#space.stat({ path });
-        if (found?.kind === 'directory') continue;
-        if (found !== null) await this.#aside(found);
-        await this.#space.makeDirectory(path);
-        this.#repairs += 1;
-      }
-      return this.#repairs > seen;
-    });
-    this.#repairing = repaired.catch(() => undefined);
-    return repaired;
-  }
-
-  /** Makes a name free: the expected version goes to the trash, anything else is somebody's change and stays beside. */
-  async #clear(found: SpaceEntry, expect: Expected): Promise<void> {
-    if (found.kind === 'directory' || !this.#matches(expect, found)) await this.#aside(found);
-    else if (found.kind === 'symlink') await this.#space.removeFile(found.path);
-    else await this.#toTrash(found, 'replaced');
-  }
-
-  async #toTrash(found: SpaceEntry, folder: 'removed' | 'replaced'): Promise<void> {
-    const to = `${this.#trash}/${folder}/${found.path}`;
-    const parent = parentOf(to);
-    if (!this.#made.has(parent)) {
-      await this.#space.makeDirectory(parent);
-      if (this.#made.size > 10_000) this.#made.clear();
-      this.#made.add(parent);
-    }
-    await this.#space.move({ path: found.path, id: found.id, kind: 'file' }, to);
-  }
-
-  async #aside(found: SpaceEntry): Promise<void> {
-    for (let attempt = 0; ; attempt += 1) {
-      const to = conflictName(found.path, this.#header.decidedAt, attempt);
-      if ((await this.#space.stat({ path: to })) !== null) continue;
-      await this.#space.move({ path: found.path, id: found.id, kind: found.kind }, to);
-      this.#options.log.warn('kept a version that was changed elsewhere under a conflict name');
-      return;
-    }
-  }
-
-  /** @param mayLack what is gone is reported and left out, where somebody takes the report */
-  async #moveIfThere(from: string, to: string, mayLack: boolean): Promise<void> {
-    const seen = this.#repairs;
-    try {
-      await this.#space.move({ path: from, kind: 'file' }, to);
-    } catch (error) {
-      if (!isSpaceError(error, 'not-found', 'not-a-directory')) throw error;
-      if (await this.#repair(parentOf(to), seen)) return this.#moveIfThere(from, to, mayLack);
-      if (!isSpaceError(error, 'not-found')) throw error;
-      if (
-        (await this.#space.stat({ path: to })) !== null &&
-        (await this.#space.stat({ path: from })) === null
-      )
-        return;
-      if (!mayLack) throw error;
-      this.#missing(from, to);
-    }
-  }
-
-  #missing(staged: string, path: string): void {
-    if (this.#options.onMissing === undefined) {
-      throw new SpaceError('not-found', `${staged} is gone before it was moved to ${path}`, { path });
-    }
-    this.#options.onMissing(path);
-  }
-
-  #matches(expect: Expected, found: SpaceEntry): boolean {
-    if (expect === null) return false;
-    return sameVersion(expect, found, found.kind === 'symlink' || this.#space.capabilities.idsSurviveMove);
-  }
+  };
+  segments.push(await uploadSegment(space, scratch, name('changes'), changes()));
+  return {
+    version: 1,
+    generation: save.generation,
+    saveId: save.saveId,
+    savedAt: new Date(save.decidedAt).toISOString(),
+    savedBy: context.instance,
+    segments,
+    ...idsAfter(before === 'damaged' ? null : before, save.saveId),
+  };
 }

@@ -2,12 +2,12 @@ import { isSpaceError } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
 import { FileFailures } from '../file-failures.ts';
 import type { RemoteFacts } from '../plan/compare.ts';
-import { finishInterruptedCommits } from './commit.ts';
+import { finishInterruptedCommits } from './apply-commit.ts';
 import { commitOptions } from './commit-options.ts';
-import { applyDecided, decidingSave, forgetDecided } from './deciding.ts';
 import { descendsFrom } from './head.ts';
 import { completeHead } from './head-copies.ts';
 import { leaseDraftPath } from './lease.ts';
+import { applyDecided, decidingSave, forgetDecided } from './pending-commit.ts';
 import { LAYOUT } from './space-layout.ts';
 
 /**

@@ -1,39 +1,23 @@
-import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { FileProblems } from '../../../contract/status.ts';
-import { contentOf } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
 import { FileFailures } from '../file-failures.ts';
-import { toManifest } from '../model.ts';
 import { collectDifferences, type Look } from '../plan/collect.ts';
-import type { RemoteFacts } from '../plan/compare.ts';
 import { deletionRefusal, type HeldBack } from '../plan/guards.ts';
 import { foldersOf, forgetLostFiles } from '../plan/lost-files.ts';
 import { decodeItem } from '../plan/plan.ts';
 import { resolveDifferences } from '../plan/resolve.ts';
-import { UnsavedWorkError } from '../sync-errors.ts';
-import { applyCommit } from './commit.ts';
-import { commitOptions } from './commit-options.ts';
-import type { CommitHeader, Step } from './commit-record.ts';
-import { decide, linesOf } from './decide-anew.ts';
-import { applyDecided, type Deciding, decidingSave } from './deciding.ts';
+import { commit } from './commit.ts';
 import { withRoomInSpace } from './full-space.ts';
-import { type Head, headText, idsAfter } from './head.ts';
-import { headCopyPath, soundHead } from './head-copies.ts';
+import type { Head } from './head.ts';
+import { soundHead } from './head-copies.ts';
 import { forgetOtherHistory, knownGeneration } from './histories.ts';
-import { writeHistory } from './history.ts';
-import { holdBackLeftOut, noteLeftOut } from './left-out.ts';
-import { loadManifest, manifestLine, uploadSegment, writeLines } from './manifest.ts';
+import { holdBackLeftOut } from './left-out.ts';
+import { loadManifest } from './manifest.ts';
 import { MovedFiles } from './moved-files.ts';
+import { decidingSave } from './pending-commit.ts';
 import { recover } from './recover.ts';
-import { saveSteps } from './save-steps.ts';
 import { rewriteDamagedSegments } from './segments.ts';
-import { stagingOf } from './sent-uploads.ts';
-import { commitPath } from './space-layout.ts';
-import { timeOfSave } from './two-clocks.ts';
 import { uploadPending } from './upload.ts';
-import { clearStaging } from './upload-parts.ts';
 
 export interface SaveOptions {
   /** A person agreed to so many removals; more are held back all the same. @default 0 */
@@ -67,6 +51,8 @@ export interface SaveResult {
 /**
  * Brings the space to what the volume holds now, as a whole: uploads wait in the staging folder until a commit record
  * says that all of them are there. Scipion may be running. With nothing changed no request is made.
+ * Its stages: scan and plan (`findChanges`), check (`holdBackDeletions`), upload (`uploadPending`), commit and apply (`commit.ts`).
+ * The order of what it writes is the table in docs/sync-semantics.md.
  * @throws SpaceError, LeaseLostError; the next call goes on where this one stopped
  */
 export async function save(context: ProjectContext, options: SaveOptions = {}): Promise<SaveResult> {
@@ -190,122 +176,4 @@ function holdBackDeletions(context: ProjectContext, confirmed: number): HeldBack
     if (decodeItem(row.data).action === 'remove-remote') state.deletePending(row.seq);
   }
   return { removals, why: refusal };
-}
-
-/**
- * Makes a save of what is ready; of nothing too, where only the manifest or the head has to be written again.
- * @param failures gets what the space does not take to its place
- */
-export async function commit(
-  context: ProjectContext,
-  failures: FileFailures = new FileFailures(context, 'project', 'save'),
-): Promise<number> {
-  const { state, space, lease } = context;
-  await lease.assertHeld();
-  const { head: before } = await soundHead(context);
-  assertNotOvertaken(context, before);
-  const generation =
-    Math.max(before === 'damaged' ? 0 : (before?.generation ?? 0), knownGeneration(context)) + 1;
-  const saveId = randomUUID();
-  const staging = stagingOf(context);
-  await space.makeDirectory(staging);
-  const decidedAt = await timeOfSave(context, before === 'damaged' ? null : before);
-  const head = await writeManifest(context, before, { saveId, generation, decidedAt });
-  await writeHistory(context, before, { saveId, generation, decidedAt });
-  const staged = {
-    staged: `${staging}/head-${saveId}.json`,
-    copy: `${staging}/copy-${saveId}.json`,
-    kept: headCopyPath(head),
-  };
-  for (const path of [staged.staged, staged.copy]) await space.write(path, contentOf(headText(head)));
-
-  const stepsFile = join(context.scratch, `steps-${saveId}`);
-  try {
-    const steps = await writeLines(stepsFile, stepLines(context, staged));
-    const header: CommitHeader = {
-      version: 2,
-      saveId,
-      fence: lease.fence,
-      generation,
-      decidedAt,
-      steps: steps.lines,
-    };
-    state.durably(() =>
-      state.setMeta('deciding', JSON.stringify({ saveId, generation, head } satisfies Deciding)),
-    );
-    await decide(context, header, stepsFile);
-    const links = new Map<string, RemoteFacts>();
-    const ready = () => stepsOf(stepsFile);
-    await applyCommit(space, header, ready(), {
-      ...commitOptions(context, { header, steps: ready, failures }),
-      onMade: (path, facts) => links.set(path, facts),
-    });
-    const decided = decidingSave(context) as Deciding;
-    await applyDecided(context, links, new Set(), decided);
-    noteLeftOut(context, decided.left ?? []);
-  } finally {
-    await rm(stepsFile, { force: true });
-  }
-  await space.removeFile(commitPath(lease.fence));
-  await clearStaging(context);
-  return generation;
-}
-
-function* stepLines(...save: Parameters<typeof saveSteps>): Iterable<string> {
-  for (const step of saveSteps(...save)) yield JSON.stringify(step);
-}
-
-/** The steps of a save were worked out once; they are read again and again from the disk. */
-async function* stepsOf(file: string): AsyncIterable<Step> {
-  for await (const line of linesOf(file)) yield JSON.parse(line) as Step;
-}
-
-/** Somebody else took the lease over and saved; what is here was made on an older save. */
-function assertNotOvertaken(context: ProjectContext, head: Head | 'damaged' | null): void {
-  const known = context.state.meta('save-id');
-  if (head === null || head === 'damaged' || known === null || head.saveId === known) return;
-  throw new UnsavedWorkError(
-    `the project volume was made on save ${knownGeneration(context)}, the project space has gone on to save ` +
-      `${head.generation} by ${head.savedBy}. Nothing was written. Restart this instance: it then says how to bring both together`,
-  );
-}
-
-/** Lines since the last full segment, above which a new full one pays. */
-const COMPACT_AT_LEAST = 2_000;
-
-async function writeManifest(
-  context: ProjectContext,
-  before: Head | 'damaged' | null,
-  save: { saveId: string; generation: number; decidedAt: number },
-): Promise<Head> {
-  const { state, space, scratch } = context;
-  const intact = before !== null && before !== 'damaged' && state.meta('manifest-segments') !== null;
-  let segments = intact ? [...before.segments] : [];
-  const name = (kind: string): string =>
-    `${String(save.generation).padStart(8, '0')}-${save.saveId}-${kind}.jsonl`;
-  const later = segments.slice(1).reduce((sum, each) => sum + each.lines, 0);
-  const isLong = later > COMPACT_AT_LEAST && later > state.countManifest();
-  const full = !intact || segments.length > 500 || isLong;
-  if (full && state.countManifest() > 0) {
-    const lines = function* (): Iterable<string> {
-      for (const entry of state.allManifest()) yield manifestLine({ path: entry.path, entry }, context.codec);
-    };
-    segments = [await uploadSegment(space, scratch, name('full'), lines())];
-  } else if (!intact) segments = [];
-  const changes = function* (): Iterable<string> {
-    for (const row of state.pending('ready')) {
-      const { path, next } = decodeItem(row.data);
-      yield manifestLine({ path, entry: next === undefined ? null : toManifest(next) }, context.codec);
-    }
-  };
-  segments.push(await uploadSegment(space, scratch, name('changes'), changes()));
-  return {
-    version: 1,
-    generation: save.generation,
-    saveId: save.saveId,
-    savedAt: new Date(save.decidedAt).toISOString(),
-    savedBy: context.instance,
-    segments,
-    ...idsAfter(before === 'damaged' ? null : before, save.saveId),
-  };
 }
