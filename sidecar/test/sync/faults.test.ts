@@ -4,6 +4,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { MemorySpace } from '../spaces/memory-space.ts';
+import { durableSteps, watchedSpace, watchedState } from './durable-writes.ts';
 import type { FaultKind } from './faulty-space.ts';
 import { FaultySpace } from './faulty-space.ts';
 import { dumpFolder, Folders, openProject, sorted, TestClock, takeLease, visible } from './world.ts';
@@ -53,7 +54,8 @@ async function faultyRun(
   kind: FaultKind,
   work: 'save' | 'start',
 ) {
-  const faulty = new FaultySpace(w.space, at, kind);
+  const done: string[] = [];
+  const faulty = new FaultySpace(watchedSpace(w.space, done), at, kind);
   let skipped = 0;
   const context = await openProject(w.root, faulty.space, { clock: w.clock, lease: false });
   try {
@@ -64,7 +66,7 @@ async function faultyRun(
     // What it left behind is what counts.
   }
   context.close();
-  return { calls: faulty.calls, fired: faulty.fired, skipped };
+  return { calls: faulty.calls, fired: faulty.fired, skipped, done };
 }
 
 /** Paths at which two trees differ. */
@@ -86,6 +88,23 @@ async function restored(space: MemorySpace, clock: TestClock): Promise<Map<strin
   context.close();
   return result;
 }
+
+const STEPS = durableSteps();
+
+test('the steps of a save are those of the table in the documentation, in its order', async () => {
+  const w = await world();
+  const seen: string[] = [];
+  const context = await openProject(w.root, watchedSpace(w.space, seen), { clock: w.clock });
+  seen.length = 0;
+  await save({ ...context, state: watchedState(context.state, seen) });
+  context.close();
+  const order = seen.map((call) => {
+    const row = STEPS.findIndex(({ calls }) => calls.includes(call));
+    expect(row, `"${call}" has a row in the table of durable writes`).toBeGreaterThanOrEqual(0);
+    return row;
+  });
+  expect(order.filter((row, at) => row !== order[at - 1])).toEqual(STEPS.map((_, row) => row));
+});
 
 describe.each(KINDS)('every call to the space fails once: %s', (kind) => {
   test('save: the next volume gets one complete save, the next run completes it', async () => {
@@ -109,6 +128,12 @@ describe.each(KINDS)('every call to the space fails once: %s', (kind) => {
         );
         for (const path of left.flatMap((each) => [each, `${each}/`]))
           expect(found.get(path)).toBe(w.before.get(path));
+      }
+      if (kind.startsWith('crash')) {
+        const last = faulty.done.at(-1);
+        const step = STEPS.find(({ calls }) => last !== undefined && calls.includes(last));
+        const promised = step?.leadsTo === 'this save' ? two : one;
+        expect(sorted(found), `as the table promises after ${last}, call ${at}`).toEqual(promised);
       }
       // The volume itself lost nothing, and gets its work into the space.
       expect(sorted(dumpFolder(w.data))).toEqual(two);
