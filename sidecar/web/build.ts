@@ -5,8 +5,8 @@ import { build } from 'esbuild';
 
 const HERE = import.meta.dirname;
 /** Pages that the gateway fills in before it sends them. */
-const TEMPLATES = ['login.html', 'app.html', 'message.html'];
-const ENTRIES = ['src/app.ts', 'src/login.ts', 'style.css'];
+const TEMPLATES = ['login.html', 'app.html', 'watch.html', 'message.html'];
+const ENTRIES = ['src/app.ts', 'src/login.ts', 'src/watch.ts', 'style.css'];
 
 /**
  * Builds the folder that the gateway serves (its `--web`): the page templates at the top, and in `assets/` what a

@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import type { SyncStatus } from '../../sidecar/contract/status.ts';
 import { type FakeSync, READY_STATUS, startFakeSync } from '../../sidecar/test/gateway/helpers/fake-sync.ts';
@@ -24,6 +24,8 @@ export interface Desktop {
   readonly sync: FakeSync;
   readonly vnc: Xvnc;
   readonly page: Page;
+  /** Another browser, which has no session. */
+  newContext(options?: BrowserContextOptions): Promise<BrowserContext>;
   /** Text of the window that receives, once it was started. */
   received(): Promise<string>;
   startReceiver(): Promise<void>;
@@ -93,6 +95,11 @@ async function open(
     sync,
     vnc,
     page,
+    async newContext(other) {
+      const made = await browser.newContext(other);
+      ends.push(() => made.close());
+      return made;
+    },
     mistakes,
     received,
     startReceiver: () => start('python3', [join(import.meta.dirname, 'receiver.py'), file], 'tk'),

@@ -1,17 +1,15 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import type { SyncStatus } from '../../sidecar/contract/status.ts';
 import { READY_STATUS } from '../../sidecar/test/gateway/helpers/fake-sync.ts';
-import { login, screenshot, waitForDesktop } from '../helpers/browser.ts';
+import { axeFindings, login, screenshot, waitForDesktop } from '../helpers/browser.ts';
 import { type Desktop, desktops, missing, ofTheBrowser } from './fixture.ts';
 import { startXvnc } from './xvnc.ts';
 
 /** Folder for pictures of every state; unset: none are kept. */
 const SHOTS = process.env.SCREENSHOTS;
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 const COPYING = {
   state: 'copying',
@@ -75,13 +73,6 @@ const BUSY = {
   ],
 } satisfies Partial<SyncStatus>;
 
-/** What axe finds wrong, by rule and element. `evaluate` goes past the page's policy, which keeps other scripts out. */
-async function findings(page: Page): Promise<string[]> {
-  await page.evaluate(`${readFileSync(AXE, 'utf8')};0`);
-  return page.evaluate(`axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) =>
-    violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => id + ' ' + target.join(' '))))`);
-}
-
 const focused = (page: Page) => page.evaluate('document.activeElement.id') as Promise<string>;
 const saveState = (page: Page) => page.locator('#save-state');
 
@@ -105,7 +96,7 @@ describe.skipIf(missing)('the page', ofTheBrowser, () => {
     };
     await look('desktop');
     await show('problems', BUSY, '#banner');
-    for (const panel of ['status', 'files', 'clipboard', 'settings']) {
+    for (const panel of ['status', 'files', 'clipboard', 'share', 'settings']) {
       await page.locator(`#${panel}-toggle`).click();
       await page.locator(`#${panel}`).waitFor();
       if (panel === 'files') {
@@ -165,10 +156,10 @@ describe.skipIf(missing)('the page', ofTheBrowser, () => {
     const { page } = desktop;
     const found: string[] = [];
     await everyState(desktop, async (name) => {
-      for (const finding of await findings(page)) found.push(`${name}: ${finding}`);
+      for (const finding of await axeFindings(page)) found.push(`${name}: ${finding}`);
     });
     await signedOut(desktop, async (name) => {
-      for (const finding of await findings(page)) found.push(`${name}: ${finding}`);
+      for (const finding of await axeFindings(page)) found.push(`${name}: ${finding}`);
     });
     expect(found).toEqual([]);
     expect(desktop.mistakes).toEqual([]);
@@ -203,15 +194,16 @@ describe.skipIf(missing)('the page', ofTheBrowser, () => {
     await page.keyboard.press('Control+Alt+Shift');
     expect(await focused(page)).toBe('save-now');
     const reached: string[] = [];
-    for (let count = 0; count < 8 && (await focused(page)) !== 'keyboard'; count += 1) {
+    for (let count = 0; count < 9 && (await focused(page)) !== 'keyboard'; count += 1) {
       reached.push(await focused(page));
       await page.keyboard.press('Tab');
     }
-    expect(reached.slice(0, 7)).toEqual([
+    expect(reached.slice(0, 8)).toEqual([
       'save-now',
       'status-toggle',
       'files-toggle',
       'clipboard-toggle',
+      'share-toggle',
       'settings-toggle',
       'fullscreen',
       'bar-hide',

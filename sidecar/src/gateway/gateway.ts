@@ -26,6 +26,8 @@ import { addRoutes, shortId } from './routes.ts';
 import { type SecurityHeaders, securityHeaders } from './security-headers.ts';
 import { DEVICE_COOKIE, SESSION_COOKIE, Sessions } from './sessions.ts';
 import type { SecretStore } from './settings.ts';
+import { addShareRoutes, WATCH_DESKTOP_PATH } from './share-routes.ts';
+import { SHARE_COOKIE, Shares } from './shares.ts';
 import { Uploads } from './uploads.ts';
 import { VncRelay } from './vnc-relay.ts';
 
@@ -41,8 +43,8 @@ export interface GatewayOptions {
   readonly projectDirectory: string;
   /** On the same volume: what browsers send, until it is complete. */
   readonly uploadsDirectory: string;
-  /** File in which logouts outlive the process. */
-  readonly revocationsFile: string;
+  /** Folder in which logouts and links outlive the process. */
+  readonly stateDirectory: string;
   readonly logger: Logger;
   /** Clock of the sessions, in ms since 1970. @default Date.now */
   readonly now?: () => number;
@@ -80,11 +82,19 @@ const PUBLIC_LIMITS = {
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { config, secrets, logger, webDirectory, now } = options;
   const pages = loadPages(webDirectory, config.instance);
+  const onProblem = (error: Error) => logger.error(error.message);
+  const clock = now === undefined ? {} : { now };
   const sessions = new Sessions({
     secrets,
-    file: options.revocationsFile,
-    onProblem: (error) => logger.error(error.message),
-    ...(now === undefined ? {} : { now }),
+    file: join(options.stateDirectory, 'revoked-sessions.json'),
+    onProblem,
+    ...clock,
+  });
+  const shares = new Shares({
+    file: join(options.stateDirectory, 'shared-links.json'),
+    digestOf: (secret) => sessions.digestOf(secret),
+    onProblem,
+    ...clock,
   });
   const live = new LiveView({ instance: config.instance, ...options });
   const metrics = createMetrics(live);
@@ -100,7 +110,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
         const cookies = app.parseCookie(request.headers.cookie ?? '');
         return (
           sessions.check(cookies[SESSION_COOKIE]) !== undefined ||
-          sessions.knownDevice(cookies[DEVICE_COOKIE]) !== undefined
+          sessions.knownDevice(cookies[DEVICE_COOKIE]) !== undefined ||
+          shares.check(cookies[SHARE_COOKIE]) !== undefined
         );
       };
       guard.current = new GuardedServer({ ...PUBLIC_LIMITS, isKnown, headers }, listener);
@@ -130,9 +141,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const uploads = new Uploads(options.uploadsDirectory, (upload, path) => live.placeUpload(upload, path));
   const files = new ProjectFiles(options.projectDirectory, DESKTOP_PATHS.project);
   const sessionOf = (request: FastifyRequest) => sessions.check(request.cookies[SESSION_COOKIE]);
+  addShareRoutes(app, { pages, shares, sessionOf });
   addFileRoutes(app, { files, uploads, live, sessions, sessionOf });
 
-  const relay = createRelay(app, guarded, options, sessions, live);
+  const relay = createRelay(app, guarded, options, { sessions, shares, live });
   let isServing = false;
   const probes = createProbes(metrics, () => isServing);
   return {
@@ -154,42 +166,56 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
+interface RelayParts {
+  readonly sessions: Sessions;
+  readonly shares: Shares;
+  readonly live: LiveView;
+}
+
 function createRelay(
   app: FastifyInstance,
   guard: GuardedServer,
   { config, vncSocket, logger, pingEveryMs }: GatewayOptions,
-  sessions: Sessions,
-  live: LiveView,
+  { sessions, shares, live }: RelayParts,
 ): VncRelay {
-  const sessionOf = (request: IncomingMessage) =>
-    sessions.check(app.parseCookie(request.headers.cookie ?? '')[SESSION_COOKIE]);
-  const log = (request: IncomingMessage, message: string, seconds?: number) => {
-    const session = sessionOf(request);
-    logger.info({ session: session && shortId(session), seconds }, message);
+  const cookiesOf = (request: IncomingMessage) => app.parseCookie(request.headers.cookie ?? '');
+  const sessionOf = (request: IncomingMessage) => sessions.check(cookiesOf(request)[SESSION_COOKIE]);
+  const shareOf = (request: IncomingMessage) => shares.check(cookiesOf(request)[SHARE_COOKIE]);
+  const log = (request: IncomingMessage, isViewOnly: boolean, message: string, seconds?: number) => {
+    const session = isViewOnly ? undefined : sessionOf(request);
+    const link = isViewOnly ? shareOf(request)?.id : undefined;
+    logger.info({ session: session && shortId(session), link, seconds }, message);
   };
+  const uncount = new WeakMap<IncomingMessage, () => void>();
   const relay = new VncRelay({
     vncSocket,
     ...(pingEveryMs === undefined ? {} : { pingEveryMs }),
     admit: (request) => {
-      if (request.url !== DESKTOP_PATH) {
+      const isViewOnly = request.url === WATCH_DESKTOP_PATH;
+      if (!isViewOnly && request.url !== DESKTOP_PATH) {
         return { status: 404, message: `WebSockets are served at ${DESKTOP_PATH} only.` };
       }
       if (!isWebSocketFromOurPage(request.headers, config.publicOrigin)) {
         return { status: 403, message: `The desktop opens from ${config.publicOrigin} only.` };
       }
-      if (!sessionOf(request)) return { status: 401, message: 'Log in first.' };
-      return undefined;
+      if (isViewOnly && !shareOf(request)) {
+        return { status: 401, message: 'This link has ended.' };
+      }
+      if (!isViewOnly && !sessionOf(request)) return { status: 401, message: 'Log in first.' };
+      return { isViewOnly };
     },
     refuse: (socket, status, message) => guard.refuse(socket, status, message),
-    isStillAllowed: (request) => sessionOf(request) !== undefined,
-    onOpen: (request) => {
+    onOpen: (request, isViewOnly) => {
       guard.keepUpgraded(request);
-      live.relayOpened();
-      log(request, 'desktop opened');
+      const share = isViewOnly ? shareOf(request) : undefined;
+      if (share) uncount.set(request, shares.countWindow(share));
+      live.relayOpened(isViewOnly);
+      log(request, isViewOnly, 'desktop opened');
     },
-    onClose: (request, seconds) => {
-      live.relayClosed();
-      log(request, 'desktop closed', seconds);
+    onClose: (request, isViewOnly, seconds) => {
+      uncount.get(request)?.();
+      live.relayClosed(isViewOnly);
+      log(request, isViewOnly, 'desktop closed', seconds);
     },
   });
   guard.onUpgrade((request, socket, head) => relay.upgrade(request, socket, head));

@@ -20,6 +20,8 @@ export class LiveView {
   readonly #listeners = new Set<() => void>();
   #answers = false;
   #relays = 0;
+  /** Of them, those that only look. */
+  #watchers = 0;
   #stopping = false;
   #probing = false;
   #timer: NodeJS.Timeout | undefined;
@@ -54,8 +56,9 @@ export class LiveView {
       desktopAnswers: this.#answers,
     };
     const screen = chooseScreen({ ...observed, readyFile: existsSync(readyFile) });
-    const [viewers, stopping] = [this.#relays, this.#stopping];
-    return { instance, ...observed, screen, viewers, stopping, time: new Date().toISOString() };
+    const [viewers, watchers] = [this.#relays - this.#watchers, this.#watchers];
+    const time = new Date().toISOString();
+    return { instance, ...observed, screen, viewers, watchers, stopping: this.#stopping, time };
   }
 
   /** Calls `listener` after each change; returns the function that ends it. A new listener starts the probing. */
@@ -70,14 +73,16 @@ export class LiveView {
   }
 
   /** An open desktop is proof enough that the server answers; when one closes, the server may be gone. */
-  relayOpened(): void {
+  relayOpened(isViewOnly: boolean): void {
     this.#relays += 1;
+    if (isViewOnly) this.#watchers += 1;
     this.#answers = true;
     this.#changed();
   }
 
-  relayClosed(): void {
+  relayClosed(isViewOnly: boolean): void {
     this.#relays -= 1;
+    if (isViewOnly) this.#watchers -= 1;
     this.#changed();
     void this.#probe();
   }

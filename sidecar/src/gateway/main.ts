@@ -1,5 +1,4 @@
 import { networkInterfaces } from 'node:os';
-import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
@@ -67,7 +66,7 @@ async function serve(args: Arguments): Promise<void> {
     readyFile: args.readyFile,
     projectDirectory: args.project,
     uploadsDirectory: args.uploads,
-    revocationsFile: join(args.state, 'revoked-sessions.json'),
+    stateDirectory: args.state,
     logger,
   });
   await gateway.listen({ host: args.host, port: args.port, probesPort: args.probesPort });
@@ -96,7 +95,7 @@ new Command('gateway')
   .option('--ready-file <path>', 'exists while the data is ready', RUN_FILES.ready)
   .option('--project <directory>', 'the project, for reading', GATEWAY_PATHS.project)
   .option('--uploads <directory>', 'what browsers send, until it is complete', GATEWAY_PATHS.uploads)
-  .option('--state <directory>', 'where logouts outlive a restart', STATE_DIRECTORY)
+  .option('--state <directory>', 'where logouts and links outlive a restart', STATE_DIRECTORY)
   .action(async (_options, command: Command) => {
     try {
       await serve(command.opts<Arguments>());

@@ -5,7 +5,12 @@ import type { Texts } from '../../web/src/texts/en.ts';
 import { SettingsError } from './settings.ts';
 
 /** Files of the built page folder that are filled in here; everything else in it is served as it is. */
-const TEMPLATES = { login: 'login.html', app: 'app.html', message: 'message.html' } as const;
+const TEMPLATES = {
+  login: 'login.html',
+  app: 'app.html',
+  watch: 'watch.html',
+  message: 'message.html',
+} as const;
 
 const ESCAPES: Record<string, string> = {
   '&': '&amp;',
@@ -57,6 +62,7 @@ export interface LoginPageContent {
 export interface Pages {
   login(language: Language, content?: LoginPageContent): string;
   app(language: Language): string;
+  watch(language: Language): string;
   message(language: Language, title: Say, text: Say): string;
 }
 
@@ -75,6 +81,7 @@ export function loadPages(webDirectory: string, instance: string): Pages {
   const templates = {
     login: read(TEMPLATES.login),
     app: read(TEMPLATES.app),
+    watch: read(TEMPLATES.watch),
     message: read(TEMPLATES.message),
   };
   const fill = (name: keyof typeof TEMPLATES, language: Language, values: Record<string, string>) =>
@@ -91,6 +98,7 @@ export function loadPages(webDirectory: string, instance: string): Pages {
       });
     },
     app: (language) => fill('app', language, {}),
+    watch: (language) => fill('watch', language, {}),
     message: (language, title, text) =>
       fill('message', language, { title: title(LANGUAGES[language]), text: text(LANGUAGES[language]) }),
   };

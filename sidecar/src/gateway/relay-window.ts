@@ -1,7 +1,9 @@
 import type { OnReadOpts, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { ViewOnlyError, type ViewOnlyFilter } from './view-only.ts';
 import {
   closeFrame,
+  dataFrame,
   FrameReader,
   MAX_HEADER_BYTES,
   PING_FRAME,
@@ -11,6 +13,13 @@ import {
 
 /** Close codes the page may see; 4000 and above are free for applications. */
 export const CLOSE_CODES = { sessionEnded: 4401, stopping: 1001, protocolError: 1002 } as const;
+
+export interface WindowOptions {
+  readonly pingEveryMs: number;
+  readonly isStillAllowed: () => boolean;
+  /** Of a window that only looks. */
+  readonly filter: ViewOnlyFilter | undefined;
+}
 
 /** Proxies on the way cut a connection that is silent for 60 s; noVNC cannot send pings of its own. */
 export const PING_EVERY_MS = 25_000;
@@ -35,8 +44,7 @@ export class RelayWindow {
   readonly reading: OnReadOpts;
   readonly #browser: Duplex;
   readonly #buffer = Buffer.allocUnsafeSlow(MAX_HEADER_BYTES + READ_BYTES);
-  readonly #pingEveryMs: number;
-  readonly #isStillAllowed: () => boolean;
+  readonly #options: WindowOptions;
   #desktop: Socket | undefined;
   #isWaiting = false;
   /** Writes of desktop bytes whose end has not been told yet. */
@@ -44,10 +52,9 @@ export class RelayWindow {
   #turnBytes = 0;
   #unanswered = 0;
 
-  constructor(browser: Duplex, pingEveryMs: number, isStillAllowed: () => boolean) {
+  constructor(browser: Duplex, options: WindowOptions) {
     this.#browser = browser;
-    this.#pingEveryMs = pingEveryMs;
-    this.#isStillAllowed = isStillAllowed;
+    this.#options = options;
     this.reading = {
       buffer: this.#buffer.subarray(MAX_HEADER_BYTES),
       callback: (length) => this.#toBrowser(length),
@@ -59,7 +66,7 @@ export class RelayWindow {
     this.#desktop = desktop;
     const browser = this.#browser;
     const reader = new FrameReader({
-      onData: (payload) => desktop.write(payload),
+      onData: (payload) => this.#toDesktop(desktop, payload),
       onPing: (payload) => browser.write(pongFrame(payload)),
       onClose: () => this.close(1000),
       onError: () => this.close(CLOSE_CODES.protocolError),
@@ -99,13 +106,42 @@ export class RelayWindow {
     this.#browser.once('close', () => clearTimeout(timer));
   }
 
+  #toDesktop(desktop: Socket, payload: Buffer): void {
+    const { filter } = this.#options;
+    const passed = filter ? this.#filtered(() => filter.toDesktop(payload)) : payload;
+    if (passed.length > 0) desktop.write(passed);
+  }
+
+  /** Closes the window when what came is nothing for somebody who only looks. */
+  #filtered(filter: () => Buffer): Buffer {
+    try {
+      return filter();
+    } catch (error) {
+      if (!(error instanceof ViewOnlyError)) throw error;
+      this.close(CLOSE_CODES.protocolError);
+      return Buffer.alloc(0);
+    }
+  }
+
+  /** A frame of what has just been read; empty where nothing of it is passed on. */
+  #frame(length: number): Buffer {
+    const { filter } = this.#options;
+    const end = MAX_HEADER_BYTES + length;
+    if (filter === undefined) {
+      return this.#buffer.subarray(writeBinaryHeader(this.#buffer, MAX_HEADER_BYTES, length), end);
+    }
+    const passed = this.#filtered(() => filter.toBrowser(this.#buffer.subarray(MAX_HEADER_BYTES, end)));
+    return passed.length === 0 ? passed : dataFrame(passed);
+  }
+
   /** Passes on what has just been read; false: nothing more for now. */
   #toBrowser(length: number): boolean {
     const browser = this.#browser;
     if (browser.writableEnded || browser.destroyed) return false;
-    const start = writeBinaryHeader(this.#buffer, MAX_HEADER_BYTES, length);
+    const frame = this.#frame(length);
+    if (frame.length === 0) return !browser.writableEnded;
     this.#unwritten += 1;
-    browser.write(this.#buffer.subarray(start, MAX_HEADER_BYTES + length), this.#onWritten);
+    browser.write(frame, this.#onWritten);
     this.#turnBytes += length;
     if (browser.writableLength > 0) {
       this.#isWaiting = true;
@@ -137,9 +173,9 @@ export class RelayWindow {
       if (this.#unanswered > UNANSWERED_PINGS) this.#browser.destroy();
       // One that waits for a slow line already need not be followed by more.
       else if (this.#unanswered === 1 || this.#browser.writableLength === 0) this.#browser.write(PING_FRAME);
-    }, this.#pingEveryMs);
+    }, this.#options.pingEveryMs);
     const check = setInterval(() => {
-      if (!this.#isStillAllowed()) this.close(CLOSE_CODES.sessionEnded, 'Log in again.');
+      if (!this.#options.isStillAllowed()) this.close(CLOSE_CODES.sessionEnded, 'Log in again.');
     }, SESSION_CHECK_MS);
     return () => {
       clearInterval(ping);

@@ -27,7 +27,7 @@ export interface RouteParts {
   readonly guard: GuardedServer;
 }
 
-const COOKIE = { path: '/', httpOnly: true, secure: true, sameSite: 'strict' } as const;
+export const COOKIE = { path: '/', httpOnly: true, secure: true, sameSite: 'strict' } as const;
 /** The page writes it, too; of a link from elsewhere it still counts, as it is worth nothing to anybody. */
 const CHOICE = { path: '/', secure: true, sameSite: 'lax', maxAge: LANGUAGE_SECONDS } as const;
 
@@ -36,7 +36,7 @@ export function shortId(session: Session): string {
   return session.id.slice(0, 8);
 }
 
-function sendHtml(reply: FastifyReply, status: number, html: string): FastifyReply {
+export function sendHtml(reply: FastifyReply, status: number, html: string): FastifyReply {
   return reply.code(status).type('text/html; charset=utf-8').send(html);
 }
 
@@ -54,7 +54,11 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
     return sendHtml(reply, 200, pages.app(languageOf(request.headers)));
   });
 
-  app.get('/session', async (request) => ({ loggedIn: sessionOf(request) !== undefined }));
+  app.get('/session', async (request) => {
+    const session = sessionOf(request);
+    const end = session ? sessions.endOf(session) : { endsAt: null, isFinal: false };
+    return { loggedIn: session !== undefined, ...end };
+  });
 
   app.get('/view', async (request, reply) => {
     if (!sessionOf(request)) return reply.code(401).send(LOGGED_OUT);

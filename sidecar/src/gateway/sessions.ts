@@ -1,7 +1,7 @@
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod';
 import { Revocations } from './revocations.ts';
-import type { SessionView } from './session-view.ts';
+import type { SessionEnd, SessionView } from './session-view.ts';
 import type { SecretStore } from './settings.ts';
 
 /** Cookie names; the prefix makes browsers insist on Secure, Path=/ and no Domain. */
@@ -33,6 +33,8 @@ type Token = z.infer<typeof tokenSchema>;
 export interface Session {
   readonly id: string;
   readonly createdAt: number;
+  /** Last sign of its user. */
+  readonly seenAt: number;
 }
 
 /** That are told of; each was opened with the password. */
@@ -86,7 +88,7 @@ export class Sessions {
     const now = this.#now();
     const seenAt = Math.max(token.seenAt, this.#seenAt.get(token.id) ?? 0);
     if (now - token.createdAt >= SESSION_MAX_MS || now - seenAt >= SESSION_IDLE_MS) return undefined;
-    return { id: token.id, createdAt: token.createdAt };
+    return { id: token.id, createdAt: token.createdAt, seenAt };
   }
 
   /** Records a sign of the session's user; returns the cookie that remembers it. */
@@ -156,6 +158,17 @@ export class Sessions {
     }
     this.#takenTurns.set(turn.id, turn.createdAt);
     return true;
+  }
+
+  /** Digest of a link's secret; another one once the password or the key has changed. */
+  digestOf(secret: string): string {
+    return this.#sign(`share.${secret}`).toString('base64url');
+  }
+
+  /** By age, or sooner without a sign of its user. */
+  endOf({ createdAt, seenAt }: Session): SessionEnd {
+    const [byAge, byIdleness] = [createdAt + SESSION_MAX_MS, seenAt + SESSION_IDLE_MS];
+    return { endsAt: Math.min(byAge, byIdleness), isFinal: byAge <= byIdleness };
   }
 
   #prune(now: number): void {

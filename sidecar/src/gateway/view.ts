@@ -20,6 +20,8 @@ export interface GatewayView {
   readonly desktopAnswers: boolean;
   /** Windows in which the desktop is open. */
   readonly viewers: number;
+  /** Those besides that only look, by a link. */
+  readonly watchers: number;
   /** The pod is ending: this gateway is about to go, while `sync` still saves. */
   readonly stopping: boolean;
   /** ISO 8601, UTC, of the gateway: the page counts from it, whatever the browser's clock says. */

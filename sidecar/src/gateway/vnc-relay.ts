@@ -2,21 +2,26 @@ import type { IncomingMessage } from 'node:http';
 import { createConnection } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CLOSE_CODES, PING_EVERY_MS, RelayWindow, WRITE_BYTES } from './relay-window.ts';
+import { ViewOnlyFilter } from './view-only.ts';
 import { acceptKey } from './websocket-frames.ts';
 
 const MAX_WINDOWS = 12;
+/** Of those who only look; the rest is for those who work. */
+const MAX_WATCHERS = 6;
+
+/** Who may open a window, or why it is refused: the HTTP status and the sentence. */
+export type Admission =
+  | { readonly isViewOnly: boolean; readonly status?: never }
+  | { readonly status: number; readonly message: string };
 
 export interface RelayOptions {
   readonly vncSocket: string;
   readonly pingEveryMs?: number;
-  /** Undefined lets the connection in, else the HTTP status and sentence of the refusal. */
-  readonly admit: (request: IncomingMessage) => { status: number; message: string } | undefined;
+  readonly admit: (request: IncomingMessage) => Admission;
   /** Answers and ends the socket. */
   readonly refuse: (socket: Duplex, status: number, message: string) => void;
-  /** Asked again while the connection lasts: a session may end before its desktop is closed. */
-  readonly isStillAllowed: (request: IncomingMessage) => boolean;
-  readonly onOpen: (request: IncomingMessage) => void;
-  readonly onClose: (request: IncomingMessage, seconds: number) => void;
+  readonly onOpen: (request: IncomingMessage, isViewOnly: boolean) => void;
+  readonly onClose: (request: IncomingMessage, isViewOnly: boolean, seconds: number) => void;
 }
 
 /** Joins WebSockets of browsers with the desktop's VNC socket, byte for byte, each side waiting for the other. */
@@ -24,6 +29,7 @@ export class VncRelay {
   readonly #options: RelayOptions;
   /** Sockets of the windows, also of those that are only being opened: many may ask at the same moment. */
   readonly #sockets = new Set<Duplex>();
+  readonly #watchers = new Set<Duplex>();
   readonly #windows = new Set<RelayWindow>();
 
   constructor(options: RelayOptions) {
@@ -33,11 +39,12 @@ export class VncRelay {
   /** Takes over an upgrade request: answers it with a refusal or serves it until either side ends. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { admit, refuse, vncSocket } = this.#options;
-    const refusal = admit(request);
-    if (refusal) {
-      refuse(socket, refusal.status, refusal.message);
+    const admission = admit(request);
+    if (admission.status !== undefined) {
+      refuse(socket, admission.status, admission.message);
       return;
     }
+    const { isViewOnly } = admission;
     const { headers, method } = request;
     const accept = acceptKey(headers['sec-websocket-key']);
     const isWebSocket = method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket';
@@ -45,19 +52,27 @@ export class VncRelay {
       refuse(socket, 400, 'This is no request for a WebSocket of version 13.');
       return;
     }
-    if (this.#sockets.size >= MAX_WINDOWS) {
+    if (this.#sockets.size >= MAX_WINDOWS || (isViewOnly && this.#watchers.size >= MAX_WATCHERS)) {
       refuse(socket, 503, 'The desktop is open in too many windows. Close some of them.');
       return;
     }
     this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
-    const window = new RelayWindow(socket, this.#options.pingEveryMs ?? PING_EVERY_MS, () =>
-      this.#options.isStillAllowed(request),
-    );
+    if (isViewOnly) this.#watchers.add(socket);
+    const forget = () => {
+      this.#sockets.delete(socket);
+      this.#watchers.delete(socket);
+    };
+    socket.once('close', forget);
+    const window = new RelayWindow(socket, {
+      pingEveryMs: this.#options.pingEveryMs ?? PING_EVERY_MS,
+      // Asked again while the connection lasts: a session or link may end before its desktop is closed.
+      isStillAllowed: () => admit(request).status === undefined,
+      filter: isViewOnly ? new ViewOnlyFilter() : undefined,
+    });
     const options = { path: vncSocket, onread: window.reading, writableHighWaterMark: WRITE_BYTES };
     const desktop = createConnection(options);
     const unavailable = () => {
-      this.#sockets.delete(socket);
+      forget();
       refuse(socket, 503, 'The desktop does not answer yet.');
     };
     desktop.once('error', unavailable);
@@ -77,10 +92,11 @@ export class VncRelay {
       );
       const openedAt = performance.now();
       this.#windows.add(window);
-      this.#options.onOpen(request);
+      this.#options.onOpen(request, isViewOnly);
       socket.once('close', () => {
         this.#windows.delete(window);
-        this.#options.onClose(request, Math.round((performance.now() - openedAt) / 1000));
+        const seconds = Math.round((performance.now() - openedAt) / 1000);
+        this.#options.onClose(request, isViewOnly, seconds);
       });
       window.open(desktop, head);
     });

@@ -40,6 +40,13 @@ export function writeBinaryHeader(buffer: Buffer, end: number, length: number): 
   return end - 10;
 }
 
+/** An unmasked binary frame with a copy of the payload. */
+export function dataFrame(payload: Buffer): Buffer {
+  const frame = Buffer.allocUnsafe(MAX_HEADER_BYTES + payload.length);
+  payload.copy(frame, MAX_HEADER_BYTES);
+  return frame.subarray(writeBinaryHeader(frame, MAX_HEADER_BYTES, payload.length));
+}
+
 function controlFrame(opcode: number, payload: Uint8Array): Buffer {
   return Buffer.concat([Buffer.of(0x80 | opcode, payload.length), payload]);
 }

@@ -9,6 +9,7 @@ import { LANGUAGES, preferredLanguage, setLanguage } from '../../web/src/languag
 import {
   attentionOf,
   confirmationOf,
+  loginNotices,
   refreshState,
   refreshText,
   roomTexts,
@@ -26,6 +27,7 @@ const VIEW = {
   status: READY_STATUS,
   desktopAnswers: true,
   viewers: 1,
+  watchers: 0,
   stopping: false,
   time: new Date(NOW).toISOString(),
 } as const;
@@ -63,7 +65,7 @@ test('Czech has a sentence for each answer about files', () => {
 });
 
 test('each sentence that the page names exists, and the page says it in English', () => {
-  const html = ['app.html', 'login.html', 'message.html'].map(read).join('');
+  const html = ['app.html', 'watch.html', 'login.html', 'message.html'].map(read).join('');
   const named = [...html.matchAll(/data-t(?:-title|-label)?="(\w+)"/g)].map(([, key]) => key as string);
   expect(named.length).toBeGreaterThan(40);
   for (const key of named) expect(typeof en[key as keyof typeof en], key).toBe('string');
@@ -111,7 +113,7 @@ test.each<[string | undefined, string | undefined, string]>([
 });
 
 test('an answer of the gateway is said by its code, and what has none in its own words', () => {
-  for (const code of ['logged-out', 'page-outdated', 'sync-silent']) {
+  for (const code of ['logged-out', 'page-outdated', 'sync-silent', 'many-links']) {
     expect(cs.answer('English', code), code).not.toContain('English');
     expect(en.answer('raw', code), code).not.toBe('raw');
   }
@@ -197,4 +199,16 @@ test('before the first file is through, the share of the bytes says how far a sa
   const text = (bytesDone: number) =>
     saveText({ ...VIEW, status: { ...status, project: { ...project, bytesDone } } }, NOW).text;
   expect([text(0), text(33_600_000)]).toEqual(['Saving…', 'Saving… 70 %']);
+});
+
+test('a quarter of an hour before a login ends the page says so, and what keeps it', () => {
+  const end = (minutes: number, isFinal: boolean) => ({ endsAt: NOW + minutes * 60_000, isFinal });
+  expect(loginNotices(undefined, NOW)).toEqual([]);
+  expect(loginNotices({ endsAt: null, isFinal: false }, NOW)).toEqual([]);
+  expect(loginNotices(end(16, true), NOW)).toEqual([]);
+  expect(loginNotices(end(0, true), NOW)).toEqual([]);
+  expect(loginNotices(end(14, true), NOW)[0]).toMatch(/^Your login ends at \d\d:\d\d\. The desktop keeps/);
+  expect(loginNotices(end(14, false), NOW)[0]).toMatch(/unless you press a key or click here\.$/);
+  setLanguage('cs');
+  expect(loginNotices(end(14, true), NOW)[0]).toMatch(/^Vaše přihlášení skončí/);
 });

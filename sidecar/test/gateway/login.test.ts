@@ -230,6 +230,8 @@ describe('session', () => {
     expect(await isLoggedIn(gateway, cookie)).toBe(false);
 
     const busy = await sessionCookie(gateway);
+    const end = async () => (await fetch(`${gateway.origin}/session`, { headers: { cookie: busy } })).json();
+    expect(await end()).toEqual({ loggedIn: true, endsAt: now + SESSION_IDLE_MS, isFinal: false });
     const openedAt = now;
     while (now - openedAt < SESSION_MAX_MS - SESSION_IDLE_MS / 2) {
       now += SESSION_IDLE_MS / 2;
@@ -239,6 +241,7 @@ describe('session', () => {
       });
     }
     expect(await isLoggedIn(gateway, busy)).toBe(true);
+    expect(await end()).toEqual({ loggedIn: true, endsAt: openedAt + SESSION_MAX_MS, isFinal: true });
     now += SESSION_IDLE_MS / 2;
     expect(await isLoggedIn(gateway, busy)).toBe(false);
   });

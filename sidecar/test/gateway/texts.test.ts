@@ -26,6 +26,7 @@ function viewWith(change: Partial<GatewayView>, status: Partial<SyncStatus> = {}
     status: { ...IDLE_STATUS, ...status },
     desktopAnswers: false,
     viewers: 0,
+    watchers: 0,
     stopping: false,
     time: new Date(NOW).toISOString(),
     ...change,

@@ -1,11 +1,12 @@
 import { t } from './language.ts';
 
-export type Posted =
+export type Posted<T = unknown> =
   /** `isDone`: not only begun. */
-  { readonly error: null; readonly isDone: boolean } | { readonly error: string };
+  | { readonly error: null; readonly isDone: boolean; readonly content?: T }
+  | { readonly error: string; readonly content?: never };
 
 /** Asks the gateway for something. `error` is what was said against it, in the language of the page. */
-export async function post(path: string, content?: unknown): Promise<Posted> {
+export async function post<T>(path: string, content?: unknown): Promise<Posted<T>> {
   try {
     const answer = await fetch(path, {
       method: 'POST',
@@ -13,7 +14,13 @@ export async function post(path: string, content?: unknown): Promise<Posted> {
         ? {}
         : { body: JSON.stringify(content), headers: { 'content-type': 'application/json' } }),
     });
-    if (answer.ok) return { error: null, isDone: answer.status !== 202 };
+    if (answer.ok) {
+      return {
+        error: null,
+        isDone: answer.status !== 202,
+        content: (await answer.json().catch(() => undefined)) as T,
+      };
+    }
     const { message, code } = (await answer.json().catch(() => ({}))) as { message?: string; code?: string };
     return { error: message === undefined ? t().saveRefused : t().answer(message, code ?? '') };
   } catch {

@@ -48,3 +48,8 @@ export function formatAgo(seconds: number): string {
 export function formatTime(iso: string): string {
   return new Date(iso).toLocaleString(t().locale, { dateStyle: 'medium', timeStyle: 'short' });
 }
+
+/** An hour of the day, in the time zone of the browser. @param time in ms since 1970 */
+export function formatClock(time: number): string {
+  return new Date(time).toLocaleTimeString(t().locale, { timeStyle: 'short' });
+}

@@ -2,8 +2,9 @@ import type RFB from '@novnc/novnc';
 import { element } from './dom.ts';
 import { LANGUAGES, type Language } from './language.ts';
 import { Panel } from './panel.ts';
+import { askSession } from './session-watch.ts';
 import { SessionsList } from './sessions-list.ts';
-import { roundTripMs } from './status-panel.ts';
+import { SharesList } from './shares-list.ts';
 import { chooseLanguage } from './translate.ts';
 
 /** Quality of JPEG pictures and effort of compression, each from 0 to 9. */
@@ -21,6 +22,8 @@ export class Settings {
     this.#connection = connection;
     const sessions = new SessionsList();
     new Panel('settings', focusDesktop, () => void sessions.load());
+    const shares = new SharesList();
+    new Panel('share', focusDesktop, () => void shares.load());
     const language = element<HTMLSelectElement>('language');
     language.value = document.documentElement.lang;
     language.addEventListener('change', () => {
@@ -46,9 +49,9 @@ export class Settings {
       [connection.qualityLevel, connection.compressionLevel] = PICTURES[wish];
       return;
     }
-    void roundTripMs()
-      .then((milliseconds) => {
-        const kind = milliseconds > SLOW_MS ? 'low' : 'middle';
+    void askSession()
+      .then(({ roundTripMs }) => {
+        const kind = roundTripMs > SLOW_MS ? 'low' : 'middle';
         [connection.qualityLevel, connection.compressionLevel] = PICTURES[kind];
       })
       .catch(() => undefined);

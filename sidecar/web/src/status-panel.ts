@@ -6,6 +6,7 @@ import { formatDuration } from './format.ts';
 import { t } from './language.ts';
 import { Panel } from './panel.ts';
 import { renderProblems } from './progress-screen.ts';
+import type { SessionWatch } from './session-watch.ts';
 import {
   attentionOf,
   refreshState,
@@ -17,25 +18,23 @@ import {
   warningTexts,
 } from './texts.ts';
 
-const MEASURE_EVERY_MS = 5000;
-
 /** What is behind the bar's one line: saving, raw data, room, tokens, files, who is looking, the connection. */
 export class StatusPanel {
   readonly #panel: Panel;
   readonly #files = new FileProblemsView('status-files');
   readonly #refresh = element<HTMLButtonElement>('refresh');
+  readonly #watch: SessionWatch;
   #refreshed: Posted | null = null;
-  #roundTripMs: number | undefined;
 
-  constructor(focusDesktop: () => void) {
-    this.#panel = new Panel('status', focusDesktop, () => void this.#measure());
+  constructor(focusDesktop: () => void, watch: SessionWatch) {
+    this.#watch = watch;
+    this.#panel = new Panel('status', focusDesktop, () => void watch.ask());
     this.#refresh.addEventListener('click', () => {
       this.#refreshed = null;
       void post('/refresh-source').then((posted) => {
         this.#refreshed = posted;
       });
     });
-    setInterval(() => void this.#measure(), MEASURE_EVERY_MS);
   }
 
   render(view: GatewayView, now: number): void {
@@ -58,25 +57,14 @@ export class StatusPanel {
     setLines('status-advice', warningTexts(view));
     element('status-tokens-title').hidden = tokenTexts(status, now).length === 0;
     element('status-advice-title').hidden = warningTexts(view).length === 0;
-    setText(element('status-viewers'), t().viewers(view.viewers));
+    const watchers = view.watchers > 0 ? [t().watchers(view.watchers)] : [];
+    setText(element('status-viewers'), [t().viewers(view.viewers), ...watchers].join(' '));
     this.#refresh.disabled = view.sync !== 'up' || ['listing', 'copying'].includes(status.source.state);
     this.#refreshed = refreshState(this.#refreshed, status);
     setText(element('refresh-hint'), refreshText(this.#refreshed));
-    const trip = this.#roundTripMs;
+    const trip = this.#watch.roundTripMs;
     setText(element('status-connection'), trip === undefined ? '…' : t().roundTrip(trip.toFixed(0)));
   }
-
-  async #measure(): Promise<void> {
-    if (!this.#panel.isShown) return;
-    this.#roundTripMs = await roundTripMs().catch(() => undefined);
-  }
-}
-
-/** Of one small request to the gateway. */
-export async function roundTripMs(): Promise<number> {
-  const began = performance.now();
-  await fetch('/session', { cache: 'no-store' });
-  return performance.now() - began;
 }
 
 function setLines(id: string, lines: readonly string[]): void {

@@ -1,7 +1,8 @@
 import type { Confirmation, Problem, SyncStatus, Transfer, Warning } from '../../contract/status.ts';
+import type { SessionEnd } from '../../src/gateway/session-view.ts';
 import type { GatewayView } from '../../src/gateway/view.ts';
 import type { Posted } from './actions.ts';
-import { formatAgo, formatBytes, formatCount, formatDuration, formatTime } from './format.ts';
+import { formatAgo, formatBytes, formatClock, formatCount, formatDuration, formatTime } from './format.ts';
 import { t } from './language.ts';
 
 /** What the page says for what the gateway sent. Pure; times are ms since 1970 by the gateway's clock. */
@@ -254,4 +255,14 @@ export function refreshText(posted: Posted | null): string {
 /** What `sync` waits for, with the number that counts. */
 export function confirmationOf({ problems }: SyncStatus): Confirmation | null {
   return problems.find(({ confirm }) => confirm !== undefined)?.confirm ?? null;
+}
+
+/** So long before the login ends its user is told. */
+const LOGIN_NOTICE_MS = 15 * 60_000;
+
+/** @param now in ms since 1970, by the gateway's clock */
+export function loginNotices(end: SessionEnd | undefined, now: number): string[] {
+  if (!end?.endsAt || end.endsAt - now > LOGIN_NOTICE_MS || end.endsAt <= now) return [];
+  const when = formatClock(end.endsAt);
+  return [end.isFinal ? t().loginEnds(when) : t().loginEndsIdle(when)];
 }

@@ -2,6 +2,7 @@ import type { GatewayView } from '../../src/gateway/view.ts';
 import { post } from './actions.ts';
 import { element, setText, textElement } from './dom.ts';
 import { t } from './language.ts';
+import { SessionWatch } from './session-watch.ts';
 import { StatusPanel } from './status-panel.ts';
 import { bannerTexts, saveText } from './texts.ts';
 
@@ -18,6 +19,7 @@ export class Toolbar {
   readonly #banner = element('banner');
   readonly #focusDesktop: () => void;
   readonly #status: StatusPanel;
+  readonly #watch = new SessionWatch();
   #dismissed = localStorage.getItem(DISMISSED) ?? '';
   #ownError = '';
   #ownErrorEnds = 0;
@@ -25,7 +27,7 @@ export class Toolbar {
 
   constructor(focusDesktop: () => void) {
     this.#focusDesktop = focusDesktop;
-    this.#status = new StatusPanel(focusDesktop);
+    this.#status = new StatusPanel(focusDesktop, this.#watch);
     this.#saveNow.addEventListener('click', () => void this.#save());
     element('bar-hide').addEventListener('click', () => this.#setBar(false));
     this.#show.addEventListener('click', () => this.#setBar(true));
@@ -64,7 +66,12 @@ export class Toolbar {
     setText(element('handle-state'), t().showBarState(save.text));
     this.#saveNow.disabled = save.isSaving || this.#isAsking || view.sync !== 'up';
     this.#status.render(view, now);
-    const texts = bannerTexts(view);
+    const others = t().othersLook(Math.max(0, view.viewers - 1), view.watchers);
+    element('watched').hidden = others === '';
+    setText(element('watched'), others);
+    const trip = this.#watch.roundTripMs;
+    setText(element('round-trip'), trip === undefined ? '' : t().roundTripShort(trip.toFixed(0)));
+    const texts = [...this.#watch.notices(now), ...bannerTexts(view)];
     // The status tells it better, or has told it and it is over.
     const { lastError } = view.status?.save ?? { lastError: null };
     const isTold = texts.some((text) => text.includes(this.#ownError)) || lastError?.includes(this.#ownError);

@@ -72,7 +72,7 @@ export async function startGateway(
     config: { instance: 'demo', publicOrigin: origin },
     secrets: openSecretStore(secretDirectory, () => undefined),
     webDirectory,
-    revocationsFile: join(directory, 'revoked-sessions.json'),
+    stateDirectory: directory,
     logger: pino({ level: 'info' }, { write: (line) => void log.push(line) }),
     ...paths,
     ...options,

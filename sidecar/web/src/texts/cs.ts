@@ -45,6 +45,7 @@ const ANSWERS: Record<string, string> = {
   'file-size': 'Přišlo víc, než kolik soubor měl mít.',
   'file-failed':
     'Na svazku se to nepodařilo. Zkuste to znovu; pokud se to opakuje, řekněte to správci instance.',
+  'many-links': 'Odkazů je příliš mnoho. Některé ukončete.',
   'sync-silent': 'Datová služba neodpovídá, takže se teď nic nestalo. Ukládání se zkusí znovu samo.',
 };
 const WARNINGS: Record<string, string> = {
@@ -190,6 +191,12 @@ export const cs: Texts = {
   tokenNoEnd: 'bez konce platnosti',
   viewers: (count) => (count === 1 ? 'Otevřeno jen v tomto okně.' : `Počet otevřených oken: ${count}.`),
   viewersTitle: 'Kdo se dívá',
+  watchers: (count) => `Přes odkaz se dívá: ${count}.`,
+  othersLook: (windows, watchers) =>
+    [
+      ...(windows > 0 ? [`další okna: ${windows}`] : []),
+      ...(watchers > 0 ? [`přes odkaz se dívá: ${watchers}`] : []),
+    ].join(' · '),
   advice: 'Doporučení',
   refresh: 'Obnovit zdrojová data',
   refreshHint: 'Zkopíruje, co je ve zdrojovém prostoru nového. Vašich projektů se to nedotkne.',
@@ -254,6 +261,37 @@ export const cs: Texts = {
   endedOthers: 'Všechny ostatní prohlížeče jsou odhlášené.',
   connection: 'Připojení',
   roundTrip: (milliseconds) => `${milliseconds} ms k instanci a zpět`,
+
+  loginEnds: (when) =>
+    `Vaše přihlášení skončí v ${when}. Plocha běží dál a práce se ukládá jako obvykle; pak se přihlaste znovu.`,
+  loginEndsIdle: (when) =>
+    `Stránku dlouho nikdo nepoužil. Přihlášení skončí v ${when}, pokud tu nestisknete klávesu nebo neklepnete.`,
+  roundTripShort: (milliseconds) => `${milliseconds} ms`,
+
+  share: 'Sdílet',
+  shareTitle: 'Ukázat plochu jiným',
+  sharesHint: 'Kdo má odkaz, vidí plochu. Klávesy, myš, schránka, soubory a tato lišta zůstávají vám.',
+  shareLife: 'Odkaz platí',
+  shareHour: '1 hodinu',
+  shareDay: '8 hodin',
+  shareForever: 'dokud se tady neukončí',
+  shareMake: 'Vytvořit odkaz',
+  shareLink: 'Nový odkaz',
+  shareCopied: 'Odkaz máte ve schránce. Znovu se neukáže.',
+  shareCopy: 'Zkopírujte si odkaz teď: znovu se neukáže.',
+  shareMade: (when, windows) =>
+    `Odkaz z ${when}, ${windows === 0 ? 'nikdo se nedívá' : `počet oken: ${windows}`}`,
+  shareEnds: (when) => `Skončí ${when}.`,
+  shareNoEnd: 'Platí, dokud se tady neukončí.',
+  shareEnd: 'Ukončit',
+  shareEndOf: (when) => `Ukončit odkaz z ${when}`,
+  shareEnded: 'Odkaz skončil.',
+  watching: 'Jen se díváte; klávesy a myš nic nedělají.',
+  linkEndsIn: (duration) => `Odkaz skončí za: ${duration}.`,
+  linkEnded: 'Tento odkaz skončil',
+  linkEndedText: 'Už nic neukazuje. Požádejte o nový toho, kdo vám ho dal.',
+  watchClosedText: 'Plocha neodpovídá, nebo se dívá příliš mnoho lidí. Stránka to zkouší dál.',
+  networkDownWatch: 'Instance je odsud nedostupná. Stránka to zkouší dál.',
 
   lost: 'Spojení se ztratilo, obnovuje se…',
   lostText: 'Plocha běží dál, se vším, co je na ní otevřené.',

@@ -10,6 +10,7 @@ const ANSWERS: Record<string, string> = {
   'page-outdated': 'Load the page again: it asked for something that is not there any more.',
   'sync-silent':
     'The data service does not answer, so nothing was done now. Saving is tried again on its own.',
+  'many-links': 'There are too many links. End some of them.',
 };
 
 export const en = {
@@ -144,6 +145,13 @@ export const en = {
   tokenNoEnd: 'no end',
   viewers: (count: number) => (count === 1 ? 'Open in this window only.' : `Open in ${count} windows.`),
   viewersTitle: 'Who is looking',
+  watchers: (count: number) =>
+    count === 1 ? 'One more is looking by a link.' : `${count} more are looking by a link.`,
+  othersLook: (windows: number, watchers: number) =>
+    [
+      ...(windows > 0 ? [`${plural('other window')(windows)}`] : []),
+      ...(watchers > 0 ? [`${watchers} looking by a link`] : []),
+    ].join(' · '),
   advice: 'Advice',
   refresh: 'Refresh the raw data',
   refreshHint: 'Copies what is new in the source space. Nothing in your projects is touched.',
@@ -209,6 +217,39 @@ export const en = {
   endedOthers: 'Every other browser is logged out.',
   connection: 'Connection',
   roundTrip: (milliseconds: string) => `${milliseconds} ms to the instance and back`,
+
+  loginEnds: (when: string) =>
+    `Your login ends at ${when}. The desktop keeps running, and your work is saved as usual; log in again then.`,
+  loginEndsIdle: (when: string) =>
+    `This page has not been used for a long time. Your login ends at ${when} unless you press a key or click here.`,
+  roundTripShort: (milliseconds: string) => `${milliseconds} ms`,
+
+  // Links to look at the desktop
+  share: 'Share',
+  shareTitle: 'Show the desktop to others',
+  sharesHint:
+    'Whoever has the link sees the desktop. Keys, mouse, clipboard, files and this bar stay with you.',
+  shareLife: 'The link works for',
+  shareHour: '1 hour',
+  shareDay: '8 hours',
+  shareForever: 'until it is ended here',
+  shareMake: 'Make a link',
+  shareLink: 'The new link',
+  shareCopied: 'The link is in your clipboard. It is not shown again.',
+  shareCopy: 'Copy the link now: it is not shown again.',
+  shareMade: (when: string, windows: number) =>
+    `Link of ${when}, ${windows === 0 ? 'not in use' : `open in ${plural('window')(windows)}`}`,
+  shareEnds: (when: string) => `It ends on ${when}.`,
+  shareNoEnd: 'It works until it is ended here.',
+  shareEnd: 'End now',
+  shareEndOf: (when: string) => `End now: link of ${when}`,
+  shareEnded: 'The link has ended.',
+  watching: 'You are looking; keys and mouse do nothing.',
+  linkEndsIn: (duration: string) => `The link ends in ${duration}.`,
+  linkEnded: 'This link has ended',
+  linkEndedText: 'It shows nothing any more. Ask the person who gave it to you for another one.',
+  watchClosedText: 'The desktop does not answer, or too many people are looking. This page keeps trying.',
+  networkDownWatch: 'The instance cannot be reached from here. This page keeps trying.',
 
   // Connection
   lost: 'Connection lost, reconnecting…',
