@@ -25,11 +25,9 @@ async function npmRun(script: string, args: readonly string[]) {
 
 const pulumi = (args: readonly string[]) => npmRun('pulumi', args);
 
-/** SIGKILL for the engine of this run, which the command line started, and for its plugins, which would look for it for minutes. */
+/** SIGKILL for the engine of this run, which the command line started. Its plugins end with it. */
 async function killEngine(): Promise<void> {
-  const engines = await processes('-f', `pulumi up .*--stack ${STACK}( |$)`);
-  const plugins = await Promise.all(engines.map((pid) => processes('-P', String(pid))));
-  for (const pid of [...engines, ...plugins.flat()]) process.kill(pid, 'SIGKILL');
+  for (const pid of await processes('-f', `pulumi up .*--stack ${STACK}( |$)`)) process.kill(pid, 'SIGKILL');
 }
 
 async function processes(...search: readonly string[]): Promise<number[]> {
