@@ -156,8 +156,9 @@ const PACKAGE_RULES: readonly PackageRule[] = [
   {
     packages: /^@pulumi\//,
     isAllowed: (file) =>
-      /^(components\/(?!manifests\/)|stacks\/load\.ts$|index\.ts$|automation\/)/.test(file),
-    because: 'only components, the loader of the configuration and the engines speak to Pulumi',
+      /^(components\/(?!manifests\/)|stacks\/load\.ts$|index\.ts$|automation\/|policy\/pack\.ts$)/.test(file),
+    because:
+      'only components, the loader of the configuration, the engines and the policy pack speak to Pulumi',
   },
   {
     packages: /^(node:|@kubernetes\/)/,
