@@ -75,3 +75,8 @@ export class SpaceError extends Error {
 export function isSpaceError(error: unknown, ...codes: SpaceErrorCode[]): error is SpaceError {
   return error instanceof SpaceError && (codes.length === 0 || codes.includes(error.code));
 }
+
+/** Where a file of the engine should be read lies something else: a directory, or a link, which a mounted space does not follow. */
+export function isNoFile(error: unknown): error is SpaceError {
+  return isSpaceError(error, 'is-a-directory', 'bad-request');
+}

@@ -1,8 +1,8 @@
 import { contentOf, readAll, type Space } from '../../src/spaces/space.ts';
 import type { Row } from './rows.ts';
 
-/** What becomes of the bytes of an object: other ones, a directory in its place, or nothing. */
-export type Damage = (bytes: Buffer, before: Buffer | null) => Buffer | 'directory' | 'missing';
+/** What becomes of the bytes of an object: other ones, a directory or a link in its place, or nothing. */
+export type Damage = (bytes: Buffer, before: Buffer | null) => Buffer | 'directory' | 'link' | 'missing';
 
 /** By name. `before` is what the object held one save earlier, null where it did not exist then. */
 export const DAMAGES: Readonly<Record<string, Damage>> = {
@@ -21,6 +21,7 @@ export const DAMAGES: Readonly<Record<string, Damage>> = {
   'replaced by other JSON': () => Buffer.from('{"version":1,"path":["..","x"]}\n'),
   'replaced by the word null': () => Buffer.from('null'),
   'replaced by a directory': () => 'directory',
+  'replaced by a link': () => 'link',
   missing: () => 'missing',
   'an older version of itself': (bytes, before) => before ?? bytes,
   'of a newer format': (bytes) =>
@@ -56,13 +57,15 @@ const OBJECTS: readonly (Pick<DamageRow, 'object' | 'which' | 'isWhole'> & { rea
 const REFUSED: readonly string[] = ['replaced by a directory', 'of a newer format'];
 const OVER_REST: readonly string[] = ['empty', 'full of garbage', 'replaced by a directory'];
 
+const SAMPLES: readonly string[] = ['the head empty', 'the last manifest segment replaced by a link'];
+
 export const SPACE_DAMAGES: readonly DamageRow[] = OBJECTS.flatMap(({ what, ...object }) =>
   Object.entries(DAMAGES).map(([how, damage]) => ({
     name: `${what} ${how}`,
     damage,
     mayRefuse: REFUSED.includes(how),
     ...object,
-    ...(what === 'the head' && how === 'empty' ? { sample: 'mounted' as const } : {}),
+    ...(SAMPLES.includes(`${what} ${how}`) ? { sample: 'mounted' as const } : {}),
     // The engine sees no difference; some of it over REST too.
     ...(OVER_REST.includes(how) ? {} : { kinds: ['mounted'] as const }),
   })),
@@ -112,9 +115,10 @@ async function damageOne(
   const at = path.replace(/\/$/, '');
   const bytes = isFolder ? Buffer.from('a folder') : await readAll(space, { path: at }, 1 << 24);
   const changed = damage(bytes, before);
-  if (changed === 'directory' && isFolder) return null;
-  if (changed === 'missing' || changed === 'directory' || isFolder) await space.removeTree(at);
+  if ((changed === 'directory' || changed === 'link') && isFolder) return null;
+  if (typeof changed === 'string' || isFolder) await space.removeTree(at);
   if (changed === 'directory') await space.makeDirectory(at);
+  else if (changed === 'link') await space.makeSymlink(at, '/etc/hostname');
   else if (changed !== 'missing') await space.write(at, contentOf(changed));
   return isFolder ? null : bytes;
 }

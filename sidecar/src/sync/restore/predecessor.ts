@@ -1,4 +1,4 @@
-import { isSpaceError, readAll } from '../../spaces/space.ts';
+import { isNoFile, isSpaceError, readAll } from '../../spaces/space.ts';
 import type { VolumeContext } from '../context.ts';
 import { VIRTUAL_ID } from '../model.ts';
 
@@ -16,7 +16,7 @@ export async function addPredecessorLinks(context: VolumeContext): Promise<numbe
   try {
     text = (await readAll(space, { path: DUMP }, DUMP_MAX_BYTES)).toString('utf8');
   } catch (error) {
-    if (isSpaceError(error, 'not-found', 'is-a-directory')) return 0;
+    if (isSpaceError(error, 'not-found') || isNoFile(error)) return 0;
     throw error;
   }
   const isDirectory = (path: string): boolean => path === '' || state.remote(path)?.kind === 'directory';

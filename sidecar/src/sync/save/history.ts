@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { isSpaceError, nameOf } from '../../spaces/space.ts';
+import { isNoFile, isSpaceError, nameOf } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
 import { FileError } from '../file-errors.ts';
 import { type ManifestEntry, manifestMatches, toManifest, VIRTUAL_ID } from '../model.ts';
@@ -238,7 +238,7 @@ export async function readHeader({ space }: ProjectContext, stem: string): Promi
         break;
       }
     } catch (error) {
-      if (!isSpaceError(error, 'not-found')) throw error;
+      if (!isSpaceError(error, 'not-found') && !isNoFile(error)) throw error;
     }
     if (header !== null || attempt === READS) return header;
   }
@@ -260,7 +260,7 @@ export async function* historyLines(context: ProjectContext, stem: string): Asyn
   const sum = new RecordSum();
   let isFirst = true;
   let isWhole = true;
-  for await (const text of textLines(context.space.read({ path: historyPath(stem) }))) {
+  for await (const text of historyText(context, stem)) {
     if (sum.add(text) || isFirst) {
       isFirst = false;
       continue;
@@ -270,6 +270,14 @@ export async function* historyLines(context: ProjectContext, stem: string): Asyn
     else yield line;
   }
   if (!isWhole || !sum.isRight()) throw damagedHistory(historyPath(stem));
+}
+
+async function* historyText({ space }: ProjectContext, stem: string): AsyncIterable<string> {
+  try {
+    yield* textLines(space.read({ path: historyPath(stem) }));
+  } catch (error) {
+    throw isNoFile(error) ? damagedHistory(historyPath(stem)) : error;
+  }
 }
 
 export function damagedHistory(what: string): FileError {

@@ -1,4 +1,4 @@
-import { type Space, type SpaceEntry, SpaceError } from '../../spaces/space.ts';
+import { isNoFile, type Space, type SpaceEntry, SpaceError } from '../../spaces/space.ts';
 import { textLines } from '../text-lines.ts';
 import { type CommitHeader, commitHeaderSchema, RecordSum, type Step, stepSchema } from './commit-record.ts';
 
@@ -32,7 +32,7 @@ async function readOnce(space: Space, record: SpaceEntry): Promise<CommitHeader>
       `the commit record ${record.path} in the project space cannot be used: ${why}. Nothing was changed. ` +
         'Keep a copy of the space, then move this record away to go on with the save before it',
     );
-  for await (const line of textLines(space.read(record))) {
+  for await (const line of recordText(space, record, damaged)) {
     const isChecksum = sum.add(line);
     if (header === null) {
       const parsed = commitHeaderSchema.safeParse(parseJson(line));
@@ -48,6 +48,18 @@ async function readOnce(space: Space, record: SpaceEntry): Promise<CommitHeader>
   if (steps !== header.steps) throw damaged(`it has ${steps} of ${header.steps} steps`);
   if (header.version > 1 && !sum.isRight()) throw damaged('it is not what its checksum says');
   return header;
+}
+
+async function* recordText(
+  space: Space,
+  record: SpaceEntry,
+  damaged: (why: string) => DamagedRecordError,
+): AsyncIterable<string> {
+  try {
+    yield* textLines(space.read(record));
+  } catch (error) {
+    throw isNoFile(error) ? damaged(`it is no file: ${error.message}`) : error;
+  }
 }
 
 /** @throws transfer-broken where this reading of the record was not the one that was checked; done again, it goes on */

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { isSpaceError, type ReadOnlySpace, readAll } from '../../spaces/space.ts';
+import { isNoFile, isSpaceError, type ReadOnlySpace, readAll } from '../../spaces/space.ts';
 
 /**
  * One JSON object on one line whose last field, `sha256`, is the SHA-256 of the object without it. Readers that know
@@ -60,7 +60,7 @@ export async function readPatiently<T>(
     } catch (error) {
       if (isSpaceError(error, 'not-found')) return null;
       // Something else lies there, or far more than was ever written.
-      if (isSpaceError(error, 'is-a-directory', 'transfer-broken', 'bad-request')) text = String(error);
+      if (isNoFile(error) || isSpaceError(error, 'transfer-broken')) text = String(error);
       else throw error;
     }
     const value = judge(text);
