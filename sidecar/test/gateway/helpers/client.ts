@@ -44,13 +44,22 @@ export async function view({ origin }: Place, cookie: string): Promise<GatewayVi
   return (await response.json()) as GatewayView;
 }
 
-/** Asks until the answer satisfies; fails with the last one after ten seconds. */
+const failedFetch = (error: unknown): TypeError => {
+  if (error instanceof TypeError && error.message === 'fetch failed') return error;
+  throw error;
+};
+
+/**
+ * Asks until the answer satisfies; fails with the last one after ten seconds. A kept connection may end just as it is asked
+ * on, after which browsers ask again.
+ */
 export async function eventually<T>(ask: () => T | Promise<T>, isRight: (value: T) => boolean): Promise<T> {
   const end = performance.now() + 10_000;
   for (;;) {
-    const value = await ask();
-    if (isRight(value)) return value;
-    if (performance.now() > end) throw new Error(`still not right: ${JSON.stringify(value)}`);
+    const value = await Promise.resolve(ask()).catch(failedFetch);
+    if (!(value instanceof TypeError) && isRight(value)) return value;
+    if (performance.now() > end)
+      throw new Error(`still not right: ${String(value)} ${JSON.stringify(value)}`);
     await sleep(20);
   }
 }
