@@ -1,4 +1,5 @@
 import type { FileProblems } from '../../../contract/status.ts';
+import { type BackOff, backOffMs } from '../../back-off.ts';
 import type { Clock } from '../../clock.ts';
 import type { SaveResult } from '../save/save.ts';
 import { PartialSaveError } from '../sync-errors.ts';
@@ -7,8 +8,7 @@ import { awaitsToken, isFinal } from './problems.ts';
 /** What a save is for. */
 export type SavePhase = 'saving' | 'draining' | 'final-saving';
 
-const FIRST_WAIT_MS = 2_000;
-const LAST_WAIT_MS = 60_000;
+const AFTER_FAILURES: BackOff = { firstMs: 4_000, maxMs: 60_000 };
 /** Files that keep changing although the desktop is gone get so many rounds in all. */
 const SETTLE_ROUNDS = 5;
 
@@ -41,7 +41,7 @@ export async function saveAll(save: () => Promise<SaveResult>, options: SaveAllO
       const isPatient = awaitsToken(error) && clock.monotonic() < patienceEnds;
       const isOver = failures >= attempts || (isFinal(error) && attempts !== Number.POSITIVE_INFINITY);
       if (isOver && !isPatient) throw error;
-      await options.pause(Math.min(LAST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures, 10)), error);
+      await options.pause(backOffMs(failures, AFTER_FAILURES), error);
       continue;
     }
     if (result.skipped === 0) return;

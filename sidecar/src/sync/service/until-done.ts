@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
+import { type BackOff, backOffMs } from '../../back-off.ts';
 import type { Clock } from '../../clock.ts';
 import type { Side } from '../../spaces/space.ts';
 import { LeaseHeldError } from '../save/lease.ts';
 import { MissingFilesError, UnsavedWorkError } from '../sync-errors.ts';
 import type { StatusBoard } from './status-board.ts';
 
-const FIRST_WAIT_MS = 2_000;
-const LAST_WAIT_MS = 60_000;
+const AFTER_FAILURES: BackOff = { firstMs: 2_000, maxMs: 60_000 };
 /** Somebody else has to do something first; looking is cheap. */
 const HELD_WAIT_MS = 10_000;
 
@@ -36,8 +36,8 @@ export async function untilDone(
       const wait = isHeld
         ? HELD_WAIT_MS
         : isChoice
-          ? LAST_WAIT_MS
-          : Math.min(LAST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures - 1, 10));
+          ? AFTER_FAILURES.maxMs
+          : backOffMs(failures, AFTER_FAILURES);
       board.progress[side]?.wait();
       board.raise(error, side, clock.now() + wait);
       log.warn({ side, error: (error as Error).message }, 'copying failed and is tried again');

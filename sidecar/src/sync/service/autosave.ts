@@ -1,0 +1,76 @@
+import type { Logger } from 'pino';
+import type { SyncConfig } from '../../../contract/config.ts';
+import { type BackOff, backOffMs } from '../../back-off.ts';
+import type { Clock } from '../../clock.ts';
+import type { DesktopGate } from './desktop-gate.ts';
+import type { Drain } from './drain.ts';
+import type { Lifetime } from './lifetime.ts';
+import type { MetricsSink } from './metrics.ts';
+import type { ProjectSaver } from './project-saver.ts';
+import type { StatusBoard } from './status-board.ts';
+
+const AFTER_FAILURES: BackOff = { firstMs: 4_000, maxMs: 60_000 };
+
+export interface AutosaveOptions {
+  readonly config: SyncConfig;
+  readonly saver: ProjectSaver;
+  readonly desktop: DesktopGate;
+  readonly drain: Drain;
+  readonly board: StatusBoard;
+  readonly lifetime: Lifetime;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics?: MetricsSink;
+}
+
+/** Saves on the interval while the desktop is open; sooner where the save before failed. */
+export class Autosave {
+  readonly #options: AutosaveOptions;
+  /** In a row. */
+  #failures = 0;
+
+  constructor(options: AutosaveOptions) {
+    this.#options = options;
+  }
+
+  /** Ends with SIGTERM. */
+  async run(): Promise<void> {
+    const { stopped } = this.#options.lifetime;
+    while (!stopped.aborted) {
+      await this.#nextTurn();
+      if (!stopped.aborted && !this.#isResting) await this.#save();
+    }
+  }
+
+  get #isResting(): boolean {
+    const { desktop, drain } = this.#options;
+    return drain.isAsked || !desktop.wasOpened;
+  }
+
+  get #intervalMs(): number {
+    return this.#options.config.autosaveIntervalSeconds * 1000;
+  }
+
+  async #nextTurn(): Promise<void> {
+    const { board, clock, lifetime } = this.#options;
+    const wait =
+      this.#failures === 0
+        ? this.#intervalMs
+        : Math.min(this.#intervalMs, backOffMs(this.#failures, AFTER_FAILURES));
+    board.setSave({ nextSaveAt: this.#isResting ? null : new Date(clock.now() + wait).toISOString() });
+    await lifetime.pause(wait, lifetime.stopped);
+  }
+
+  async #save(): Promise<void> {
+    const { saver, clock, log, metrics } = this.#options;
+    try {
+      const began = clock.monotonic();
+      await saver.save('saving', { look: 'changed' });
+      this.#failures = 0;
+      metrics?.missed(Math.floor((clock.monotonic() - began) / this.#intervalMs));
+    } catch (error) {
+      this.#failures += 1;
+      log.warn({ operation: 'save', error: (error as Error).message }, 'a save failed and is tried again');
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import type { Logger } from 'pino';
+import type { Confirmations } from '../save/confirmations.ts';
+import { PartialSaveError, UnsavedWorkError } from '../sync-errors.ts';
+import { writeClosedMark } from './closed-mark.ts';
+import type { DesktopGate } from './desktop-gate.ts';
+import type { Lifetime } from './lifetime.ts';
+import type { ProjectSaver } from './project-saver.ts';
+import type { Sessions } from './sessions.ts';
+import type { StatusBoard } from './status-board.ts';
+import type { SyncPaths } from './sync-paths.ts';
+
+/** Failed rounds of saving in a row before the desktop opens again. */
+const ATTEMPTS = 5;
+
+export interface DrainOptions {
+  readonly paths: SyncPaths;
+  readonly sessions: Sessions;
+  readonly saver: ProjectSaver;
+  readonly desktop: DesktopGate;
+  readonly confirmed: Confirmations;
+  readonly board: StatusBoard;
+  readonly lifetime: Lifetime;
+  readonly log: Logger;
+}
+
+/** Closes the desktop, saves everything, and stays closed. */
+export class Drain {
+  readonly #options: DrainOptions;
+  #outcome: Promise<void> | null = null;
+
+  constructor(options: DrainOptions) {
+    this.#options = options;
+  }
+
+  /** It is done or under way: the desktop does not open. */
+  get isAsked(): boolean {
+    return this.#outcome !== null;
+  }
+
+  /** Asked again, it answers with the same outcome. @throws what stopped it; the desktop is open again then */
+  run(): Promise<void> {
+    this.#outcome ??= this.#run().catch((error: unknown) => {
+      this.#outcome = null;
+      throw error;
+    });
+    return this.#outcome;
+  }
+
+  /** Resolves when none is under way, whatever came of it. */
+  async settled(): Promise<void> {
+    await this.#outcome?.catch(() => undefined);
+  }
+
+  async #run(): Promise<void> {
+    const { board, desktop, saver, confirmed, lifetime, log } = this.#options;
+    const { phase } = board;
+    if (saver.leftOut !== null) throw saver.leftOut;
+    if (phase === 'drained' || phase === 'stopped') return;
+    if (!desktop.wasOpened) return this.#closeUnopened();
+    board.setPhase('draining');
+    board.setSave({ nextSaveAt: null });
+    await desktop.close();
+    try {
+      await desktop.gone(lifetime.stopped);
+      await saver.saveAll('draining', ATTEMPTS);
+      confirmed.askUnsaved(null);
+      await this.#stayClosed();
+      log.info({ operation: 'drain' }, 'everything is saved; the instance stays closed');
+    } catch (cause) {
+      const error = cause instanceof PartialSaveError ? cause.ofDrain() : cause;
+      await this.#reopen(error);
+      throw error;
+    }
+  }
+
+  async #reopen(error: unknown): Promise<void> {
+    const { board, desktop, sessions, confirmed, lifetime, log } = this.#options;
+    if (error instanceof PartialSaveError) confirmed.askUnsaved(error.problems);
+    log.error(
+      { operation: 'drain', error: (error as Error).message },
+      'the final save failed; the desktop opens again',
+    );
+    board.raise(error, 'project');
+    sessions.project?.setOpen(true);
+    if (lifetime.stopped.aborted) return;
+    await desktop.open();
+    board.setPhase('running');
+  }
+
+  /** The desktop never opened in this run, so the volume holds what it held before. */
+  async #closeUnopened(): Promise<void> {
+    const { board, sessions, lifetime } = this.#options;
+    if (sessions.project === null || sessions.project.mayHoldUnsavedWork) {
+      const [problem] = board.status().problems;
+      throw new UnsavedWorkError(
+        'the project volume may hold work of an earlier session that is not saved yet, because the start is not complete' +
+          (problem === undefined ? '' : `: ${problem.message}`),
+      );
+    }
+    lifetime.endCopying('the instance is closed');
+    await this.#stayClosed();
+  }
+
+  /** From here on nothing writes to the volume in this pod. */
+  async #stayClosed(): Promise<void> {
+    const { paths, board, sessions, log } = this.#options;
+    const { project } = sessions;
+    project?.setOpen(false);
+    // The last that can fail: with the mark there is no way back.
+    await writeClosedMark(paths, {
+      generation: project?.generation ?? 0,
+      savedAt: project?.savedAt ?? null,
+    });
+    board.setPhase('drained');
+    await project?.releaseLease().catch((error: unknown) => {
+      // It ends by itself when its time is over.
+      log.warn({ error: (error as Error).message }, 'the lease could not be given back');
+    });
+  }
+}
