@@ -1,3 +1,4 @@
+import { LIVE_SYNC_KEYS } from '../sidecar/contract/config.ts';
 import type { SecretKey, Settings } from './schema.ts';
 
 /** What happens when a key changes while the instance exists: for the reference, for previews, and held by a test. */
@@ -16,7 +17,7 @@ export const CHANGE_WORDS: Readonly<Record<Change, string>> = {
 };
 
 /** Keys of the configuration of `sync` that it takes over while it runs. */
-export const LIVE_SYNC_SETTINGS: readonly string[] = [];
+export const LIVE_SYNC_SETTINGS: readonly string[] = LIVE_SYNC_KEYS;
 
 /** A change of `sourceMount` or `projectMount` to or from `claim/NAME` is refused: another claim is another space. */
 export const CHANGES: Readonly<Record<keyof Settings | SecretKey, Change>> = {
@@ -45,6 +46,16 @@ export const CHANGES: Readonly<Record<keyof Settings | SecretKey, Change>> = {
   onedataNetworks: 'in place',
   dnsNamespaces: 'in place',
   metricsNamespaces: 'in place',
+  autosaveInterval: 'in place',
+  keepLastSaves: 'in place',
+  keepHourlySaves: 'in place',
+  keepDailySaves: 'in place',
+  keepWeeklySaves: 'in place',
+  keepSavesSize: 'in place',
+  downloadBandwidth: 'in place',
+  uploadBandwidth: 'in place',
+  spaceCheckDays: 'in place',
+  spaceCheckBandwidth: 'in place',
   discardUnsavedChanges: 'later',
   checkTokens: 'later',
   version: 'at the next start',
@@ -59,16 +70,6 @@ export const CHANGES: Readonly<Record<keyof Settings | SecretKey, Change>> = {
   cpuGuaranteed: 'at the next start',
   cpuLimit: 'at the next start',
   memory: 'at the next start',
-  autosaveInterval: 'at the next start',
-  keepLastSaves: 'at the next start',
-  keepHourlySaves: 'at the next start',
-  keepDailySaves: 'at the next start',
-  keepWeeklySaves: 'at the next start',
-  keepSavesSize: 'at the next start',
-  downloadBandwidth: 'at the next start',
-  uploadBandwidth: 'at the next start',
-  spaceCheckDays: 'at the next start',
-  spaceCheckBandwidth: 'at the next start',
   syncPriority: 'at the next start',
   finalSaveGrace: 'at the next start',
   domain: 'at the next start',

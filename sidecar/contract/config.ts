@@ -58,6 +58,17 @@ export const syncConfigSchema = z.strictObject({
 });
 export type SyncConfig = z.infer<typeof syncConfigSchema>;
 
+/** What `sync` takes over while it runs, when the mounted file changes; everything else is read at its start. */
+export const LIVE_SYNC_KEYS = [
+  'autosaveIntervalSeconds',
+  'keepSaves',
+  'downloadBytesPerSecond',
+  'uploadBytesPerSecond',
+  'verifyEveryDays',
+  'verifyBytesPerSecond',
+] as const satisfies readonly (keyof SyncConfig)[];
+export type LiveSyncSettings = Pick<SyncConfig, (typeof LIVE_SYNC_KEYS)[number]>;
+
 /** Content of `CONFIG_FILES.gateway`. */
 export const gatewayConfigSchema = z.strictObject({
   /** Shown in the page's title. */

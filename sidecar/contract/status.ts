@@ -117,8 +117,15 @@ export type FileProblems = z.infer<typeof fileProblemsSchema>;
 
 /** What works but is better changed. Nothing waits for it. */
 const warningSchema = z.object({
-  code: z.enum(['token-advice', 'token-expires-soon', 'space-repaired', 'trash-shortened']),
-  space: sideSchema,
+  code: z.enum([
+    'token-advice',
+    'token-expires-soon',
+    'space-repaired',
+    'trash-shortened',
+    'settings-refused',
+  ]),
+  /** Which of the two spaces it concerns, where it concerns one. */
+  space: sideSchema.optional(),
   /** One or two sentences a scientist understands: what was found, what to do. */
   message: z.string(),
 });

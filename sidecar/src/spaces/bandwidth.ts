@@ -6,22 +6,36 @@ const BURST_MS = 250;
 /** An upload asks for room in slices, so that no stream waits so long for its turn that it looks stalled. */
 const SLICE_BYTES = 16_384;
 
+/** Bytes a second, asked whenever bytes want to pass, so that a change counts at once; undefined: as many as the line gives. */
+export type Rate = number | (() => number | undefined);
+
 /** One line for all transfers of a direction: each slice of bytes gets its time, in the order of asking. */
 export class Bandwidth {
-  readonly #bytesPerSecond: number;
+  readonly #rate: () => number | undefined;
   readonly #clock: Clock;
   #freeAt = 0;
+  #lastRate: number | undefined;
 
-  constructor(bytesPerSecond: number, clock: Clock) {
-    this.#bytesPerSecond = bytesPerSecond;
+  constructor(rate: Rate, clock: Clock) {
+    this.#rate = typeof rate === 'number' ? () => rate : rate;
     this.#clock = clock;
+  }
+
+  get isLimited(): boolean {
+    return this.#rate() !== undefined;
   }
 
   /** Resolves when these bytes may pass. @throws the signal's reason */
   async take(bytes: number, signal?: AbortSignal): Promise<void> {
+    const rate = this.#rate();
+    if (rate === undefined) return;
     const now = this.#clock.monotonic();
+    // Bytes that wait for their turn already take their time at the new rate too.
+    if (this.#lastRate !== undefined && this.#freeAt > now)
+      this.#freeAt = now + ((this.#freeAt - now) * this.#lastRate) / rate;
+    this.#lastRate = rate;
     const start = Math.max(this.#freeAt, now - BURST_MS);
-    this.#freeAt = start + (bytes * 1000) / this.#bytesPerSecond;
+    this.#freeAt = start + (bytes * 1000) / rate;
     if (this.#freeAt > now) await this.#clock.sleep(this.#freeAt - now, signal);
   }
 }
@@ -77,6 +91,10 @@ async function* slices(
   signal: AbortSignal | undefined,
 ): AsyncIterable<Uint8Array> {
   for await (const bytes of content.open()) {
+    if (!up.isLimited) {
+      yield bytes;
+      continue;
+    }
     for (let at = 0; at < bytes.byteLength; at += SLICE_BYTES) {
       const slice = bytes.subarray(at, at + SLICE_BYTES);
       await up.take(slice.byteLength, signal);

@@ -36,22 +36,8 @@ export interface ProjectContext extends VolumeContext {
   readonly instance: string;
   /** Names this volume in the staging folder; generated once, kept in the state. */
   readonly volumeId: string;
-  /** Which older saves are kept. @default DEFAULT_SAVE_RETENTION */
-  readonly retention?: SaveRetention;
   /** Frees so many bytes on the volume. @returns whether it could */
   readonly makeRoom?: (bytes: number) => Promise<boolean>;
   /** Where something happened on the volume; absent: every look is one at everything. */
   readonly changes?: ChangeWatch;
-}
-
-/** Which saves are kept, as far as they are needed to go back to; the last save always is. */
-export interface SaveRetention {
-  /** So many of the newest ones, as long as they are not older than the longest of the other limits. */
-  readonly last: number;
-  /** The last one of each hour, for so many hours; and so on. */
-  readonly hourly: number;
-  readonly daily: number;
-  readonly weekly: number;
-  /** Bytes that older versions may take; null: no limit. */
-  readonly maxBytes: number | null;
 }

@@ -2,9 +2,11 @@ import { Argument, Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
 import { systemClock } from '../clock.ts';
+import type { RetryPolicy } from '../spaces/retry.ts';
 import type { Counted } from './save/confirmations.ts';
 import * as commands from './service/commands.ts';
 import { ConfigError, readConfig } from './service/config.ts';
+import { followConfig, LiveSettings } from './service/live-settings.ts';
 import { onedataSpaces } from './service/open-space.ts';
 import { applyPriority } from './service/priority.ts';
 import { type ServiceOptions, startService } from './service/service.ts';
@@ -20,12 +22,15 @@ const log = pino({
 async function run(paths: SyncPaths, probes: ServiceOptions['probes']): Promise<number> {
   const config = await readConfig(paths.config);
   applyPriority(config.priority);
+  const settings = new LiveSettings(config);
+  const policy: Partial<RetryPolicy> = {
+    onRetry: (error, operation) => log.debug({ operation, code: error.code }, 'a request is tried again'),
+  };
   const { runner, done } = await startService({
     config,
+    settings,
     paths,
-    spaces: onedataSpaces(config, paths, {
-      onRetry: (error, operation) => log.debug({ operation, code: error.code }, 'a request is tried again'),
-    }),
+    spaces: onedataSpaces(config, paths, policy, undefined, settings),
     clock: systemClock,
     log,
     ...(probes === undefined ? {} : { probes }),
@@ -42,7 +47,12 @@ async function run(paths: SyncPaths, probes: ServiceOptions['probes']): Promise<
     log.warn({ phase: runner.board.phase }, 'told to end without a last save');
     process.exit(EXIT_CODES.failed);
   });
-  await done;
+  const over = new AbortController();
+  void followConfig(
+    { settings, file: paths.config, board: runner.board, clock: systemClock, log },
+    over.signal,
+  );
+  await done.finally(() => over.abort());
   log.info('ended');
   return EXIT_CODES.done;
 }

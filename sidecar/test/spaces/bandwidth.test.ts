@@ -99,6 +99,48 @@ describe('a limit of bandwidth', () => {
   });
 });
 
+describe('a limit that changes', () => {
+  test('counts at once, also for bytes that are waiting', async () => {
+    const clock = new EventClock();
+    let rate: number | undefined;
+    const line = new Bandwidth(() => rate, clock);
+    const secondsOf = async (bytes: number) => {
+      const before = clock.monotonic();
+      await line.take(bytes);
+      return (clock.monotonic() - before) / 1000;
+    };
+    expect(await secondsOf(100 * MIB)).toBe(0);
+    expect(line.isLimited).toBe(false);
+    rate = MIB;
+    expect(await secondsOf(10 * MIB)).toBeCloseTo(9.75, 1);
+    // Nobody waits yet for what these have taken of the line.
+    void line.take(10 * MIB).catch(() => undefined);
+    rate = 10 * MIB;
+    expect(await secondsOf(10 * MIB)).toBeLessThan(3);
+    rate = undefined;
+    expect(await secondsOf(100 * MIB)).toBe(0);
+  });
+
+  test('holds in the middle of a transfer that began without one', async () => {
+    const clock = new EventClock();
+    let rate: number | undefined;
+    const inner = new MemorySpace();
+    const line = new Bandwidth(() => rate, clock);
+    const space = withBandwidth(withRetry(inner), { down: line, up: line });
+    const twoChunks = async function* () {
+      yield Buffer.alloc(MIB);
+      rate = MIB;
+      yield Buffer.alloc(MIB);
+    };
+    const began = clock.monotonic();
+    await space.write('big', { size: 2 * MIB, open: twoChunks });
+    expect(clock.monotonic() - began).toBeGreaterThan(700);
+    expect(clock.monotonic() - began).toBeLessThan(1_100);
+    rate = undefined;
+    expect((await readAll(space, { path: 'big' }, 4 * MIB)).byteLength).toBe(2 * MIB);
+  });
+});
+
 describe('the priority', () => {
   const niceOf = (priority: string) => {
     const module = fileURLToPath(new URL('../../src/sync/service/priority.ts', import.meta.url));

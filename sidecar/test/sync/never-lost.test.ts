@@ -214,6 +214,28 @@ describe('a space that lost what was saved in it', () => {
     expect(readdirSync(data)).toHaveLength(50);
   });
 
+  test('the rounds of a drain read each segment of the manifest once', async () => {
+    const { context, space, data } = await saved(5);
+    const read = space.read.bind(space);
+    const segments: string[] = [];
+    space.read = (file: Parameters<typeof read>[0], options?: Parameters<typeof read>[1]) => {
+      if (file.path.startsWith('.scipion-sync/manifest/')) segments.push(file.path);
+      return read(file, options);
+    };
+    const round = { last: true, readSegments: new Set<string>() };
+    await save(context, round);
+    const first = segments.splice(0);
+    expect(first).toHaveLength(1);
+    writeFileSync(join(data, 'newest'), 'work');
+    expect(await save(context, round)).toMatchObject({ saved: true });
+    expect(segments).toEqual([]);
+    expect(await save(context, round)).toMatchObject({ saved: false });
+    expect(segments).toHaveLength(1);
+    expect(segments).not.toEqual(first);
+    await save(context, { last: true });
+    expect(segments).toHaveLength(3);
+  });
+
   test('the last save is not taken in by a listing that drops entries', async () => {
     const { context, space } = await saved(50);
     const list = space.list.bind(space);

@@ -193,7 +193,8 @@ export function warningTexts({ status }: GatewayView): string[] {
 }
 
 function warningText({ space, message, code }: Warning): string {
-  return `${t()[space]}: ${t().warning(message, code)}`;
+  const text = t().warning(message, code);
+  return space === undefined ? text : `${t()[space]}: ${text}`;
 }
 
 /** For the browser's tab: the share of both copies together. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Bandwidth, withBandwidth } from '../../spaces/bandwidth.ts';
+import { Bandwidth, type Rate, withBandwidth } from '../../spaces/bandwidth.ts';
 import type { Space } from '../../spaces/space.ts';
 import { ENGINE_FOLDER } from '../../spaces/space.ts';
 import type { ProjectContext } from '../context.ts';
@@ -55,7 +55,7 @@ export function lastVerification({ state }: Pick<ProjectContext, 'state'>): Veri
  */
 export async function verifySpace(
   context: ProjectContext,
-  bytesPerSecond: number,
+  bytesPerSecond: Rate,
   signal?: AbortSignal,
 ): Promise<Verification> {
   const known = lastVerification(context);
@@ -72,7 +72,7 @@ class Check {
 
   constructor(
     context: ProjectContext,
-    bytesPerSecond: number,
+    bytesPerSecond: Rate,
     known: Verification | null,
     signal: AbortSignal | undefined,
   ) {

@@ -1,5 +1,5 @@
 import { isSpaceError } from '../../spaces/space.ts';
-import type { ProjectContext, SaveRetention } from '../context.ts';
+import type { ProjectContext } from '../context.ts';
 import { FileError } from '../file-errors.ts';
 import type { ManifestEntry } from '../model.ts';
 import { formatManifestLine, formatRemovedLine, parseManifestLine } from '../state/manifest-line.ts';
@@ -18,6 +18,18 @@ import {
 } from './history.ts';
 import { removeOrphans } from './history-orphans.ts';
 import { LAYOUT } from './space-layout.ts';
+
+/** Which saves are kept, as far as they are needed to go back to; the last save always is. */
+export interface SaveRetention {
+  /** So many of the newest ones, as long as they are not older than the longest of the other limits. */
+  readonly last: number;
+  /** The last one of each hour, for so many hours; and so on. */
+  readonly hourly: number;
+  readonly daily: number;
+  readonly weekly: number;
+  /** Bytes that older versions may take; null: no limit. */
+  readonly maxBytes: number | null;
+}
 
 export const DEFAULT_SAVE_RETENTION: SaveRetention = {
   last: 10,

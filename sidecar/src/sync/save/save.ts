@@ -27,6 +27,8 @@ export interface SaveOptions {
    * also where nothing has changed.
    */
   readonly last?: boolean;
+  /** Manifest segments that a round before this one found as they were written; those that it finds so are added. */
+  readonly readSegments?: Set<string>;
   /** @default everything */
   readonly look?: Look;
 }
@@ -74,7 +76,7 @@ async function saveOnce(context: ProjectContext, options: SaveOptions): Promise<
     unread = await findChanges(context);
   } else if (options.last === true && (await forgetLostFiles(context, unread)))
     unread = await findChanges(context);
-  const damaged = options.last === true ? await damagedSegments(context, sound?.head ?? null) : null;
+  const damaged = options.last === true ? await damagedSegments(context, options, sound?.head ?? null) : null;
   const notices = [sound?.repaired ?? null, other, damaged].filter((each) => each !== null);
   const result = await commitPending(context, options, unread);
   const noted = { ...result, ...(notices.length === 0 ? {} : { notices }) };
@@ -85,10 +87,11 @@ async function saveOnce(context: ProjectContext, options: SaveOptions): Promise<
 /** Before the volume goes: what the space has lost of the manifest is known here for the last time. */
 async function damagedSegments(
   context: ProjectContext,
+  { readSegments }: SaveOptions,
   head: Head | 'damaged' | null,
 ): Promise<string | null> {
   if (head === null || head === 'damaged') return null;
-  const names = await rewriteDamagedSegments(context, head);
+  const names = await rewriteDamagedSegments(context, head, readSegments);
   if (names.length === 0) return null;
   return `a part of the manifest in the project space was damaged (${names.join(', ')}); it was written again`;
 }

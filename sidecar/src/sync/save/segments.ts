@@ -67,15 +67,21 @@ export async function judgeSegment(
 /**
  * Reads every segment of the head, those too whose lines the volume knows. Where one is damaged the next save writes the
  * manifest whole, from what the volume knows of it.
+ * @param known those that need no reading; those that are as they were written are added
  * @returns the names of the damaged ones
  */
 export async function rewriteDamagedSegments(
   { space, state }: ProjectContext,
   head: Head,
+  known: Set<string> = new Set(),
 ): Promise<string[]> {
   const damaged: string[] = [];
-  for (const segment of head.segments)
-    if ((await judgeSegment(space, segment)) !== 'as-written') damaged.push(segment.name);
+  for (const segment of head.segments) {
+    const key = `${segment.name} ${segment.hash}`;
+    if (known.has(key)) continue;
+    if ((await judgeSegment(space, segment)) === 'as-written') known.add(key);
+    else damaged.push(segment.name);
+  }
   if (damaged.length === 0) return damaged;
   // What the volume knows of the manifest is complete only where it has read all of it.
   if (state.meta('manifest-segments') === null) await loadManifest(space, state, head);

@@ -1,6 +1,6 @@
 import { isSpaceError, nameOf, type Space } from '../../spaces/space.ts';
-import type { ProjectContext, SaveRetention } from '../context.ts';
-import { DEFAULT_SAVE_RETENTION, forgetSaves, longestKept } from './retention.ts';
+import type { ProjectContext } from '../context.ts';
+import { DEFAULT_SAVE_RETENTION, forgetSaves, longestKept, type SaveRetention } from './retention.ts';
 import { LAYOUT, trashTime } from './space-layout.ts';
 import { timesOf } from './two-clocks.ts';
 
@@ -34,7 +34,7 @@ const NOTHING: Tidied = { removed: 0, damaged: [] };
 export async function tidyTrash(
   context: ProjectContext,
   retention: TrashRetention = DEFAULT_RETENTION,
-  saves: SaveRetention = context.retention ?? DEFAULT_SAVE_RETENTION,
+  saves: SaveRetention = DEFAULT_SAVE_RETENTION,
 ): Promise<Tidied> {
   const { state, space, clock } = context;
   if (Math.abs(clock.now() - Number(state.meta('trash-tidied') ?? 0)) < EVERY_MS) return NOTHING;

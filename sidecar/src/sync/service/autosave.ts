@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
-import type { SyncConfig } from '../../../contract/config.ts';
 import { type BackOff, backOffMs } from '../../back-off.ts';
 import type { Clock } from '../../clock.ts';
 import type { DesktopGate } from './desktop-gate.ts';
 import type { Drain } from './drain.ts';
 import type { Lifetime } from './lifetime.ts';
+import type { LiveSettings } from './live-settings.ts';
 import type { MetricsSink } from './metrics.ts';
 import type { ProjectSaver } from './project-saver.ts';
 import type { StatusBoard } from './status-board.ts';
@@ -12,7 +12,7 @@ import type { StatusBoard } from './status-board.ts';
 const AFTER_FAILURES: BackOff = { firstMs: 4_000, maxMs: 60_000 };
 
 export interface AutosaveOptions {
-  readonly config: SyncConfig;
+  readonly settings: LiveSettings;
   readonly saver: ProjectSaver;
   readonly desktop: DesktopGate;
   readonly drain: Drain;
@@ -48,17 +48,25 @@ export class Autosave {
   }
 
   get #intervalMs(): number {
-    return this.#options.config.autosaveIntervalSeconds * 1000;
+    return this.#options.settings.now.autosaveIntervalSeconds * 1000;
   }
 
+  get #waitMs(): number {
+    if (this.#failures === 0) return this.#intervalMs;
+    return Math.min(this.#intervalMs, backOffMs(this.#failures, AFTER_FAILURES));
+  }
+
+  /** An interval that changes meanwhile counts from when the wait began. */
   async #nextTurn(): Promise<void> {
-    const { board, clock, lifetime } = this.#options;
-    const wait =
-      this.#failures === 0
-        ? this.#intervalMs
-        : Math.min(this.#intervalMs, backOffMs(this.#failures, AFTER_FAILURES));
-    board.setSave({ nextSaveAt: this.#isResting ? null : new Date(clock.now() + wait).toISOString() });
-    await lifetime.pause(wait, lifetime.stopped);
+    const { settings, board, clock, lifetime } = this.#options;
+    const began = clock.monotonic();
+    for (let isDue = false; !isDue; ) {
+      const { changed } = settings;
+      const left = Math.max(0, this.#waitMs - (clock.monotonic() - began));
+      board.setSave({ nextSaveAt: this.#isResting ? null : new Date(clock.now() + left).toISOString() });
+      await lifetime.pause(left, AbortSignal.any([lifetime.stopped, changed]));
+      isDue = !changed.aborted || lifetime.stopped.aborted;
+    }
   }
 
   async #save(): Promise<void> {

@@ -17,6 +17,7 @@ import {
 import type { RetryPolicy } from '../../spaces/retry.ts';
 import { withRetry } from '../../spaces/retry.ts';
 import type { ReadOnlySpace, Side, Space } from '../../spaces/space.ts';
+import { LiveSettings } from './live-settings.ts';
 import type { SyncPaths } from './sync-paths.ts';
 import type { TokenSource } from './token-watch.ts';
 
@@ -35,6 +36,7 @@ export function onedataSpaces(
   policy: Partial<RetryPolicy> = {},
   /** Where the zone is, if not where tokens say. */
   zoneHost?: string,
+  settings: LiveSettings = new LiveSettings(config),
 ): SpaceFactory {
   const authorities =
     config.certificateAuthorities === undefined
@@ -82,10 +84,11 @@ export function onedataSpaces(
         : checkToken({ ...own, use, signal });
     return { [which]: { read: own.token, check } };
   };
-  const lineOf = (bytesPerSecond: number | undefined) =>
-    bytesPerSecond === undefined ? undefined : new Bandwidth(bytesPerSecond, systemClock);
   // Both spaces share the line.
-  const lines = { down: lineOf(config.downloadBytesPerSecond), up: lineOf(config.uploadBytesPerSecond) };
+  const lines = {
+    down: new Bandwidth(() => settings.now.downloadBytesPerSecond, systemClock),
+    up: new Bandwidth(() => settings.now.uploadBytesPerSecond, systemClock),
+  };
   return {
     tokens: { ...tokenSource('source'), ...tokenSource('project') },
     source: () => withBandwidth(withRetry(open('source') as ReadOnlySpace, policy), lines),

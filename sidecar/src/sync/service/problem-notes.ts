@@ -136,4 +136,6 @@ export const WARNING_NOTES: Record<Warning['code'], string> = {
   'space-repaired':
     'Something of this program in the space was damaged, and was brought back from its copies.',
   'trash-shortened': 'The project space is full, so older versions were removed before their time.',
+  'settings-refused':
+    'The configuration was changed under the running instance to one that cannot be used; the settings before stay in use.',
 };

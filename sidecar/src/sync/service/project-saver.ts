@@ -70,7 +70,9 @@ export class ProjectSaver {
   /** @throws what stopped it after so many failed rounds in a row; PartialSaveError where all is saved but what cannot be read */
   saveAll(phase: 'draining' | 'final-saving', attempts: number): Promise<void> {
     const { clock, board, confirmed, lifetime, tokenWaitMs = TOKEN_WAIT_MS } = this.#options;
-    return saveAll(() => this.save(phase), {
+    // One round after the other need not read all of the manifest.
+    const readSegments = new Set<string>();
+    return saveAll(() => this.save(phase, { readSegments }), {
       clock,
       attempts,
       tokenWaitMs,

@@ -5,8 +5,9 @@ import type { Logger } from 'pino';
 import { VOLUME_FOLDERS } from '../../../contract/paths.ts';
 import type { FileProblems } from '../../../contract/status.ts';
 import type { Clock } from '../../clock.ts';
+import type { Rate } from '../../spaces/bandwidth.ts';
 import type { Space } from '../../spaces/space.ts';
-import type { ProjectContext, SaveRetention } from '../context.ts';
+import type { ProjectContext } from '../context.ts';
 import { FileFailures } from '../file-failures.ts';
 import { collectDifferences } from '../plan/collect.ts';
 import type { DeletionLimits } from '../plan/guards.ts';
@@ -29,10 +30,11 @@ import { forgetOtherHistory, knownGeneration, noteSave } from '../save/histories
 import { Lease, type LeaseRecord, type LeaseTimes, readLease } from '../save/lease.ts';
 import { loadManifest } from '../save/manifest.ts';
 import { recover } from '../save/recover.ts';
+import type { SaveRetention } from '../save/retention.ts';
 import { type SaveOptions, type SaveResult, save } from '../save/save.ts';
 import { listSaves, type SavesList } from '../save/saves-list.ts';
 import { tidySegments } from '../save/segments.ts';
-import { tidyTrash } from '../save/trash.ts';
+import { DEFAULT_RETENTION, tidyTrash } from '../save/trash.ts';
 import { UnsavedWorkError } from '../sync-errors.ts';
 import { ChangeWatch } from '../volume/change-watch.ts';
 import { Reserve } from '../volume/reserve.ts';
@@ -50,7 +52,8 @@ export interface SessionOptions {
   readonly progress: Progress;
   readonly limits: DeletionLimits;
   readonly leaseTimes?: Partial<LeaseTimes>;
-  readonly retention?: SaveRetention;
+  /** Which older saves are kept, asked whenever the trash is tidied. @default DEFAULT_SAVE_RETENTION */
+  readonly retention?: () => SaveRetention;
   readonly signal: AbortSignal;
   /** Called at each change on the volume that is seen, also at those that this program makes. */
   readonly onChange?: () => void;
@@ -100,7 +103,7 @@ export class ProjectSession {
     });
     const makeRoom = (bytes: number) => reserve.makeRoom(bytes);
     const own = { space, instance, clock, log, progress, limits, signal, lease, changes, makeRoom };
-    this.#context = { ...volume, ...own, ...(options.retention && { retention: options.retention }) };
+    this.#context = { ...volume, ...own };
     this.#whole = new WholeMark(join(options.root, VOLUME_FOLDERS.state));
   }
 
@@ -274,7 +277,7 @@ export class ProjectSession {
   }
 
   /** Beside saves; one at a time: asked again, it is the same check. @throws SpaceError */
-  verify(bytesPerSecond: number, signal?: AbortSignal): Promise<Verification> {
+  verify(bytesPerSecond: Rate, signal?: AbortSignal): Promise<Verification> {
     this.#verifying ??= verifySpace(this.#context, bytesPerSecond, signal).finally(() => {
       this.#verifying = null;
     });
@@ -339,7 +342,7 @@ export class ProjectSession {
   /** @returns sentences on what was found damaged */
   async #tidySpace(): Promise<readonly string[]> {
     try {
-      const { damaged } = await tidyTrash(this.#context);
+      const { damaged } = await tidyTrash(this.#context, DEFAULT_RETENTION, this.#options.retention?.());
       await tidySegments(this.#context);
       return damaged.map((sentence) => `${sentence}. To mend it: sync verify, then sync repair`);
     } catch (error) {

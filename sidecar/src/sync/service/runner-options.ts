@@ -3,12 +3,15 @@ import type { SyncConfig } from '../../../contract/config.ts';
 import type { Clock } from '../../clock.ts';
 import type { DeletionLimits } from '../plan/guards.ts';
 import type { LeaseTimes } from '../save/lease.ts';
+import type { LiveSettings } from './live-settings.ts';
 import type { MetricsSink } from './metrics.ts';
 import type { SpaceFactory } from './open-space.ts';
 import type { SyncPaths } from './sync-paths.ts';
 
 export interface RunnerOptions {
+  /** As it was at the start. */
   readonly config: SyncConfig;
+  readonly settings: LiveSettings;
   readonly paths: SyncPaths;
   readonly spaces: SpaceFactory;
   readonly clock: Clock;

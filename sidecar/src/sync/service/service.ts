@@ -1,13 +1,16 @@
 import * as fs from 'node:fs/promises';
 import { PORTS } from '../../../contract/paths.ts';
 import { probesApi, syncApi } from './http-api.ts';
+import { LiveSettings } from './live-settings.ts';
 import { SyncMetrics } from './metrics.ts';
 import { Runner } from './runner.ts';
 import type { RunnerOptions } from './runner-options.ts';
 import { verifyOnSchedule } from './verify-schedule.ts';
 import { watchVolumes } from './volume-room.ts';
 
-export interface ServiceOptions extends Omit<RunnerOptions, 'metrics'> {
+export interface ServiceOptions extends Omit<RunnerOptions, 'metrics' | 'settings'> {
+  /** @default those of `config`, which never change */
+  readonly settings?: LiveSettings;
   /** @default PORTS.syncProbes on all addresses of the pod; null: none */
   readonly probes?: { readonly host: string; readonly port: number } | null;
 }
@@ -16,10 +19,11 @@ export interface ServiceOptions extends Omit<RunnerOptions, 'metrics'> {
 export async function startService(
   options: ServiceOptions,
 ): Promise<{ runner: Runner; done: Promise<void> }> {
-  const { paths, log } = options;
+  const { paths, log, settings = new LiveSettings(options.config) } = options;
   let metrics: SyncMetrics | undefined;
   const runner: Runner = new Runner({
     ...options,
+    settings,
     // Made from the board, which the runner has.
     metrics: {
       ran: (...args) => metrics?.ran(...args),
@@ -38,7 +42,7 @@ export async function startService(
   if (at !== null) await probes.listen(at);
   const over = new AbortController();
   void watchVolumes(runner.board, options, over.signal);
-  const verifying = verifyOnSchedule({ ...options, runner }, over.signal);
+  const verifying = verifyOnSchedule({ ...options, settings, runner }, over.signal);
   const done = runner.run().finally(async () => {
     over.abort();
     await verifying;

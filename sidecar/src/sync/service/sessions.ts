@@ -44,14 +44,14 @@ export class Sessions {
 
   /** Opened, and with the lease. @throws LeaseHeldError, VolumeNotMountedError */
   async openProject(takeOver: boolean): Promise<ProjectSession> {
-    const { paths, spaces, config, leaseTimes, log } = this.#options;
+    const { paths, spaces, config, settings, leaseTimes, log } = this.#options;
     if (this.project === null) {
       this.project = await ProjectSession.open({
         ...this.#common('project'),
         root: paths.projectVolume,
         space: spaces.project(),
         instance: config.instance,
-        retention: retentionOf(config.keepSaves),
+        retention: () => retentionOf(settings.now.keepSaves),
         onChange: () => this.#board.noteChange(),
         ...(leaseTimes === undefined ? {} : { leaseTimes }),
       });

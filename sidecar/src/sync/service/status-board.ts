@@ -123,10 +123,15 @@ export class StatusBoard {
     this.changed();
   }
 
-  /** The newest of its kind stays until this process ends. */
+  /** The newest of its kind stays until it is withdrawn or this process ends. */
   advise(warning: Warning): void {
     this.#advice.set(warning.code, warning);
     this.changed();
+  }
+
+  /** What was advised holds no longer. */
+  withdraw(code: Warning['code']): void {
+    if (this.#advice.delete(code)) this.changed();
   }
 
   setToken(side: Side, state: TokenState): void {

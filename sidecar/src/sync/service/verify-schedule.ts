@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
-import type { SyncConfig } from '../../../contract/config.ts';
 import type { Clock } from '../../clock.ts';
 import type { Verification } from '../restore/verify.ts';
+import type { LiveSettings } from './live-settings.ts';
 import type { Runner } from './runner.ts';
 import type { StatusBoard } from './status-board.ts';
 
@@ -19,26 +19,33 @@ const NAMED = 3;
 export async function verifyOnSchedule(
   options: {
     readonly runner: Runner;
-    readonly config: SyncConfig;
+    readonly settings: LiveSettings;
     readonly clock: Clock;
     readonly log: Logger;
   },
   signal: AbortSignal,
 ): Promise<void> {
-  const { runner, config, clock, log } = options;
-  const everyMs = (config.verifyEveryDays ?? DEFAULT_DAYS) * DAY_MS;
-  if (everyMs === 0) return;
+  const { runner, settings, clock, log } = options;
+  const rate = () => settings.now.verifyBytesPerSecond ?? DEFAULT_BYTES_PER_SECOND;
   let since = clock.now();
   while (!signal.aborted) {
     await clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
+    const everyMs = (settings.now.verifyEveryDays ?? DEFAULT_DAYS) * DAY_MS;
     const { project } = runner;
-    if (signal.aborted || project === null || !project.holdsLease || !runner.board.status().ready) continue;
+    if (
+      signal.aborted ||
+      everyMs === 0 ||
+      project === null ||
+      !project.holdsLease ||
+      !runner.board.status().ready
+    )
+      continue;
     const last = project.verification;
     if (last !== null && last.endedAt !== null) since = Date.parse(last.endedAt);
     const isBrokenOff = last !== null && last.endedAt === null;
     if (!isBrokenOff && Math.abs(clock.now() - since) < everyMs) continue;
     try {
-      const found = await project.verify(config.verifyBytesPerSecond ?? DEFAULT_BYTES_PER_SECOND, signal);
+      const found = await project.verify(rate, signal);
       tellVerified(runner.board, found);
       log.info(
         { operation: 'verify', files: found.filesDone, found: found.found },
