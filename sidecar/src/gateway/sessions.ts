@@ -21,6 +21,8 @@ export const DEVICE_MAX_MS = 90 * 24 * HOUR_MS;
 /** The wait before a turn, and how long it may be taken after it was given. */
 export const TURN_AFTER_MS = 3000;
 export const TURN_MAX_MS = 60_000;
+/** Clocks are put right by steps; a cookie from further ahead is of a clock that was wrong, and would live too long. */
+export const MAX_CLOCK_STEP_MS = HOUR_MS;
 
 const tokenSchema = z.strictObject({
   kind: z.enum(['session', 'device', 'turn']),
@@ -194,6 +196,7 @@ export class Sessions {
     const expected = this.#sign(body);
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
     const token = tokenSchema.safeParse(JSON.parse(Buffer.from(body, 'base64url').toString('utf8')));
-    return token.success && token.data.kind === kind ? token.data : undefined;
+    if (!token.success || token.data.kind !== kind) return undefined;
+    return token.data.createdAt - this.#now() <= MAX_CLOCK_STEP_MS ? token.data : undefined;
   }
 }

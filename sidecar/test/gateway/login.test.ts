@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ALL_FAILURES, CLIENT_FAILURES } from '../../src/gateway/login.ts';
 import type { SessionView } from '../../src/gateway/session-view.ts';
-import { SESSION_IDLE_MS, SESSION_MAX_MS } from '../../src/gateway/sessions.ts';
+import { MAX_CLOCK_STEP_MS, SESSION_IDLE_MS, SESSION_MAX_MS } from '../../src/gateway/sessions.ts';
 import { cookieOf, eventually, isLoggedIn, postLogin, SAME_ORIGIN, sessionCookie } from './helpers/client.ts';
 import { PASSWORD, type RunningGateway, startGateway } from './helpers/start-gateway.ts';
 
@@ -244,6 +244,21 @@ describe('session', () => {
     expect(await end()).toEqual({ loggedIn: true, endsAt: openedAt + SESSION_MAX_MS, isFinal: true });
     now += SESSION_IDLE_MS / 2;
     expect(await isLoggedIn(gateway, busy)).toBe(false);
+  });
+
+  test('outlives a clock that goes wrong and is put right, and none that was given far ahead stays', async () => {
+    const right = now;
+    const cookie = await sessionCookie(gateway);
+    now = right - MAX_CLOCK_STEP_MS;
+    expect(await isLoggedIn(gateway, cookie)).toBe(true);
+    now = right + 10 * SESSION_MAX_MS;
+    expect(await isLoggedIn(gateway, cookie)).toBe(false);
+    const ahead = await sessionCookie(gateway);
+    expect(await isLoggedIn(gateway, ahead)).toBe(true);
+    now = right;
+    expect(await isLoggedIn(gateway, cookie)).toBe(true);
+    expect(await isLoggedIn(gateway, ahead)).toBe(false);
+    expect(await isLoggedIn(gateway, await sessionCookie(gateway))).toBe(true);
   });
 
   test('a forged, cut or foreign cookie opens nothing', async () => {

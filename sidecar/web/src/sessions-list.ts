@@ -32,12 +32,14 @@ export class SessionsList {
     const answer = await fetch('/sessions').catch(() => undefined);
     if (!answer?.ok) return;
     const { sessions } = (await answer.json()) as { sessions: readonly SessionView[] };
-    element('sessions').replaceChildren(...sessions.map(row));
+    // The times are of the gateway's clock; the one of this machine may be wrong.
+    const now = Date.parse(answer.headers.get('date') ?? '') || Date.now();
+    element('sessions').replaceChildren(...sessions.map((session) => row(session, now)));
   }
 }
 
-function row({ isThis, agent, seenAt, endsAt }: SessionView): HTMLElement {
-  const ago = formatAgo(Math.max(0, (Date.now() - seenAt) / 1000));
+function row({ isThis, agent, seenAt, endsAt }: SessionView, now: number): HTMLElement {
+  const ago = formatAgo(Math.max(0, (now - seenAt) / 1000));
   const item = textElement(
     'li',
     isThis ? 'strong' : '',
