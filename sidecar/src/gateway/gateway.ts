@@ -218,7 +218,7 @@ function createRelay(
       log(request, isViewOnly, 'desktop closed', seconds);
     },
   });
-  guard.onUpgrade((request, socket, head) => relay.upgrade(request, socket, head));
+  guard.onUpgrade((request, head) => relay.upgrade(request, request.socket, head));
   return relay;
 }
 

@@ -102,13 +102,13 @@ export class GuardedServer {
   }
 
   /** Hands on upgrade requests, unless an answer is still on its way to the same client. */
-  onUpgrade(listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void): void {
+  onUpgrade(listener: (request: IncomingMessage, head: Buffer) => void): void {
     this.server.on('upgrade', (request, socket, head) => {
       // From here on nobody else listens: without this a client that resets the connection would end the process.
       socket.on('error', () => socket.destroy());
       const connection = this.#table.of(request.socket);
       if (connection === undefined || connection.response) socket.destroy();
-      else listener(request, socket, head);
+      else listener(request, head);
     });
   }
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import { createConnection } from 'node:net';
+import { createConnection, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { CLOSE_CODES, PING_EVERY_MS, RelayWindow, WRITE_BYTES } from './relay-window.ts';
+import { CLOSE_CODES, PING_EVERY_MS, RelayWindow } from './relay-window.ts';
 import { ViewOnlyFilter } from './view-only.ts';
 import { acceptKey } from './websocket-frames.ts';
 
@@ -37,7 +37,7 @@ export class VncRelay {
   }
 
   /** Takes over an upgrade request: answers it with a refusal or serves it until either side ends. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     const { admit, refuse, vncSocket } = this.#options;
     const admission = admit(request);
     if (admission.status !== undefined) {
@@ -63,14 +63,13 @@ export class VncRelay {
       this.#watchers.delete(socket);
     };
     socket.once('close', forget);
-    const window = new RelayWindow(socket, {
+    const window = new RelayWindow({
       pingEveryMs: this.#options.pingEveryMs ?? PING_EVERY_MS,
       // Asked again while the connection lasts: a session or link may end before its desktop is closed.
       isStillAllowed: () => admit(request).status === undefined,
       filter: isViewOnly ? new ViewOnlyFilter() : undefined,
     });
-    const options = { path: vncSocket, onread: window.reading, writableHighWaterMark: WRITE_BYTES };
-    const desktop = createConnection(options);
+    const desktop = createConnection({ path: vncSocket, onread: window.reading });
     const unavailable = () => {
       forget();
       refuse(socket, 503, 'The desktop does not answer yet.');
@@ -86,10 +85,9 @@ export class VncRelay {
       const hasBinary = headers['sec-websocket-protocol']
         ?.split(',')
         .some((name) => name.trim() === 'binary');
-      socket.write(
+      const answer =
         'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
-          `Sec-WebSocket-Accept: ${accept}\r\n${hasBinary ? 'Sec-WebSocket-Protocol: binary\r\n' : ''}\r\n`,
-      );
+        `Sec-WebSocket-Accept: ${accept}\r\n${hasBinary ? 'Sec-WebSocket-Protocol: binary\r\n' : ''}\r\n`;
       const openedAt = performance.now();
       this.#windows.add(window);
       this.#options.onOpen(request, isViewOnly);
@@ -98,7 +96,7 @@ export class VncRelay {
         const seconds = Math.round((performance.now() - openedAt) / 1000);
         this.#options.onClose(request, isViewOnly, seconds);
       });
-      window.open(desktop, head);
+      window.open(socket, desktop, answer, head);
     });
   }
 

@@ -2,12 +2,14 @@ import { createHash } from 'node:crypto';
 
 /**
  * The part of the WebSocket protocol that a relay of bytes needs (RFC 6455): the payload of data frames is passed on as
- * it comes, whatever messages it forms; nothing is collected and nothing is copied.
+ * it comes, whatever messages it forms; nothing is collected and nothing large is copied.
  */
 
 const OPCODES = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 const MAX_CONTROL_BYTES = 125;
 const ACCEPT_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+/** Payloads up to this are moved together in their piece, so that the many frames of a moving mouse are one write. */
+const MAX_MOVED_BYTES = 4096;
 /** Room that the header of a frame of any length takes at most. */
 export const MAX_HEADER_BYTES = 10;
 
@@ -95,6 +97,9 @@ export class FrameReader {
   #control: Buffer[] = [];
   #mask: Buffer = this.#header;
   #hasEnded = false;
+  /** Where in the piece the payload lies that has not been handed over. */
+  #from = 0;
+  #to = 0;
 
   constructor(listener: FrameListener) {
     this.#listener = listener;
@@ -107,6 +112,27 @@ export class FrameReader {
       if (this.#left === 0) at = this.#readHeader(chunk, at);
       else at = this.#readPayload(chunk, at);
     }
+    this.#handOver(chunk);
+  }
+
+  #handOver(chunk: Buffer): void {
+    const [from, to] = [this.#from, this.#to];
+    this.#from = 0;
+    this.#to = 0;
+    if (to > from)
+      this.#listener.onData(from === 0 && to === chunk.length ? chunk : chunk.subarray(from, to));
+  }
+
+  #keep(chunk: Buffer, from: number, to: number): void {
+    const hasMore = this.#to > this.#from;
+    if (hasMore && to - from <= MAX_MOVED_BYTES) {
+      chunk.copyWithin(this.#to, from, to);
+      this.#to += to - from;
+      return;
+    }
+    if (hasMore) this.#handOver(chunk);
+    this.#from = from;
+    this.#to = to;
   }
 
   #readHeader(chunk: Buffer, from: number): number {
@@ -120,13 +146,13 @@ export class FrameReader {
       const short = (header[1] as number) & 127;
       const extended = short === 126 ? 2 : short === 127 ? 8 : 0;
       if (this.#headerLength < 6 + extended) continue;
-      this.#begin(short, extended);
+      this.#begin(chunk, short, extended);
       break;
     }
     return at;
   }
 
-  #begin(short: number, extended: number): void {
+  #begin(chunk: Buffer, short: number, extended: number): void {
     const header = this.#header;
     const [first, second] = [header[0] as number, header[1] as number];
     this.#opcode = first & 15;
@@ -143,6 +169,7 @@ export class FrameReader {
       (!isControl || (length <= MAX_CONTROL_BYTES && (first & 0x80) !== 0));
     if (!isRight) {
       this.#hasEnded = true;
+      this.#handOver(chunk);
       this.#listener.onError();
       return;
     }
@@ -151,7 +178,7 @@ export class FrameReader {
     this.#left = length;
     this.#read = 0;
     this.#control = [];
-    if (length === 0) this.#finish();
+    if (length === 0) this.#finish(chunk);
   }
 
   #readPayload(chunk: Buffer, from: number): number {
@@ -160,16 +187,17 @@ export class FrameReader {
     unmask(payload, this.#mask, this.#read);
     this.#read += payload.length;
     this.#left -= payload.length;
-    if (this.#opcode < OPCODES.close) this.#listener.onData(payload);
-    else this.#control.push(payload);
-    if (this.#left === 0) this.#finish();
+    if (this.#opcode < OPCODES.close) this.#keep(chunk, from, to);
+    else this.#control.push(Buffer.from(payload));
+    if (this.#left === 0) this.#finish(chunk);
     return to;
   }
 
-  #finish(): void {
+  #finish(chunk: Buffer): void {
     if (this.#opcode === OPCODES.ping) this.#listener.onPing(Buffer.concat(this.#control));
     if (this.#opcode !== OPCODES.close) return;
     this.#hasEnded = true;
+    this.#handOver(chunk);
     this.#listener.onClose();
   }
 }

@@ -278,6 +278,39 @@ describe('the relay', () => {
     expect(written).toBeLessThan(60_000_000);
   });
 
+  test('makes a browser wait for a slow desktop, whose bytes are then all there', async () => {
+    const received: Buffer[] = [];
+    const desktops: Socket[] = [];
+    const desktop = createServer((socket: Socket) => {
+      socket.on('error', () => undefined);
+      socket.pause();
+      desktops.push(socket);
+    });
+    await new Promise<void>((resolve) => desktop.listen(gateway.vncSocket, resolve));
+    cleanUps.push(() => new Promise((resolve) => desktop.close(resolve)));
+    const socket = await open();
+    const sent = Buffer.alloc(40_000_000);
+    for (let i = 0; i < sent.length; i += 4) sent.writeUInt32BE(i, i);
+    for (let at = 0; at < sent.length; at += 300_001) socket.send(sent.subarray(at, at + 300_001));
+    let before = 0;
+    await eventually(
+      async () => {
+        const taken = before - socket.bufferedAmount;
+        before = socket.bufferedAmount;
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        return taken;
+      },
+      (taken) => taken === 0 && before < sent.length,
+    );
+    expect(before).toBeGreaterThan(sent.length / 2);
+    desktops[0]?.on('data', (piece) => received.push(piece));
+    await eventually(
+      () => received.reduce((sum, { length }) => sum + length, 0),
+      (length) => length === sent.length,
+    );
+    expect(Buffer.concat(received).equals(sent)).toBe(true);
+  });
+
   test('opens a dozen windows and no more, also when all ask at the same moment', async () => {
     await withDesktop();
     const results = await Promise.all(Array.from({ length: 40 }, () => openDesktop(gateway, admitted())));
