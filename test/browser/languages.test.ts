@@ -28,4 +28,21 @@ describe.skipIf(missing)('every page', ofTheBrowser, () => {
     await login(page, `${gateway.origin}/login`, PASSWORD);
     await page.getByRole('button', { name: 'Uložit' }).waitFor();
   });
+
+  test('has a bar of one line in the language with the longer words, on a tablet and on any larger screen', async () => {
+    const { page, sync } = await open({ context: { locale: 'cs-CZ' } });
+    const project = {
+      ...READY_STATUS.project,
+      state: 'copying',
+      filesDone: 12_000,
+      filesTotal: 60_000,
+    } as const;
+    sync.set({ phase: 'saving', project });
+    await page.locator('#save-state[data-kind="busy"]').waitFor();
+    for (const width of [1480, 1366, 1320, 1319, 1280, 1100, 900, 768]) {
+      await page.setViewportSize({ width, height: 800 });
+      const bar = await page.locator('.bar').boundingBox();
+      expect(bar?.height, `at ${width}`).toBeLessThan(48);
+    }
+  });
 });
