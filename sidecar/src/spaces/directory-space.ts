@@ -6,6 +6,7 @@ import { targetText } from './link-target.ts';
 import {
   type Content,
   type EntryKind,
+  isSpaceError,
   joinPath,
   type Locator,
   type MadeDirectory,
@@ -249,7 +250,13 @@ export class DirectorySpace implements Space {
       if (to.startsWith(`${from.path}/`)) throw fail('bad-request', to, 'cannot move into itself');
       if (target !== null) throw fail('exists', to, 'exists already');
     } else if (target?.kind === 'directory') throw fail('is-a-directory', to, 'is a directory');
-    await this.#call(from.path, () => fs.rename(this.#at(from.path), this.#at(to)));
+    try {
+      await this.#call(from.path, () => fs.rename(this.#at(from.path), this.#at(to)));
+    } catch (error) {
+      // Made since it was looked at. Onto an empty directory the system moves another one all the same.
+      if (isSpaceError(error, 'not-empty')) throw fail('exists', to, 'exists already');
+      throw error;
+    }
   }
 
   async removeFile(path: string): Promise<void> {

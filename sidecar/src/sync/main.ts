@@ -8,6 +8,7 @@ import * as commands from './service/commands.ts';
 import { ConfigError, readConfig } from './service/config.ts';
 import { followConfig, LiveSettings } from './service/live-settings.ts';
 import { onedataSpaces } from './service/open-space.ts';
+import { printable, sentence } from './service/printable.ts';
 import { applyPriority } from './service/priority.ts';
 import { type ServiceOptions, startService } from './service/service.ts';
 import { CONTAINER_PATHS, type SyncPaths } from './service/sync-paths.ts';
@@ -70,11 +71,12 @@ export function program(
 ): Command {
   const output = {
     socket: paths.syncSocket,
-    out: (line: string) => void process.stdout.write(`${line}\n`),
-    err: (line: string) => void process.stderr.write(`${line}\n`),
+    out: (line: string) => void process.stdout.write(`${printable(line)}\n`),
+    err: (line: string) => void process.stderr.write(`${sentence(line)}\n`),
   };
   const root = new Command('sync')
     .description('Copies data between Onedata spaces and the volumes of an instance.')
+    .configureOutput({ outputError: (text, write) => write(`${sentence(onOneLine(text))}\n`) })
     .exitOverride((error) => finish(error.exitCode === 0 ? EXIT_CODES.done : EXIT_CODES.usage));
   const act = (command: Command, work: (context: commands.CommandContext) => Promise<number>): void => {
     command.action(async () => {
@@ -108,7 +110,12 @@ export function program(
   const trash = asking('trash', 'what was removed or replaced, with dates and sizes')
     .option('--restore <path>', 'bring back the newest version of a file, or of everything in a folder')
     .option('--of <save>', 'with --restore: the version that this save put into the trash');
-  act(trash, (context) => commands.trash(context, trash.opts()));
+  act(trash, (context) => {
+    const given = trash.opts<{ restore?: string; of?: string }>();
+    if (given.of !== undefined && given.restore === undefined)
+      trash.error('--of says which version --restore brings back, and is nothing without it');
+    return commands.trash(context, given);
+  });
   act(asking('refresh-source', 'copy what is new in the source space'), commands.refreshSource);
   const verify = asking('verify', 'check the whole project space against its manifest').option(
     '--rate <bytes>',
@@ -139,6 +146,9 @@ export function program(
   });
   return root;
 }
+
+/** Commander puts what it guesses on a line of its own. */
+const onOneLine = (text: string): string => text.trimEnd().replace(/\n(\(Did you mean [^\n]+)$/, ' $1');
 
 function positive(text: string): number {
   const seconds = Number(text);

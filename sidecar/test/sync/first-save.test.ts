@@ -76,3 +76,11 @@ test('links, however long it takes to make them', async () => {
   // To make one and to ask what was made.
   expect(requests).toBeLessThan(2.2);
 }, 60_000);
+
+test('one flat folder', async () => {
+  const requests = await firstSave(1_500, (data) => {
+    mkdirSync(join(data, 'd'));
+    for (let file = 0; file < 1_500; file += 1) writeFileSync(join(data, `d/f${file}`), `${file}`);
+  });
+  expect(requests).toBeLessThan(2.2);
+}, 60_000);

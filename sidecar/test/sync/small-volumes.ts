@@ -13,9 +13,13 @@ export class SmallVolumes {
     folders.clear();
   }
 
-  /** @returns false where this user may not mount one */
-  mount(folder: string, bytes: number): boolean {
-    const made = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes},mode=0775`, 'tmpfs', folder]);
+  /**
+   * @param inodes files and folders that it takes
+   * @returns false where this user may not mount one
+   */
+  mount(folder: string, bytes: number, inodes?: number): boolean {
+    const limits = `size=${bytes}${inodes === undefined ? '' : `,nr_inodes=${inodes}`}`;
+    const made = spawnSync('mount', ['-t', 'tmpfs', '-o', `${limits},mode=0775`, 'tmpfs', folder]);
     if (made.status === 0) this.#mounted.push(folder);
     return made.status === 0;
   }

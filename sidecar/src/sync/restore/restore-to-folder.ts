@@ -128,7 +128,10 @@ export function isBelow(path: string, folder: string): boolean {
 
 /** Pure. A relative path without anything that leads elsewhere. */
 export function isPlain(path: string): boolean {
-  return (
-    !path.includes('\0') && path.split('/').every((name) => name !== '' && name !== '.' && name !== '..')
-  );
+  const isName = (name: string) =>
+    name !== '' && name !== '.' && name !== '..' && Buffer.byteLength(name) <= MAX_NAME_BYTES;
+  return !path.includes('\0') && path.length < MAX_PATH && path.split('/').every(isName);
 }
+
+/** What Linux takes; no project has more. */
+const [MAX_NAME_BYTES, MAX_PATH] = [255, 4_096];

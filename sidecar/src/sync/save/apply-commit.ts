@@ -12,6 +12,7 @@ import { forEachLimit } from '../pool.ts';
 import { type CommitHeader, type Expected, type Step, trashOfSave } from './commit-record.ts';
 import type { EntryStep, TailStep } from './failed-steps.ts';
 import { findRecords } from './find-records.ts';
+import { FreshFolders } from './fresh-folders.ts';
 import { putAway } from './move-over.ts';
 import { checkRecord, recordSteps } from './read-record.ts';
 import { conflictName, LAYOUT } from './space-layout.ts';
@@ -55,6 +56,7 @@ export async function applyCommit(
     const current = batch;
     batch = [];
     // Directories go child before parent, one after the other.
+    await mover.prepare(current);
     const limit = current[0]?.do === 'rmdir' ? 1 : () => shortCalls(space.capabilities);
     await forEachLimit(current, limit, (step) => options.attempt(step, apply));
   };
@@ -103,10 +105,6 @@ export async function finishInterruptedCommits(
   return finished;
 }
 
-/** A new directory is taken for empty so long; then each place in it is looked at before something is moved there. */
-const FRESH_MS = 30_000;
-const MAX_FRESH = 10_000;
-
 class Mover {
   readonly #space: Space;
   readonly #header: CommitHeader;
@@ -114,8 +112,7 @@ class Mover {
   readonly #trash: string;
   /** Directories of the trash that were made in this run. */
   readonly #made = new Set<string>();
-  /** Directories of the save that were new when they were made, and when that was, in ms. */
-  readonly #fresh = new Map<string, number>();
+  readonly #fresh: FreshFolders;
   #repairs = 0;
   #repairing: Promise<unknown> = Promise.resolve();
 
@@ -124,6 +121,12 @@ class Mover {
     this.#header = header;
     this.#options = options;
     this.#trash = trashOfSave(header);
+    this.#fresh = new FreshFolders(space);
+  }
+
+  /** Before steps that are carried out together. */
+  async prepare(steps: readonly Step[]): Promise<void> {
+    await this.#fresh.renew(steps.flatMap((step) => (step.do === 'place' ? [step.path] : [])));
   }
 
   async apply(step: Step): Promise<void> {
@@ -179,9 +182,7 @@ class Mover {
   async #makeDirectory(path: string): Promise<void> {
     try {
       const { isNew } = await this.#space.makeDirectory(path);
-      if (isNew === true) this.#fresh.set(path, performance.now());
-      const [oldest] = this.#fresh.keys();
-      if (this.#fresh.size > MAX_FRESH && oldest !== undefined) this.#fresh.delete(oldest);
+      if (isNew === true) this.#fresh.made(path);
     } catch (error) {
       if (!isSpaceError(error, 'exists', 'not-a-directory')) throw error;
       await this.#repair(path);
@@ -189,7 +190,7 @@ class Mover {
   }
 
   async #place(path: string, staged: string, expect: Expected): Promise<void> {
-    const found = this.#isFree(path) ? null : await this.#space.stat({ path });
+    const found = this.#fresh.isFree(path) ? null : await this.#space.stat({ path });
     if (found !== null) {
       if ((await this.#space.stat({ path: staged })) === null) {
         // Either this step was done before, and what is here is its result or newer, or the upload is gone.
@@ -199,15 +200,7 @@ class Mover {
       await this.#clear(found, expect);
     }
     await this.#moveIfThere(staged, path, found === null);
-  }
-
-  /** Whether its directory was made so shortly ago that nobody else has put anything into it. */
-  #isFree(path: string): boolean {
-    const made = this.#fresh.get(parentOf(path));
-    if (made === undefined) return false;
-    if (performance.now() - made < FRESH_MS) return true;
-    this.#fresh.delete(parentOf(path));
-    return false;
+    this.#fresh.put(path);
   }
 
   async #symlink(path: string, target: string, expect: Expected): Promise<void> {

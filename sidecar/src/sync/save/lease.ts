@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
 import type { Clock } from '../../clock.ts';
-import { contentOf, isSpaceError, nameOf, type Space } from '../../spaces/space.ts';
+import { contentOf, isSpaceError, type Space } from '../../spaces/space.ts';
+import { highestFence, isMarkOf, markPath, marksOf, ownerOf, takeFence, tidyFences } from './fences.ts';
 import { NewerFormatError } from './head.ts';
 import { moveOver } from './move-over.ts';
 import { readPatiently, seal, unseal } from './sealed.ts';
@@ -51,8 +52,9 @@ export const DEFAULT_LEASE_TIMES: LeaseTimes = { expiryMs: 180_000, heartbeatMs:
 
 /**
  * The right to write a project space. The lease file tells people and other instances who has it; what decides is the
- * fencing number: a directory `fences/N` that only one instance can make, because a directory never moves onto another.
- * Whoever owns the highest number may commit. A holder that was paused finds a higher one and stops.
+ * fencing number: a directory `fences/N` that only one instance can make, because a directory never moves onto one that
+ * holds something. Whoever owns the highest number may commit. A holder that was paused finds a higher one and stops.
+ * Nothing of it needs room in the space, so that a desktop opens in which its user can make some.
  */
 export class Lease {
   readonly #space: Space;
@@ -61,14 +63,19 @@ export class Lease {
   readonly #holder: string;
   readonly #volumeId: string | undefined;
   readonly session = randomUUID();
+  readonly #owner: string;
   #record: LeaseRecord | null = null;
   /** By both kinds of time: one may be set, the other stands still while a machine sleeps. */
   #lastBeat = { now: 0, monotonic: 0 };
   /** Somebody has taken it from this very process: that was none before it on the same volume. */
   #wasLost = false;
   #writing: Promise<void> = Promise.resolve();
-  /** Heartbeats in a row for which the space had no room. */
+  /** Heartbeats for which the space had no room. */
   #beatsWithoutRoom = 0;
+  /** Path of the mark in the directory of the number. */
+  #mark: string | null = null;
+  /** There was no room for all folders of the engine. */
+  #lacksFolders = true;
   /** What was read of somebody else's lease, and when it was first seen so. */
   #seen: { text: string; at: number } | null = null;
 
@@ -79,6 +86,7 @@ export class Lease {
     this.#space = space;
     this.#clock = options.clock;
     this.#holder = options.holder;
+    this.#owner = ownerOf(options.holder, this.session);
     this.#volumeId = options.volumeId;
     this.#times = { ...DEFAULT_LEASE_TIMES, ...options.times };
   }
@@ -103,18 +111,16 @@ export class Lease {
    */
   async acquire(ownSessions: readonly string[], takeOver = false, ownFence = 0): Promise<LeaseRecord> {
     const found = await readLease(this.#space);
-    for (const folder of ENGINE_FOLDERS) await this.#space.makeDirectory(folder);
+    await this.#makeFolders();
     const highest = await highestFence(this.#space, found?.record?.fence ?? 0);
     if (!takeOver) await this.#assertFree(found, highest, { ownSessions, ownFence });
-    const claim = `${LAYOUT.claims}/${this.session}`;
-    await this.#space.makeDirectory(claim);
     try {
-      await this.#space.move({ path: claim, kind: 'directory' }, fencePath(highest + 1));
+      this.#mark = await takeFence(this.#space, highest + 1, this.#owner);
     } catch (error) {
-      await this.#space.removeTree(claim).catch(() => undefined);
-      if (!isSpaceError(error, 'exists')) throw error;
+      if (!isSpaceError(error, 'exists', 'not-found')) throw error;
       throw new LeaseHeldError('another instance that starts at this moment', this.#now(), this.#now());
     }
+    this.#beatsWithoutRoom = 0;
     this.#wasLost = false;
     this.#record = {
       version: 1,
@@ -127,7 +133,7 @@ export class Lease {
       ...(this.#volumeId === undefined ? {} : { volumeId: this.#volumeId }),
     };
     await this.#writeRecord();
-    await this.#tidyFences();
+    await tidyFences(this.#space, this.fence);
     return this.#record;
   }
 
@@ -135,8 +141,19 @@ export class Lease {
   async heartbeat(): Promise<void> {
     if (this.#record === null) return;
     if (this.#isSilentFor(this.#times.expiryMs)) await this.assertHeld();
+    if (this.#lacksFolders) await this.#makeFolders();
     this.#record = { ...this.#record, heartbeatAt: this.#now() };
     await this.#writeRecord();
+  }
+
+  async #makeFolders(): Promise<void> {
+    try {
+      for (const folder of ENGINE_FOLDERS) await this.#space.makeDirectory(folder);
+      this.#lacksFolders = false;
+    } catch (error) {
+      // Most are there from before; a save says what it lacks.
+      if (!isSpaceError(error, 'space-full')) throw error;
+    }
   }
 
   /** Asks the space. @throws LeaseLostError where somebody else has a higher fencing number. */
@@ -179,9 +196,11 @@ export class Lease {
   ): Promise<void> {
     if (found === null && highest === 0) return;
     // A number was given out, so one that cannot be read, or is gone, may be that of a live holder.
-    const { record, text } = found ?? { record: null, text: 'no lease file' };
-    if (record?.released === true || this.#isOwn(record, highest, own)) return;
-    const seen = `${text} ${await this.#marks(record?.fence ?? highest)}`;
+    const { record, text } = await this.#inForce(found, highest);
+    if (record?.released === true) return;
+    const marks = await marksOf(this.#space, highest);
+    if (this.#isOwn(record, highest, marks, own)) return;
+    const seen = `${highest} ${text} ${marks.join(' ')}`;
     const passed = this.#clock.monotonic();
     if (this.#seen?.text !== seen) this.#seen = { text: seen, at: passed };
     const unchangedMs = passed - this.#seen.at;
@@ -194,7 +213,7 @@ export class Lease {
     // A heartbeat can come late, so one that is missing is none that will not come.
     if (looksOld && unchangedMs > MISSED_HEARTBEATS * this.#times.heartbeatMs) return;
     throw new LeaseHeldError(
-      record?.holder ?? 'an instance whose lease file cannot be read',
+      record?.holder ?? `an instance whose lease file ${found?.record ? 'has no room' : 'cannot be read'}`,
       record?.since ?? 'an unknown time',
       record?.heartbeatAt ?? 'unknown',
     );
@@ -207,9 +226,15 @@ export class Lease {
   #isOwn(
     record: LeaseRecord | null,
     highest: number,
+    marks: readonly string[],
     { ownSessions, ownFence }: { readonly ownSessions: readonly string[]; readonly ownFence: number },
   ): boolean {
-    if (record === null) return ownFence !== 0 && ownFence === highest;
+    if (record === null && marks.length === 0) return ownFence !== 0 && ownFence === highest;
+    if (record === null) {
+      const sessions = this.#wasLost ? [this.session] : [this.session, ...ownSessions];
+      const owners = sessions.map((session) => ownerOf(this.#holder, session));
+      return marks.every((mark) => isMarkOf(owners, mark));
+    }
     if (record.holder !== this.#holder) return false;
     const isCurrent = record.session === this.session && record.fence === highest;
     if (this.#wasLost && !isCurrent) return false;
@@ -219,16 +244,12 @@ export class Lease {
     );
   }
 
-  /** Heartbeats of a holder whose space has no room for a file: the names in the directory of its number. */
-  async #marks(fence: number): Promise<string> {
-    const names: string[] = [];
-    try {
-      for await (const { name } of this.#space.list({ path: fencePath(fence) }))
-        if (names.length < MAX_MARKS) names.push(name);
-    } catch (error) {
-      if (!isSpaceError(error, 'not-found', 'not-a-directory')) throw error;
-    }
-    return names.sort().join(' ');
+  /** A lease file of an older number tells nothing of whoever has the newest, and found no room to write it. */
+  async #inForce(found: FoundLease | null, highest: number): Promise<FoundLease> {
+    const { record, text } = found ?? { record: null, text: 'no lease file' };
+    if (record === null || record.fence >= highest) return { record, text };
+    // Without a mark that one was given out by an older program, which has ended before it wrote the file.
+    return (await marksOf(this.#space, highest)).length === 0 ? { record, text } : { record: null, text };
   }
 
   async #writeRecord(): Promise<void> {
@@ -240,11 +261,10 @@ export class Lease {
         const beside = leaseDraftPath(this.session);
         await this.#space.write(beside, contentOf(seal(this.#record)));
         await moveOver(this.#space, beside, LAYOUT.lease, this.#clock.now());
-        if (this.#beatsWithoutRoom > 0) await this.#space.removeTree(this.#mark());
-        this.#beatsWithoutRoom = 0;
       } catch (error) {
         if (!isSpaceError(error, 'space-full')) throw error;
-        await this.#beatWithoutRoom();
+        // One that is missing is no reason to stop: whoever is to write asks the space for the number.
+        if (!(await this.#beatWithoutRoom())) return;
       }
       this.#lastBeat = { now: this.#clock.now(), monotonic: this.#clock.monotonic() };
     });
@@ -252,26 +272,19 @@ export class Lease {
     await write;
   }
 
-  /** A directory takes no room, and its next name none at all. */
-  async #beatWithoutRoom(): Promise<void> {
-    const before = this.#mark();
-    this.#beatsWithoutRoom += 1;
-    if (this.#beatsWithoutRoom > 1) {
-      await this.#space.move({ path: before, kind: 'directory' }, this.#mark());
-    } else await this.#space.makeDirectory(this.#mark());
-  }
-
-  #mark(): string {
-    return `${fencePath(this.fence)}/alive-${this.#beatsWithoutRoom}`;
-  }
-
-  async #tidyFences(): Promise<void> {
-    const mine = this.fence;
-    for await (const entry of this.#space.list({ path: LAYOUT.fences })) {
-      const number = Number(entry.name);
-      // The last few stay, so that a slow listing of another instance still finds a higher one than its own.
-      if (isFence(number) && number < mine - 8) await this.#space.removeTree(fencePath(number));
+  /** A directory takes hardly any room, and its next name none at all. */
+  async #beatWithoutRoom(): Promise<boolean> {
+    const next = markPath(this.fence, this.#owner, this.#beatsWithoutRoom + 1);
+    try {
+      if (this.#mark === null) await this.#space.makeDirectory(next);
+      else await this.#space.move({ path: this.#mark, kind: 'directory' }, next);
+    } catch (error) {
+      if (!isSpaceError(error, 'space-full')) throw error;
+      return false;
     }
+    this.#beatsWithoutRoom += 1;
+    this.#mark = next;
+    return true;
   }
 
   #now(): string {
@@ -284,11 +297,6 @@ interface FoundLease {
   readonly record: LeaseRecord | null;
   readonly text: string;
 }
-
-/** Far above what restarts can give out; other names are none of ours. */
-const MAX_FENCE = 1_000_000_000;
-const isFence = (number: number) => Number.isInteger(number) && number > 0 && number < MAX_FENCE;
-const MAX_MARKS = 10;
 
 export function leaseDraftPath(session: string): string {
   return `${LAYOUT.claims}/lease-${session}.json`;
@@ -308,20 +316,4 @@ export async function readLease(space: Pick<Space, 'read'>): Promise<FoundLease 
     return parsed.success ? parsed.data : undefined;
   });
   return found === null ? null : { record: found.value ?? null, text: found.text };
-}
-
-/** @param known a number that was given out, or 0 */
-async function highestFence(space: Space, known: number): Promise<number> {
-  let highest = known;
-  try {
-    for await (const entry of space.list({ path: LAYOUT.fences })) {
-      const number = Number(nameOf(entry.path));
-      if (isFence(number)) highest = Math.max(highest, number);
-    }
-  } catch (error) {
-    if (!isSpaceError(error, 'not-found')) throw error;
-  }
-  // A listing may leave out what has just been made, so the next number is asked for by itself.
-  while ((await space.stat({ path: fencePath(highest + 1) })) !== null) highest += 1;
-  return highest;
 }

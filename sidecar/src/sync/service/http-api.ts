@@ -24,12 +24,15 @@ const ELSEWHERE = 'http://problem.invalid/';
 const TRASH_ITEMS = 10_000;
 const plainPath = z
   .string()
-  .refine(isPlain, 'a path in the project, without ".." and not beginning with "/"');
+  .refine(
+    isPlain,
+    'a path in the project is expected, without ".." and not beginning with "/", and no name above 255 bytes',
+  );
 const fromTrashSchema = z.strictObject({ path: plainPath, of: z.string().optional() });
 const asideSchema = z.strictObject({
   path: plainPath.or(z.literal('')),
   to: plainPath.optional(),
-  of: z.string().min(1).optional(),
+  of: z.string().min(1, 'the number or id of a save is expected').optional(),
 });
 const placeSchema = z.strictObject({ upload: z.string().regex(/^[0-9a-f]{32}$/), path: z.string() });
 const verifySchema = z.strictObject({ bytesPerSecond: z.int().min(65_536).optional() });
@@ -48,7 +51,7 @@ export function syncApi(runner: Runner, log: Logger): FastifyInstance {
         : ((error as { statusCode?: number }).statusCode ?? 503);
     const problem = toProblem(error, 'project', new Date().toISOString());
     log.warn({ error: (error as Error).message }, 'a request failed');
-    const detail = error instanceof z.ZodError ? z.prettifyError(error) : (error as Error).message;
+    const detail = error instanceof z.ZodError ? issuesText(error) : (error as Error).message;
     const message = problem.code === 'internal' ? detail : problem.message;
     void reply.code(status).send({ code: problem.code, message });
   });
@@ -169,6 +172,11 @@ export function probesApi(runner: Runner, metrics: SyncMetrics): FastifyInstance
     reply.type(metrics.registry.contentType).send(await metrics.text()),
   );
   return app;
+}
+
+/** One sentence for all of them. */
+function issuesText({ issues }: z.ZodError): string {
+  return issues.map(({ path, message }) => [...path, message].join(': ')).join('; ');
 }
 
 function pause(milliseconds: number): Promise<undefined> {
