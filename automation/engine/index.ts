@@ -12,5 +12,6 @@ export {
   type StackSettings,
   stateEnvironment,
 } from './stack.ts';
+export { type EngineStep, stepsOfLog } from './steps.ts';
 export { type RunOnStack, type TakenOver, takeOver } from './take-over.ts';
 export { VERSIONS } from './versions.ts';

@@ -1,4 +1,5 @@
 import type { EngineEvent, OpType } from '@pulumi/pulumi/automation/index.js';
+import { type EngineStep, stepOf } from './steps.ts';
 
 /** What the engine does, from its events as they come. */
 
@@ -29,6 +30,7 @@ export class Progress {
   readonly warnings: string[] = [];
   /** Resources that are changed, by kind of change. */
   readonly counts = new Map<OpType, number>();
+  readonly steps: EngineStep[] = [];
   readonly #running = new Map<string, Operation>();
   readonly #report: (text: string) => void;
   #said = '';
@@ -45,6 +47,8 @@ export class Progress {
       resOpFailedEvent: failed,
       diagnosticEvent: said,
     } = event;
+    const step = stepOf(event);
+    if (step) this.steps.push(step);
     if (begun) this.#begin(begun.metadata, begun.planning === true, now);
     if (done) this.#running.delete(done.metadata.urn);
     if (failed) this.#running.delete(failed.metadata.urn);

@@ -10,6 +10,7 @@ import { type Engine, engineEnvironment } from './find.ts';
 import { interruptible } from './interrupt.ts';
 import { describeFailure, type Place } from './problems.ts';
 import { Progress } from './progress.ts';
+import type { EngineStep } from './steps.ts';
 
 /** A stack whose state is in a folder of this machine. */
 export interface StackSettings {
@@ -31,6 +32,8 @@ export interface RunResult {
   /** Resources by what happens to them, unchanged ones left out, e.g. `{ create: 3 }`. */
   readonly changes: Readonly<Record<string, number>>;
   readonly warnings: readonly string[];
+  /** Of every resource, unchanged ones too, in the engine's order. */
+  readonly steps: readonly EngineStep[];
 }
 
 export interface RunChanges {
@@ -156,7 +159,8 @@ export function openStack(engine: Engine, settings: StackSettings): DeployedStac
       await work(stack, { onEvent: (event) => progress.take(event), signal, color: 'never' });
     }, report);
     if (outcome.status === 'fulfilled') {
-      return { changes: Object.fromEntries(progress.counts), warnings: progress.warnings };
+      const { counts, warnings, steps } = progress;
+      return { changes: Object.fromEntries(counts), warnings, steps };
     }
     const words = wordsOf(outcome.reason, progress);
     if (interrupts === 0) throw new Error(`${what} of stack ${name} failed:\n${words}`);

@@ -1,6 +1,6 @@
 import { execa } from 'execa';
+import type { EnginePreview } from '../meaning/meaning.ts';
 import { EngineError } from '../recording/protocol.ts';
-import type { EnginePreview } from './meaning.ts';
 
 /** Pulumi itself, as a job runs it on the stacks of a repository, with the backend and the cluster of its environment. */
 export interface Pulumi {

@@ -1,5 +1,5 @@
+import { changesOfPreview, type EnginePreview, meaningOf, NOTHING } from '../meaning/meaning.ts';
 import { inParallel } from './in-parallel.ts';
-import { changesOfPreview, type EnginePreview, meaningOf, NOTHING } from './meaning.ts';
 import type { Pulumi } from './pulumi.ts';
 
 /**

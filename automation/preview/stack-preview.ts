@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { lstat, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
+import { meaningOf, NOTHING } from '../meaning/meaning.ts';
 import { loadConfig, type ProgramSettings } from '../recording/config.ts';
 import {
   EngineError,
@@ -11,8 +12,8 @@ import {
   runProgram,
 } from '../recording/index.ts';
 import { runGit } from './git.ts';
-import { changesBetween, meaningOf, NOTHING } from './meaning.ts';
 import { placeholdersFor } from './placeholders.ts';
+import { changesBetween } from './recorded-changes.ts';
 import type { StackReport } from './report.ts';
 
 interface Manifests {

@@ -1,8 +1,13 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { execa } from 'execa';
+import { stepsOfLog } from '../../automation/engine/index.ts';
 import { CLI } from './instance.ts';
+import { meaningLines } from './meaning.ts';
 import { pulumiPlace } from './pulumi-environment.ts';
 
-/** `npm run pulumi -- …`: Pulumi itself. */
+/** `npm run pulumi -- …`: Pulumi itself; on a terminal, what a preview or an `up` means for the user comes after its words. */
 
 const args = process.argv.slice(2);
 
@@ -15,17 +20,44 @@ function stackOfArguments(): string | undefined {
   return undefined;
 }
 
-try {
-  const { directory, environment } = await pulumiPlace(stackOfArguments());
+/** Of the commands that say it; undefined for others, and where a program reads the output. */
+function titleOf(command: string | undefined): string | undefined {
+  const isOwn = args.some((argument) => /^(--json|-j|--help|-h|--event-log)(=|$)/.test(argument));
+  if (isOwn || process.stdout.isTTY !== true) return undefined;
+  if (command === 'preview' || command === 'pre') return 'An `up`';
+  return command === 'up' || command === 'update' ? 'This `up`' : undefined;
+}
+
+async function run(more: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) {
+  const place = await pulumiPlace(stackOfArguments());
   // The command is in front of the terminal and gets its Ctrl-C itself.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
-  const { exitCode } = await execa('pulumi', args, {
-    cwd: directory,
-    env: environment,
+  const { exitCode } = await execa('pulumi', [...args, ...more], {
+    cwd: place.directory,
+    env: { ...place.environment, ...environment },
     stdio: 'inherit',
     reject: false,
   });
   process.exitCode = exitCode ?? 1;
+}
+
+/** The engine's own record of what it does is an option that Pulumi shows to those who look for faults. */
+async function runAndSay(title: string): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'pulumi-events-'));
+  try {
+    const log = join(folder, 'events');
+    await run(['--event-log', log], { PULUMI_DEBUG_COMMANDS: 'true' });
+    if (process.exitCode !== 0) return;
+    const steps = stepsOfLog(await readFile(log, 'utf8'));
+    for (const line of meaningLines(title, steps)) console.log(line);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+try {
+  const title = titleOf(args[0]);
+  await (title === undefined ? run() : runAndSay(title));
 } catch (error) {
   process.stderr.write(`${CLI} failed: ${(error as Error).message}\n`);
   process.exitCode = 1;

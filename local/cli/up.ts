@@ -6,6 +6,7 @@ import { DEFAULT_VERSION } from '../../stacks/versions.ts';
 import { attachCluster } from '../cluster/index.ts';
 import { overridesFor, secretsFor, stackOf } from './instance.ts';
 import { CLUSTER_STATE, NAMESPACE, readInstance, writeInstance } from './machine.ts';
+import { meaningLines } from './meaning.ts';
 import {
   made,
   type OwnClusterOptions,
@@ -39,7 +40,7 @@ const OPEN_SECONDS = 180;
 export async function up(options: UpOptions): Promise<string> {
   const platform: Platform = {};
   let url = '';
-  let warnings: readonly string[] = [];
+  let told: readonly string[] = [];
   const version = options.version ?? DEFAULT_VERSION;
   const { ownCluster } = options;
   const steps: Step[] = [
@@ -57,7 +58,7 @@ export async function up(options: UpOptions): Promise<string> {
       hint: '`npm run local -- status` shows the pods and what they wait for.',
       run: async (report) => {
         const own = { ...options.config, 'scipion:version': version };
-        ({ url, warnings } = await createInstance(platform, own, report));
+        ({ url, told } = await createInstance(platform, own, report));
       },
     },
     {
@@ -69,7 +70,7 @@ export async function up(options: UpOptions): Promise<string> {
     },
   ];
   await runSteps(steps);
-  for (const warning of warnings) console.log(`Warning: ${warning}`);
+  for (const line of told) console.log(line);
   return url;
 }
 
@@ -77,7 +78,7 @@ async function createInstance(
   platform: Platform,
   own: Readonly<Record<string, string>>,
   report: Report,
-): Promise<{ readonly url: string; readonly warnings: readonly string[] }> {
+): Promise<{ readonly url: string; readonly told: readonly string[] }> {
   const target = made(platform.target, 'The cluster');
   const onedata = made(platform.onedata, 'The Onedata emulator');
   const engine = made(platform.engine, 'Pulumi');
@@ -87,9 +88,10 @@ async function createInstance(
   };
   await writeInstance(record);
   const stack = stackOf(engine, record, target, secretsFor(onedata));
-  const { warnings } = await stack.up(report);
+  const { warnings, steps } = await stack.up(report);
   const { url } = await stack.outputs();
-  return { url: String(url), warnings };
+  const told = [...meaningLines('This `up`', steps), ...warnings.map((warning) => `Warning: ${warning}`)];
+  return { url: String(url), told };
 }
 
 /** The certificate is of this machine's own authority; whether the page answers is all that is asked here. */

@@ -43,6 +43,7 @@ describe('import arrows', () => {
     ['sidecar/src/gateway/view.ts', '../sync/model.ts', 'share no more than the contract'],
     ['sidecar/src/sync/main.ts', '../gateway/view.ts', 'share no more than the contract'],
     ['emulators/onedata/serve.ts', '../../sidecar/src/spaces/space.ts', 'knows none'],
+    ['automation/meaning/meaning.ts', '../recording/index.ts', 'whichever engine made it'],
     ['automation/preview/main.ts', '../../components/names.ts', 'recorded, not imported'],
     ['automation/tools/cache.ts', '../../local/apt.ts', 'concerns no product'],
     ['automation/recording/record.ts', '../../stacks/schema.ts', 'knows nothing of Scipion'],

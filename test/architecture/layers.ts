@@ -93,9 +93,15 @@ export const LAYERS: readonly Layer[] = [
     because: 'the recording engine runs any program and knows nothing of Scipion',
   },
   {
+    name: 'meaning',
+    holds: under('automation/meaning'),
+    mayImport: ['stacks'],
+    because: 'what a change means is said of any plan, whichever engine made it',
+  },
+  {
     name: 'preview',
     holds: under('automation/preview'),
-    mayImport: ['stacks', 'recording', 'tools'],
+    mayImport: ['stacks', 'meaning', 'recording', 'tools'],
     because: 'the program is recorded, not imported',
   },
   {
@@ -107,7 +113,7 @@ export const LAYERS: readonly Layer[] = [
   {
     name: 'local',
     holds: under('local'),
-    mayImport: ['contract', 'stacks', 'engine', 'recording', 'sidecar', 'emulator', 'tools'],
+    mayImport: ['contract', 'stacks', 'engine', 'meaning', 'recording', 'sidecar', 'emulator', 'tools'],
     because: 'the program is run by an engine, not imported',
   },
   {

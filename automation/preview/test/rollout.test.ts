@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import type { EnginePreview } from '../meaning.ts';
+import type { EnginePreview } from '../../meaning/meaning.ts';
 import type { Pulumi } from '../pulumi.ts';
 import { findDrift, rollOut, whyHeld } from '../rollout.ts';
 import { gitIn } from './git-in.ts';

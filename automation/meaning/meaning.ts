@@ -1,14 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Change } from '../../stacks/changes.ts';
-import { LIVE_SYNC_SETTINGS } from '../../stacks/changes.ts';
+import { type Change, LIVE_SYNC_SETTINGS } from '../../stacks/changes.ts';
 import { parseSizeBytes } from '../../stacks/units.ts';
-import type { Registration } from '../recording/index.ts';
-import { mask } from '../recording/values.ts';
 
 /** What an `up` means for the user of an instance, in sentences. Pure: from two recordings, or from a preview of the engine. */
 
 /** Properties without secrets: those read `<secret>` or `[secret]`. */
-type Plain = { readonly [key: string]: unknown };
+export type Plain = { readonly [key: string]: unknown };
 
 /** One resource before and after; a side is absent where the resource is. */
 export interface ResourceChange {
@@ -145,6 +142,7 @@ const TEMPLATE_WORDS: readonly (readonly [RegExp, string])[] = [
   [/\.env\b/, 'environment of the desktop'],
   [/\.(volumes|volumeMounts)\b/, 'volumes of the pod'],
   [/\.(nodeSelector|tolerations|affinity|priorityClassName|runtimeClassName)\b/, 'where the pod runs'],
+  [/\.hostUsers$/, 'users of the pod'],
   [/\.terminationGracePeriodSeconds$/, 'time of the final save'],
 ];
 const templateWord = (path: string) =>
@@ -208,26 +206,6 @@ function changedPaths(before: unknown, after: unknown, path = ''): string[] {
   if (Array.isArray(before) && Array.isArray(after) && before.length === after.length)
     return before.flatMap((part, index) => changedPaths(part, after[index], `${path}[${index}]`));
   return [path];
-}
-
-/** Of two recordings of one stack; what is the same is left out. */
-export function changesBetween(
-  before: readonly Registration[],
-  after: readonly Registration[],
-): ResourceChange[] {
-  const plain = ({ inputs }: Registration) => mask(inputs) as Plain;
-  const byUrn = (all: readonly Registration[]) =>
-    new Map(all.filter(({ custom }) => custom).map((one) => [one.urn, one] as const));
-  const [old, asked] = [byUrn(before), byUrn(after)];
-  const urns = [...new Set([...old.keys(), ...asked.keys()])];
-  return urns
-    .map((urn) => ({ was: old.get(urn), is: asked.get(urn) }))
-    .filter(({ was, is }) => !was || !is || !isDeepStrictEqual(plain(was), plain(is)))
-    .map(({ was, is }) => ({
-      type: (is ?? was)?.type ?? '',
-      ...(was ? { before: plain(was) } : {}),
-      ...(is ? { after: plain(is) } : {}),
-    }));
 }
 
 /** The part of `pulumi preview --json` that is read. */

@@ -1,11 +1,17 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
-import { CHANGES } from '../../../stacks/changes.ts';
-import { notesOf } from '../../../stacks/fields.ts';
-import { SETTING_FIELDS, type Settings } from '../../../stacks/schema.ts';
-import { knownVersions } from '../../../stacks/versions.ts';
-import { type ConfigValue, ProgramWorkers, type Registration, runProgram } from '../../recording/index.ts';
-import { changesBetween, changesOfPreview, meaningOf } from '../meaning.ts';
+import { changesOfPreview, meaningOf } from '../../automation/meaning/meaning.ts';
+import { changesBetween } from '../../automation/preview/recorded-changes.ts';
+import {
+  type ConfigValue,
+  ProgramWorkers,
+  type Registration,
+  runProgram,
+} from '../../automation/recording/index.ts';
+import { CHANGES } from '../../stacks/changes.ts';
+import { notesOf } from '../../stacks/fields.ts';
+import { SETTING_FIELDS, type Settings } from '../../stacks/schema.ts';
+import { knownVersions } from '../../stacks/versions.ts';
 
 const workers = new ProgramWorkers();
 afterAll(() => workers[Symbol.asyncDispose]());
@@ -29,7 +35,7 @@ function record(config: Config, secrets: Config = TOKENS): Promise<readonly Regi
 async function run(config: Config, secretConfig: Config): Promise<readonly Registration[]> {
   const prefixed = Object.entries({ ...USER, ...config }).map(([key, value]) => [`scipion:${key}`, value]);
   const result = await runProgram({
-    directory: fileURLToPath(new URL('../../../', import.meta.url)),
+    directory: fileURLToPath(new URL('../../', import.meta.url)),
     stack: 'jane',
     stackFile: false,
     dryRun: true,
