@@ -15,3 +15,4 @@ export { Service } from '@pulumi/kubernetes/core/v1/service.js';
 export { ServiceAccount } from '@pulumi/kubernetes/core/v1/serviceAccount.js';
 export { Ingress } from '@pulumi/kubernetes/networking/v1/ingress.js';
 export { NetworkPolicy } from '@pulumi/kubernetes/networking/v1/networkPolicy.js';
+export { PodDisruptionBudget } from '@pulumi/kubernetes/policy/v1/podDisruptionBudget.js';

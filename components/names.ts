@@ -18,6 +18,7 @@ export const NAMES = {
   /** Claim and Secret of a space that csi-onedata mounts. */
   sourceSpace: 'scipion-source-space',
   projectSpace: 'scipion-project-space',
+  disruptionBudget: 'scipion',
   quota: 'scipion',
   limits: 'scipion',
   networkPolicy: 'scipion',

@@ -29,6 +29,7 @@ const OBJECTS: readonly Rule[] = [
   objects('', 'configmaps', 'persistentvolumeclaims', 'secrets', 'serviceaccounts', 'services'),
   objects('apps', 'statefulsets'),
   objects('networking.k8s.io', 'ingresses', 'networkpolicies'),
+  objects('policy', 'poddisruptionbudgets'),
   // With scipion:gateway, in place of the Ingress.
   objects('gateway.networking.k8s.io', 'httproutes'),
 ];

@@ -2,7 +2,11 @@ import * as pulumi from '@pulumi/pulumi';
 import type { InstanceConfig } from '../stacks/load.ts';
 import * as k8s from './kubernetes.ts';
 import { configMapManifest } from './manifests/config-map.ts';
-import { serviceAccountManifest, statefulSetManifest } from './manifests/workload.ts';
+import {
+  disruptionBudgetManifest,
+  serviceAccountManifest,
+  statefulSetManifest,
+} from './manifests/workload.ts';
 
 /**
  * The pod and what only it needs. The StatefulSet depends on everything else of the instance, so it is created last,
@@ -11,7 +15,7 @@ import { serviceAccountManifest, statefulSetManifest } from './manifests/workloa
 
 export interface WorkloadArgs {
   readonly config: InstanceConfig;
-  /** The namespace, which ConfigMap and ServiceAccount need. */
+  /** The namespace, which ConfigMap, ServiceAccount and PodDisruptionBudget need. */
   readonly namespace: readonly pulumi.Resource[];
   /** Everything else of the instance. */
   readonly dependsOn: readonly pulumi.Resource[];
@@ -32,9 +36,10 @@ export class Workload extends pulumi.ComponentResource {
     const first = { parent: this, dependsOn: [...namespace] };
     const configMap = new k8s.ConfigMap(name, configMapManifest(config), first);
     const account = new k8s.ServiceAccount(name, serviceAccountManifest(config), first);
+    const budget = new k8s.PodDisruptionBudget(name, disruptionBudgetManifest(config), first);
     this.statefulSet = new k8s.StatefulSet(name, statefulSetManifest(config), {
       parent: this,
-      dependsOn: [...namespace, ...args.dependsOn, configMap, account],
+      dependsOn: [...namespace, ...args.dependsOn, configMap, account, budget],
       hooks: { beforeDelete: [args.drainHook] },
       customTimeouts: {
         // Because the first start on a node fetches images of gigabytes.

@@ -290,6 +290,19 @@ export const STACK_RULES: readonly StackRule[] = [
     },
   },
   {
+    name: 'eviction-refused',
+    description:
+      'Nobody empties a node under a session: its work is saved before, by whoever needs the node.',
+    check: (resources) => {
+      const keeps = resources.some(
+        ({ type, props }) => type.endsWith(':PodDisruptionBudget') && plain(props.spec).maxUnavailable === 0,
+      );
+      return workloadsOf(resources).length > 0 && !keeps
+        ? ['there is no PodDisruptionBudget with maxUnavailable 0, expected one']
+        : [];
+    },
+  },
+  {
     name: 'network-isolated',
     description:
       'A NetworkPolicy closes what the pod does not need. A site may say otherwise: networkIsolation.',

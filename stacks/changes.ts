@@ -13,7 +13,7 @@ export const CHANGE_WORDS: Readonly<Record<Change, string>> = {
     'stored now, used at the next start of the pod (`pulumi stack output restartCommand`); `pulumi up` never ends a running session',
   grows: 'grows in place where the storage class can; smaller is refused',
   'in place': 'in place, without a restart',
-  later: 'nothing of the instance: it is for the next preview, `up` or removal',
+  later: 'nothing of the instance that is there: it is for the next preview, `up`, removal or instance',
 };
 
 /** Keys of the configuration of `sync` that it takes over while it runs. */
@@ -58,6 +58,7 @@ export const CHANGES: Readonly<Record<keyof Settings | SecretKey, Change>> = {
   spaceCheckBandwidth: 'in place',
   discardUnsavedChanges: 'later',
   checkTokens: 'later',
+  volumeAccess: 'later',
   version: 'at the next start',
   onedataHost: 'at the next start',
   onedataSecret: 'at the next start',
@@ -86,6 +87,7 @@ export const CHANGES: Readonly<Record<keyof Settings | SecretKey, Change>> = {
   affinity: 'at the next start',
   priorityClass: 'at the next start',
   runtimeClass: 'at the next start',
+  userNamespace: 'at the next start',
   extraResources: 'at the next start',
   desktopEnvironment: 'at the next start',
   extraVolumes: 'at the next start',

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { field, json, pattern, size, text } from './fields.ts';
+import { field, json, pattern, size, text, yesOrNo } from './fields.ts';
 import {
   DNS_LABEL,
   isCidr,
@@ -85,6 +85,13 @@ export const podFields = {
     description: 'RuntimeClass of the pod, e.g. for GPUs or a sandbox.',
     allowed: 'the name of a RuntimeClass',
     example: 'nvidia',
+    group: 'site',
+  }),
+  userNamespace: field(yesOrNo().default(false), {
+    description:
+      'Whether the pod has users of its own (`hostUsers: false`): who breaks out of a container is nobody on the node. Off, since the kernel (6.3), the runtime (containerd 2.0, CRI-O 1.25) and the file system of every volume must be able to, which NFS and FUSE are not; a pod that cannot start says so among its events.',
+    allowed: 'true or false',
+    example: 'true',
     group: 'site',
   }),
   extraResources: field(

@@ -103,6 +103,13 @@ export const siteFields = {
     group: 'site',
     defaultNote: "the cluster's default",
   }),
+  volumeAccess: field(z.enum(['ReadWriteOnce', 'ReadWriteOncePod']).default('ReadWriteOnce'), {
+    description:
+      'Access mode of both volumes when they are made; those that are there keep theirs. `ReadWriteOncePod`: Kubernetes lets no second pod mount them, on the same node either; only storage classes of a CSI driver have it.',
+    allowed: 'ReadWriteOnce or ReadWriteOncePod',
+    example: 'ReadWriteOncePod',
+    group: 'site',
+  }),
   imageRepository: field(pattern(IMAGE_REPOSITORY), {
     description: 'Where the images are: `<imageRepository>/desktop` and `<imageRepository>/sidecar`.',
     allowed: 'a repository without scheme, tag and digest',

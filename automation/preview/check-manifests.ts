@@ -46,6 +46,8 @@ export const VARIANTS: Readonly<Record<string, Variant>> = {
     affinity: '{"podAntiAffinity":{}}',
     priorityClass: 'desktops',
     runtimeClass: 'nvidia',
+    userNamespace: true,
+    volumeAccess: 'ReadWriteOncePod',
     extraResources: '{"nvidia.com/gpu":"1"}',
     desktopEnvironment: '{"OMP_NUM_THREADS":"4"}',
     extraVolumes: '[{"name":"references","mountPath":"/mnt/references","claim":"references"}]',

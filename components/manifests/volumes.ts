@@ -3,7 +3,8 @@ import { NAMES } from '../names.ts';
 import { metadata, SKIP_AWAIT } from './metadata.ts';
 
 /**
- * The two claims. One pod mounts them, on one node, so `ReadWriteOnce` is enough and every storage class has it.
+ * The two claims. One pod mounts them, on one node, so `ReadWriteOnce` is enough and every storage class has it; with
+ * `ReadWriteOncePod`, which only CSI drivers have, Kubernetes itself keeps a second pod away.
  * Nothing waits for them but the pod: where volumes are bound with their first pod, some versions of the provider take a
  * claim for ready only while it is pending, and would wait five minutes for one that is bound, then fail.
  */
@@ -12,7 +13,7 @@ function claimManifest(config: InstanceConfig, name: string, component: string, 
   return {
     metadata: metadata(config, name, component, SKIP_AWAIT),
     spec: {
-      accessModes: ['ReadWriteOnce'],
+      accessModes: [config.volumeAccess],
       resources: { requests: { storage } },
       ...(config.storageClass === undefined ? {} : { storageClassName: config.storageClass }),
     },

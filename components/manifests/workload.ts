@@ -22,6 +22,18 @@ export function serviceAccountManifest(config: InstanceConfig) {
   };
 }
 
+/**
+ * Keeps evictions away, e.g. `kubectl drain`: many who empty nodes wait minutes, and the last save has an hour. Who must
+ * empty one pauses or restarts the instance, which saves first. Not `minAvailable: 1`, which a paused instance would break.
+ * It takes no pod that is not ready for one that may go, since that one may have work that is not saved.
+ */
+export function disruptionBudgetManifest(config: InstanceConfig) {
+  return {
+    metadata: metadata(config, NAMES.disruptionBudget, 'desktop'),
+    spec: { maxUnavailable: 0, selector: { matchLabels: selectorLabels(config) } },
+  };
+}
+
 /** Owner may read, as Kubernetes writes it: a number. `fsGroup` makes the group a reader too, which is uid 1000's. */
 const SECRET_MODE = 0o400;
 
@@ -76,6 +88,7 @@ function podSpec(config: InstanceConfig) {
     automountServiceAccountToken: false,
     enableServiceLinks: false,
     shareProcessNamespace: false,
+    ...(config.userNamespace ? { hostUsers: false } : {}),
     terminationGracePeriodSeconds: config.finalSaveGrace,
     securityContext: {
       runAsNonRoot: true,

@@ -103,6 +103,7 @@ test('what it creates, by logical name, which never changes', () => {
     'NetworkPolicy scipion-network-default-deny',
     'PersistentVolumeClaim scipion-volume-project',
     'PersistentVolumeClaim scipion-volume-source',
+    'PodDisruptionBudget scipion-workload',
     'ResourceQuota scipion-namespace-quota',
     'Secret scipion-gateway',
     'Secret scipion-onedata',

@@ -6,8 +6,8 @@ import { ingressManifest } from '../../components/manifests/endpoint.ts';
 import { namespaceManifest, quotaManifest } from '../../components/manifests/namespace.ts';
 import { instancePolicyManifest } from '../../components/manifests/network.ts';
 import { containerResources } from '../../components/manifests/resources.ts';
-import { projectClaimManifest } from '../../components/manifests/volumes.ts';
-import { statefulSetManifest } from '../../components/manifests/workload.ts';
+import { projectClaimManifest, sourceClaimManifest } from '../../components/manifests/volumes.ts';
+import { disruptionBudgetManifest, statefulSetManifest } from '../../components/manifests/workload.ts';
 import { gatewayConfigSchema, syncConfigSchema } from '../../sidecar/contract/config.ts';
 import { cpuQuantity, parseCpuMillis, parseSizeBytes } from '../../stacks/units.ts';
 import { CERTIFICATE } from '../helpers/certificate.ts';
@@ -46,6 +46,8 @@ describe('Pod Security `restricted`', () => {
       shareProcessNamespace: false,
     });
     expect(pod).not.toHaveProperty('hostNetwork');
+    expect(pod).not.toHaveProperty('hostUsers');
+    expect(podOf({ userNamespace: 'true' })).toMatchObject({ hostUsers: false });
     const kinds = pod.volumes.map((volume) => Object.keys(volume).find((key) => key !== 'name'));
     expect(kinds.filter((kind) => !RESTRICTED_VOLUMES.includes(kind ?? ''))).toEqual([]);
   });
@@ -378,4 +380,19 @@ describe('choices of a stack', () => {
     });
     expect(pod.initContainers.filter(({ resources }) => 'nvidia.com/gpu' in resources.limits)).toEqual([]);
   });
+});
+
+test('an eviction is refused, of the pod of this instance and of no other', () => {
+  const config = instanceConfig();
+  const { spec } = disruptionBudgetManifest(config);
+  expect(spec).toEqual({ maxUnavailable: 0, selector: statefulSetManifest(config).spec.selector });
+});
+
+test('both volumes are for one node, or for one pod where the site says so', () => {
+  const modes = (changes = {}) =>
+    [sourceClaimManifest, projectClaimManifest].map(
+      (manifest) => manifest(instanceConfig(changes)).spec.accessModes,
+    );
+  expect(modes()).toEqual([['ReadWriteOnce'], ['ReadWriteOnce']]);
+  expect(modes({ volumeAccess: 'ReadWriteOncePod' })).toEqual([['ReadWriteOncePod'], ['ReadWriteOncePod']]);
 });

@@ -99,6 +99,7 @@ describe('the recorded program', () => {
       /^deletion-awaited: pulumi.com\/skipAwait/,
     ],
     [/core\/v1:Service"/, 'rbac.authorization.k8s.io/v1:Role"', /^no-rights: found an object of RBAC/],
+    [/"maxUnavailable":0/, '"maxUnavailable":1', /^eviction-refused: /],
     [/networking.k8s.io\/v1:NetworkPolicy"/g, 'core/v1:ConfigMap"', /^network-isolated: /],
   ];
   test.each(CHANGES)('%s changed is found', (from, to, finding) => {
