@@ -98,11 +98,23 @@ export function peakOf(pid: number | 'self'): number | null {
   return kib === undefined ? null : Number(kib) * 1024;
 }
 
+/** Processor time of this process and of those that it started and that have ended. */
+export function ownCpuSeconds(): number {
+  const [user, system, endedUser, endedSystem] = statTimes('self') ?? [];
+  return ((user ?? 0) + (system ?? 0) + (endedUser ?? 0) + (endedSystem ?? 0)) / TICKS;
+}
+
 function ticksOf(pid: number): number | null {
+  const [user, system] = statTimes(pid) ?? [];
+  return user === undefined || system === undefined ? null : user + system;
+}
+
+/** User and system time in ticks, then the same of children that have ended; null when it is gone. */
+function statTimes(pid: number | 'self'): number[] | null {
   const text = readProc(`/proc/${pid}/stat`);
   // The name of the program, in brackets, may hold spaces.
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
-  return fields === undefined ? null : Number(fields[11]) + Number(fields[12]);
+  return fields === undefined ? null : fields.slice(11, 15).map(Number);
 }
 
 function readProc(file: string): string | null {

@@ -5,6 +5,7 @@ import { inParallel } from '../../automation/preview/in-parallel.ts';
 import { previewStacks } from '../../automation/preview/preview-stacks.ts';
 import { previewStack } from '../../automation/preview/stack-preview.ts';
 import { machineOf } from '../lib/machine.ts';
+import { ownCpuSeconds } from '../lib/measure.ts';
 import type { CaseResult } from '../lib/results.ts';
 import type { Run } from '../lib/statistics.ts';
 import type { Teller } from '../lib/teller.ts';
@@ -47,7 +48,9 @@ export async function runPreviewsBench(options: PreviewsOptions): Promise<CaseRe
         const other = reports.find(({ state }) => state !== 'changed');
         if (other) throw new Error(`${other.stack} is ${other.state}; expected: changed. ${other.text}`);
       });
-      teller.result(`${of.length} of ${stacks} stacks: ${run.seconds.toFixed(1)} s, load before ${run.load}`);
+      teller.result(
+        `${of.length} of ${stacks} stacks: ${run.seconds.toFixed(1)} s, ${run.cpuSeconds?.toFixed(1)} s of processor, load before ${run.load}`,
+      );
       return run;
     };
     teller.step('one stack');
@@ -100,10 +103,10 @@ export async function runPreviewsBench(options: PreviewsOptions): Promise<CaseRe
 
 async function timed(work: () => Promise<void>): Promise<Run> {
   const load = Number(loadavg()[0]?.toFixed(1));
-  const begin = performance.now();
+  const [begin, before] = [performance.now(), ownCpuSeconds()];
   await work();
   const seconds = (performance.now() - begin) / 1000;
-  return { seconds, load, peakBytes: null, requests: null, cpuSeconds: null };
+  return { seconds, load, peakBytes: null, requests: null, cpuSeconds: ownCpuSeconds() - before };
 }
 
 async function writeCopy(directory: string, repository: string, names: readonly string[]): Promise<void> {
