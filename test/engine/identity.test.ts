@@ -55,6 +55,12 @@ const CHANGED = {
 };
 
 const stateFile = (stack: string) => join(place, 'state', '.pulumi', 'stacks', 'scipion', `${stack}.json`);
+/** Without what each write of the state encrypts again. */
+const resourcesOf = (stack: string) =>
+  JSON.stringify(JSON.parse(readFileSync(stateFile(stack), 'utf8')).checkpoint.latest.resources).replaceAll(
+    /"ciphertext":"[^"]*"/g,
+    '',
+  );
 
 test('a changed identity is refused before anything is touched, and set back it is as if nothing had been', async () => {
   await open().up(silent);
@@ -63,6 +69,16 @@ test('a changed identity is refused before anything is touched, and set back it 
   expect(refusal).toContain('pulumi config set scipion:namespace identity --stack identity');
   const { changes } = await open().preview(silent);
   expect(changes).toEqual({});
+});
+
+test('wrong values are refused with one line each, before anything is touched', async () => {
+  const wrong = { 'scipion:memory': '8000Ti', 'scipion:publicPort': '99999', 'scipion:tlsIssuer': 'null' };
+  const before = resourcesOf('identity');
+  const refusal = await open(wrong).up(silent).then(String, String);
+  for (const [key, value] of Object.entries(wrong))
+    expect(refusal).toContain(`\n  ${key}: found "${value}"; allowed: `);
+  expect(refusal).not.toMatch(/^\s+at /m);
+  expect(resourcesOf('identity')).toBe(before);
 });
 
 test('a renamed stack is refused where its name was its namespace, and goes on with the namespace written out', async () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { judge } from '../../stacks/load.ts';
 import { nearestKey, problemsMessage } from '../../stacks/problems.ts';
+import { SETTING_FIELDS } from '../../stacks/schema.ts';
 import { rawStack } from '../helpers/raw-stack.ts';
 
 const problemsOf = (changes: Record<string, string | undefined>) => judge(rawStack(changes)).problems;
@@ -155,6 +156,24 @@ describe('refusals', () => {
       'scipion:desktopPassword: found an empty value; allowed: text; set it: pulumi config set --secret scipion:desktopPassword --stack jane',
     ],
   ])('%j', (changes, problem) => expect(problemsOf(changes)).toEqual([problem]));
+
+  const required = Object.entries(SETTING_FIELDS)
+    .filter(([key, field]) => key !== 'namespace' && !field.safeParse(undefined).success)
+    .map(([key]) => key);
+  const missingLine = (key: string) =>
+    expect.stringMatching(
+      new RegExp(`^scipion:${key}: found nothing; allowed: .*; set it: .* scipion:${key}\\b.* --stack jane$`),
+    );
+
+  test.each([...required, 'sourceToken', 'projectToken'])('of a stack without %s name it', (key) =>
+    expect(problemsOf({ [key]: undefined })).toEqual([missingLine(key)]),
+  );
+
+  test('of a stack that says nothing name all that it must say, at once', () => {
+    const all = [...required, 'sourceToken', 'projectToken'];
+    expect(judge({ ...rawStack(), values: {} }).problems).toEqual(all.map(missingLine));
+    expect(required.length).toBeGreaterThan(3);
+  });
 
   test('of a stack name that cannot be a namespace say where it comes from', () => {
     expect(judge(rawStack({}, { stack: 'Jane_Doe' })).problems).toEqual([

@@ -52,7 +52,9 @@ describe('the report as Markdown', () => {
     expect(markdown).toContain('#### `ada`: changes');
     expect(markdown).toContain('`scipion:sourceToken`');
     expect(markdown).toContain('```diff\n@@ -1 +1 @@\n-memory: 8Gi\n+memory: 16Gi\n```');
-    expect(markdown).toContain('#### `bob`: is no longer in stacks/');
+    expect(markdown).toContain(
+      '#### `bob`: is no longer in stacks/; `npm run destroy -- --stack NAME` saves its project',
+    );
   });
 
   test('text of a change cannot leave its fence', () => {
