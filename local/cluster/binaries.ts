@@ -53,8 +53,9 @@ const goPackages = [
  * @throws Error with the last lines of the tool that failed and what it needs.
  */
 export async function buildBinaries(report: Report): Promise<BinDir> {
-  const directory = join(cacheDirectory('cluster', await inputsKey()), 'bin');
-  if (existsSync(directory)) return binDir(directory);
+  const built = await builtBinaries();
+  if (built !== undefined) return built;
+  const directory = await place();
 
   await ensureBuildTools(report);
   await mkdir(dirname(directory), { recursive: true });
@@ -71,6 +72,14 @@ export async function buildBinaries(report: Report): Promise<BinDir> {
   }
   return binDir(directory);
 }
+
+/** What `buildBinaries` has made on this machine already; undefined where it has not. */
+export async function builtBinaries(): Promise<BinDir | undefined> {
+  const directory = await place();
+  return existsSync(directory) ? binDir(directory) : undefined;
+}
+
+const place = async () => join(cacheDirectory('cluster', await inputsKey()), 'bin');
 
 /** The programs in a folder that `buildBinaries` made. */
 export function binDir(directory: string): BinDir {
