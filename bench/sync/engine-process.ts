@@ -9,7 +9,7 @@ import { fileToken, openOnedataSpace } from '../../sidecar/src/spaces/onedata/in
 import { withRetry } from '../../sidecar/src/spaces/retry.ts';
 import type { Space } from '../../sidecar/src/spaces/space.ts';
 import { DEFAULT_LIMITS } from '../../sidecar/src/sync/plan/guards.ts';
-import { Progress } from '../../sidecar/src/sync/service/progress.ts';
+import { Progress } from '../../sidecar/src/sync/progress.ts';
 import { ProjectSession } from '../../sidecar/src/sync/service/project-session.ts';
 import { SourceSession } from '../../sidecar/src/sync/service/source-session.ts';
 import { prepareVolume } from '../../sidecar/src/sync/volume/volume.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
 import { DEFAULT_LIMITS } from '../../src/sync/plan/guards.ts';
-import { Progress } from '../../src/sync/service/progress.ts';
+import { Progress } from '../../src/sync/progress.ts';
 import { ProjectSession } from '../../src/sync/service/project-session.ts';
 import { prepareVolume } from '../../src/sync/volume/volume.ts';
 import { MemorySpace } from '../spaces/memory-space.ts';

@@ -10,9 +10,9 @@ import {
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { ProjectContext } from '../../src/sync/context.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { Lease, LeaseHeldError } from '../../src/sync/save/lease.ts';
+import type { ProjectContext } from '../../src/sync/save/project-context.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { MemorySpace } from '../spaces/memory-space.ts';
 import { FaultySpace } from './faulty-space.ts';

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Space } from '../../src/spaces/space.ts';
 import { DEFAULT_LIMITS } from '../../src/sync/plan/guards.ts';
-import { Progress } from '../../src/sync/service/progress.ts';
+import { Progress } from '../../src/sync/progress.ts';
 import { ProjectSession } from '../../src/sync/service/project-session.ts';
 import { Reserve } from '../../src/sync/volume/reserve.ts';
 import { prepareVolume } from '../../src/sync/volume/volume.ts';

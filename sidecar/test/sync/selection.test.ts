@@ -5,7 +5,7 @@ import { afterEach, expect, test } from 'vitest';
 import { contentOf } from '../../src/spaces/space.ts';
 import { DEFAULT_LIMITS } from '../../src/sync/plan/guards.ts';
 import { Selection } from '../../src/sync/plan/selection.ts';
-import { Progress } from '../../src/sync/service/progress.ts';
+import { Progress } from '../../src/sync/progress.ts';
 import { SourceSession } from '../../src/sync/service/source-session.ts';
 import { prepareVolume } from '../../src/sync/volume/volume.ts';
 import { MemorySpace } from '../spaces/memory-space.ts';

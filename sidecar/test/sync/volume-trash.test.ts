@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { withRetry } from '../../src/spaces/retry.ts';
 import type { Space } from '../../src/spaces/space.ts';
 import { DEFAULT_LIMITS } from '../../src/sync/plan/guards.ts';
-import { Progress } from '../../src/sync/service/progress.ts';
+import { Progress } from '../../src/sync/progress.ts';
 import { ProjectSession } from '../../src/sync/service/project-session.ts';
 import { prepareVolume } from '../../src/sync/volume/volume.ts';
 import { type GivenEmulator, givenEmulator } from '../spaces/given-emulator.ts';

@@ -14,10 +14,10 @@ import { pino } from 'pino';
 import type { Clock } from '../../src/clock.ts';
 import type { Space } from '../../src/spaces/space.ts';
 import { ENGINE_FOLDER } from '../../src/spaces/space.ts';
-import type { ProjectContext } from '../../src/sync/context.ts';
 import { DEFAULT_LIMITS, type DeletionLimits } from '../../src/sync/plan/guards.ts';
+import { Progress } from '../../src/sync/progress.ts';
 import { Lease, LeaseHeldError } from '../../src/sync/save/lease.ts';
-import { Progress } from '../../src/sync/service/progress.ts';
+import type { ProjectContext } from '../../src/sync/save/project-context.ts';
 import { openVolume, prepareVolume } from '../../src/sync/volume/volume.ts';
 import { dumpSpace } from '../spaces/memory-space.ts';
 

@@ -1,9 +1,10 @@
-import { joinPath } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
+import { joinPath, type ReadOnlySpace } from '../../spaces/space.ts';
 import type { FileFailures } from '../file-failures.ts';
 import type { BaseEntry, LocalEntry } from '../model.ts';
+import type { StateStore } from '../state/state.ts';
 import type { BaseStat } from '../state/state-rows.ts';
 import type { ChangeWatch } from '../volume/change-watch.ts';
+import type { LocalTree } from '../volume/local-tree.ts';
 import { type Looked, ScanHelper } from '../volume/scan-helper.ts';
 import type { SeenDirectory } from '../volume/unchanged.ts';
 import { writeAllPages } from '../volume/written-pages.ts';
@@ -14,6 +15,15 @@ import { type Place, Waiting } from './waiting.ts';
 /** What a look at the volume is about: every directory, or those where something may have happened since the last one. */
 export type Look = 'everything' | 'changed';
 
+export interface ScanContext {
+  readonly space: Pick<ReadOnlySpace, 'capabilities'>;
+  readonly state: StateStore;
+  readonly tree: LocalTree;
+  /** Where something happened on the volume; absent: every look is one at everything. */
+  readonly changes?: ChangeWatch;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Walks the volume (and the last listing of the space, where `withRemote`) against the base, directory by directory,
  * and notes every path where something is not as it was. Memory holds one directory at a time.
@@ -21,7 +31,7 @@ export type Look = 'everything' | 'changed';
  * Directories that may not be read go to `unread`: nothing is known of what is in them, so nothing is done about it.
  */
 export async function collectDifferences(
-  context: ProjectContext,
+  context: ScanContext,
   withRemote: boolean,
   unread: FileFailures,
   look: Look = 'everything',
@@ -37,7 +47,7 @@ export async function collectDifferences(
 }
 
 async function collect(
-  context: ProjectContext,
+  context: ScanContext,
   withRemote: boolean,
   unread: FileFailures,
   look: Look,
@@ -64,7 +74,7 @@ async function collect(
 }
 
 interface Walk {
-  readonly context: ProjectContext;
+  readonly context: ScanContext;
   readonly withRemote: boolean;
   readonly unread: FileFailures;
   readonly changes: ChangeWatch | undefined;
@@ -202,7 +212,7 @@ function closerLook({ context, withRemote, unread }: Walk, { directory, isGone }
  * @param unknown gets the names of which nothing can be said
  */
 function readable(
-  context: ProjectContext,
+  context: ScanContext,
   directory: string,
   unread: FileFailures,
   unknown: Set<string>,
@@ -228,7 +238,7 @@ interface Sides {
   readonly withRemote: boolean;
 }
 
-function compareName(context: ProjectContext, path: string, sides: Sides): PlanItem | null {
+function compareName(context: ScanContext, path: string, sides: Sides): PlanItem | null {
   const local = localState(sides.base, sides.local);
   if (sides.withRemote) {
     const virtual = sides.remote !== null && sides.base?.remote === null;

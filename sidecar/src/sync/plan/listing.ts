@@ -1,18 +1,40 @@
-import { isSpaceError, parentOf, type SpaceEntry, SpaceError, shortCalls } from '../../spaces/space.ts';
-import type { VolumeContext } from '../context.ts';
+import { type BackOff, backOffMs } from '../../back-off.ts';
+import type { Clock } from '../../clock.ts';
+import {
+  isSpaceError,
+  parentOf,
+  type ReadOnlySpace,
+  type SpaceEntry,
+  SpaceError,
+  shortCalls,
+} from '../../spaces/space.ts';
 import type { FileFailures } from '../file-failures.ts';
 import { isIgnoredAtRoot, type RemoteEntry, VIRTUAL_ID } from '../model.ts';
 import { forEachLimit } from '../pool.ts';
+import type { Progress } from '../progress.ts';
+import type { StateStore } from '../state/state.ts';
+import type { Selection } from './selection.ts';
 
 /** Directories whose listing broke are asked again so often before the whole listing counts as broken. */
 const LISTING_ATTEMPTS = 4;
+const AFTER_FAILURES: BackOff = { firstMs: 400, maxMs: 20_000 };
+
+export interface ListingContext {
+  readonly space: Pick<ReadOnlySpace, 'list' | 'stat' | 'capabilities'>;
+  readonly state: StateStore;
+  readonly clock: Clock;
+  readonly progress: Progress;
+  /** Part of the space that is listed; absent: all of it. */
+  readonly selection?: Selection;
+  readonly signal?: AbortSignal;
+}
 
 /**
  * Lists the whole space into the state. Resolves when every directory was listed to its end, or went to `failures` and is
  * marked: an error means that nothing at all is known about what is missing.
  */
 export async function listSpace(
-  context: VolumeContext,
+  context: ListingContext,
   failures: FileFailures,
 ): Promise<{ files: number; bytes: number }> {
   const { state, space } = context;
@@ -36,8 +58,10 @@ export async function listSpace(
  * A listing may drop entries without a word, so the space is asked for each one that only the manifest knows.
  * @returns number of directories among those that it has after all; they are to be listed too
  */
-async function addDropped(context: VolumeContext, failures: FileFailures): Promise<number> {
-  const { state, space } = context;
+async function addDropped(
+  { state, space }: Pick<ListingContext, 'state' | 'space'>,
+  failures: FileFailures,
+): Promise<number> {
   let directories = 0;
   /** What is below them need not be asked for. */
   const absent = new Set<string>();
@@ -61,7 +85,7 @@ async function addDropped(context: VolumeContext, failures: FileFailures): Promi
 }
 
 async function listOne(
-  context: VolumeContext,
+  context: ListingContext,
   directory: RemoteEntry,
   failures: FileFailures,
 ): Promise<void> {
@@ -94,21 +118,21 @@ async function listOne(
         state.markUnlistable(directory.path);
         return;
       }
-      await clock.sleep(Math.max(error.retryAfterMs ?? 0, 200 * 2 ** attempt), signal);
+      await clock.sleep(Math.max(error.retryAfterMs ?? 0, backOffMs(attempt, AFTER_FAILURES)), signal);
     }
   }
 }
 
 /** Adds what only the manifest holds to the listing, so that both are compared as one. */
-export function addVirtualEntries(context: VolumeContext): void {
+export function addVirtualEntries({ state }: Pick<ListingContext, 'state'>): void {
   let batch: RemoteEntry[] = [];
-  for (const entry of context.state.allManifest()) {
+  for (const entry of state.allManifest()) {
     if (entry.remote !== null) continue;
     batch.push({ path: entry.path, kind: entry.kind, id: VIRTUAL_ID, size: 0, mtimeSeconds: null });
     if (batch.length >= 500) {
-      context.state.addVirtualRemote(batch);
+      state.addVirtualRemote(batch);
       batch = [];
     }
   }
-  context.state.addVirtualRemote(batch);
+  state.addVirtualRemote(batch);
 }

@@ -1,9 +1,16 @@
+import type { Logger } from 'pino';
 import { parentOf } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
 import type { FileFailures } from '../file-failures.ts';
 import type { BaseEntry } from '../model.ts';
-import { massLoss } from './guards.ts';
-import { listSpace } from './listing.ts';
+import type { ChangeWatch } from '../volume/change-watch.ts';
+import { type DeletionLimits, massLoss } from './guards.ts';
+import { type ListingContext, listSpace } from './listing.ts';
+
+export interface LossContext extends ListingContext {
+  readonly log: Logger;
+  readonly limits: DeletionLimits;
+  readonly changes?: Pick<ChangeWatch, 'requireFullScan'>;
+}
 
 /**
  * Before the volume goes: does the space still hold what its head says? Files that others removed one by one stay
@@ -11,7 +18,7 @@ import { listSpace } from './listing.ts';
  * are taken for unsaved.
  * @returns whether there were such files; they are to be looked for again
  */
-export async function forgetLostFiles(context: ProjectContext, failures: FileFailures): Promise<boolean> {
+export async function forgetLostFiles(context: LossContext, failures: FileFailures): Promise<boolean> {
   const { state, log } = context;
   await listSpace(context, failures);
   context.progress.done();

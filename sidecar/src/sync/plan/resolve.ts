@@ -1,22 +1,29 @@
 import { createHash } from 'node:crypto';
-import { parentOf } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
+import { parentOf, type ReadOnlySpace } from '../../spaces/space.ts';
 import { classify } from '../file-errors.ts';
 import type { FileFailures } from '../file-failures.ts';
 import { type BaseEntry, type LocalEntry, lookOf, manifestMatches, VIRTUAL_ID } from '../model.ts';
 import { forEachLimit } from '../pool.ts';
 import { Batch } from '../state/batch.ts';
-import { hashStable, openStable } from '../volume/file-copy.ts';
+import type { StateStore } from '../state/state.ts';
+import { type CopyOptions, hashStable, openStable } from '../volume/file-copy.ts';
+import type { LocalTree } from '../volume/local-tree.ts';
 import { localState, type RemoteLook, remoteState } from './compare.ts';
 import { decodeItem, encodeItem, type PlanItem } from './plan.ts';
 import { type Action, decide, type LocalState, type Occasion } from './table.ts';
+
+export interface ResolveContext extends CopyOptions {
+  readonly space: Pick<ReadOnlySpace, 'read' | 'stat' | 'check' | 'readSymlink' | 'capabilities'>;
+  readonly state: StateStore;
+  readonly tree: LocalTree;
+}
 
 /**
  * Decides every noted path: asks the content where times are not enough, and the space where it was not listed.
  * What needs nothing is dropped; the rest moves to the stage that carries it out.
  */
 export async function resolveDifferences(
-  context: ProjectContext,
+  context: ResolveContext,
   occasion: Occasion,
   withRemote: boolean,
   unread: FileFailures,
@@ -52,14 +59,14 @@ function stageOf(action: Action): string {
 }
 
 class Resolver {
-  readonly #context: ProjectContext;
+  readonly #context: ResolveContext;
   readonly #occasion: Occasion;
   readonly #withRemote: boolean;
   readonly #absent: Set<string>;
   /** Files that may have been written to while they were read. */
   readonly #racy = new Set<string>();
 
-  constructor(context: ProjectContext, occasion: Occasion, withRemote: boolean, absent: Set<string>) {
+  constructor(context: ResolveContext, occasion: Occasion, withRemote: boolean, absent: Set<string>) {
     this.#context = context;
     this.#occasion = occasion;
     this.#withRemote = withRemote;

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs/promises';
 import { isSpaceError, parentOf, SpaceError } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
 import { forEachLimit } from '../pool.ts';
+import type { ProjectContext } from '../save/project-context.ts';
 import { besides, compactTime } from '../save/space-layout.ts';
 import type { CopyEntry, CopyTree } from '../state/copy-tree.ts';
 import { utimesSeconds } from '../volume/local-tree.ts';

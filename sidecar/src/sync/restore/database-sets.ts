@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import type { VolumeContext } from '../context.ts';
 import { lookOf } from '../model.ts';
 import type { PlanItem } from '../plan/plan.ts';
+import type { VolumeContext } from '../plan/volume-context.ts';
 import { besides, compactTime } from '../save/space-layout.ts';
 import { databaseOf, hasHeader, SIDE_ENDINGS, SQLITE_HEADER } from '../volume/sqlite-names.ts';
 import { isSet, moveSet, moveSides, removeSides, settle, sidesOf } from '../volume/sqlite-set.ts';

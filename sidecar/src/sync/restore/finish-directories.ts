@@ -1,6 +1,6 @@
-import type { VolumeContext } from '../context.ts';
 import { classify } from '../file-errors.ts';
 import type { BaseEntry, LocalEntry } from '../model.ts';
+import type { VolumeContext } from '../plan/volume-context.ts';
 import { Batch } from '../state/batch.ts';
 
 /** Then others have their turn. */

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs/promises';
-import type { VolumeContext } from '../context.ts';
+import type { VolumeContext } from '../plan/volume-context.ts';
 import { partialFiles } from '../volume/partials.ts';
 import { tidyVolumeTrash } from './volume-trash.ts';
 

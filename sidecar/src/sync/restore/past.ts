@@ -1,7 +1,7 @@
 import { joinPath, type SpaceEntry } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
 import { isIgnoredAtRoot, type ManifestEntry, manifestMatches, type RemoteEntry } from '../model.ts';
 import { type HistoryLine, historyLines, type KnownSave, knownSaves } from '../save/history.ts';
+import type { ProjectContext } from '../save/project-context.ts';
 import { LAYOUT } from '../save/space-layout.ts';
 import type { CopyEntry, CopyTree } from '../state/copy-tree.ts';
 import { RequestError } from '../sync-errors.ts';

@@ -1,6 +1,6 @@
 import { isNoFile, isSpaceError, readAll } from '../../spaces/space.ts';
-import type { VolumeContext } from '../context.ts';
 import { VIRTUAL_ID } from '../model.ts';
+import type { VolumeContext } from '../plan/volume-context.ts';
 
 const DUMP = 'symlink-dump';
 const DUMP_MAX_BYTES = 64 << 20;

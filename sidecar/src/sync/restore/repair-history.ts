@@ -1,4 +1,3 @@
-import type { ProjectContext } from '../context.ts';
 import { FileError } from '../file-errors.ts';
 import {
   historyLines,
@@ -9,6 +8,7 @@ import {
   uploadHistory,
 } from '../save/history.ts';
 import { putAway } from '../save/move-over.ts';
+import type { ProjectContext } from '../save/project-context.ts';
 
 /**
  * Where a part of the history cannot be read, the history begins with its save: older ones cannot be brought back any more,

@@ -1,11 +1,11 @@
 import { isSpaceError } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
 import { FileFailures } from '../file-failures.ts';
 import { manifestMatches } from '../model.ts';
 import { encodeItem } from '../plan/plan.ts';
 import { commit } from '../save/commit.ts';
 import { soundHead } from '../save/head-copies.ts';
 import { forgetOtherHistory } from '../save/histories.ts';
+import type { ProjectContext } from '../save/project-context.ts';
 import { recover } from '../save/recover.ts';
 import { commitPending } from '../save/save.ts';
 import { removeUnreferencedSegments, rewriteDamagedSegments } from '../save/segments.ts';

@@ -1,7 +1,7 @@
 import { joinPath, parentOf } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
 import { isIgnoredAtRoot } from '../model.ts';
 import { decidingSave } from '../save/pending-commit.ts';
+import type { ProjectContext } from '../save/project-context.ts';
 import { recover } from '../save/recover.ts';
 import { compactTime } from '../save/space-layout.ts';
 import { CopyTree } from '../state/copy-tree.ts';

@@ -1,8 +1,8 @@
 import { isSpaceError, shortCalls } from '../../spaces/space.ts';
-import type { VolumeContext } from '../context.ts';
 import { isPermissionDenied } from '../file-errors.ts';
 import type { FileFailures } from '../file-failures.ts';
 import { decodeItem, type PlanItem } from '../plan/plan.ts';
+import type { VolumeContext } from '../plan/volume-context.ts';
 import { forEachLimit } from '../pool.ts';
 import { clearPartials } from '../volume/partials.ts';
 import { isSideName } from './database-sets.ts';

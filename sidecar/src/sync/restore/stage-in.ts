@@ -1,6 +1,5 @@
 import type { FileProblems } from '../../../contract/status.ts';
 import { joinPath } from '../../spaces/space.ts';
-import type { VolumeContext } from '../context.ts';
 import { FileFailures } from '../file-failures.ts';
 import type { BaseEntry, LocalEntry } from '../model.ts';
 import { type RemoteLook, remoteState } from '../plan/compare.ts';
@@ -8,6 +7,7 @@ import { deletionRefusal } from '../plan/guards.ts';
 import { listSpace } from '../plan/listing.ts';
 import { decodeItem, encodeItem, type PlanItem } from '../plan/plan.ts';
 import { adopted } from '../plan/resolve.ts';
+import type { VolumeContext } from '../plan/volume-context.ts';
 import { restorePending } from './restore.ts';
 
 export interface StageInResult {

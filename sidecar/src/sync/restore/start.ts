@@ -1,6 +1,5 @@
 import type { FileProblems } from '../../../contract/status.ts';
 import { isSpaceError, type SpaceError } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
 import { FileFailures } from '../file-failures.ts';
 import { toManifest } from '../model.ts';
 import { collectDifferences } from '../plan/collect.ts';
@@ -14,6 +13,7 @@ import type { Head } from '../save/head.ts';
 import { soundHead } from '../save/head-copies.ts';
 import { forgetOtherHistory, knownGeneration, noteSave } from '../save/histories.ts';
 import { loadManifest } from '../save/manifest.ts';
+import type { ProjectContext } from '../save/project-context.ts';
 import { recover } from '../save/recover.ts';
 import { commitPending, type SaveOptions } from '../save/save.ts';
 import { timesOf } from '../save/two-clocks.ts';

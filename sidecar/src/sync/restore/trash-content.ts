@@ -1,7 +1,7 @@
 import { isSpaceError, joinPath, type SpaceEntry } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
 import { FileError } from '../file-errors.ts';
 import { historyLines, knownSaves } from '../save/history.ts';
+import type { ProjectContext } from '../save/project-context.ts';
 import { LAYOUT, trashTime } from '../save/space-layout.ts';
 import { type CopyEntry, CopyTree } from '../state/copy-tree.ts';
 import { RequestError } from '../sync-errors.ts';

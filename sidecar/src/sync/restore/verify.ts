@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { Bandwidth, type Rate, withBandwidth } from '../../spaces/bandwidth.ts';
 import type { Space } from '../../spaces/space.ts';
 import { ENGINE_FOLDER } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
 import { FileFailures } from '../file-failures.ts';
 import { type ManifestEntry, manifestMatches } from '../model.ts';
 import { type Head, readHead } from '../save/head.ts';
 import { readLease } from '../save/lease.ts';
+import type { ProjectContext } from '../save/project-context.ts';
 import { judgeSegment } from '../save/segments.ts';
 import { LAYOUT } from '../save/space-layout.ts';
 

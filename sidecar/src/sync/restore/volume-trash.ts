@@ -1,7 +1,7 @@
 import { linkSync, mkdirSync, renameSync, statfsSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { VolumeContext } from '../context.ts';
+import type { VolumeContext } from '../plan/volume-context.ts';
 import { compactTime, trashTime } from '../save/space-layout.ts';
 import { timesOf } from '../save/two-clocks.ts';
 

@@ -1,10 +1,10 @@
-import type { ProjectContext } from '../context.ts';
 import type { FileFailures } from '../file-failures.ts';
 import type { CommitOptions } from './apply-commit.ts';
 import type { CommitHeader, Step } from './commit-record.ts';
 import { decideAnew } from './decide-anew.ts';
 import { FailedSteps } from './failed-steps.ts';
 import { leaveOut } from './pending-commit.ts';
+import type { ProjectContext } from './project-context.ts';
 
 /** How the steps of a decided save are carried out: what fails for one entry alone is left out of the save. */
 export function commitOptions(

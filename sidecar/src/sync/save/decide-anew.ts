@@ -3,7 +3,6 @@ import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { contentOf, isSpaceError, parentOf, SpaceError } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
 import { formatRemovedLine, parseManifestLine } from '../state/manifest-line.ts';
 import { textLines } from '../text-lines.ts';
 import { type CommitHeader, RecordSum, recordLines, type Step, trashStem } from './commit-record.ts';
@@ -12,6 +11,7 @@ import { type Head, headText, idsAfter, readHead } from './head.ts';
 import { headCopyPath } from './head-copies.ts';
 import { type HistoryHeader, historyPath, uploadHistory } from './history.ts';
 import { fileContent, uploadSegment, writeLines } from './manifest.ts';
+import type { ProjectContext } from './project-context.ts';
 import { commitPath, LAYOUT, stemOf } from './space-layout.ts';
 
 /** A decided save without some of its entries. */

@@ -1,8 +1,8 @@
 import { parentOf, type Space, SpaceError } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
 import { FileFailures } from '../file-failures.ts';
 import { foldersOf } from '../plan/lost-files.ts';
 import { type CommitHeader, type Step, trashOfSave } from './commit-record.ts';
+import type { ProjectContext } from './project-context.ts';
 
 /** Path → what is at its place: what was there before, or nothing although something was. */
 export type LeftOut = ReadonlyMap<string, 'as-before' | 'gone'>;

@@ -1,7 +1,7 @@
 import { isSpaceError } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
 import { localFacts } from '../volume/file-copy.ts';
 import { decidingSave } from './pending-commit.ts';
+import type { ProjectContext } from './project-context.ts';
 import { removeUnreferencedSegments } from './segments.ts';
 import { clearStagingBut } from './sent-uploads.ts';
 import { LAYOUT, trashTime } from './space-layout.ts';

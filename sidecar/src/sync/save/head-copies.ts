@@ -1,8 +1,8 @@
 import { contentOf, isSpaceError, type Space } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
 import { descendsFrom, type Head, headText, readHead } from './head.ts';
 import { headFromSegments } from './head-from-segments.ts';
 import { putAway } from './move-over.ts';
+import type { ProjectContext } from './project-context.ts';
 import { LAYOUT } from './space-layout.ts';
 
 /**

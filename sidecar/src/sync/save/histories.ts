@@ -1,6 +1,6 @@
-import type { ProjectContext } from '../context.ts';
 import { descendsFrom, type Head } from './head.ts';
 import type { SoundHead } from './head-copies.ts';
+import type { ProjectContext } from './project-context.ts';
 
 export function knownGeneration(context: ProjectContext): number {
   return Number(context.state.meta('generation') ?? 0);

@@ -1,6 +1,6 @@
 import { isSpaceError } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
 import { historyPath, type KnownSave, readHeader } from './history.ts';
+import type { ProjectContext } from './project-context.ts';
 import { LAYOUT, trashTime } from './space-layout.ts';
 
 /**

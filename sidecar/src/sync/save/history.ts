@@ -2,7 +2,6 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { isNoFile, isSpaceError, nameOf } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
 import { FileError } from '../file-errors.ts';
 import { type ManifestEntry, manifestMatches, toManifest, VIRTUAL_ID } from '../model.ts';
 import { isEncodingOf } from '../names.ts';
@@ -13,6 +12,7 @@ import { RecordSum, recordLines } from './commit-record.ts';
 import type { Head } from './head.ts';
 import { completeHead } from './head-copies.ts';
 import { fileContent, manifestLine, writeLines } from './manifest.ts';
+import type { ProjectContext } from './project-context.ts';
 import { LAYOUT, stemOf } from './space-layout.ts';
 
 /**

@@ -1,7 +1,7 @@
-import type { ProjectContext } from '../context.ts';
 import type { FileFailures } from '../file-failures.ts';
 import { decodeItem } from '../plan/plan.ts';
 import { localFacts } from '../volume/file-copy.ts';
+import type { ProjectContext } from './project-context.ts';
 
 /** What a save had to leave out because its place in the space took nothing. */
 interface Waiting {

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import { isSpaceError } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
 import { FileChangedError } from '../file-errors.ts';
 import { type BaseEntry, type LocalEntry, lookOf } from '../model.ts';
 import { type RemoteFacts, sameVersion } from '../plan/compare.ts';
@@ -9,6 +8,7 @@ import { decodeItem, type PlanItem } from '../plan/plan.ts';
 import { linkGroup } from '../plan/resolve.ts';
 import { PathTexts } from '../state/path-texts.ts';
 import { hashStable, localFacts, openStable } from '../volume/file-copy.ts';
+import type { ProjectContext } from './project-context.ts';
 import { stagedPath } from './sent-uploads.ts';
 
 /** Copies that may fail before a save sends everything itself. */

@@ -1,4 +1,3 @@
-import type { ProjectContext } from '../context.ts';
 import { toManifest } from '../model.ts';
 import type { RemoteFacts } from '../plan/compare.ts';
 import { decodeItem, encodeItem, type PlanItem } from '../plan/plan.ts';
@@ -7,6 +6,7 @@ import type { CommitHeader } from './commit-record.ts';
 import type { DecidedAnew } from './decide-anew.ts';
 import type { LeftOut } from './failed-steps.ts';
 import type { Head } from './head.ts';
+import type { ProjectContext } from './project-context.ts';
 
 /** A save that is being decided, noted in the state before anybody else can see it. */
 export interface Deciding {

@@ -1,5 +1,4 @@
 import { isSpaceError } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
 import { FileFailures } from '../file-failures.ts';
 import type { RemoteFacts } from '../plan/compare.ts';
 import { finishInterruptedCommits } from './apply-commit.ts';
@@ -8,6 +7,7 @@ import { descendsFrom } from './head.ts';
 import { completeHead } from './head-copies.ts';
 import { leaseDraftPath } from './lease.ts';
 import { applyDecided, decidingSave, forgetDecided } from './pending-commit.ts';
+import type { ProjectContext } from './project-context.ts';
 import { LAYOUT } from './space-layout.ts';
 
 /**

@@ -1,5 +1,4 @@
 import { isSpaceError } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
 import { FileError } from '../file-errors.ts';
 import type { ManifestEntry } from '../model.ts';
 import { formatManifestLine, formatRemovedLine, parseManifestLine } from '../state/manifest-line.ts';
@@ -17,6 +16,7 @@ import {
   withBecame,
 } from './history.ts';
 import { removeOrphans } from './history-orphans.ts';
+import type { ProjectContext } from './project-context.ts';
 import { LAYOUT } from './space-layout.ts';
 
 /** Which saves are kept, as far as they are needed to go back to; the last save always is. */

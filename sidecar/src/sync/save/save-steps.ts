@@ -1,8 +1,8 @@
-import type { ProjectContext } from '../context.ts';
 import { VIRTUAL_ID } from '../model.ts';
 import { foldersOf } from '../plan/lost-files.ts';
 import { decodeItem, type PlanItem } from '../plan/plan.ts';
 import type { Expected, Step } from './commit-record.ts';
+import type { ProjectContext } from './project-context.ts';
 
 /** The steps of the pending save, in the order in which they are safe. The same plan gives the same steps each time. */
 export function* saveSteps(

@@ -1,5 +1,4 @@
 import type { FileProblems } from '../../../contract/status.ts';
-import type { ProjectContext } from '../context.ts';
 import { FileFailures } from '../file-failures.ts';
 import { collectDifferences, type Look } from '../plan/collect.ts';
 import { deletionRefusal, type HeldBack } from '../plan/guards.ts';
@@ -15,6 +14,7 @@ import { holdBackLeftOut } from './left-out.ts';
 import { loadManifest } from './manifest.ts';
 import { MovedFiles } from './moved-files.ts';
 import { decidingSave } from './pending-commit.ts';
+import type { ProjectContext } from './project-context.ts';
 import { recover } from './recover.ts';
 import { rewriteDamagedSegments } from './segments.ts';
 import { uploadPending } from './upload.ts';

@@ -1,7 +1,7 @@
-import type { ProjectContext } from '../context.ts';
 import { FileError } from '../file-errors.ts';
 import { CopyTree } from '../state/copy-tree.ts';
 import { historyLines, type KnownSave, knownSaves } from './history.ts';
+import type { ProjectContext } from './project-context.ts';
 
 /** A save that can be brought back, as people are told of it. */
 export interface ListedSave {

@@ -1,9 +1,9 @@
 import { isSpaceError, type Space } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
 import { type Head, readHead } from './head.ts';
 import { tidyHeadCopies } from './head-copies.ts';
 import { describeSegment } from './head-from-segments.ts';
 import { loadManifest } from './manifest.ts';
+import type { ProjectContext } from './project-context.ts';
 import { LAYOUT } from './space-layout.ts';
 
 const AT_ONCE = 1_000;

@@ -1,9 +1,9 @@
 import { isSpaceError, type SpaceEntry } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
 import type { RemoteFacts } from '../plan/compare.ts';
 import { decodeItem, encodeItem, type PlanItem } from '../plan/plan.ts';
 import { forEachLimit } from '../pool.ts';
 import { Batch } from '../state/batch.ts';
+import type { ProjectContext } from './project-context.ts';
 import { LAYOUT } from './space-layout.ts';
 
 /** The staging folder of this volume. */

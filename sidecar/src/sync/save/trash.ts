@@ -1,5 +1,5 @@
 import { isSpaceError, nameOf, type Space } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
+import type { ProjectContext } from './project-context.ts';
 import { DEFAULT_SAVE_RETENTION, forgetSaves, longestKept, type SaveRetention } from './retention.ts';
 import { LAYOUT, trashTime } from './space-layout.ts';
 import { timesOf } from './two-clocks.ts';

@@ -1,5 +1,6 @@
-import type { ProjectContext, VolumeContext } from '../context.ts';
+import type { VolumeContext } from '../plan/volume-context.ts';
 import type { Head } from './head.ts';
+import type { ProjectContext } from './project-context.ts';
 import { LAYOUT } from './space-layout.ts';
 
 export interface TwoTimes {

@@ -7,12 +7,12 @@ import {
   type SpaceEntry,
   SpaceError,
 } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
 import { FileChangedError } from '../file-errors.ts';
 import { forEachLimit } from '../pool.ts';
 import { localFacts, type StableFile } from '../volume/file-copy.ts';
 import { type RunningHash, startHash } from '../volume/hasher.ts';
 import { type Part, partsOf } from '../volume/part-file.ts';
+import type { ProjectContext } from './project-context.ts';
 import { clearStagingBut, stagingOf } from './sent-uploads.ts';
 
 /** From this size on a file goes in parts, where the space takes parts. */

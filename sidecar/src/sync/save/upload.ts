@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { Connections, type Gate, isShort } from '../../spaces/connections.ts';
 import { isOddTarget } from '../../spaces/link-target.ts';
 import { type Content, contentOf, counted, SpaceError, shortCalls } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
 import { FileChangedError, isOfUploads } from '../file-errors.ts';
 import type { FileFailures } from '../file-failures.ts';
 import { type BaseEntry, type LocalEntry, lookOf } from '../model.ts';
@@ -13,6 +12,7 @@ import { Batch } from '../state/batch.ts';
 import type { StateStore } from '../state/state.ts';
 import { localFacts, openStable, type StableFile } from '../volume/file-copy.ts';
 import type { MovedFiles } from './moved-files.ts';
+import type { ProjectContext } from './project-context.ts';
 import { confirmUploads, isConfirmed, stagedPath, stagingOf } from './sent-uploads.ts';
 import { forgetUnfinished, goesInParts, type SentFile, uploadParts } from './upload-parts.ts';
 

@@ -7,12 +7,12 @@ import type { FileProblems } from '../../../contract/status.ts';
 import type { Clock } from '../../clock.ts';
 import type { Rate } from '../../spaces/bandwidth.ts';
 import type { Space } from '../../spaces/space.ts';
-import type { ProjectContext } from '../context.ts';
 import { FileFailures } from '../file-failures.ts';
 import { collectDifferences } from '../plan/collect.ts';
 import type { DeletionLimits } from '../plan/guards.ts';
 import { decodeItem, type PlanSummary, printableItem, summarise } from '../plan/plan.ts';
 import { resolveDifferences } from '../plan/resolve.ts';
+import type { Progress } from '../progress.ts';
 import { forgetSettling } from '../restore/database-sets.ts';
 import { type RepairResult, repairSpace } from '../restore/repair.ts';
 import {
@@ -29,6 +29,7 @@ import { soundHead } from '../save/head-copies.ts';
 import { forgetOtherHistory, knownGeneration, noteSave } from '../save/histories.ts';
 import { Lease, type LeaseRecord, type LeaseTimes, readLease } from '../save/lease.ts';
 import { loadManifest } from '../save/manifest.ts';
+import type { ProjectContext } from '../save/project-context.ts';
 import { recover } from '../save/recover.ts';
 import type { SaveRetention } from '../save/retention.ts';
 import { type SaveOptions, type SaveResult, save } from '../save/save.ts';
@@ -41,7 +42,6 @@ import { Reserve } from '../volume/reserve.ts';
 import { markSaved } from '../volume/save-mark.ts';
 import { assertMounted, type OpenVolume, openVolume } from '../volume/volume.ts';
 import { WholeMark } from '../volume/whole-mark.ts';
-import type { Progress } from './progress.ts';
 
 export interface SessionOptions {
   readonly root: string;

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Side } from '../../spaces/space.ts';
+import { Progress } from '../progress.ts';
 import { type Confirmation, Confirmations } from '../save/confirmations.ts';
 import type { SaveResult } from '../save/save.ts';
 import { RequestError } from '../sync-errors.ts';
@@ -10,7 +11,6 @@ import { DesktopGate } from './desktop-gate.ts';
 import { Drain } from './drain.ts';
 import { keepLease } from './heartbeats.ts';
 import { Lifetime } from './lifetime.ts';
-import { Progress } from './progress.ts';
 import { ProjectOpening } from './project-opening.ts';
 import { ProjectSaver } from './project-saver.ts';
 import type { ProjectSession } from './project-session.ts';

@@ -2,12 +2,9 @@ import { join } from 'node:path';
 import { VOLUME_FOLDERS } from '../../../contract/paths.ts';
 import { DEFAULT_LIMITS } from '../plan/guards.ts';
 import { Selection } from '../plan/selection.ts';
-
+import type { Progress } from '../progress.ts';
 import { retentionOf } from '../save/retention.ts';
-
 import { STATE_FILE, setStateAside } from '../volume/open-state.ts';
-
-import type { Progress } from './progress.ts';
 import { ProjectSession } from './project-session.ts';
 import type { RunnerOptions } from './runner-options.ts';
 import { SourceSession } from './source-session.ts';

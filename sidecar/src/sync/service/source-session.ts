@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../clock.ts';
 import type { ReadOnlySpace } from '../../spaces/space.ts';
-import type { VolumeContext } from '../context.ts';
 import type { DeletionLimits } from '../plan/guards.ts';
 import type { Selection } from '../plan/selection.ts';
+import type { VolumeContext } from '../plan/volume-context.ts';
+import type { Progress } from '../progress.ts';
 import { type StageInResult, stageIn } from '../restore/stage-in.ts';
 import { assertMounted, type OpenVolume, openVolume } from '../volume/volume.ts';
-import type { Progress } from './progress.ts';
 
 export interface SourceSessionOptions {
   readonly root: string;

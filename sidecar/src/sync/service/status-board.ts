@@ -11,8 +11,8 @@ import {
 } from '../../../contract/status.ts';
 import type { Clock } from '../../clock.ts';
 import type { Side } from '../../spaces/space.ts';
+import type { Progress } from '../progress.ts';
 import { toProblem } from './problems.ts';
-import type { Progress } from './progress.ts';
 
 const MAX_NOTICES = 5;
 const MIN_GAP_MS = 250;

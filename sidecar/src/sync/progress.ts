@@ -1,5 +1,5 @@
-import { EMPTY_TRANSFER, type Transfer } from '../../../contract/status.ts';
-import type { Clock } from '../../clock.ts';
+import { EMPTY_TRANSFER, type Transfer } from '../../contract/status.ts';
+import type { Clock } from '../clock.ts';
 
 /** Counts one copy as it goes. Reporting only: nothing is decided by it. */
 export class Progress {
