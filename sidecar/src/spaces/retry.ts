@@ -1,4 +1,5 @@
 import pRetry from 'p-retry';
+import { backOffMs } from '../back-off.ts';
 import {
   type CallOptions,
   type Content,
@@ -193,8 +194,8 @@ async function waitForContent(
   others: number,
   { retryAfterMs = 0 }: SpaceError,
 ): Promise<void> {
-  const longest = others >= OTHERS_WELL ? SHORT_WAIT_MS : policy.maxWaitMs;
-  const wait = Math.min(longest, policy.firstWaitMs * 2 ** (failures - 1)) * (1 + Math.random());
+  const maxMs = others >= OTHERS_WELL ? SHORT_WAIT_MS : policy.maxWaitMs;
+  const wait = backOffMs(failures, { firstMs: policy.firstWaitMs, maxMs }) * (1 + Math.random());
   await new Promise((done) => setTimeout(done, Math.max(wait, retryAfterMs)));
 }
 

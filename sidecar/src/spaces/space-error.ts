@@ -80,3 +80,8 @@ export function isSpaceError(error: unknown, ...codes: SpaceErrorCode[]): error 
 export function isNoFile(error: unknown): error is SpaceError {
   return isSpaceError(error, 'is-a-directory', 'bad-request');
 }
+
+/** No file lies there: nothing does, or something else. */
+export function isWithoutFile(error: unknown): error is SpaceError {
+  return isSpaceError(error, 'not-found') || isNoFile(error);
+}

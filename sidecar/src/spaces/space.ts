@@ -1,6 +1,13 @@
 import { SpaceError } from './space-error.ts';
 
-export { isNoFile, isSpaceError, type RetryClass, SpaceError, type SpaceErrorCode } from './space-error.ts';
+export {
+  isNoFile,
+  isSpaceError,
+  isWithoutFile,
+  type RetryClass,
+  SpaceError,
+  type SpaceErrorCode,
+} from './space-error.ts';
 
 /**
  * A tree of files somewhere else: a Onedata space over REST, a mounted directory, memory in tests. The interface is

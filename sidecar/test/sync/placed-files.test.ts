@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { PlacedFiles } from '../../src/sync/restore/placed-files.ts';
+import type { MetaKey } from '../../src/sync/state/meta-keys.ts';
 import { StateStore } from '../../src/sync/state/state.ts';
 import { syncFiles } from '../../src/sync/volume/sync-files.ts';
 import { Folders } from './world.ts';
@@ -39,7 +40,7 @@ const files = (count: number): string[] =>
     return file;
   });
 const fail = (path: string): never => expect.fail(`${path} could not be brought to the disk`);
-const note = (key: string) => () => state.setMeta(key, 'noted');
+const note = (key: MetaKey) => () => state.setMeta(key, 'noted');
 
 test('many files go to the disk with their file system, a few by themselves', async () => {
   await syncFiles(root, files(3));
@@ -62,29 +63,29 @@ test('nothing is noted before it is on the disk', async () => {
   const failed: [string, unknown][] = [];
   const placed = new PlacedFiles(state, root, (path, error) => failed.push([path, error]));
   const [there] = files(1);
-  await placed.add({ path: 'gone', file: join(root, 'gone'), note: note('gone') });
-  await placed.add({ path: 'there', file: there as string, note: note('there') });
+  await placed.add({ path: 'gone', file: join(root, 'gone'), note: note('selection') });
+  await placed.add({ path: 'there', file: there as string, note: note('space') });
   await placed.write();
   expect(failed).toMatchObject([['gone', { code: 'ENOENT' }]]);
-  expect(state.meta('gone')).toBeNull();
-  expect(state.meta('there'), 'the others are noted').toBe('noted');
+  expect(state.meta('selection')).toBeNull();
+  expect(state.meta('space'), 'the others are noted').toBe('noted');
 });
 
 test('what waits is noted at the end, in the order it came', async () => {
   const placed = new PlacedFiles(state, root, fail);
   for (const [number, file] of files(20).entries())
-    await placed.add({ path: file, file, note: () => state.setMeta('last', String(number)) });
-  expect(state.meta('last')).toBeNull();
+    await placed.add({ path: file, file, note: () => state.setMeta('fence', String(number)) });
+  expect(state.meta('fence')).toBeNull();
   await placed.write();
-  expect(state.meta('last')).toBe('19');
+  expect(state.meta('fence')).toBe('19');
   expect(commands).toHaveLength(1);
 });
 
 test('so many are noted while others come', async () => {
   const placed = new PlacedFiles(state, root, fail);
   for (let number = 0; number < 5_000; number += 1)
-    await placed.add({ path: 'a', file: null, note: () => state.setMeta('last', String(number)) });
-  await vi.waitFor(() => expect(state.meta('last')).toBe('3999'));
+    await placed.add({ path: 'a', file: null, note: () => state.setMeta('fence', String(number)) });
+  await vi.waitFor(() => expect(state.meta('fence')).toBe('3999'));
   await placed.write();
-  expect(state.meta('last')).toBe('4999');
+  expect(state.meta('fence')).toBe('4999');
 });

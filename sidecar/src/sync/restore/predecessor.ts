@@ -1,4 +1,4 @@
-import { isNoFile, isSpaceError, readAll } from '../../spaces/space.ts';
+import { isWithoutFile, readAll } from '../../spaces/space.ts';
 import { VIRTUAL_ID } from '../model.ts';
 import type { VolumeContext } from '../plan/volume-context.ts';
 
@@ -16,7 +16,7 @@ export async function addPredecessorLinks(context: VolumeContext): Promise<numbe
   try {
     text = (await readAll(space, { path: DUMP }, DUMP_MAX_BYTES)).toString('utf8');
   } catch (error) {
-    if (isSpaceError(error, 'not-found') || isNoFile(error)) return 0;
+    if (isWithoutFile(error)) return 0;
     throw error;
   }
   const isDirectory = (path: string): boolean => path === '' || state.remote(path)?.kind === 'directory';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isNoFile, isSpaceError, type Space } from '../../spaces/space.ts';
+import { isSpaceError, isWithoutFile, type Space } from '../../spaces/space.ts';
 import { manifestMatches } from '../model.ts';
 import { parseManifestLine } from '../state/manifest-line.ts';
 import { textLines } from '../text-lines.ts';
@@ -82,7 +82,7 @@ async function isCarriedOut(space: Space, all: readonly NamedSave[]): Promise<bo
       if (files === LOOKED_AT) return false;
     }
   } catch (error) {
-    if (!isSpaceError(error, 'not-found') && !isNoFile(error)) throw error;
+    if (!isWithoutFile(error)) throw error;
   }
   return files === 0 && all.length > 1;
 }
@@ -101,7 +101,7 @@ export async function describeSegment(space: Space, name: string): Promise<Segme
       for (const byte of chunk) if (byte === 10) lines += 1;
     }
   } catch (error) {
-    if (isSpaceError(error, 'not-found') || isNoFile(error)) return null;
+    if (isWithoutFile(error)) return null;
     throw error;
   }
   return { name, lines, hash: hash.digest('hex') };

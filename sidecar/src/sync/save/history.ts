@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { isNoFile, isSpaceError, nameOf } from '../../spaces/space.ts';
+import { isNoFile, isSpaceError, isWithoutFile, nameOf } from '../../spaces/space.ts';
 import { FileError } from '../file-errors.ts';
 import { type ManifestEntry, manifestMatches, toManifest, VIRTUAL_ID } from '../model.ts';
 import { isEncodingOf } from '../names.ts';
@@ -238,7 +238,7 @@ export async function readHeader({ space }: ProjectContext, stem: string): Promi
         break;
       }
     } catch (error) {
-      if (!isSpaceError(error, 'not-found') && !isNoFile(error)) throw error;
+      if (!isWithoutFile(error)) throw error;
     }
     if (header !== null || attempt === READS) return header;
   }

@@ -4,7 +4,7 @@ import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Content, isNoFile, isSpaceError, nameOf, type Space } from '../../spaces/space.ts';
+import { type Content, isWithoutFile, nameOf, type Space } from '../../spaces/space.ts';
 import type { ManifestEntry } from '../model.ts';
 import { isEncodingOf, type NameCodec } from '../names.ts';
 import { formatManifestLine, formatRemovedLine, parseManifestLine } from '../state/manifest-line.ts';
@@ -132,7 +132,7 @@ async function loadSegment(
       if (batch.push(line) >= 1_000) flush();
     }
   } catch (error) {
-    if (!isSpaceError(error, 'not-found') && !isNoFile(error)) throw error;
+    if (!isWithoutFile(error)) throw error;
     return false;
   }
   flush();

@@ -4,6 +4,7 @@ import type { BaseEntry, ManifestEntry, RemoteEntry } from '../model.ts';
 import type { NameStore } from '../names.ts';
 import { packTime } from '../time-range.ts';
 import { formatManifestLine, parseManifestLine } from './manifest-line.ts';
+import type { MetaKey } from './meta-keys.ts';
 import {
   BASE_STATS,
   type BaseStat,
@@ -82,12 +83,12 @@ export class StateStore implements NameStore {
     }
   }
 
-  meta(key: string): string | null {
+  meta(key: MetaKey): string | null {
     const row = this.#sql.get('SELECT value FROM meta WHERE key = ?', key);
     return row === undefined ? null : String(row.value);
   }
 
-  setMeta(key: string, value: string | null): void {
+  setMeta(key: MetaKey, value: string | null): void {
     if (value === null) this.#sql.run('DELETE FROM meta WHERE key = ?', key);
     else this.#sql.run('INSERT OR REPLACE INTO meta VALUES (?, ?)', key, value);
   }
@@ -178,7 +179,6 @@ export class StateStore implements NameStore {
   startListing(): void {
     this.transaction(() => {
       this.#sql.run('DELETE FROM remote');
-      this.setMeta('listing', 'begun');
       this.putRemote([{ path: '', kind: 'directory', id: '', size: 0, mtimeSeconds: null }], null);
     });
   }
