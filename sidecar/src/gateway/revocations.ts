@@ -1,5 +1,6 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import * as z from 'zod';
+import { replaceFileSync } from '../replace-file.ts';
 
 /** Logouts that are kept one by one; only who knows the password can make more. */
 const MAX_ENTRIES = 10_000;
@@ -79,8 +80,7 @@ export class Revocations {
       revoked: [...this.#revoked],
     };
     try {
-      writeFileSync(`${file}.new`, JSON.stringify(content), { mode: 0o600 });
-      renameSync(`${file}.new`, file);
+      replaceFileSync(file, JSON.stringify(content));
     } catch (cause) {
       onProblem(
         new Error(

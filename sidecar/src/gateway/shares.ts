@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import * as z from 'zod';
+import { replaceFileSync } from '../replace-file.ts';
 import type { ShareView } from './session-view.ts';
 
 /** Cookie of a browser that opened a link. */
@@ -106,8 +107,7 @@ export class Shares {
     const { file, onProblem } = this.#options;
     const content: z.infer<typeof fileSchema> = { version: 1, shares: [...shares] };
     try {
-      writeFileSync(`${file}.new`, JSON.stringify(content), { mode: 0o600 });
-      renameSync(`${file}.new`, file);
+      replaceFileSync(file, JSON.stringify(content));
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
       onProblem(

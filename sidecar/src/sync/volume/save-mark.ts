@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { replaceFileSync } from '../../replace-file.ts';
 import type { StateStore } from '../state/state.ts';
 
 /**
@@ -15,15 +16,7 @@ export function markSaved(folder: string, state: StateStore): void {
   try {
     // On the disk before the mark is: a power cut must not make the state look older than it.
     state.durably(() => state.setMeta('marked', String(generation)));
-    const temporary = join(folder, `${MARK}.new`);
-    const descriptor = openSync(temporary, 'w', 0o600);
-    try {
-      writeSync(descriptor, `${generation}\n`);
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-    renameSync(temporary, join(folder, MARK));
+    replaceFileSync(join(folder, MARK), `${generation}\n`);
   } catch {
     // A full volume: the mark of an earlier save stays.
   }

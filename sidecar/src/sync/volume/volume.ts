@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { VOLUME_FOLDERS } from '../../../contract/paths.ts';
+import { replaceFile } from '../../replace-file.ts';
 import type { ReadOnlySpace } from '../../spaces/space.ts';
 import { NameCodec } from '../names.ts';
 import type { StateStore } from '../state/state.ts';
@@ -29,11 +30,7 @@ export async function prepareVolume(root: string): Promise<void> {
   if ((await markedId(marker)) !== null) return;
   // Something else is there: damaged, or somebody's. It gets a new mark, as one that was lost does.
   if (existsSync(marker)) await fs.rename(marker, `${marker}.damaged-${Date.now()}`);
-  const temporary = `${marker}.new`;
-  await fs.writeFile(temporary, `${JSON.stringify({ version: 1, volumeId: randomUUID() })}\n`, {
-    flush: true,
-  });
-  await fs.rename(temporary, marker);
+  await replaceFile(marker, `${JSON.stringify({ version: 1, volumeId: randomUUID() })}\n`);
 }
 
 /** @throws VolumeNotMountedError where the directory is not a prepared volume with a data folder. */
