@@ -46,8 +46,8 @@ export async function seedProject(root: string, space: Space): Promise<{ files: 
           remote: remote.get(name) ?? null,
           racy: false,
         };
-        state.putBase(base);
-        state.putManifest(toManifest(base));
+        state.base.put(base);
+        state.manifest.put(toManifest(base));
       }
     });
   }

@@ -80,7 +80,7 @@ async function looked(context: World, look: Look = 'changed'): Promise<string[]>
 
 async function differences(context: ProjectContext, look: Look): Promise<string[]> {
   await collectDifferences(context, false, new FileFailures(context, 'project', 'save'), look);
-  const paths = [...context.state.pending(null)].map((row) => decodeItem(row.data).path);
+  const paths = [...context.state.pending.rows(null)].map((row) => decodeItem(row.data).path);
   return paths.sort();
 }
 

@@ -13,15 +13,11 @@ const SPACE_CALLS = [
   'removeEmptyDirectory',
   'removeTree',
 ];
-const STATE_CALLS = [
-  'setMeta',
-  'putStaged',
-  'clearStaged',
-  'putBase',
-  'deleteBase',
-  'putManifest',
-  'deleteManifest',
-];
+const TABLE_CALLS = {
+  base: ['put', 'delete'],
+  manifest: ['put', 'delete'],
+  staged: ['put', 'clear'],
+} as const;
 /** The lease has its own order and its own tests. */
 const OF_LEASE = /^(claims|fences|lease)/;
 
@@ -88,8 +84,16 @@ export function watchedSpace(space: Space, seen: string[]): Space {
 
 /** @param seen gets each call that changes the state */
 export function watchedState(state: StateStore, seen: string[]): StateStore {
-  return watched(state, STATE_CALLS, (call, [key, value]) => {
-    const meta = `state ${String(key)}${value === null ? ' removed' : ''}`;
-    seen.push(call === 'setMeta' ? meta : `state ${call}`);
+  const tables = new Map<unknown, object>();
+  for (const [name, calls] of Object.entries(TABLE_CALLS)) {
+    const table = state[name as keyof typeof TABLE_CALLS];
+    tables.set(
+      name,
+      watched(table, calls, (call) => seen.push(`state ${name}.${call}`)),
+    );
+  }
+  const itself = watched(state, ['setMeta'], (_, [key, value]) => {
+    seen.push(`state ${String(key)}${value === null ? ' removed' : ''}`);
   });
+  return new Proxy(itself, { get: (object, name) => tables.get(name) ?? Reflect.get(object, name, object) });
 }

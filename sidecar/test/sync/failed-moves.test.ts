@@ -106,7 +106,7 @@ async function expectHonest(space: MemorySpace) {
   if (head === null || head === 'damaged') throw new Error('there is no head');
   expect(await loadManifest(space, context.state, head)).toEqual([]);
   const wrong: string[] = [];
-  for (const entry of context.state.allManifest()) {
+  for (const entry of context.state.manifest.all()) {
     const found = await space.stat({ path: entry.path });
     if (
       entry.remote !== null &&

@@ -76,7 +76,7 @@ describe('saving a large file', () => {
     expect(sent.sort((a, b) => a - b)).toEqual(OFFSETS);
     expect(most).toBe(3);
     expect((await readAll(inner, { path: 'big.mrc' }, 1 << 24)).equals(large(1))).toBe(true);
-    expect(context.state.base('big.mrc')?.hash).toBe(hashOf(large(1)));
+    expect(context.state.base.get('big.mrc')?.hash).toBe(hashOf(large(1)));
     expect(context.state.meta('unfinished-uploads')).toBeNull();
     context.close();
   });
@@ -108,7 +108,7 @@ describe('saving a large file', () => {
     await save(again);
     expect(sent).toEqual([4 * MIB]);
     expect((await readAll(inner, { path: 'big.mrc' }, 1 << 24)).equals(large(2))).toBe(true);
-    expect(again.state.base('big.mrc')?.hash).toBe(hashOf(large(2)));
+    expect(again.state.base.get('big.mrc')?.hash).toBe(hashOf(large(2)));
     again.close();
   });
 

@@ -98,7 +98,7 @@ describe.skipIf(!hasPython || !isOnDisk)('what is written through a memory map',
     expect((await visible(space)).get('stack.mrc')?.[1]).toBe('b');
     await sleep(1_200);
     await save(context);
-    expect(context.state.base('stack.mrc')?.racy).toBe(false);
+    expect(context.state.base.get('stack.mrc')?.racy).toBe(false);
     context.close();
   });
 

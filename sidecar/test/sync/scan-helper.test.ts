@@ -54,7 +54,7 @@ type Project = Awaited<ReturnType<typeof project>>;
 
 async function differences(context: Project, look: Look): Promise<string[]> {
   await collectDifferences(context, false, new FileFailures(context, 'project', 'save'), look);
-  return [...context.state.pending(null)].map((row) => decodeItem(row.data).path);
+  return [...context.state.pending.rows(null)].map((row) => decodeItem(row.data).path);
 }
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));

@@ -21,7 +21,7 @@ async function given() {
   await new Promise((later) => setTimeout(later, 150));
   await save(context);
   await save(context);
-  const look = () => context.tree.unchanged('d', context.state.baseStats('d'));
+  const look = () => context.tree.unchanged('d', context.state.base.stats('d'));
   return { context, at, look };
 }
 

@@ -38,7 +38,7 @@ export async function collectDifferences(
 ): Promise<void> {
   try {
     await collect(context, withRemote, unread, look);
-    await writeAllPages(context.tree.root, context.state.countPending('found'));
+    await writeAllPages(context.tree.root, context.state.pending.count('found'));
   } catch (error) {
     // Some directories were read, and what was found in them is not kept.
     context.changes?.requireFullScan();
@@ -52,7 +52,7 @@ async function collect(
   unread: FileFailures,
   look: Look,
 ): Promise<void> {
-  context.state.clearPending();
+  context.state.pending.clear();
   const changes = withRemote ? undefined : context.changes;
   const places = look === 'changed' ? await changes?.changed() : null;
   if (changes === undefined || places == null) {
@@ -140,7 +140,7 @@ function note(how: Walk, waiting: Waiting, { directory, isGone }: Place, found: 
   if (found.items.length === 0) return true;
   if (visited !== null && found.items.some(isHardLink)) return false;
   context.state.transaction(() => {
-    for (const item of found.items) context.state.addPending('found', encodeItem(item));
+    for (const item of found.items) context.state.pending.add('found', encodeItem(item));
   });
   return true;
 }
@@ -166,7 +166,7 @@ function asBefore(directories: ReadonlyMap<string, SeenDirectory>): Found {
 function look(how: Walk, place: Place): Found {
   const { context, withRemote } = how;
   if (place.isGone || withRemote) return closerLook(how, place);
-  const looks = counted(how, context.state.baseStats(place.directory));
+  const looks = counted(how, context.state.base.stats(place.directory));
   const same = context.tree.unchanged(place.directory, looks);
   return same === null ? closerLook(how, place) : asBefore(same);
 }
@@ -184,12 +184,12 @@ function closerLook({ context, withRemote, unread }: Walk, { directory, isGone }
   const directories = new Map<string, SeenDirectory>();
   const nothing = { items, gone, directories, isSettled: false };
   // What is in the space there is not known, so nothing is done about it.
-  if (withRemote && context.state.isUnlistable(directory)) return nothing;
+  if (withRemote && context.state.remote.isUnlistable(directory)) return nothing;
   const unknown = new Set<string>();
   const local = isGone ? new Map<string, LocalEntry>() : readable(context, directory, unread, unknown);
   if (local === null) return nothing;
-  const base = context.state.baseChildren(directory);
-  const remote: Map<string, RemoteLook> = withRemote ? context.state.remoteChildren(directory) : new Map();
+  const base = context.state.base.children(directory);
+  const remote: Map<string, RemoteLook> = withRemote ? context.state.remote.children(directory) : new Map();
   for (const name of union(local, base, remote)) {
     const path = joinPath(directory, name);
     if (unknown.has(name)) continue;
@@ -243,7 +243,7 @@ function compareName(context: ScanContext, path: string, sides: Sides): PlanItem
   if (sides.withRemote) {
     const virtual = sides.remote !== null && sides.base?.remote === null;
     const remote = virtual
-      ? { ...sides.remote, target: context.state.manifest(path)?.target ?? null }
+      ? { ...sides.remote, target: context.state.manifest.get(path)?.target ?? null }
       : sides.remote;
     const verdict = remoteState(sides.base, remote, context.space.capabilities.idsSurviveMove);
     if (local === 'same' && verdict === 'same') return null;

@@ -39,10 +39,10 @@ export async function listSpace(
 ): Promise<{ files: number; bytes: number }> {
   const { state, space } = context;
   context.progress.list();
-  state.startListing();
+  state.remote.start();
   do {
     for (;;) {
-      const directories = state.unlistedDirectories(64);
+      const directories = state.remote.unlistedDirectories(64);
       if (directories.length === 0) break;
       await forEachLimit(
         directories,
@@ -51,7 +51,7 @@ export async function listSpace(
       );
     }
   } while ((await addDropped(context, failures)) > 0);
-  return state.remoteTotals();
+  return state.remote.totals();
 }
 
 /**
@@ -65,8 +65,8 @@ async function addDropped(
   let directories = 0;
   /** What is below them need not be asked for. */
   const absent = new Set<string>();
-  await forEachLimit(state.unlistedManifest(), space.capabilities.concurrency, async ({ path, kind }) => {
-    const isUnknown = state.isUnlistable(parentOf(path));
+  await forEachLimit(state.manifest.unlisted(), space.capabilities.concurrency, async ({ path, kind }) => {
+    const isUnknown = state.remote.isUnlistable(parentOf(path));
     let found: SpaceEntry | null = null;
     try {
       if (!isUnknown && !absent.has(parentOf(path))) found = await space.stat({ path });
@@ -78,7 +78,7 @@ async function addDropped(
       if (kind === 'directory') absent.add(path);
       return;
     }
-    state.putRemote([found], null);
+    state.remote.put([found], null);
     if (found.kind === 'directory') directories += 1;
   });
   return directories;
@@ -100,22 +100,22 @@ async function listOne(
         if (selection?.has(entry.path, entry.kind === 'directory') === false) continue;
         page.push(entry);
         if (page.length >= 500) {
-          state.putRemote(page, null);
+          state.remote.put(page, null);
           page = [];
         }
       }
-      state.putRemote(page, directory.path);
+      state.remote.put(page, directory.path);
       failures.succeeded();
       return;
     } catch (error) {
       // A directory that went away between its parent's listing and its own simply has no children.
       if (isSpaceError(error, 'not-found', 'not-a-directory') && directory.path !== '') {
-        state.putRemote([], directory.path);
+        state.remote.put([], directory.path);
         return;
       }
       if (!(error instanceof SpaceError) || error.retry !== 'soon' || attempt >= LISTING_ATTEMPTS) {
         await failures.note(error, { does: 'list', path: directory.path });
-        state.markUnlistable(directory.path);
+        state.remote.markUnlistable(directory.path);
         return;
       }
       await clock.sleep(Math.max(error.retryAfterMs ?? 0, backOffMs(attempt, AFTER_FAILURES)), signal);
@@ -126,13 +126,13 @@ async function listOne(
 /** Adds what only the manifest holds to the listing, so that both are compared as one. */
 export function addVirtualEntries({ state }: Pick<ListingContext, 'state'>): void {
   let batch: RemoteEntry[] = [];
-  for (const entry of state.allManifest()) {
+  for (const entry of state.manifest.all()) {
     if (entry.remote !== null) continue;
     batch.push({ path: entry.path, kind: entry.kind, id: VIRTUAL_ID, size: 0, mtimeSeconds: null });
     if (batch.length >= 500) {
-      state.addVirtualRemote(batch);
+      state.remote.addVirtual(batch);
       batch = [];
     }
   }
-  state.addVirtualRemote(batch);
+  state.remote.addVirtual(batch);
 }

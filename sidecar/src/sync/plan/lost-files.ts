@@ -22,21 +22,21 @@ export async function forgetLostFiles(context: LossContext, failures: FileFailur
   const { state, log } = context;
   await listSpace(context, failures);
   context.progress.done();
-  const isUnknown = state.hasUnlistable()
-    ? (path: string) => foldersOf(path).some((each) => state.isUnlistable(each))
+  const isUnknown = state.remote.hasUnlistable()
+    ? (path: string) => foldersOf(path).some((each) => state.remote.isUnlistable(each))
     : () => false;
   const isLost = (base: BaseEntry): boolean =>
-    base.remote !== null && state.remote(base.path) === null && !isUnknown(base.path);
+    base.remote !== null && state.remote.get(base.path) === null && !isUnknown(base.path);
   let lost = 0;
-  for (const base of state.allBase()) if (base.kind !== 'directory' && isLost(base)) lost += 1;
+  for (const base of state.base.all()) if (base.kind !== 'directory' && isLost(base)) lost += 1;
   if (lost === 0) return false;
-  const known = state.countBase();
+  const known = state.base.count();
   const refusal = massLoss(lost, known, context.limits);
   if (refusal === null) {
     log.warn({ files: lost }, 'files were removed from the project space by others; they stay removed');
     return false;
   }
-  for (const base of state.allBase()) if (isLost(base)) state.deleteBase(base.path);
+  for (const base of state.base.all()) if (isLost(base)) state.base.delete(base.path);
   context.changes?.requireFullScan();
   log.error(
     { lost, known },

@@ -33,7 +33,7 @@ export async function resolveDifferences(
   const resolver = new Resolver(context, occasion, withRemote, absent);
   const { state, space } = context;
   const batch = new Batch(state);
-  await forEachLimit(state.pending('found'), space.capabilities.concurrency, async ({ seq, data }) => {
+  await forEachLimit(state.pending.rows('found'), space.capabilities.concurrency, async ({ seq, data }) => {
     context.signal?.throwIfAborted();
     const found = decodeItem(data);
     let item: PlanItem | null;
@@ -43,10 +43,10 @@ export async function resolveDifferences(
       await unread.note(error, { does: 'read', path: found.path });
       item = null;
     }
-    if (item === null) batch.add(() => state.deletePending(seq));
+    if (item === null) batch.add(() => state.pending.delete(seq));
     else {
       const [stage, text] = [stageOf(item.action as Action), encodeItem(item)];
-      batch.add(() => state.updatePending(seq, stage, text));
+      batch.add(() => state.pending.update(seq, stage, text));
     }
   });
   batch.write();
@@ -94,7 +94,7 @@ class Resolver {
         if (verdict === 'same') this.#refresh(base, local);
         return null;
       case 'forget':
-        this.#context.state.deleteBase(found.path);
+        this.#context.state.base.delete(found.path);
         return null;
       case 'reconcile':
         return this.#reconcile(item, hash);
@@ -114,7 +114,7 @@ class Resolver {
       else remote = await space.stat({ path: item.path });
       if (remote === null) {
         if (item.local?.kind === 'directory') this.#absent.add(item.path);
-        const manifest = state.manifest(item.path);
+        const manifest = state.manifest.get(item.path);
         if (manifest?.remote === null) {
           const { path, kind, target } = manifest;
           remote = { path, kind, target, id: VIRTUAL_ID, size: 0, mtimeSeconds: null };
@@ -122,7 +122,7 @@ class Resolver {
       }
     }
     if (remote?.kind !== 'symlink' || remote.target != null) return remote;
-    if (remote.id === VIRTUAL_ID) return { ...remote, target: state.manifest(item.path)?.target ?? null };
+    if (remote.id === VIRTUAL_ID) return { ...remote, target: state.manifest.get(item.path)?.target ?? null };
     return { ...remote, target: await space.readSymlink(remote) };
   }
 
@@ -146,7 +146,7 @@ class Resolver {
     if (base === null || local === null || local.kind !== 'file') return;
     const isYoung = local.ctimeNs > BigInt(this.#context.clock.now()) * 1_000_000n - 1_000_000_000n;
     const racy = this.#racy.delete(local.path) || isYoung;
-    this.#context.state.putBase({ ...base, inode: local.inode, ctimeNs: local.ctimeNs, racy });
+    this.#context.state.base.put({ ...base, inode: local.inode, ctimeNs: local.ctimeNs, racy });
   }
 
   async #reconcile(item: PlanItem, hash: string | null): Promise<PlanItem | null> {
@@ -155,22 +155,22 @@ class Resolver {
     const equal = local.kind === remote.kind && (await this.#equalContent(local, remote, hash));
     if (!equal) return { ...item, action: 'upload', keepBoth: true };
     // An interrupted restore made it, and did not come to set its times.
-    const isOurs = local.kind !== 'file' && this.#context.state.manifest(item.path) !== null;
+    const isOurs = local.kind !== 'file' && this.#context.state.manifest.get(item.path) !== null;
     if (isOurs && this.#occasion === 'start') return { ...item, action: 'download' };
     // Remembered as equal by the next save, which also writes mode and time of the local side to the manifest.
-    const known = this.#context.state.manifest(item.path);
+    const known = this.#context.state.manifest.get(item.path);
     const racy = this.#racy.delete(item.path);
     const base = { ...adopted(local, remote, known?.hash ?? hash), racy };
     if (known === null || !sameMeta(known.mtimeNs, known.mode, local))
       return { ...item, base, action: 'record' };
-    this.#context.state.putBase(base);
+    this.#context.state.base.put(base);
     return null;
   }
 
   async #equalContent(local: LocalEntry, remote: RemoteLook, known: string | null): Promise<boolean> {
     if (local.kind === 'directory') return true;
     if (local.kind === 'symlink') return local.target === remote.target;
-    const manifest = this.#context.state.manifest(remote.path);
+    const manifest = this.#context.state.manifest.get(remote.path);
     const trusted = manifest !== null && manifest.hash !== null && manifestMatches(manifest, remote);
     if (!trusted && local.size !== remote.size) return false;
     const hash = known ?? (await this.#hashLocal(local.path));

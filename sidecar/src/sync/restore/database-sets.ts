@@ -68,10 +68,10 @@ const META = 'settling';
 function settleSaved({ tree, state }: VolumeContext, path: string): boolean {
   state.durably(() => state.setMeta(META, path));
   const isSettled = settle(tree.at(path));
-  const [base, local] = [state.base(path), tree.look(path)];
+  const [base, local] = [state.base.get(path), tree.look(path)];
   state.transaction(() => {
     // It holds what it held, in other bytes.
-    if (isSettled && base !== null && local !== null) state.putBase({ ...base, ...lookOf(local) });
+    if (isSettled && base !== null && local !== null) state.base.put({ ...base, ...lookOf(local) });
     state.setMeta(META, null);
   });
   return isSettled;
@@ -98,6 +98,6 @@ function removeUnknown({ tree, state }: VolumeContext, path: string, isFile: boo
   const at = tree.at(path);
   if (sidesOf(at).length === 0 || (isFile && !isSet(at, SIDE_ENDINGS))) return;
   const isKnown = (ending: string) =>
-    state.base(path + ending) !== null || state.remote(path + ending) !== null;
+    state.base.get(path + ending) !== null || state.remote.get(path + ending) !== null;
   removeSides(at, (ending) => !isKnown(ending));
 }

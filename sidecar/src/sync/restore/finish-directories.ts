@@ -14,13 +14,13 @@ export async function finishDirectories(context: VolumeContext): Promise<void> {
   const { state, tree } = context;
   const batch = new Batch(state, DIRECTORIES_AT_ONCE);
   let seen = 0;
-  for (const base of state.baseDirectories()) {
+  for (const base of state.base.directories()) {
     seen += 1;
     if (seen % DIRECTORIES_AT_ONCE === 0) await new Promise((next) => setImmediate(next));
     const now = finished(tree, base);
     if (now === null) continue;
     const { mtimeNs, ctimeNs, mode, inode } = now;
-    batch.add(() => state.putBase({ ...base, mtimeNs, ctimeNs, mode, inode }));
+    batch.add(() => state.base.put({ ...base, mtimeNs, ctimeNs, mode, inode }));
   }
   batch.write();
   state.setMeta('restoring', null);

@@ -87,7 +87,7 @@ export async function addPresent(
     addEntry(context, entries, { ...entry, path: joinPath(directory, entry.name) }, before);
     if (entry.kind === 'directory') folders.push(joinPath(directory, entry.name));
   }
-  for (const [name, entry] of context.state.manifestChildren(directory)) {
+  for (const [name, entry] of context.state.manifest.children(directory)) {
     if (entry.remote !== null || entry.target === null || names.has(name)) continue;
     if (entries.get(entry.path) === undefined) entries.put(entry.path, copyEntry(entry, null));
   }
@@ -102,7 +102,7 @@ export function addEntry(
 ): void {
   const { path, kind, id, mtimeSeconds } = found;
   if (entries.get(path) !== undefined) return;
-  const known = state.manifest(path);
+  const known = state.manifest.get(path);
   const at = { path, id };
   if (known !== null && (manifestMatches(known, found) || (kind === 'symlink' && known.kind === 'symlink'))) {
     // A link has no time of its own in a space: what it says is asked of the space.

@@ -19,17 +19,17 @@ export async function addPredecessorLinks(context: VolumeContext): Promise<numbe
     if (isWithoutFile(error)) return 0;
     throw error;
   }
-  const isDirectory = (path: string): boolean => path === '' || state.remote(path)?.kind === 'directory';
+  const isDirectory = (path: string): boolean => path === '' || state.remote.get(path)?.kind === 'directory';
   let added = 0;
   state.transaction(() => {
     for (const line of text.split('\n')) {
       const link = parseDumpLine(line, isDirectory);
       // The space knows better where it has an entry, and so does the base of this volume.
-      if (link === null || state.remote(link.path) !== null || state.base(link.path) !== null) continue;
-      state.addVirtualRemote([
+      if (link === null || state.remote.get(link.path) !== null || state.base.get(link.path) !== null) continue;
+      state.remote.addVirtual([
         { path: link.path, kind: 'symlink', id: VIRTUAL_ID, size: 0, mtimeSeconds: null },
       ]);
-      state.putManifest({
+      state.manifest.put({
         path: link.path,
         kind: 'symlink',
         size: 0,

@@ -61,7 +61,7 @@ async function repairEngine(context: ProjectContext, done: string[]): Promise<vo
   done.push(...(await repairHistory(context)));
   const damaged = await rewriteDamagedSegments(context, head);
   if (damaged.length === 0) return;
-  state.clearPending();
+  state.pending.clear();
   await commit(context);
   done.push(`wrote the manifest again, in place of ${damaged.join(', ')}`);
 }
@@ -76,9 +76,9 @@ async function repairFiles(
   const files = findings.filter(({ kind }) => ['rotten', 'missing', 'unreadable'].includes(kind));
   const sent: string[] = [];
   const others = new Set<string>();
-  state.clearPending();
+  state.pending.clear();
   for (const { path, what } of files) {
-    const [local, manifest] = [tree.look(path), state.manifest(path)];
+    const [local, manifest] = [tree.look(path), state.manifest.get(path)];
     if (local === null || manifest === null || local.kind !== manifest.kind) continue;
     const isEqual =
       local.kind === 'symlink'
@@ -92,9 +92,9 @@ async function repairFiles(
       left.push(`${path} ${what}; by now the space has a version of somebody else, which stays`);
       continue;
     }
-    state.addPending(
+    state.pending.add(
       'transfer',
-      encodeItem({ path, action: 'upload', local, base: state.base(path), remote }),
+      encodeItem({ path, action: 'upload', local, base: state.base.get(path), remote }),
     );
     sent.push(path);
   }
@@ -104,7 +104,7 @@ async function repairFiles(
   }
   for (const { path, what } of files) {
     if (sent.includes(path) || others.has(path)) continue;
-    if (state.manifest(path) === null) continue;
+    if (state.manifest.get(path) === null) continue;
     if (tree.look(path) !== null) {
       left.push(`${path} ${what}; the volume has another version, which the next save sends if it is newer`);
       continue;

@@ -31,7 +31,7 @@ export async function restorePending(
   const { state } = context;
   let [files, bytes] = [0, 0];
   const directories: number[] = [];
-  for (const row of state.pending('download')) {
+  for (const row of state.pending.rows('download')) {
     const { remote } = decodeItem(row.data);
     if (remote?.kind === 'directory') directories.push(row.seq);
     else if (remote !== null) {
@@ -62,13 +62,13 @@ export async function restorePending(
       else await failures.note(error, { does: 'fetch', path: item.path, bytes: item.remote?.size ?? 0 });
     }
   };
-  for (const row of state.pending('remove-local', true)) {
+  for (const row of state.pending.rows('remove-local', true)) {
     const item = decodeItem(row.data);
     await attempt(item, async () => {
       if (await restorer.removeLocal(item)) outcome.removed += 1;
     });
   }
-  for (const row of state.pendingRows(directories)) {
+  for (const row of state.pending.numbered(directories)) {
     const item = decodeItem(row.data);
     await attempt(item, () => restorer.directory(item));
   }
@@ -91,18 +91,18 @@ export async function restorePending(
   };
   try {
     const limit = () => shortCalls(context.space.capabilities) + AT_THE_DISK;
-    await forEachLimit(state.pending('download'), limit, single);
+    await forEachLimit(state.pending.rows('download'), limit, single);
   } finally {
     await restorer.placed.write();
   }
   // One after the other: the second name of a file is made from the first.
-  for (const row of state.pendingRows([...linked, ...sides])) {
+  for (const row of state.pending.numbered([...linked, ...sides])) {
     await leaf(decodeItem(row.data));
     await restorer.placed.write();
   }
   await finishDirectories(context);
   if (outcome.skipped + failures.count === 0) await clearPartials(context.partials);
-  state.clearPending();
+  state.pending.clear();
   context.progress.done();
   return outcome;
 }

@@ -62,7 +62,7 @@ export class Restorer {
     );
     this.#options = options;
     this.#isCopy = options.isUnhashed === true;
-    this.#hasManifest = context.state.countManifest() > 0;
+    this.#hasManifest = context.state.manifest.count() > 0;
     this.#connections = new Connections(() => context.space.capabilities);
   }
 
@@ -81,8 +81,8 @@ export class Restorer {
       this.#options.trash?.keep(item.path, 'removed');
       await tree.removeFile(item.path);
     }
-    state.deleteBase(item.path);
-    state.deleteManifest(item.path);
+    state.base.delete(item.path);
+    state.manifest.delete(item.path);
     return true;
   }
 
@@ -99,7 +99,7 @@ export class Restorer {
       mtimeNs: manifest?.mtimeNs ?? secondsToNs(remote.mtimeSeconds) ?? local.mtimeNs,
       mode: manifest?.mode ?? local.mode,
     };
-    state.putBase({ ...asBase(local, remote, null, null), ...wanted });
+    state.base.put({ ...asBase(local, remote, null, null), ...wanted });
   }
 
   /** What changes on its way is begun anew as it is then; what never stands still is left out. */
@@ -130,7 +130,7 @@ export class Restorer {
     const base = asBase(local, remote, hash, manifest?.linkGroup ?? null);
     progress.file();
     const file = isSynced ? null : tree.at(item.path);
-    await this.placed.add({ path: item.path, file, note: () => state.putBase(base) });
+    await this.placed.add({ path: item.path, file, note: () => state.base.put(base) });
   }
 
   async #link(item: PlanItem, manifest: ManifestEntry | null): Promise<Written> {
@@ -228,9 +228,9 @@ export class Restorer {
 
   /** Another name joined: the link count changed the inode's ctime. */
   #refreshLinked(path: string): void {
-    const [base, local] = [this.#context.state.base(path), this.#context.tree.look(path)];
+    const [base, local] = [this.#context.state.base.get(path), this.#context.tree.look(path)];
     if (base !== null && local !== null) {
-      this.#context.state.putBase({ ...base, ctimeNs: local.ctimeNs, linkGroup: base.linkGroup });
+      this.#context.state.base.put({ ...base, ctimeNs: local.ctimeNs, linkGroup: base.linkGroup });
     }
   }
 
@@ -268,7 +268,7 @@ export class Restorer {
   /** What the manifest says of this very version, null where somebody else made it. */
   manifest(remote: RemoteLook): ManifestEntry | null {
     if (!this.#hasManifest) return null;
-    const manifest = this.#context.state.manifest(remote.path);
+    const manifest = this.#context.state.manifest.get(remote.path);
     if (manifest === null) return null;
     if (remote.id === VIRTUAL_ID) return manifest.remote === null ? manifest : null;
     if (remote.kind === 'symlink') return remote.target === manifest.target ? manifest : null;

@@ -48,16 +48,16 @@ export async function stageIn(context: VolumeContext): Promise<StageInResult> {
 
 async function collect(context: VolumeContext, failures: FileFailures): Promise<void> {
   const { state } = context;
-  state.clearPending();
+  state.pending.clear();
   const stack = [{ parent: '', isHere: true }];
   for (let place = stack.pop(); place !== undefined; place = stack.pop()) {
     const { parent, isHere } = place;
     // What is in the space there is not known, so nothing is done about it.
-    if (state.isUnlistable(parent)) continue;
+    if (state.remote.isUnlistable(parent)) continue;
     const local = isHere ? readable(context, parent, failures) : new Map<string, LocalEntry>();
     if (local === null) continue;
-    const base = state.baseChildren(parent);
-    const remote = state.remoteChildren(parent);
+    const base = state.base.children(parent);
+    const remote = state.remote.children(parent);
     state.transaction(() => {
       for (const name of new Set([...base.keys(), ...remote.keys()])) {
         const sides = {
@@ -66,7 +66,7 @@ async function collect(context: VolumeContext, failures: FileFailures): Promise<
           remote: remote.get(name) ?? null,
         };
         const item = compareSource(context, joinPath(parent, name), sides);
-        if (item !== null) state.addPending(item.action, encodeItem(item));
+        if (item !== null) state.pending.add(item.action, encodeItem(item));
         if (sides.base?.kind === 'directory' || sides.remote?.kind === 'directory')
           stack.push({ parent: joinPath(parent, name), isHere: sides.local?.kind === 'directory' });
       }
@@ -107,7 +107,7 @@ function compareSource(
       remote.mtimeSeconds !== null &&
       local.mtimeNs === BigInt(remote.mtimeSeconds) * 1_000_000_000n;
     if (!copied) return { path, action: 'download', ...sides };
-    context.state.putBase(adopted(local, remote, null));
+    context.state.base.put(adopted(local, remote, null));
     return null;
   }
   const unchanged = remoteState(base, remote, context.space.capabilities.idsSurviveMove) === 'same';
@@ -127,11 +127,11 @@ function isCopy(base: BaseEntry, local: LocalEntry | null): boolean {
 function holdBackRemovals(context: VolumeContext, warnings: string[]): void {
   const { state, limits } = context;
   let removals = 0;
-  for (const row of state.pending('remove-local')) {
+  for (const row of state.pending.rows('remove-local')) {
     if (decodeItem(row.data).base?.kind !== 'directory') removals += 1;
   }
-  const refusal = deletionRefusal(removals, state.countBase(), limits);
+  const refusal = deletionRefusal(removals, state.base.count(), limits);
   if (refusal === null) return;
-  for (const row of state.pending('remove-local')) state.deletePending(row.seq);
+  for (const row of state.pending.rows('remove-local')) state.pending.delete(row.seq);
   warnings.push(`the source space lacks many files (${refusal}); their copies on the volume are kept`);
 }

@@ -114,13 +114,13 @@ async function startOnce(context: ProjectContext, options: StartOptions, saves =
       );
     keepWhereSpaceLooksWrong(context, manifestWhole, warnings);
     if (head !== null && head !== 'damaged') assertNoFork(context, head, options);
-    if (saves && state.countPending('transfer') > 0 && round < ROUNDS) {
+    if (saves && state.pending.count('transfer') > 0 && round < ROUNDS) {
       const result = await commitPending(context, options, unread);
       savedFirst += result.changes;
       if (result.heldBack !== null) warnings.push(`removals were held back: ${result.heldBack.why}`);
       if (result.saved) continue;
     }
-    const unsaved = unread.count + state.countPending('transfer');
+    const unsaved = unread.count + state.pending.count('transfer');
     const outcome = await restored(context, head, failures, options, round === ROUNDS);
     brought += outcome.restored;
     removed += outcome.removed;
@@ -155,16 +155,16 @@ async function restored(
   isLast: boolean,
 ): Promise<RestoreOutcome> {
   const { state } = context;
-  if (state.countPending('download') + state.countPending('remove-local') > 0) options.onRestore?.();
+  if (state.pending.count('download') + state.pending.count('remove-local') > 0) options.onRestore?.();
   try {
     const noRoom = 'the project does not fit on the project volume';
     const trash = new VolumeTrash(context, (await timesOf(context)).later);
     return await restorePending(context, noRoom, failures, { isLast, trash });
   } catch (error) {
     const isThere = head !== null && head !== 'damaged' && knownGeneration(context) === head.generation;
-    if (!(error instanceof VolumeFullError) || !isThere || !state.hasBase()) throw error;
-    for (const { data } of state.pending('download')) failures.add(decodeItem(data).path, false, 'no-room');
-    state.clearPending();
+    if (!(error instanceof VolumeFullError) || !isThere || !state.base.hasFiles()) throw error;
+    for (const { data } of state.pending.rows('download')) failures.add(decodeItem(data).path, false, 'no-room');
+    state.pending.clear();
     return { restored: 0, removed: 0, skipped: 0 };
   }
 }
@@ -177,7 +177,7 @@ function placeless(identity: string): string {
 function assertSameSpace(context: ProjectContext): void {
   const { state, space } = context;
   const known = state.meta('space');
-  if (known !== null && placeless(known) !== placeless(space.identity) && state.hasBase()) {
+  if (known !== null && placeless(known) !== placeless(space.identity) && state.base.hasFiles()) {
     throw new UnsavedWorkError(
       `the project volume holds the project of another space (${known}); this instance is set to ${space.identity}. ` +
         'Nothing was changed. Set the former space again, or give this instance a new project volume',
@@ -208,9 +208,9 @@ async function prepareManifest(
 
 function addKnown({ state }: ProjectContext): void {
   state.transaction(() => {
-    for (const base of state.allBase()) {
-      const known = state.manifest(base.path);
-      if (known === null || (known.hash === null && base.hash !== null)) state.putManifest(toManifest(base));
+    for (const base of state.base.all()) {
+      const known = state.manifest.get(base.path);
+      if (known === null || (known.hash === null && base.hash !== null)) state.manifest.put(toManifest(base));
     }
   });
 }
@@ -227,10 +227,10 @@ function assertNoFork(context: ProjectContext, head: Head, options: StartOptions
     return;
   }
   let work = 0;
-  for (const row of state.pending('transfer')) {
+  for (const row of state.pending.rows('transfer')) {
     const item = decodeItem(row.data);
     // A newer save outweighs times and modes.
-    if (item.action === 'record') state.deletePending(row.seq);
+    if (item.action === 'record') state.pending.delete(row.seq);
     else if ((item.local ?? item.base)?.kind !== 'directory') work += 1;
   }
   if (work === 0) return;
@@ -245,15 +245,15 @@ function assertNoFork(context: ProjectContext, head: Head, options: StartOptions
 function keepWhereSpaceLooksWrong(context: ProjectContext, manifestWhole: boolean, warnings: string[]): void {
   const { state } = context;
   let removals = 0;
-  for (const row of state.pending('remove-local')) {
+  for (const row of state.pending.rows('remove-local')) {
     if (decodeItem(row.data).base?.kind !== 'directory') removals += 1;
   }
-  const refusal = massLoss(removals, state.countBase(), context.limits);
-  for (const row of state.pending('remove-local')) {
+  const refusal = massLoss(removals, state.base.count(), context.limits);
+  for (const row of state.pending.rows('remove-local')) {
     const item = decodeItem(row.data);
     const onlyInManifest = item.base?.remote === null && !manifestWhole;
     if (refusal === null && !onlyInManifest) continue;
-    state.updatePending(row.seq, 'transfer', encodeItem({ ...item, action: 'upload' }));
+    state.pending.update(row.seq, 'transfer', encodeItem({ ...item, action: 'upload' }));
   }
   if (refusal !== null) {
     warnings.push(`the project space lacks many files (${refusal}); they are kept here and sent again`);

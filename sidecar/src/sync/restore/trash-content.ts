@@ -130,7 +130,7 @@ async function fromFolders(
 
 function oldEntry({ state }: ProjectContext, found: SpaceEntry, root: string): CopyEntry {
   const path = found.path.slice(root.length + 1);
-  const known = state.manifest(path);
+  const known = state.manifest.get(path);
   const mtimeNs = found.mtimeSeconds === null ? null : BigInt(found.mtimeSeconds) * 1_000_000_000n;
   const { size, id } = found;
   const mode = known?.kind === 'file' ? known.mode : 0o664;

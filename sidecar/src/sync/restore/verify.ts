@@ -91,7 +91,7 @@ class Check {
   async run(): Promise<Verification> {
     if (this.#state.cursor === '') await this.#engine();
     let since = 0;
-    for (const entry of this.#context.state.allManifest(this.#state.cursor)) {
+    for (const entry of this.#context.state.manifest.all(this.#state.cursor)) {
       this.#signal?.throwIfAborted();
       const bytes = await this.#entry(entry);
       const isFile = entry.kind === 'file';
@@ -150,7 +150,7 @@ class Check {
     try {
       const found = await space.stat({ path });
       // A save may have gone on meanwhile; then the next check sees what it left.
-      const isSame = () => JSON.stringify(state.manifest(path), text) === JSON.stringify(entry, text);
+      const isSame = () => JSON.stringify(state.manifest.get(path), text) === JSON.stringify(entry, text);
       if (!isSame()) return 0;
       if (found === null) {
         this.#find({ path, kind: 'missing', what: 'is not in the space' });

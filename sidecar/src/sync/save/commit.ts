@@ -117,16 +117,16 @@ async function writeManifest(
   const name = (kind: string): string =>
     `${String(save.generation).padStart(8, '0')}-${save.saveId}-${kind}.jsonl`;
   const later = segments.slice(1).reduce((sum, each) => sum + each.lines, 0);
-  const isLong = later > COMPACT_AT_LEAST && later > state.countManifest();
+  const isLong = later > COMPACT_AT_LEAST && later > state.manifest.count();
   const full = !intact || segments.length > 500 || isLong;
-  if (full && state.countManifest() > 0) {
+  if (full && state.manifest.count() > 0) {
     const lines = function* (): Iterable<string> {
-      for (const entry of state.allManifest()) yield manifestLine({ path: entry.path, entry }, context.codec);
+      for (const entry of state.manifest.all()) yield manifestLine({ path: entry.path, entry }, context.codec);
     };
     segments = [await uploadSegment(space, scratch, name('full'), lines())];
   } else if (!intact) segments = [];
   const changes = function* (): Iterable<string> {
-    for (const row of state.pending('ready')) {
+    for (const row of state.pending.rows('ready')) {
       const { path, next } = decodeItem(row.data);
       yield manifestLine({ path, entry: next === undefined ? null : toManifest(next) }, context.codec);
     }

@@ -50,7 +50,7 @@ async function removeUnused(context: ProjectContext): Promise<number> {
   const { state, tree, lease } = context;
   await lease.assertHeld();
   const useful = new Set<string>();
-  for (const { path, facts, staged } of [...state.allStaged(), ...unfinishedPaths(context)]) {
+  for (const { path, facts, staged } of [...state.staged.all(), ...unfinishedPaths(context)]) {
     const local = tree.look(path);
     if (local?.kind === 'file' && localFacts(local) === facts) useful.add(staged);
   }

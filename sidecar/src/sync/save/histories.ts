@@ -24,7 +24,7 @@ export function forgetOtherHistory(context: ProjectContext, { head, isSetBack }:
   if (head === 'damaged' || (!isSetBack && isSameHistory(context, head))) return null;
   const known = knownGeneration(context);
   state.transaction(() => {
-    state.clearBase();
+    state.base.clear();
     state.setMeta('manifest-segments', null);
     state.setMeta('save-id', head?.saveId ?? null);
     state.setMeta('generation', String(Math.max(known, head?.generation ?? 0)));

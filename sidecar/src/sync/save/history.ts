@@ -88,7 +88,7 @@ export async function writeHistory(
     generation: save.generation,
     savedAt: new Date(save.decidedAt).toISOString(),
     savedBy: context.instance,
-    changes: state.countPending('ready'),
+    changes: state.pending.count('ready'),
     previous:
       previous === null
         ? null
@@ -101,7 +101,7 @@ export async function writeHistory(
     bytes: previous === null ? 0 : bytesBefore(context),
   };
   const lines = function* (): Iterable<string> {
-    for (const row of state.pending('ready')) yield lineBefore(context, decodeItem(row.data));
+    for (const row of state.pending.rows('ready')) yield lineBefore(context, decodeItem(row.data));
   };
   // Nobody goes back to the time before the first save.
   await uploadHistory(context, stem, header, previous === null ? [] : lines());
@@ -132,7 +132,7 @@ async function stemOfSave(context: ProjectContext, saveId: string): Promise<stri
 
 function bytesBefore(context: ProjectContext): number {
   let bytes = 0;
-  for (const row of context.state.pending('ready')) {
+  for (const row of context.state.pending.rows('ready')) {
     const item = decodeItem(row.data);
     const isMoved = item.remote?.kind === 'file' && becameOf(item) !== 'kept';
     if (isMoved) bytes += item.remote?.size ?? 0;
@@ -167,7 +167,7 @@ export function withBecame(line: string, became: Became, stem?: string): string 
 }
 
 function entryBefore({ state }: ProjectContext, { path, base, remote }: PlanItem): ManifestEntry | null {
-  const known = state.manifest(path);
+  const known = state.manifest.get(path);
   // Somebody else removed it; what it was is told all the same.
   if (remote === null || remote.id === VIRTUAL_ID) return known ?? (base === null ? null : toManifest(base));
   if (known !== null && (manifestMatches(known, remote) || remote.kind === 'symlink')) return known;

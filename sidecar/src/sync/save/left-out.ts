@@ -21,7 +21,7 @@ export function holdBackLeftOut(context: ProjectContext, unread: FileFailures): 
   const { state, clock } = context;
   const all = waiting(context);
   if (Object.keys(all).length === 0) return;
-  for (const { seq, data } of state.pending('transfer')) {
+  for (const { seq, data } of state.pending.rows('transfer')) {
     const { path, local } = decodeItem(data);
     const known = all[path];
     if (known === undefined || known.facts !== factsOf(context, path)) continue;
@@ -29,7 +29,7 @@ export function holdBackLeftOut(context: ProjectContext, unread: FileFailures): 
     const left = known.until - clock.now();
     if (left <= 0 || left > known.waitMs) continue;
     unread.add(path, local?.kind === 'directory', 'space-fault');
-    state.deletePending(seq);
+    state.pending.delete(seq);
   }
 }
 

@@ -86,7 +86,7 @@ export async function loadManifest(space: Space, state: StateStore, head: Head):
   const known = JSON.parse(state.meta('manifest-segments') ?? '[]') as string[];
   const wanted = head.segments.map((each) => each.hash);
   const extends_ = known.length <= wanted.length && known.every((hash, index) => wanted[index] === hash);
-  if (!extends_) state.clearManifest();
+  if (!extends_) state.manifest.clear();
   const damaged: string[] = [];
   for (const segment of head.segments.slice(extends_ ? known.length : 0)) {
     let isWhole = await loadSegment(space, state, segment);
@@ -147,7 +147,7 @@ function applyLine(state: StateStore, line: string, isDamaged: boolean): boolean
     if (!isEncodingOf(name, parsed.rawName)) return false;
     state.rememberName(name, parsed.rawName);
   }
-  if (parsed.entry === null) state.deleteManifest(parsed.path);
-  else state.putManifest(isDamaged ? { ...parsed.entry, hash: null } : parsed.entry);
+  if (parsed.entry === null) state.manifest.delete(parsed.path);
+  else state.manifest.put(isDamaged ? { ...parsed.entry, hash: null } : parsed.entry);
   return true;
 }

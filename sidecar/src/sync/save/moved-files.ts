@@ -36,9 +36,9 @@ export class MovedFiles {
   static find(context: ProjectContext): MovedFiles | null {
     const { state, space } = context;
     const least = space.capabilities.copiesFrom;
-    if (space.copy === undefined || least === undefined || !state.hasBase()) return null;
+    if (space.copy === undefined || least === undefined || !state.base.hasFiles()) return null;
     let found: MovedFiles | null = null;
-    for (const { data } of state.pending('transfer')) {
+    for (const { data } of state.pending.rows('transfer')) {
       const { base, local } = decodeItem(data);
       if (base === null || base.size < least || !isInSpace(base) || local?.inode === base.inode) continue;
       found ??= new MovedFiles(context);
@@ -58,7 +58,7 @@ export class MovedFiles {
     if (local?.kind !== 'file' || local.size < least || local.size > this.#most) return null;
     if (this.#failures >= MAX_FAILURES) return null;
     const place = this.#places.get(String(local.inode));
-    const base = place === null || place === item.path ? null : state.base(place);
+    const base = place === null || place === item.path ? null : state.base.get(place);
     const same = base === null || !isInSpace(base) ? null : await this.#sameAs(local, base);
     if (base === null || same === null) return null;
     const staged = stagedPath(this.#context, randomUUID(), seq);

@@ -44,16 +44,16 @@ export async function applyDecided(
     rows = [];
     await new Promise((next) => setImmediate(next));
   };
-  for (const row of state.pending('ready')) if (rows.push(row.data) >= ROWS_AT_ONCE) await flush();
+  for (const row of state.pending.rows('ready')) if (rows.push(row.data) >= ROWS_AT_ONCE) await flush();
   await flush();
   state.transaction(() => {
     state.setMeta('generation', String(deciding.generation));
     state.setMeta('save-id', deciding.saveId);
     state.setMeta('saved-at', deciding.head.savedAt);
     state.setMeta('manifest-segments', JSON.stringify(deciding.head.segments.map((each) => each.hash)));
-    const kept = (deciding.left ?? []).map((path) => state.staged(path));
-    state.clearStaged();
-    for (const upload of kept) if (upload !== null) state.putStaged(upload);
+    const kept = (deciding.left ?? []).map((path) => state.staged.get(path));
+    state.staged.clear();
+    for (const upload of kept) if (upload !== null) state.staged.put(upload);
     forgetDecided(context);
   });
 }
@@ -66,14 +66,14 @@ function applyItem(
 ): void {
   if (missing.has(path)) return;
   if (next === undefined) {
-    state.deleteBase(path);
-    state.deleteManifest(path);
+    state.base.delete(path);
+    state.manifest.delete(path);
     return;
   }
   const made = links.get(path);
   const remote = made === undefined ? next.remote : { id: made.id, size: 0, mtimeSeconds: made.mtimeSeconds };
-  state.putBase({ ...next, remote });
-  state.putManifest(toManifest({ ...next, remote }));
+  state.base.put({ ...next, remote });
+  state.manifest.put(toManifest({ ...next, remote }));
 }
 
 export function decidingSave(context: ProjectContext): Deciding | null {
@@ -100,14 +100,14 @@ export function leaveOut(context: ProjectContext, old: CommitHeader, anew: Decid
     left: [...before, ...left.keys()],
   };
   state.durably(() => {
-    for (const { seq, data } of state.pending('ready')) {
+    for (const { seq, data } of state.pending.rows('ready')) {
       const item = decodeItem(data);
       const found = left.get(item.path);
-      if (found === 'as-before') state.deletePending(seq);
+      if (found === 'as-before') state.pending.delete(seq);
       if (found !== 'gone') continue;
       const { path, base, remote } = item;
       const removal: PlanItem = { path, action: 'remove-remote', local: null, base, remote };
-      state.updatePending(seq, 'ready', encodeItem(removal));
+      state.pending.update(seq, 'ready', encodeItem(removal));
     }
     state.setMeta('deciding', JSON.stringify(next));
   });
@@ -117,6 +117,6 @@ export function leaveOut(context: ProjectContext, old: CommitHeader, anew: Decid
 export function forgetDecided(context: ProjectContext): void {
   context.state.transaction(() => {
     context.state.setMeta('deciding', null);
-    context.state.clearPending();
+    context.state.pending.clear();
   });
 }

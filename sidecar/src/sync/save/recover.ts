@@ -45,7 +45,7 @@ export async function recover(context: ProjectContext): Promise<void> {
       'uploads of a decided save are gone from the space; they are sent again',
     );
     // Without their hashes the reuse of uploads would trust what is not there.
-    state.clearStaged();
+    state.staged.clear();
   }
   await clearLeftovers(context);
 }

@@ -10,7 +10,7 @@ export function* saveSteps(
   head: { readonly staged: string; readonly copy: string; readonly kept: string },
 ): Iterable<Step> {
   const rows = function* (descending = false): Iterable<PlanItem> {
-    for (const row of context.state.pending('ready', descending)) yield decodeItem(row.data);
+    for (const row of context.state.pending.rows('ready', descending)) yield decodeItem(row.data);
   };
   for (const item of rows()) {
     const remote = item.remote;

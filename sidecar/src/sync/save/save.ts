@@ -68,7 +68,7 @@ async function saveOnce(context: ProjectContext, options: SaveOptions): Promise<
     context.changes?.requireFullScan();
   }
   let unread = await findChanges(context, options.last === true ? 'everything' : options.look);
-  const asks = options.last === true || context.state.countPending() > 0;
+  const asks = options.last === true || context.state.pending.count() > 0;
   const sound = asks ? await soundHead(context) : null;
   const other = sound === null ? null : forgetOtherHistory(context, sound);
   if (other !== null) {
@@ -106,7 +106,7 @@ async function learnManifest({ space, state }: ProjectContext, head: Head | 'dam
 async function findChanges(context: ProjectContext, look?: Look): Promise<FileFailures> {
   const unread = new FileFailures(context, 'project', 'save');
   await collectDifferences(context, false, unread, look);
-  if (context.state.countPending() > 0) await resolveDifferences(context, 'running', false, unread);
+  if (context.state.pending.count() > 0) await resolveDifferences(context, 'running', false, unread);
   return unread;
 }
 
@@ -133,10 +133,10 @@ async function commitSent(
 ): Promise<SaveResult> {
   if (options.look === 'changed') holdBackLeftOut(context, unread);
   const heldBack = holdBackDeletions(context, options.confirmedDeletions ?? 0);
-  if (context.state.countPending('transfer') === 0) return { ...unchanged(context, unread), heldBack };
+  if (context.state.pending.count('transfer') === 0) return { ...unchanged(context, unread), heldBack };
   await uploadPending(context, unread, moved);
   keepFolders(context, unread);
-  const changes = context.state.countPending('ready');
+  const changes = context.state.pending.count('ready');
   if (changes === 0) return { ...unchanged(context, unread), heldBack };
   const generation = await commit(context, unread);
   context.progress.done();
@@ -147,9 +147,9 @@ async function commitSent(
 function keepFolders({ state }: ProjectContext, unread: FileFailures): void {
   const folders = new Set(unread.problems.items.flatMap(({ path }) => foldersOf(path)));
   if (folders.size === 0) return;
-  for (const { seq, data } of state.pending('ready')) {
+  for (const { seq, data } of state.pending.rows('ready')) {
     const { path, action } = decodeItem(data);
-    if (action === 'remove-remote' && folders.has(path)) state.deletePending(seq);
+    if (action === 'remove-remote' && folders.has(path)) state.pending.delete(seq);
   }
 }
 
@@ -168,15 +168,15 @@ function unchanged(context: ProjectContext, unread: FileFailures): SaveResult {
 function holdBackDeletions(context: ProjectContext, confirmed: number): HeldBack | null {
   const { state, limits } = context;
   let removals = 0;
-  for (const row of state.pending('transfer')) {
+  for (const row of state.pending.rows('transfer')) {
     const item = decodeItem(row.data);
     if (item.action === 'remove-remote' && item.base?.kind !== 'directory') removals += 1;
   }
   // To count a million files takes a third of a second.
-  const refusal = removals <= confirmed ? null : deletionRefusal(removals, state.countBase(), limits);
+  const refusal = removals <= confirmed ? null : deletionRefusal(removals, state.base.count(), limits);
   if (refusal === null) return null;
-  for (const row of state.pending('transfer')) {
-    if (decodeItem(row.data).action === 'remove-remote') state.deletePending(row.seq);
+  for (const row of state.pending.rows('transfer')) {
+    if (decodeItem(row.data).action === 'remove-remote') state.pending.delete(row.seq);
   }
   return { removals, why: refusal };
 }

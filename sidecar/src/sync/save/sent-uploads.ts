@@ -51,9 +51,9 @@ const FEW = 3;
  */
 export async function confirmUploads(context: ProjectContext): Promise<number> {
   const { state, space } = context;
-  if (state.countPending('sent') > FEW) await confirmListed(context);
+  if (state.pending.count('sent') > FEW) await confirmListed(context);
   let broken = 0;
-  await forEachLimit(state.pending('sent'), space.capabilities.concurrency, async ({ seq, data }) => {
+  await forEachLimit(state.pending.rows('sent'), space.capabilities.concurrency, async ({ seq, data }) => {
     const item = decodeItem(data);
     const { path, facts } = item.staged as NonNullable<PlanItem['staged']>;
     const found = await space.stat({ path, id: facts.id });
@@ -77,7 +77,7 @@ async function confirmListed(context: ProjectContext): Promise<void> {
 }
 
 function confirmEntry(context: ProjectContext, seq: number, entry: SpaceEntry): void {
-  for (const row of context.state.pendingRows([seq], 'sent')) {
+  for (const row of context.state.pending.numbered([seq], 'sent')) {
     const item = decodeItem(row.data);
     const isRight = item.staged?.path === entry.path && item.staged.facts.size === entry.size;
     if (isRight) confirm(context, seq, item, entry);
@@ -89,11 +89,11 @@ function confirm(context: ProjectContext, seq: number, item: PlanItem, found: Sp
   const { staged, next, ...rest } = item;
   if (staged === undefined || next === undefined) return true;
   if (found === null || found.size !== staged.facts.size || found.id !== staged.facts.id) {
-    context.state.updatePending(seq, 'transfer', encodeItem(rest));
+    context.state.pending.update(seq, 'transfer', encodeItem(rest));
     return false;
   }
   const facts: RemoteFacts = { id: found.id, size: found.size, mtimeSeconds: found.mtimeSeconds };
   const confirmed = { ...rest, staged: { path: staged.path, facts }, next: { ...next, remote: facts } };
-  context.state.updatePending(seq, 'ready', encodeItem(confirmed));
+  context.state.pending.update(seq, 'ready', encodeItem(confirmed));
   return true;
 }

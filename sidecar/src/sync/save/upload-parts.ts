@@ -50,7 +50,7 @@ export function forgetUnfinished(context: ProjectContext, but: ReadonlySet<strin
 /** The save is complete: what is left of its uploads goes, except those that the next save goes on with. */
 export async function clearStaging(context: ProjectContext): Promise<void> {
   // Those of files that did not come to their places are left as well.
-  const uploads = [...unfinishedPaths(context), ...context.state.allStaged()];
+  const uploads = [...unfinishedPaths(context), ...context.state.staged.all()];
   const kept = new Set(uploads.map(({ staged }) => staged));
   if (kept.size === 0) await context.space.removeTree(stagingOf(context));
   else await clearStagingBut(context, kept);

@@ -31,7 +31,7 @@ export async function uploadPending(
 ): Promise<void> {
   const { state, space } = context;
   let [files, bytes] = [0, 0];
-  for (const row of state.pending('transfer')) {
+  for (const row of state.pending.rows('transfer')) {
     const item = decodeItem(row.data);
     if (item.action !== 'upload' || item.local?.kind !== 'file') continue;
     files += 1;
@@ -46,7 +46,7 @@ export async function uploadPending(
     const batch = new Batch(state);
     try {
       await forEachLimit(
-        state.pending('transfer'),
+        state.pending.rows('transfer'),
         () => shortCalls(space.capabilities),
         async (row) => {
           context.signal?.throwIfAborted();
@@ -61,7 +61,7 @@ export async function uploadPending(
             const ask = isOfUploads(error) ? () => tryUpload(context, bytes) : undefined;
             await unread.note(error, { does: 'send', path: item.path }, ask);
             if (goesInParts(space, item.local?.size ?? 0)) unfinished.add(item.path);
-            state.deletePending(row.seq);
+            state.pending.delete(row.seq);
           }
         },
       );
@@ -75,10 +75,10 @@ export async function uploadPending(
     }
     if (round === SEND_ATTEMPTS) {
       // The space holds them otherwise than they were sent, each time.
-      for (const { seq, data } of state.pending('transfer')) {
+      for (const { seq, data } of state.pending.rows('transfer')) {
         const broke = new SpaceError('transfer-broken', 'the space holds it otherwise than it was sent');
         await unread.note(broke, { does: 'send', path: decodeItem(data).path });
-        state.deletePending(seq);
+        state.pending.delete(seq);
       }
       forgetUnfinished(context, unfinished);
       return;
@@ -102,10 +102,10 @@ const BYTES_A_WEIGHT = 320_000;
 
 /** What was sent, also for a save after this one, where this one does not come to its end. */
 function noteUpload(state: StateStore, seq: number, item: PlanItem): void {
-  state.updatePending(seq, isConfirmed(item) ? 'ready' : 'sent', encodeItem(item));
+  state.pending.update(seq, isConfirmed(item) ? 'ready' : 'sent', encodeItem(item));
   const { path, staged, next } = item;
   if (staged === undefined || next === undefined || next.racy || next.hash === null) return;
-  state.putStaged({
+  state.staged.put({
     path,
     facts: localFacts(next),
     staged: staged.path,
@@ -165,7 +165,7 @@ async function uploadFile(
 
 /** An upload of an earlier save that did not come to its end, if it is still there and the file is still the same. */
 async function reuse(context: ProjectContext, item: PlanItem): Promise<PlanItem | null> {
-  const known = context.state.staged(item.path);
+  const known = context.state.staged.get(item.path);
   const local = context.tree.look(item.path);
   if (known === null || local === null || known.facts !== localFacts(local)) return null;
   const found = await context.space.stat({ path: known.staged });

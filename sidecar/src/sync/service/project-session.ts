@@ -234,8 +234,8 @@ export class ProjectSession {
       const { state } = this.#context;
       const unread = new FileFailures(this.#context, 'project', 'save');
       await collectDifferences(this.#context, false, unread, 'changed');
-      const found = state.countPending() > 0;
-      state.clearPending();
+      const found = state.pending.count() > 0;
+      state.pending.clear();
       return this.isWatched ? found : null;
     });
   }
@@ -249,12 +249,12 @@ export class ProjectSession {
       await resolveDifferences(this.#context, 'running', false, unread);
       const items: Record<string, unknown>[] = [];
       const all = function* () {
-        for (const row of state.pending(null)) yield decodeItem(row.data);
+        for (const row of state.pending.rows(null)) yield decodeItem(row.data);
       };
       for (const item of all()) if (items.length < PLAN_ITEMS) items.push(printableItem(item));
-      const more = state.countPending() > items.length;
+      const more = state.pending.count() > items.length;
       const plan = { summary: summarise(all()), items, more, fileProblems: unread.problems };
-      state.clearPending();
+      state.pending.clear();
       return plan;
     });
   }

@@ -12,7 +12,7 @@ export class StatReader {
     this.#looks.setReturnArrays(true);
   }
 
-  /** As `StateStore.baseStats`. */
+  /** As `BaseTable.stats`. */
   looks(parent: string): Iterable<BaseStat[]> {
     return statPages((after) => this.#looks.all(parent, after) as unknown as BaseStat[]);
   }
