@@ -25,7 +25,8 @@ export async function addPredecessorLinks(context: VolumeContext): Promise<numbe
     for (const line of text.split('\n')) {
       const link = parseDumpLine(line, isDirectory);
       // The space knows better where it has an entry, and so does the base of this volume.
-      if (link === null || state.remote.get(link.path) !== null || state.base.get(link.path) !== null) continue;
+      if (link === null || state.remote.get(link.path) !== null || state.base.get(link.path) !== null)
+        continue;
       state.remote.addVirtual([
         { path: link.path, kind: 'symlink', id: VIRTUAL_ID, size: 0, mtimeSeconds: null },
       ]);

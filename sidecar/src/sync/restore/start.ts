@@ -81,66 +81,127 @@ export async function startProject(
   return { ...result, notices: [...result.notices, notice], warnings: [notice, ...result.warnings] };
 }
 
-/** @param saves false: unsaved work of the volume stays as it is, since the space has no room for it */
+/** What the rounds of one start have done and met. */
+interface Tally {
+  savedFirst: number;
+  restored: number;
+  removed: number;
+  readonly warnings: string[];
+  readonly notices: string[];
+}
+
+/** How volume and space differ: the plan is in the state, this is what it stands on. */
+interface Found {
+  readonly head: Head | 'damaged' | null;
+  /** What does not come from the space. */
+  readonly failures: FileFailures;
+  /** What of the volume cannot be read. */
+  readonly unread: FileFailures;
+}
+
+/**
+ * Finish what was interrupted, then in rounds: scan, check, save what is unsaved, fetch and place (`restored`), note.
+ * The order of what a restore writes is a table in docs/sync-semantics.md.
+ * @param saves false: unsaved work of the volume stays as it is, since the space has no room for it
+ */
 async function startOnce(context: ProjectContext, options: StartOptions, saves = true): Promise<StartResult> {
-  const { state } = context;
+  const tally: Tally = { savedFirst: 0, restored: 0, removed: 0, warnings: [], notices: [] };
+  await finishInterrupted(context);
+  for (let round = 1; ; round += 1) {
+    const isLast = round === ROUNDS;
+    const { manifestWhole, ...found } = await scan(context, tally);
+    keepWhereSpaceLooksWrong(context, manifestWhole, tally.warnings);
+    if (found.head !== null && found.head !== 'damaged') assertNoFork(context, found.head, options);
+    if (saves && !isLast && (await saveUnsaved(context, options, found, tally))) continue;
+    const unsaved = found.unread.count + context.state.pending.count('transfer');
+    const outcome = await restored(context, found, options, isLast);
+    tally.restored += outcome.restored;
+    tally.removed += outcome.removed;
+    if (outcome.skipped > 0 && !isLast) continue;
+    await noteRestored(context, found.head, saves);
+    return resultOf(context, options, { ...found, ...tally, unsaved });
+  }
+}
+
+/** A save that was decided, and a restore that broke off. */
+async function finishInterrupted(context: ProjectContext): Promise<void> {
   await recover(context);
   assertSameSpace(context);
   endSettling(context);
-  if (state.meta('restoring') !== null) await finishDirectories(context);
-  const warnings: string[] = [];
-  const notices: string[] = [];
-  let [savedFirst, brought, removed] = [0, 0, 0];
-  for (let round = 1; ; round += 1) {
-    const sound = await soundHead(context);
-    const { head, repaired } = sound;
-    if (repaired !== null) notices.push(repaired);
-    const other = forgetOtherHistory(context, sound);
-    const isLost = other !== null;
-    if (isLost) notices.push(other);
-    const manifestWhole = await prepareManifest(context, head, notices);
-    // The next save writes all of it: parts that the space lost may be known here.
-    if (isLost) state.setMeta('manifest-segments', null);
-    const failures = new FileFailures(context, 'project', 'restore');
-    await listSpace(context, failures);
-    addVirtualEntries(context);
-    if (head === null) await addPredecessorLinks(context);
-    const unread = new FileFailures(context, 'project', 'save');
-    await collectDifferences(context, true, unread);
-    await resolveDifferences(context, 'start', true, unread);
-    if (unread.count > 0)
-      warnings.push(
-        `${unread.count} files or directories of the volume could not be read and were left as they are`,
-      );
-    keepWhereSpaceLooksWrong(context, manifestWhole, warnings);
-    if (head !== null && head !== 'damaged') assertNoFork(context, head, options);
-    if (saves && state.pending.count('transfer') > 0 && round < ROUNDS) {
-      const result = await commitPending(context, options, unread);
-      savedFirst += result.changes;
-      if (result.heldBack !== null) warnings.push(`removals were held back: ${result.heldBack.why}`);
-      if (result.saved) continue;
-    }
-    const unsaved = unread.count + state.pending.count('transfer');
-    const outcome = await restored(context, head, failures, options, round === ROUNDS);
-    brought += outcome.restored;
-    removed += outcome.removed;
-    if (outcome.skipped > 0 && round < ROUNDS) continue;
-    if (head === null || head === 'damaged') state.setMeta('generation', String(knownGeneration(context)));
-    else noteSave(context, head);
-    // A damaged manifest or head is written again, also where no work waits for a save.
-    if (saves && head !== null && state.meta('manifest-segments') === null) {
-      addKnown(context);
-      await commit(context);
-    }
-    const { problems: missing } = failures;
-    if (missing.total > (options.confirmedMissing ?? 0)) throw new MissingFilesError(missing);
-    return {
-      generation: knownGeneration(context),
-      ...{ restored: brought, removed, savedFirst, unsaved, notices, missing },
-      notSaved: unread.problems,
-      warnings: [...notices, ...warnings],
-    };
-  }
+  if (context.state.meta('restoring') !== null) await finishDirectories(context);
+}
+
+/** Compares all of the volume with all of the space. */
+async function scan(
+  context: ProjectContext,
+  { warnings, notices }: Tally,
+): Promise<Found & { readonly manifestWhole: boolean }> {
+  const { state } = context;
+  const sound = await soundHead(context);
+  const { head, repaired } = sound;
+  if (repaired !== null) notices.push(repaired);
+  const other = forgetOtherHistory(context, sound);
+  if (other !== null) notices.push(other);
+  const manifestWhole = await prepareManifest(context, head, notices);
+  // The next save writes all of it: parts that the space lost may be known here.
+  if (other !== null) state.setMeta('manifest-segments', null);
+  const failures = new FileFailures(context, 'project', 'restore');
+  await listSpace(context, failures);
+  addVirtualEntries(context);
+  if (head === null) await addPredecessorLinks(context);
+  const unread = new FileFailures(context, 'project', 'save');
+  await collectDifferences(context, true, unread);
+  await resolveDifferences(context, 'start', true, unread);
+  if (unread.count > 0)
+    warnings.push(
+      `${unread.count} files or directories of the volume could not be read and were left as they are`,
+    );
+  return { head, failures, unread, manifestWhole };
+}
+
+/** @returns whether there was a save, so that volume and space have to be compared again */
+async function saveUnsaved(
+  context: ProjectContext,
+  options: StartOptions,
+  { unread }: Found,
+  tally: Tally,
+): Promise<boolean> {
+  if (context.state.pending.count('transfer') === 0) return false;
+  const result = await commitPending(context, options, unread);
+  tally.savedFirst += result.changes;
+  if (result.heldBack !== null) tally.warnings.push(`removals were held back: ${result.heldBack.why}`);
+  return result.saved;
+}
+
+/** The volume has the save. A damaged manifest or head is written again, also where no work waits for a save. */
+async function noteRestored(
+  context: ProjectContext,
+  head: Head | 'damaged' | null,
+  saves: boolean,
+): Promise<void> {
+  const { state } = context;
+  if (head === null || head === 'damaged') state.setMeta('generation', String(knownGeneration(context)));
+  else noteSave(context, head);
+  if (!saves || head === null || state.meta('manifest-segments') !== null) return;
+  addKnown(context);
+  await commit(context);
+}
+
+/** @throws MissingFilesError where no person has agreed to a desktop without what is missing */
+function resultOf(
+  context: ProjectContext,
+  options: StartOptions,
+  { failures, unread, unsaved, ...tally }: Found & Tally & { readonly unsaved: number },
+): StartResult {
+  const { restored, removed, savedFirst, notices, warnings } = tally;
+  const { problems: missing } = failures;
+  if (missing.total > (options.confirmedMissing ?? 0)) throw new MissingFilesError(missing);
+  return {
+    generation: knownGeneration(context),
+    ...{ restored, removed, savedFirst, unsaved, notices, missing },
+    notSaved: unread.problems,
+    warnings: [...notices, ...warnings],
+  };
 }
 
 /**
@@ -149,8 +210,7 @@ async function startOnce(context: ProjectContext, options: StartOptions, saves =
  */
 async function restored(
   context: ProjectContext,
-  head: Head | 'damaged' | null,
-  failures: FileFailures,
+  { head, failures }: Found,
   options: StartOptions,
   isLast: boolean,
 ): Promise<RestoreOutcome> {
@@ -163,7 +223,8 @@ async function restored(
   } catch (error) {
     const isThere = head !== null && head !== 'damaged' && knownGeneration(context) === head.generation;
     if (!(error instanceof VolumeFullError) || !isThere || !state.base.hasFiles()) throw error;
-    for (const { data } of state.pending.rows('download')) failures.add(decodeItem(data).path, false, 'no-room');
+    for (const { data } of state.pending.rows('download'))
+      failures.add(decodeItem(data).path, false, 'no-room');
     state.pending.clear();
     return { restored: 0, removed: 0, skipped: 0 };
   }

@@ -121,7 +121,8 @@ async function writeManifest(
   const full = !intact || segments.length > 500 || isLong;
   if (full && state.manifest.count() > 0) {
     const lines = function* (): Iterable<string> {
-      for (const entry of state.manifest.all()) yield manifestLine({ path: entry.path, entry }, context.codec);
+      for (const entry of state.manifest.all())
+        yield manifestLine({ path: entry.path, entry }, context.codec);
     };
     segments = [await uploadSegment(space, scratch, name('full'), lines())];
   } else if (!intact) segments = [];

@@ -1,0 +1,101 @@
+import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { startProject } from '../../src/sync/restore/start.ts';
+import { save } from '../../src/sync/save/save.ts';
+import { MemorySpace } from '../spaces/memory-space.ts';
+import { Deaths, mortal, type RestoreStep, restoreSteps } from './durable-writes.ts';
+import { dumpFolder, Folders, openProject, sorted, TestClock, visible } from './world.ts';
+
+const folders = new Folders();
+afterAll(() => folders.clear());
+const STEPS = restoreSteps();
+
+function firstVersion(data: string): void {
+  mkdirSync(join(data, 'p/sub'), { recursive: true });
+  mkdirSync(join(data, 'p/empty'));
+  writeFileSync(join(data, 'p/changed'), 'one');
+  writeFileSync(join(data, 'p/removed'), 'one');
+  writeFileSync(join(data, 'p/sub/moved'), 'one');
+  symlinkSync('one', join(data, 'p/link'));
+}
+function secondVersion(data: string): void {
+  writeFileSync(join(data, 'p/changed'), 'two two');
+  rmSync(join(data, 'p/removed'));
+  renameSync(join(data, 'p/sub'), join(data, 'p/sub2'));
+  chmodSync(join(data, 'p/sub2'), 0o711);
+  unlinkSync(join(data, 'p/link'));
+  symlinkSync('two', join(data, 'p/link'));
+  rmSync(join(data, 'p/empty'), { recursive: true });
+  writeFileSync(join(data, 'p/new'), 'two');
+  writeFileSync(join(data, 'p/large'), Buffer.alloc(2 << 20, 'large'));
+}
+
+/** A space that holds the second version, and a volume that was closed with the first. */
+async function world() {
+  const [space, clock] = [new MemorySpace(), new TestClock()];
+  const [root, elsewhere] = [folders.make(), folders.make()];
+  const visit = async (at: string, work: (data: string) => void) => {
+    const context = await openProject(at, space, { clock, lease: false, instance: at });
+    await context.lease.acquire([], true);
+    await startProject(context);
+    work(context.data);
+    await save(context);
+    await context.lease.release();
+    context.close();
+  };
+  await visit(root, firstVersion);
+  await visit(elsewhere, secondVersion);
+  return { space, clock, root, stored: sorted(await visible(space)) };
+}
+
+async function start(w: Awaited<ReturnType<typeof world>>, deaths: Deaths) {
+  const context = await openProject(w.root, w.space, { clock: w.clock, lease: false });
+  await context.lease.acquire([], true);
+  try {
+    const result = await startProject(mortal(context, deaths));
+    return { result, found: sorted(dumpFolder(context.data)) };
+  } catch (error) {
+    if (!deaths.happened) throw error;
+    return null;
+  } finally {
+    context.close();
+  }
+}
+
+/** @returns the row of each call: the one of the call before it, or the next */
+function rowsOf(calls: readonly string[]): RestoreStep[] {
+  let row = 0;
+  return calls.map((call) => {
+    if (STEPS[row]?.calls.includes(call) !== true) row += 1;
+    const step = STEPS[row];
+    expect(step?.calls ?? [], `the row of "${call}" in the table, number ${row}`).toContain(call);
+    return step as RestoreStep;
+  });
+}
+
+test('the steps of a restore are those of the table in the documentation, in its order', async () => {
+  const w = await world();
+  const deaths = new Deaths();
+  const started = await start(w, deaths);
+  expect(started?.found).toEqual(w.stored);
+  expect(new Set(rowsOf(deaths.seen))).toEqual(new Set(STEPS));
+});
+
+test('killed after any of them, the next start brings exactly the save', async () => {
+  const all = new Deaths();
+  await start(await world(), all);
+  expect(all.seen.length).toBeGreaterThan(20);
+  const rows = rowsOf(all.seen);
+  for (const [at, call] of all.seen.entries()) {
+    const w = await world();
+    const deaths = new Deaths(at + 1);
+    expect(await start(w, deaths), `the process died at ${call}`).toBeNull();
+    const next = await start(w, new Deaths());
+    expect(next?.found, `the volume after ${call}, ${at}`).toEqual(w.stored);
+    expect(next?.result, `after ${call}, ${at}`).toMatchObject({ savedFirst: 0, generation: 2 });
+    expect(sorted(await visible(w.space)), `the space after ${call}, ${at}`).toEqual(w.stored);
+    if (rows[at]?.leadsTo === 'nothing')
+      expect(next?.result, `after ${call}, ${at}`).toMatchObject({ restored: 0, removed: 0 });
+  }
+}, 300_000);
