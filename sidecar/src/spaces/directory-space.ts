@@ -46,6 +46,9 @@ const ERRNO_CODES: Record<string, SpaceErrorCode> = {
 /** Bytes of a path with its end, as Linux takes it. */
 const PATH_MAX = 4096;
 const UNNAMED = 'has a name that is reserved or no UTF-8, or a path longer than the system takes';
+/** Many calls in one folder look at the way to it once. */
+const STRAIGHT_MS = 200;
+const MAX_STRAIGHT = 1_000;
 /** More are told as absent. */
 const MAX_NAMELESS = 1_000;
 
@@ -67,6 +70,8 @@ export class DirectorySpace implements Space {
   readonly #root: string;
   /** What a listing has shown although no call takes it. */
   readonly #nameless = new Set<string>();
+  /** Folders that were reached through no link, and when that was seen, in ms. */
+  readonly #straight = new Map<string, number>();
 
   /** @param root an existing directory. */
   constructor(root: string) {
@@ -119,6 +124,7 @@ export class DirectorySpace implements Space {
   async stat(entry: Locator): Promise<SpaceEntry | null> {
     if (this.#nameless.has(entry.path)) throw fail('invalid-name', entry.path, UNNAMED);
     try {
+      if (!(await this.#isStraight(entry.path))) return null;
       const found = await fs.lstat(this.#at(entry.path), { bigint: true });
       const kind: EntryKind | undefined = found.isFile()
         ? 'file'
@@ -277,6 +283,7 @@ export class DirectorySpace implements Space {
 
   async removeTree(path: string): Promise<void> {
     if (path === '') throw fail('bad-request', path, 'is the root of the space and is never removed');
+    if (!(await this.#isStraight(path).catch(() => false))) return;
     await this.#call(path, () => fs.rm(this.#at(path), { recursive: true, force: true }));
   }
 
@@ -284,6 +291,19 @@ export class DirectorySpace implements Space {
 
   #at(path: string): string {
     return path === '' ? this.#root : join(this.#root, path);
+  }
+
+  /** Whether no folder on the way is a link: what it leads to is no part of the space, and perhaps somebody's. */
+  async #isStraight(path: string): Promise<boolean> {
+    const parent = parentOf(path);
+    if (parent === '') return true;
+    if (performance.now() - (this.#straight.get(parent) ?? Number.NEGATIVE_INFINITY) < STRAIGHT_MS)
+      return true;
+    if (!(await this.#isStraight(parent))) return false;
+    if ((await fs.lstat(this.#at(parent))).isSymbolicLink()) return false;
+    if (this.#straight.size >= MAX_STRAIGHT) this.#straight.clear();
+    this.#straight.set(parent, performance.now());
+    return true;
   }
 
   #assertName(path: string): void {

@@ -123,7 +123,9 @@ export class MountedSpace extends DirectorySpace {
     if (mountReason !== null) throw this.#missing(mountReason);
     const root = await this.#rootNow();
     const names: string[] = [];
-    for await (const { name } of super.list({ path: '' })) names.push(name);
+    // A file in its place is none that this program keeps there: whoever moves it away takes nothing of ours.
+    for await (const { name, kind } of super.list({ path: '' }))
+      if (name !== ENGINE_FOLDER || kind === 'directory') names.push(name);
     const known = await readIdentity(identityFile);
     const reason = judgeRoot(side, known, names);
     if (reason !== null) throw this.#missing(reason);

@@ -135,8 +135,8 @@ async function opens(one: Instance, { mayRefuse }: HiddenRow): Promise<void> {
     expect(mayRefuse, `it opens: ${await one.told()}`).toBe(true);
     // What it names is moved away.
     const message = status.problems.map((problem) => problem.message).join();
-    const named = /\.scipion-sync(\/[\w-]+(\.[\w]+)*)*/.exec(message)?.[0] ?? OURS;
-    await one.world.spaces.project.removeTree(named);
+    for (const [named] of message.matchAll(/\.scipion-sync(\/[\w-]+(\.[\w]+)*)*/g))
+      await one.world.spaces.project.removeTree(named);
     await one.until(
       'another word',
       (found) => found.ready || !found.problems.some((each) => each.message === message && refuses(found)),

@@ -338,3 +338,33 @@ describe('entries of another kind', () => {
     expect(volume.get('p/sub')).toBe(`→ ${join(outside, 'sub')}`);
   });
 });
+
+test('a part of the manifest that is full of junk is read through once, and all else of it is used', async () => {
+  const { space, clock, context } = await world();
+  await context.lease.release();
+  context.close();
+  const { segments } = JSON.parse(
+    (await readAll(space, { path: '.scipion-sync/head.json' }, 65_536)).toString(),
+  ) as {
+    segments: { name: string }[];
+  };
+  const path = `.scipion-sync/manifest/${segments.at(-1)?.name}`;
+  await space.write(path, contentOf(Buffer.alloc(16 << 20, 'junk\n')));
+  const read = space.read.bind(space);
+  let bytes = 0;
+  space.read = (file, options) =>
+    (async function* () {
+      for await (const chunk of read(file, options)) {
+        for (let at = 0; at < chunk.byteLength; at += 1 << 16) {
+          const piece = chunk.subarray(at, at + (1 << 16));
+          if (file.path === path) bytes += piece.byteLength;
+          yield piece;
+        }
+      }
+    })();
+  const next = await openProject(folders.make(), space, { clock });
+  const { notices } = await startProject(next);
+  expect(notices.join()).toContain('a part of the manifest in the project space is damaged');
+  expect(bytes).toBeLessThan(20 << 20);
+  next.close();
+}, 60_000);

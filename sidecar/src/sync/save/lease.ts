@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
 import type { Clock } from '../../clock.ts';
-import { contentOf, isSpaceError, type Space } from '../../spaces/space.ts';
+import { contentOf, ENGINE_FOLDER, isSpaceError, type Space, SpaceError } from '../../spaces/space.ts';
 import { highestFence, isMarkOf, markPath, marksOf, ownerOf, takeFence, tidyFences } from './fences.ts';
 import { NewerFormatError } from './head.ts';
 import { moveOver } from './move-over.ts';
@@ -110,7 +110,7 @@ export class Lease {
    * @throws LeaseHeldError, NewerFormatError
    */
   async acquire(ownSessions: readonly string[], takeOver = false, ownFence = 0): Promise<LeaseRecord> {
-    const found = await readLease(this.#space);
+    const found = await this.#readLease();
     await this.#makeFolders();
     const highest = await highestFence(this.#space, found?.record?.fence ?? 0);
     if (!takeOver) await this.#assertFree(found, highest, { ownSessions, ownFence });
@@ -146,14 +146,39 @@ export class Lease {
     await this.#writeRecord();
   }
 
-  async #makeFolders(): Promise<void> {
+  async #readLease(): Promise<FoundLease | null> {
     try {
-      for (const folder of ENGINE_FOLDERS) await this.#space.makeDirectory(folder);
-      this.#lacksFolders = false;
+      return await readLease(this.#space);
     } catch (error) {
-      // Most are there from before; a save says what it lacks.
-      if (!isSpaceError(error, 'space-full')) throw error;
+      if (!isSpaceError(error, 'not-a-directory')) throw error;
+      // It is the folder itself that is none.
+      const path = ENGINE_FOLDER;
+      const found = await this.#space.stat({ path });
+      if (found === null || found.kind === 'directory') throw error;
+      throw new SpaceError(error.code, `${path} is a ${found.kind}`, { path, cause: error });
     }
+  }
+
+  /** @throws SpaceError that names all that is in the way: whoever moves it away is not told of the next one then */
+  async #makeFolders(): Promise<void> {
+    const inTheWay: SpaceError[] = [];
+    let isLacking = false;
+    for (const folder of ENGINE_FOLDERS) {
+      try {
+        await this.#space.makeDirectory(folder);
+      } catch (error) {
+        if (isSpaceError(error, 'exists', 'not-a-directory')) inTheWay.push(error);
+        // Most are there from before; a save says what it lacks.
+        else if (isSpaceError(error, 'space-full')) isLacking = true;
+        else throw error;
+      }
+    }
+    const [first] = inTheWay;
+    if (first !== undefined) {
+      const all = [...new Set(inTheWay.map(({ message }) => message))].join('; ');
+      throw new SpaceError(first.code, all, { path: first.path ?? ENGINE_FOLDER, cause: first });
+    }
+    this.#lacksFolders = isLacking;
   }
 
   /** Asks the space. @throws LeaseLostError where somebody else has a higher fencing number. */

@@ -130,6 +130,8 @@ async function loadSegment(
   try {
     for await (const line of textLines(bytes())) {
       if (batch.push(line) >= 1_000) flush();
+      // Known for a damaged one: only what it still says is read to its end.
+      if (bad > 0 && !isDamaged) return false;
     }
   } catch (error) {
     if (!isWithoutFile(error)) throw error;

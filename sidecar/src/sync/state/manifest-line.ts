@@ -65,6 +65,8 @@ export function formatRemovedLine(path: string): string {
 
 /** null for a line that this version cannot read; the caller decides what that means. */
 export function parseManifestLine(line: string): ManifestLine | null {
+  // Junk has many lines, and each one that is no JSON costs a stack.
+  if (!line.startsWith('{')) return null;
   let json: unknown;
   try {
     json = JSON.parse(line);
