@@ -56,6 +56,9 @@ const attributesSchema = z
     };
   });
 
+/** So many pages in a row may hold nothing and be followed by others. */
+const MAX_EMPTY_PAGES = 100;
+
 const pageSchema = z.object({
   children: z.array(attributesSchema),
   isLast: z.boolean().optional(),
@@ -164,6 +167,9 @@ export class ProviderClient {
     const names = isNew
       ? NEW_NAMES.map((name) => ['attributes', name] as const)
       : OLD_NAMES.map((name) => ['attribute', name] as const);
+    /** A token that comes again begins a listing that never ends, and so do pages with nothing in them. */
+    const tokens = new Set<string>();
+    let empty = 0;
     for (let token: string | undefined; ; ) {
       const query = queryOf([
         ['limit', String(limit)],
@@ -178,7 +184,8 @@ export class ProviderClient {
       // ⚠ A page may hold fewer than asked and not be the last.
       const next = page.nextPageToken ?? undefined;
       if (page.isLast === true || (page.isLast === undefined && next === undefined)) return;
-      if (next === undefined || next === token) {
+      empty = page.children.length === 0 ? empty + 1 : 0;
+      if (next === undefined || tokens.has(next) || empty > MAX_EMPTY_PAGES) {
         throw new SpaceError(
           'listing-incomplete',
           `The listing of ${context.path || 'the space'} ended before its last page.`,
@@ -187,6 +194,7 @@ export class ProviderClient {
           },
         );
       }
+      tokens.add(next);
       token = next;
     }
   }
