@@ -25,6 +25,7 @@ export default defineConfig({
       project('engine', ['test/engine/**/*.test.ts'], 120_000),
       project('sidecar', ['sidecar/test/**/*.test.ts'], 60_000),
       project('preview', ['automation/preview/test/**/*.test.ts'], 60_000),
+      project('fleet', ['automation/fleet/test/**/*.test.ts'], 60_000),
       project('emulator', ['emulators/**/test/**/*.test.ts'], 60_000),
       project('local', ['local/**/test/**/*.test.ts'], 60_000),
       project('bench', ['bench/test/**/*.test.ts'], 60_000),

@@ -13,7 +13,8 @@ import {
   tokenScopeSchema,
   zoneRefusal,
 } from '../sidecar/contract/token-judgement.ts';
-import { type InstanceConfig, REMOVING_VARIABLE } from '../stacks/load.ts';
+import { REMOVING_VARIABLE } from '../stacks/environment.ts';
+import type { InstanceConfig } from '../stacks/load.ts';
 import { type Ask, askJson } from './onedata-request.ts';
 
 /**

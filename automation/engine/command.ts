@@ -28,6 +28,8 @@ export interface RunOptions {
   /** Given on standard input: the place for secrets, since arguments are public. */
   readonly input?: string;
   readonly signal?: AbortSignal | undefined;
+  /** Is told the process that was started. */
+  readonly onProcess?: ((pid: number) => void) | undefined;
 }
 
 /**
@@ -51,6 +53,7 @@ export async function runCommand(
     reject: false,
     maxBuffer: 2 ** 28,
   });
+  if (child.pid !== undefined) options.onProcess?.(child.pid);
   const interrupt = () => void child.kill('SIGINT');
   options.signal?.addEventListener('abort', interrupt);
   try {
@@ -68,9 +71,13 @@ export async function runCommand(
 
 /**
  * The command as the SDK's Automation API calls it, with `runCommand` under it. `run` is not part of the SDK's types;
- * `test/engine` notices when it is called in another way.
+ * `test/engine` notices when it is called in another way. Nothing is selected: every command names its stack, and the
+ * file that remembers a selection is one for all who work at a time.
  */
-export async function automationCommand(engine: Engine): Promise<PulumiCommand> {
+export async function automationCommand(
+  engine: Engine,
+  onProcess?: (pid: number) => void,
+): Promise<PulumiCommand> {
   const root = isAbsolute(engine.command) ? { root: dirname(dirname(engine.command)) } : {};
   const sdk = await import('@pulumi/pulumi/automation/index.js');
   const command = await sdk.PulumiCommand.get(root);
@@ -82,7 +89,9 @@ export async function automationCommand(engine: Engine): Promise<PulumiCommand> 
     _onError?: unknown,
     signal?: AbortSignal,
   ) => {
-    const { exitCode, ...said } = await runCommand(engine, args, { directory, environment, signal });
+    if (args[0] === 'stack' && args[1] === 'select') return { stdout: '', stderr: '', code: 0 };
+    const options = { directory, environment, signal, onProcess };
+    const { exitCode, ...said } = await runCommand(engine, args, options);
     return { ...said, code: exitCode };
   };
   return Object.assign(command, { run });

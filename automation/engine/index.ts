@@ -3,15 +3,12 @@
  * its Automation API. Knows nothing of Scipion.
  */
 export { type CommandEnd, CommandFailure, runCommand } from './command.ts';
+export { InterruptedError, type RunChanges, type RunResult } from './deployment.ts';
 export { type Engine, engineEnvironment, ensureEngine } from './find.ts';
 export { describeFailure } from './problems.ts';
-export {
-  type DeployedStack,
-  openStack,
-  type RunResult,
-  type StackSettings,
-  stateEnvironment,
-} from './stack.ts';
+export type { Step } from './progress.ts';
+export { type ListedStack, openProject, type Project, type SetValues } from './project.ts';
+export { type DeployedStack, openStack, type StackSettings, stateEnvironment } from './stack.ts';
 export { type EngineStep, stepsOfLog } from './steps.ts';
 export { type RunOnStack, type TakenOver, takeOver } from './take-over.ts';
 export { VERSIONS } from './versions.ts';

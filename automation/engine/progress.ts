@@ -15,6 +15,15 @@ const DOING: Readonly<Partial<Record<OpType, string>>> = {
   import: 'taking over',
 };
 
+/** Something that happens to one resource. */
+export interface Step {
+  /** `create`, `update`, `delete`, … */
+  readonly operation: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly state: 'begun' | 'done' | 'failed';
+}
+
 /** Shown at most at once; what waits longest comes first. */
 const MAX_LINES = 4;
 
@@ -36,8 +45,11 @@ export class Progress {
   #said = '';
   #told = '';
 
-  constructor(report: (text: string) => void) {
+  readonly #onStep: (step: Step) => void;
+
+  constructor(report: (text: string) => void, onStep: (step: Step) => void = () => {}) {
     this.#report = report;
+    this.#onStep = onStep;
   }
 
   take(event: EngineEvent, now = Date.now()): void {
@@ -50,8 +62,8 @@ export class Progress {
     const step = stepOf(event);
     if (step) this.steps.push(step);
     if (begun) this.#begin(begun.metadata, begun.planning === true, now);
-    if (done) this.#running.delete(done.metadata.urn);
-    if (failed) this.#running.delete(failed.metadata.urn);
+    if (done) this.#end(done.metadata, 'done');
+    if (failed) this.#end(failed.metadata, 'failed');
     if (said) this.#note(said.severity, plainText(said.message), said.urn, said.ephemeral === true);
     this.#print(now);
   }
@@ -61,8 +73,15 @@ export class Progress {
     if (op !== 'same') this.counts.set(op, (this.counts.get(op) ?? 0) + 1);
     const doing = DOING[op];
     if (doing === undefined || isPlan) return;
-    const kind = type.split(':').at(-1) ?? type;
-    this.#running.set(urn, { what: `${doing} ${kind} ${urn.split('::').at(-1)}`, since: now, waitsFor: '' });
+    const [kind, name] = [type.split(':').at(-1) ?? type, urn.split('::').at(-1) ?? urn];
+    this.#running.set(urn, { what: `${doing} ${kind} ${name}`, since: now, waitsFor: '' });
+    this.#onStep({ operation: op, kind, name, state: 'begun' });
+  }
+
+  #end({ op, urn, type }: { op: OpType; urn: string; type: string }, state: 'done' | 'failed'): void {
+    if (!this.#running.delete(urn)) return;
+    const [kind, name] = [type.split(':').at(-1) ?? type, urn.split('::').at(-1) ?? urn];
+    this.#onStep({ operation: op, kind, name, state });
   }
 
   #note(severity: string, text: string, urn: string | undefined, isEphemeral: boolean): void {

@@ -2,15 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { EngineEvent, Stack } from '@pulumi/pulumi/automation/index.js';
 import { parse, stringify } from 'yaml';
-import type { Report } from '../tools/progress.ts';
-import { automationCommand, CommandFailure, runCommand } from './command.ts';
+import { runCommand } from './command.ts';
+import { type Deployment, deploymentOf, wordsOf } from './deployment.ts';
 import { type Engine, engineEnvironment } from './find.ts';
-import { interruptible } from './interrupt.ts';
-import { describeFailure, type Place } from './problems.ts';
-import { Progress } from './progress.ts';
-import type { EngineStep } from './steps.ts';
+import type { Place } from './problems.ts';
 
 /** A stack whose state is in a folder of this machine. */
 export interface StackSettings {
@@ -28,27 +24,7 @@ export interface StackSettings {
   readonly cli: string;
 }
 
-export interface RunResult {
-  /** Resources by what happens to them, unchanged ones left out, e.g. `{ create: 3 }`. */
-  readonly changes: Readonly<Record<string, number>>;
-  readonly warnings: readonly string[];
-  /** Of every resource, unchanged ones too, in the engine's order. */
-  readonly steps: readonly EngineStep[];
-}
-
-export interface RunChanges {
-  /** Added to the environment of this run. */
-  readonly environment?: Readonly<Record<string, string>>;
-}
-
-/** Every method throws an `Error` whose message is fit for a person; what program or cluster said is part of it. */
-export interface DeployedStack {
-  up(report: Report): Promise<RunResult>;
-  preview(report: Report): Promise<RunResult>;
-  /** Takes what is in the cluster into the state. */
-  refresh(report: Report): Promise<RunResult>;
-  /** Runs the program too, so that its hooks happen before anything is deleted. Idempotent. */
-  destroy(report: Report, changes?: RunChanges): Promise<RunResult>;
+export interface DeployedStack extends Deployment {
   /** Stack outputs by name, secrets in clear: never print the whole of it. Empty before the first `up`. */
   outputs(): Promise<Record<string, unknown>>;
 }
@@ -125,71 +101,15 @@ export function openStack(engine: Engine, settings: StackSettings): DeployedStac
     }
   }
 
-  function wordsOf(error: unknown, progress?: Progress): string {
-    if (!(error instanceof CommandFailure)) return error instanceof Error ? error.message : String(error);
-    const { stdout, stderr } = error.end;
-    const said = progress && progress.errors.length > 0 ? progress.errors : [stderr || stdout];
-    return describeFailure(said, place);
-  }
-
-  async function act(
-    what: string,
-    report: Report,
-    work: (
-      stack: Stack,
-      options: { onEvent: (event: EngineEvent) => void; signal: AbortSignal; color: 'never' },
-    ) => Promise<unknown>,
-    changes: RunChanges = {},
-  ): Promise<RunResult> {
-    const progress = new Progress(report);
-    // Loaded when something is deployed: it costs a second, and most commands only look.
-    const sdk = await import('@pulumi/pulumi/automation/index.js');
-    try {
-      await prepare();
-    } catch (error) {
-      throw new Error(wordsOf(error));
-    }
-    const workspace = await sdk.LocalWorkspace.create({
-      workDir: stateDirectory,
-      pulumiCommand: await automationCommand(engine),
-      envVars: { ...(await environmentOf()), ...changes.environment },
-    });
-    const { outcome, interrupts } = await interruptible(async (signal) => {
-      const stack = await sdk.Stack.select(name, workspace);
-      await work(stack, { onEvent: (event) => progress.take(event), signal, color: 'never' });
-    }, report);
-    if (outcome.status === 'fulfilled') {
-      const { counts, warnings, steps } = progress;
-      return { changes: Object.fromEntries(counts), warnings, steps };
-    }
-    const words = wordsOf(outcome.reason, progress);
-    if (interrupts === 0) throw new Error(`${what} of stack ${name} failed:\n${words}`);
-    throw new Error(interruptedWords(what, progress.underWay(), interrupts === 2));
-  }
-
-  function interruptedWords(what: string, left: readonly string[], atOnce: boolean): string {
-    if (!atOnce)
-      return `${what} of stack ${name} was stopped after what was under way. The same command goes on from there.`;
-    const open = left.length === 0 ? '' : ` in the middle of: ${left.join('; ')}`;
-    return (
-      `${what} of stack ${name} was stopped at once${open}. It may be done or not, and the state is locked. ` +
-      `To go on: ${cli} cancel --yes --stack ${name}, then the same command again.`
-    );
-  }
-
   return {
-    up: (report) => act('up', report, (stack, options) => stack.up(options)),
-    preview: (report) => act('preview', report, (stack, options) => stack.preview(options)),
-    refresh: (report) => act('refresh', report, (stack, options) => stack.refresh(options)),
-    destroy: (report, changes) =>
-      act('destroy', report, (stack, options) => stack.destroy({ ...options, runProgram: true }), changes),
+    ...deploymentOf(engine, { directory: stateDirectory, place, environment: environmentOf, prepare }),
     outputs: async () => {
       if (!(await isThere())) return {};
       try {
         const { stdout } = await run(['stack', 'output', '--json', '--show-secrets', '--stack', name]);
         return JSON.parse(stdout) as Record<string, unknown>;
       } catch (error) {
-        throw new Error(wordsOf(error));
+        throw new Error(wordsOf(error, place));
       }
     },
   };

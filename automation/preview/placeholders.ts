@@ -1,4 +1,4 @@
-import { type TokenKey, tokenElsewhere } from '../../stacks/load.ts';
+import { type TokenKey, tokenElsewhere } from '../../stacks/judge.ts';
 
 const PREFIX = 'scipion:';
 const TOKENS: readonly TokenKey[] = ['sourceToken', 'projectToken'];

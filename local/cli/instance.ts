@@ -1,12 +1,13 @@
 import { type DeployedStack, type Engine, openStack } from '../../automation/engine/index.ts';
 import type { EmulatorCredentials } from '../../emulators/onedata/remote.ts';
+import { REMOVING_VARIABLE } from '../../stacks/environment.ts';
 import { type InstanceRecord, ROOT, STACK, STACK_STATE } from './machine.ts';
 import type { Target } from './target.ts';
 
 /** How a user of this repository calls Pulumi. */
 export const CLI = 'npm run pulumi --';
 /** Set while a stack is removed: its configuration need not be right any more. */
-export const REMOVING = { SCIPION_REMOVING: 'true' } as const;
+export const REMOVING = { [REMOVING_VARIABLE]: 'true' };
 
 /** Configuration of an instance that uses this emulator; `own` comes last. */
 export function overridesFor(

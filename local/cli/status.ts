@@ -1,6 +1,6 @@
-import prettyBytes from 'pretty-bytes';
 import * as z from 'zod';
-import { type SyncStatus, syncStatusSchema, type Transfer } from '../../sidecar/contract/status.ts';
+import { describeSync } from '../../automation/fleet/live.ts';
+import { type SyncStatus, syncStatusSchema } from '../../sidecar/contract/status.ts';
 import { kubectl, type Target } from './target.ts';
 
 const POD = 'scipion-0';
@@ -39,33 +39,6 @@ async function syncStatus(target: Target, namespace: string): Promise<SyncStatus
   } catch (error) {
     return `sync does not answer: ${(error as Error).message.split('\n')[0]}`;
   }
-}
-
-/** Pure. */
-export function describeSync(status: SyncStatus): string[] {
-  const { save } = status;
-  const saved =
-    save.lastSavedAt === null
-      ? 'never'
-      : `${save.lastSavedAt}, save ${save.generation}${save.unsavedChanges ? ', changes since' : ''}`;
-  return [
-    `Phase      ${status.phase}${status.ready ? ', the desktop is open' : ''}`,
-    `Source     ${describeTransfer(status.source)}`,
-    `Project    ${describeTransfer(status.project)}`,
-    `Last save  ${saved}`,
-    ...status.problems.map((problem) => `Problem    ${problem.message}`),
-  ];
-}
-
-function describeTransfer(transfer: Transfer): string {
-  const of = <T>(done: T, total: T | null) => (total === null ? `${done}` : `${done} of ${total}`);
-  const size = (bytes: number | null) => (bytes === null ? null : prettyBytes(bytes));
-  const files = `${of(transfer.filesDone, transfer.filesTotal)} files`;
-  if (transfer.state === 'done') return `complete: ${transfer.filesDone} files, ${size(transfer.bytesDone)}`;
-  const bytes = of(size(transfer.bytesDone), size(transfer.bytesTotal));
-  const rate = transfer.bytesPerSecond === null ? '' : `, ${size(transfer.bytesPerSecond)}/s`;
-  const rest = transfer.secondsLeft === null ? '' : `, ${Math.ceil(transfer.secondsLeft)} s left`;
-  return `${transfer.state}: ${files}, ${bytes}${rate}${rest}`;
 }
 
 /** Without a pod, or with one that does not start, the reason is in the namespace's warnings. */

@@ -45,6 +45,8 @@ describe('import arrows', () => {
     ['emulators/onedata/serve.ts', '../../sidecar/src/spaces/space.ts', 'knows none'],
     ['automation/meaning/meaning.ts', '../recording/index.ts', 'whichever engine made it'],
     ['automation/preview/main.ts', '../../components/names.ts', 'recorded, not imported'],
+    ['automation/fleet/fleet.ts', '../../local/cli/machine.ts', 'knows none of its callers'],
+    ['automation/fleet/fleet.ts', '../../components/drain.ts', 'drives the program by its engine'],
     ['automation/tools/cache.ts', '../../local/apt.ts', 'concerns no product'],
     ['automation/recording/record.ts', '../../stacks/schema.ts', 'knows nothing of Scipion'],
     ['automation/engine/stack.ts', '../../stacks/schema.ts', 'knows nothing of Scipion'],

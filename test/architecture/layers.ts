@@ -63,9 +63,15 @@ export const LAYERS: readonly Layer[] = [
     because: 'configuration comes before components',
   },
   {
+    name: 'asking',
+    holds: (file) => /^components\/(cluster-client|names|onedata-request|proxy)\.ts$/.test(file),
+    mayImport: ['contract', 'stacks'],
+    because: 'the hooks of the program and the fleet both ask the cluster and Onedata with it',
+  },
+  {
     name: 'components',
     holds: under('components'),
-    mayImport: ['contract', 'stacks'],
+    mayImport: ['contract', 'stacks', 'asking'],
     because: 'components know configuration and contract, nothing of where they run',
   },
   {
@@ -99,6 +105,12 @@ export const LAYERS: readonly Layer[] = [
     because: 'what a change means is said of any plan, whichever engine made it',
   },
   {
+    name: 'fleet',
+    holds: under('automation/fleet'),
+    mayImport: ['contract', 'stacks', 'asking', 'engine', 'recording', 'tools'],
+    because: 'it drives the program by its engine, as anybody may, and knows none of its callers',
+  },
+  {
     name: 'preview',
     holds: under('automation/preview'),
     mayImport: ['stacks', 'meaning', 'recording', 'tools'],
@@ -113,7 +125,18 @@ export const LAYERS: readonly Layer[] = [
   {
     name: 'local',
     holds: under('local'),
-    mayImport: ['contract', 'stacks', 'engine', 'meaning', 'recording', 'sidecar', 'emulator', 'tools'],
+    mayImport: [
+      'contract',
+      'stacks',
+      'asking',
+      'engine',
+      'fleet',
+      'meaning',
+      'recording',
+      'sidecar',
+      'emulator',
+      'tools',
+    ],
     because: 'the program is run by an engine, not imported',
   },
   {

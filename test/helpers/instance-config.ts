@@ -1,4 +1,5 @@
-import { type InstanceConfig, judge } from '../../stacks/load.ts';
+import { judge } from '../../stacks/judge.ts';
+import type { InstanceConfig } from '../../stacks/load.ts';
 import { rawStack } from './raw-stack.ts';
 
 /** The configuration of a right stack, with what a test changes, as components get it; without the secrets. */

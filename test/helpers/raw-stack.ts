@@ -1,4 +1,4 @@
-import type { RawStack } from '../../stacks/load.ts';
+import type { RawStack } from '../../stacks/judge.ts';
 
 /** A stack that is right, with what a case changes. A value of `undefined` takes the key away. */
 

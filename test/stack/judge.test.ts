@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { judge } from '../../stacks/load.ts';
+import { judge } from '../../stacks/judge.ts';
 import { nearestKey, problemsMessage } from '../../stacks/problems.ts';
 import { SETTING_FIELDS } from '../../stacks/schema.ts';
 import { rawStack } from '../helpers/raw-stack.ts';

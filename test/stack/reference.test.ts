@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { configReference, REFERENCE_FILE, SCHEMA_FILE, schemaText } from '../../stacks/docs.ts';
 import { notesOf } from '../../stacks/fields.ts';
-import { judge } from '../../stacks/load.ts';
+import { judge } from '../../stacks/judge.ts';
 import { SETTING_FIELDS } from '../../stacks/schema.ts';
 import { rawStack } from '../helpers/raw-stack.ts';
 

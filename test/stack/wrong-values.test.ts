@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { type JsonShape, notesOf, shapeOf } from '../../stacks/fields.ts';
 import { stackFileSchema } from '../../stacks/json-schema.ts';
-import { judge } from '../../stacks/load.ts';
+import { judge } from '../../stacks/judge.ts';
 import { SETTING_FIELDS, type Settings } from '../../stacks/schema.ts';
 import { CERTIFICATE } from '../helpers/certificate.ts';
 import { rawStack } from '../helpers/raw-stack.ts';

@@ -1,0 +1,105 @@
+import { CommandFailure, runCommand } from './command.ts';
+import { type Deployment, deploymentOf, wordsOf } from './deployment.ts';
+import type { Engine } from './find.ts';
+import type { Place } from './problems.ts';
+
+/** The stacks of a project where they are: in its own folder and in any backend that Pulumi knows. */
+
+export interface ProjectSettings {
+  /** Folder of Pulumi.yaml; the files of the stacks are where that says. */
+  readonly directory: string;
+  /** On top of the process's own: backend, passphrase, what program and plugins need. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** How its user calls the command, for advice: `npm run pulumi --`. */
+  readonly cli: string;
+}
+
+export interface ListedStack {
+  readonly name: string;
+  /** ISO 8601; absent: nothing was ever deployed. */
+  readonly lastUpdate?: string;
+  readonly resourceCount?: number;
+}
+
+export interface SetValues {
+  /** By full key. An empty text is a value too. */
+  readonly plain?: Readonly<Record<string, string>>;
+  readonly secret?: Readonly<Record<string, string>>;
+  /** Keys that are taken away. */
+  readonly remove?: readonly string[];
+}
+
+/** Every method throws an `Error` whose message is fit for a person. */
+export interface Project {
+  list(): Promise<readonly ListedStack[]>;
+  /** A stack without any resource. Nothing is selected. */
+  create(stack: string): Promise<void>;
+  set(stack: string, values: SetValues): Promise<void>;
+  /** Secrets in clear: never print the whole of it. Empty before the first `up`. */
+  outputs(stack: string): Promise<Readonly<Record<string, unknown>>>;
+  deployment(stack: string): Deployment;
+  /** Takes the lock away that a killed run has left. Only where none runs. */
+  unlock(stack: string): Promise<void>;
+  /** Forgets a stack without resources, with its settings. */
+  forget(stack: string): Promise<void>;
+}
+
+interface StackListing {
+  readonly name: string;
+  readonly lastUpdate?: string;
+  readonly resourceCount?: number;
+}
+
+export function openProject(engine: Engine, { directory, environment, cli }: ProjectSettings): Project {
+  const { PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile = 'PULUMI_CONFIG_PASSPHRASE_FILE' } = environment;
+  const backend = environment.PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL ?? 'the Pulumi backend';
+  const placeOf = (stack: string): Place => ({
+    stack,
+    cli,
+    passphraseFile,
+    stateDirectory: backend.replace(/^file:\/\//, ''),
+    engineVersion: engine.version,
+  });
+  const run = async (args: readonly string[], stack: string, input?: string): Promise<string> => {
+    const options = { directory, environment, ...(input === undefined ? {} : { input }) };
+    const place = placeOf(stack);
+    try {
+      return (await runCommand(engine, args, options)).stdout;
+    } catch (error) {
+      if (!(error instanceof CommandFailure)) throw error;
+      throw new Error(wordsOf(error, place), { cause: error });
+    }
+  };
+  const json = async <T>(args: readonly string[], stack: string) =>
+    JSON.parse(await run([...args, '--json', '--stack', stack], stack)) as T;
+
+  return {
+    list: async () => {
+      const found = JSON.parse(await run(['stack', 'ls', '--json'], '')) as readonly StackListing[];
+      return found.map(({ name, lastUpdate, resourceCount }) => ({
+        name: name.split('/').at(-1) ?? name,
+        ...(lastUpdate ? { lastUpdate } : {}),
+        ...(resourceCount === undefined ? {} : { resourceCount }),
+      }));
+    },
+    create: async (stack) => void (await run(['stack', 'init', stack, '--no-select'], stack)),
+    set: async (stack, { plain = {}, secret = {}, remove = [] }) => {
+      const pairs = Object.entries(plain).flatMap(([key, value]) => ['--plaintext', `${key}=${value}`]);
+      if (pairs.length > 0) await run(['config', 'set-all', ...pairs, '--stack', stack], stack);
+      const keys = remove.length > 0 ? ['config', 'rm-all', ...remove, '--stack', stack] : [];
+      if (keys.length > 0) await run(keys, stack);
+      for (const [key, value] of Object.entries(secret))
+        await run(['config', 'set', key, '--secret', '--stack', stack], stack, value);
+    },
+    outputs: (stack) => json<Record<string, unknown>>(['stack', 'output', '--show-secrets'], stack),
+    deployment: (stack) =>
+      deploymentOf(engine, {
+        directory,
+        place: placeOf(stack),
+        environment: async () => environment,
+        prepare: async () => {},
+      }),
+    unlock: async (stack) => void (await run(['cancel', '--yes', '--stack', stack], stack)),
+    forget: async (stack) => void (await run(['stack', 'rm', '--yes', '--stack', stack], stack)),
+  };
+}

@@ -1,0 +1,382 @@
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pLimit from 'p-limit';
+import type { ClusterAddress, InstanceCluster } from '../../components/cluster-client.ts';
+import { NAMES } from '../../components/names.ts';
+import { REMOVING_VARIABLE } from '../../stacks/environment.ts';
+import { PREFIX } from '../../stacks/judge.ts';
+import type { Settings } from '../../stacks/schema.ts';
+import { InterruptedError, type Project, type RunChanges } from '../engine/index.ts';
+import type { ChangeResult, InstanceSpec, InstanceSummary, RemoveOptions, UpResult } from './instances.ts';
+import { readLive, runSync } from './live.ts';
+import { FleetError, type Happening, Operation, type OperationKind } from './operation.ts';
+import {
+  describeRecord,
+  type FoundRecord,
+  type HeldRecord,
+  isEngineAlive,
+  type OperationRecords,
+  startOf,
+} from './records.ts';
+import { changesOfKeys, judged, readValues, type StackValues, type Tokens, withChanges } from './settings.ts';
+
+/** The one module that makes, changes, lists and removes instances: one stack each, of one program, by Pulumi itself. */
+
+export interface FleetSettings {
+  readonly project: Project;
+  /** Folder of Pulumi.yaml, whose stack files are read. */
+  readonly directory: string;
+  readonly records: OperationRecords;
+  readonly openCluster: (address: ClusterAddress) => InstanceCluster;
+  /** Operations that run at a time; others wait their turn. Each takes a processor for its start. @default 4 */
+  readonly atOnce?: number;
+}
+
+/** Names of stacks that are also names of namespaces and of files. */
+const NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+const RESTART_POLL_MS = 2_000;
+const ENGINE_POLL_MS = 500;
+
+interface Run {
+  readonly emit: (happening: Happening) => void;
+  readonly held: HeldRecord;
+}
+
+export class Fleet {
+  readonly #settings: FleetSettings;
+  readonly #turn: ReturnType<typeof pLimit>;
+
+  constructor(settings: FleetSettings) {
+    this.#settings = settings;
+    this.#turn = pLimit(settings.atOnce ?? 4);
+  }
+
+  /**
+   * Everything of a new instance. Where a creation of this name was killed, it is done with these answers from where it
+   * stood. @throws FleetError `settings` with all problems, `exists`
+   */
+  create(name: string, spec: InstanceSpec): Operation<UpResult> {
+    return this.#start(name, 'create', async (run) => {
+      const { project } = this.#settings;
+      const raw = withChanges(name, await this.#values(name), spec);
+      judged(raw);
+      const isThere = (await project.list()).some((stack) => stack.name === name);
+      if (isThere && run.held.previous?.record.kind !== 'create')
+        throw new FleetError(
+          'exists',
+          `There is an instance ${name} already; nothing was changed. See it: npm run instance -- status ${name}`,
+        );
+      run.held.update({ stage: 'settings' });
+      if (!isThere) await project.create(name);
+      await project.set(name, {
+        plain: { ...prefixed(spec.settings), ...spec.others },
+        secret: prefixed(spec.secrets),
+      });
+      return this.#up(name, run);
+    });
+  }
+
+  change(name: string, changes: Partial<InstanceSpec>): Operation<ChangeResult> {
+    return this.#start(name, 'change', (run) => this.#change(name, changes, run));
+  }
+
+  /** New tokens are used without a restart. */
+  rotateTokens(name: string, secrets: Tokens): Operation<ChangeResult> {
+    return this.#start(name, 'token', (run) => this.#change(name, { secrets }, run));
+  }
+
+  /** Saves, then stops the pod; both volumes stay. */
+  pause(name: string): Operation<ChangeResult> {
+    return this.#start(name, 'pause', (run) => this.#change(name, { settings: { paused: 'true' } }, run));
+  }
+
+  /** The desktop runs again, and what was begun on the instance and did not end is done. */
+  resume(name: string): Operation<ChangeResult> {
+    return this.#start(name, 'resume', (run) => {
+      const previous = run.held.previous?.record;
+      if (previous?.kind === 'create' && previous.stage === 'settings')
+        throw new FleetError(
+          'interrupted',
+          `The creation of ${name} was killed before all its settings were written. Give them again: npm run instance -- new ${name}`,
+        );
+      return this.#change(name, { settings: { paused: 'false', discardUnsavedChanges: 'false' } }, run);
+    });
+  }
+
+  /** Saves, ends the pod and waits for the next one, which has what has changed. */
+  restart(name: string): Operation<{ readonly seconds: number }> {
+    return this.#start(name, 'restart', async ({ emit, held }) => {
+      const { cluster, settings } = await this.#living(name);
+      const { namespace } = settings;
+      const began = Date.now();
+      const before = (await cluster.pod(namespace, NAMES.pod))?.metadata?.uid;
+      if (before === undefined)
+        throw new FleetError('failed', `${name} has no pod that could be restarted. ${SEE(name)}`);
+      held.update({ stage: 'cluster' });
+      await cluster.restartPod(namespace, NAMES.pod);
+      const end = began + (settings.finalSaveGrace + 600) * 1000;
+      for (let told = ''; Date.now() < end; await sleep(RESTART_POLL_MS)) {
+        const pod = await cluster.pod(namespace, NAMES.pod);
+        const live = await readLive(() => cluster, namespace, true);
+        const isNew = pod !== undefined && pod.metadata?.uid !== before;
+        if (isNew && live.phase === 'running') return { seconds: Math.round((Date.now() - began) / 1000) };
+        const text = isNew
+          ? `the new pod starts (${live.reason ?? live.phase})`
+          : 'the pod saves its work and ends';
+        if (text !== told) emit({ event: 'said', text });
+        told = text;
+      }
+      throw new FleetError('failed', `${name} did not start again in time. Nothing is lost. ${SEE(name)}`);
+    });
+  }
+
+  saveNow(name: string): Operation<unknown> {
+    return this.#start(name, 'save', async ({ emit, held }) => {
+      const { cluster, settings } = await this.#living(name);
+      held.update({ stage: 'cluster' });
+      const command = ['save', '--json'];
+      const run = await runSync(cluster, settings.namespace, command);
+      if (run.said !== '' && run.code === 0 && !run.said.startsWith('it ended'))
+        emit({ event: 'warning', text: run.said });
+      if (run.code === 0) return JSON.parse(run.lines.at(-1) ?? '{}') as unknown;
+      throw new FleetError('failed', `${name} was not saved: ${run.said}. ${SEE(name)}`);
+    });
+  }
+
+  /** Saves the project to its space, then removes everything of the instance. Nothing is removed where the save fails. */
+  remove(name: string, options: RemoveOptions = {}): Operation<UpResult> {
+    return this.#start(name, 'remove', async (run) => {
+      const { project } = this.#settings;
+      await this.#assertThere(name);
+      run.held.update({ stage: 'settings' });
+      const discard = { [`${PREFIX}discardUnsavedChanges`]: String(options.discardUnsavedChanges === true) };
+      // A removal that was asked for without it must not find it from an earlier one.
+      const { values } = await this.#values(name);
+      if (options.discardUnsavedChanges || values.discardUnsavedChanges === 'true')
+        await project.set(name, { plain: discard });
+      const environment = { [REMOVING_VARIABLE]: 'true' };
+      const result = await this.#engine(name, run, 'destroy', { environment });
+      if (!options.keepSettings) await project.forget(name);
+      return result;
+    });
+  }
+
+  /**
+   * Forgets an operation that was killed or failed, and leaves instance and settings as they are.
+   * @throws FleetError `busy`
+   */
+  async giveUp(name: string): Promise<FoundRecord | undefined> {
+    const found = this.#settings.records.find(name);
+    if (found === undefined) return undefined;
+    const held = this.#settings.records.begin(name, found.record.kind);
+    try {
+      if (isEngineAlive(found.record))
+        throw new FleetError(
+          'busy',
+          `The engine of ${describeRecord(found.record)} still works on ${name} (process ${found.record.engine?.pid}). Wait until it has ended.`,
+        );
+    } catch (error) {
+      held.end((error as Error).message);
+      throw error;
+    }
+    held.end();
+    return found;
+  }
+
+  async list(options: { readonly live?: boolean } = {}): Promise<readonly InstanceSummary[]> {
+    const stacks = await this.#settings.project.list();
+    const known = new Set(stacks.map(({ name }) => name));
+    // Killed before its stack was there.
+    const begun = this.#settings.records.stacks().filter((name) => !known.has(name));
+    const limit = pLimit(8);
+    const all = [...stacks, ...begun.map((name) => ({ name }))];
+    const rows = all.map((stack) => limit(() => this.#summary(stack, options.live === true, true)));
+    return (await Promise.all(rows)).toSorted((left, right) => left.name.localeCompare(right.name));
+  }
+
+  /** @throws FleetError `unknown` */
+  async status(name: string): Promise<InstanceSummary> {
+    const stack = (await this.#settings.project.list()).find((one) => one.name === name);
+    if (stack === undefined && this.#settings.records.find(name) === undefined) throw unknown(name);
+    return this.#summary(stack ?? { name }, true, false);
+  }
+
+  /** Secrets in clear: never print the whole of it. */
+  async outputs(name: string): Promise<Readonly<Record<string, unknown>>> {
+    await this.#assertThere(name);
+    return this.#settings.project.outputs(name);
+  }
+
+  /** For what only looks. */
+  async cluster(name: string): Promise<{ readonly cluster: InstanceCluster; readonly namespace: string }> {
+    const { cluster, settings } = await this.#living(name);
+    return { cluster, namespace: settings.namespace };
+  }
+
+  async #summary(
+    stack: { readonly name: string; readonly lastUpdate?: string },
+    isLive: boolean,
+    isBrief: boolean,
+  ): Promise<InstanceSummary> {
+    const { name, lastUpdate } = stack;
+    const operation = this.#settings.records.find(name);
+    const common = {
+      name,
+      ...(lastUpdate ? { lastUpdate } : {}),
+      ...(operation ? { operation } : {}),
+    };
+    try {
+      const found = await this.#values(name);
+      const { namespace, domain, publicPort, version, projectSpaceId } = judged(withChanges(name, found, {}));
+      const port = publicPort === 443 ? '' : `:${publicPort}`;
+      const url = `https://scipion.${namespace}.${domain}${port}/`;
+      const open = () => this.#open(found);
+      const live = isLive && lastUpdate ? { live: await readLive(open, namespace, isBrief) } : {};
+      return { ...common, url, namespace, version, projectSpaceId, ...live };
+    } catch (error) {
+      return { ...common, problem: (error as Error).message };
+    }
+  }
+
+  #values = (name: string): Promise<StackValues> => readValues(this.#settings.directory, name);
+
+  #open({ others }: StackValues): InstanceCluster {
+    const address = { kubeconfig: others['kubernetes:kubeconfig'], context: others['kubernetes:context'] };
+    return this.#settings.openCluster(address);
+  }
+
+  async #living(name: string): Promise<{ cluster: InstanceCluster; settings: Settings }> {
+    await this.#assertThere(name);
+    const found = await this.#values(name);
+    return { cluster: this.#open(found), settings: judged(withChanges(name, found, {})) };
+  }
+
+  async #assertThere(name: string): Promise<void> {
+    if (!(await this.#settings.project.list()).some((stack) => stack.name === name)) throw unknown(name);
+  }
+
+  /** The lock first, then the turn: of two that ask for the same one is told at once. */
+  #start<T>(name: string, kind: OperationKind, work: (run: Run) => Promise<T>): Operation<T> {
+    return new Operation(name, kind, async (emit) => {
+      if (!NAME.test(name))
+        throw new FleetError(
+          'settings',
+          `Found ${JSON.stringify(name.slice(0, 80))}, expected the name of an instance: up to 63 of a-z, 0-9 and "-", not at the ends.`,
+        );
+      const held = this.#settings.records.begin(name, kind);
+      try {
+        const before = this.#turn.activeCount + this.#turn.pendingCount;
+        if (this.#turn.activeCount >= this.#turn.concurrency)
+          emit({ event: 'waiting', text: `${before} other operations are before this one` });
+        const result = await this.#turn(async () => {
+          emit({ event: 'begun' });
+          await this.#recover(name, { emit, held });
+          return work({ emit, held });
+        });
+        held.end();
+        return result;
+      } catch (error) {
+        const isStopped = error instanceof InterruptedError;
+        const told = isStopped ? new FleetError('stopped', `${error.message} ${GO_ON(name)}`) : error;
+        held.end((told as Error).message);
+        throw told;
+      }
+    });
+  }
+
+  /** What a killed process has left: its engine may still work. */
+  async #recover(name: string, { emit, held }: Run): Promise<void> {
+    if (held.previous?.state !== 'killed') return;
+    const { record } = held.previous;
+    if (record.host !== hostname() && record.stage === 'engine')
+      throw new FleetError(
+        'interrupted',
+        `${describeRecord(record)} was begun on ${name} by another machine and may still run there. If not: npm run instance -- resume ${name} --give-up, then again.`,
+      );
+    emit({ event: 'said', text: `${describeRecord(record)} was killed; it is taken up from there` });
+    if (!isEngineAlive(record)) return;
+    emit({
+      event: 'said',
+      text: `its engine (process ${record.engine?.pid}) still works; waiting for its end`,
+    });
+    while (isEngineAlive(record)) await sleep(ENGINE_POLL_MS);
+  }
+
+  async #change(
+    name: string,
+    { settings = {}, secrets = {}, others = {} }: Partial<InstanceSpec>,
+    run: Run,
+  ): Promise<ChangeResult> {
+    await this.#assertThere(name);
+    const found = await this.#values(name);
+    judged(withChanges(name, found, { settings, secrets }));
+    const real = Object.entries(settings).filter(([key, value]) => isReal(found.values[key], value));
+    const keys = changesOfKeys(name, found.values, Object.fromEntries(real));
+    run.held.update({ stage: 'settings' });
+    const plain = { ...prefixed(Object.fromEntries(real)), ...others };
+    await this.#settings.project.set(name, { plain, secret: prefixed(secrets) });
+    return { ...(await this.#up(name, run)), keys };
+  }
+
+  async #up(name: string, run: Run): Promise<UpResult> {
+    const result = await this.#engine(name, run, 'up');
+    const { url } = await this.#settings.project.outputs(name);
+    return typeof url === 'string' ? { ...result, url } : result;
+  }
+
+  async #engine(
+    name: string,
+    { emit, held }: Run,
+    what: 'up' | 'destroy',
+    changes: RunChanges = {},
+  ): Promise<UpResult> {
+    const { project } = this.#settings;
+    const underWay = new Set<string>();
+    const orphan = held.previous?.record.engine?.pid;
+    held.update({ stage: 'engine', underWay: [] });
+    const run = () =>
+      project.deployment(name)[what]((text) => emit({ event: 'said', text }), {
+        ...changes,
+        onProcess: (pid) => held.update({ engine: { pid, started: startOf(pid) ?? null } }),
+        onStep: (step) => {
+          const object = `${step.operation} ${step.kind} ${step.name}`;
+          if (step.state === 'begun') underWay.add(object);
+          else underWay.delete(object);
+          held.update({ underWay: [...underWay] });
+          emit({ event: 'step', step });
+        },
+      });
+    const { changes: counts, warnings } = await run().catch(async (error: Error) => {
+      if (!isLockOf(error.message, orphan)) throw error;
+      emit({
+        event: 'said',
+        text: `taking away the lock that the killed engine (process ${orphan}) has left`,
+      });
+      await project.unlock(name);
+      return run();
+    });
+    for (const text of warnings) emit({ event: 'warning', text });
+    return { changes: counts };
+  }
+}
+
+const SEE = (name: string) => `See what it waits for: npm run instance -- status ${name}`;
+const GO_ON = (name: string) =>
+  `Nothing that was saved is lost. To go on: npm run instance -- resume ${name}; to remove it: npm run instance -- remove ${name}`;
+
+const unknown = (name: string) =>
+  new FleetError('unknown', `There is no instance ${name}. Which there are: npm run instance -- list`);
+
+const prefixed = (values: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(values).map(([key, value]) => [`${PREFIX}${key}`, value]));
+
+/** `false` where nothing is written means the same. */
+const isReal = (before: string | undefined, value: string) =>
+  before !== value && !(before === undefined && value === 'false');
+
+/** Only a lock of the very engine whose end was seen is taken away; a lock of anybody else is not. */
+export function isLockOf(message: string, pid: number | undefined): boolean {
+  if (pid === undefined || !/stack is currently locked by/.test(message)) return false;
+  const holders = [...message.matchAll(/\(pid (\d+)\)/g)].map(([, found]) => Number(found));
+  return holders.length > 0 && holders.every((holder) => holder === pid);
+}

@@ -1,0 +1,45 @@
+import type { LiveState } from './live.ts';
+import type { FoundRecord } from './records.ts';
+import type { KeyChange, Tokens, Values } from './settings.ts';
+
+/** What is asked of the fleet, and what it answers. */
+
+export interface InstanceSpec {
+  /** Keys of docs/config-reference.md without prefix. */
+  readonly settings: Values;
+  readonly secrets: Tokens;
+  /** Keys with their prefix that are not this program's, e.g. `kubernetes:context`. */
+  readonly others?: Values;
+}
+
+export interface UpResult {
+  readonly changes: Readonly<Record<string, number>>;
+  readonly url?: string;
+}
+
+export interface ChangeResult extends UpResult {
+  /** What each key means for the session that runs. */
+  readonly keys: readonly KeyChange[];
+}
+
+export interface InstanceSummary {
+  readonly name: string;
+  readonly lastUpdate?: string;
+  readonly url?: string;
+  readonly version?: string;
+  readonly namespace?: string;
+  readonly projectSpaceId?: string;
+  /** What the cluster says; absent where it was not asked. */
+  readonly live?: LiveState;
+  /** An operation that runs, failed, or was killed. */
+  readonly operation?: FoundRecord;
+  /** Why the settings cannot be read or are wrong. */
+  readonly problem?: string;
+}
+
+export interface RemoveOptions {
+  /** Gives up work that cannot be saved. It is lost. */
+  readonly discardUnsavedChanges?: boolean;
+  /** Keeps the stack with its settings and tokens, so that `resume` brings the instance back. */
+  readonly keepSettings?: boolean;
+}

@@ -1,0 +1,118 @@
+import type { V1Pod } from '@kubernetes/client-node';
+import prettyBytes from 'pretty-bytes';
+import type { InstanceCluster } from '../../components/cluster-client.ts';
+import { COMMANDS, CONTAINERS, NAMES } from '../../components/names.ts';
+import { type SyncStatus, syncStatusSchema, type Transfer } from '../../sidecar/contract/status.ts';
+
+/** An instance as the cluster shows it now. */
+
+export interface LiveState {
+  readonly phase: 'running' | 'starting' | 'paused' | 'absent' | 'unknown';
+  /** A sentence where the phase needs one. */
+  readonly reason?: string;
+  /** Absent: `sync` does not answer (yet). */
+  readonly sync?: SyncStatus;
+  /** Newest warnings of the namespace, where something does not start. */
+  readonly warnings: readonly string[];
+}
+
+const firstLine = (error: unknown) => (error as Error).message.split('\n')[0] ?? '';
+
+const isReady = (pod: V1Pod) =>
+  pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+
+/** Never throws: what cannot be asked is told as the reason. */
+export async function readLive(
+  open: () => InstanceCluster,
+  namespace: string,
+  isBrief = false,
+): Promise<LiveState> {
+  try {
+    const cluster = open();
+    const [statefulSet, pod] = await Promise.all([
+      cluster.statefulSet(namespace, NAMES.statefulSet),
+      cluster.pod(namespace, NAMES.pod),
+    ]);
+    if (statefulSet === undefined) return { phase: 'absent', warnings: [] };
+    if (statefulSet.spec?.replicas === 0)
+      return pod === undefined
+        ? { phase: 'paused', warnings: [] }
+        : { phase: 'paused', reason: 'the pod saves for the last time and ends', warnings: [] };
+    if (pod === undefined || !isReady(pod)) {
+      const warnings = isBrief ? [] : await cluster.warnings(namespace);
+      return { phase: 'starting', reason: `pod: ${pod?.status?.phase ?? 'not there yet'}`, warnings };
+    }
+    if (isBrief) return { phase: 'running', warnings: [] };
+    return { phase: 'running', warnings: [], ...(await syncOf(cluster, namespace)) };
+  } catch (error) {
+    return { phase: 'unknown', reason: firstLine(error), warnings: [] };
+  }
+}
+
+async function syncOf(
+  cluster: InstanceCluster,
+  namespace: string,
+): Promise<{ sync: SyncStatus } | { reason: string }> {
+  const result = await runSync(cluster, namespace, ['status', '--json']);
+  const sync = syncStatusSchema.safeParse(parseJson(result.lines.at(-1) ?? ''));
+  return sync.success ? { sync: sync.data } : { reason: `sync does not answer: ${result.said}` };
+}
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
+export interface SyncRun {
+  readonly code: number | undefined;
+  readonly lines: readonly string[];
+  /** What it says of a failure. */
+  readonly said: string;
+}
+
+/** A command of `sync` in the pod. */
+export async function runSync(
+  cluster: InstanceCluster,
+  namespace: string,
+  command: readonly string[],
+  onLine: (line: string) => void = () => {},
+): Promise<SyncRun> {
+  const lines: string[] = [];
+  const target = { namespace, pod: NAMES.pod, container: CONTAINERS.sync };
+  const result = await cluster.exec({ ...target, command: [COMMANDS.sync, ...command] }, (line) => {
+    lines.push(line);
+    onLine(line);
+  });
+  if (result.kind === 'lost') return { code: undefined, lines, said: result.reason };
+  return { code: result.code, lines, said: result.stderr || `it ended with code ${result.code}` };
+}
+
+/** Lines for a person. Pure. */
+export function describeSync(status: SyncStatus): string[] {
+  const { save } = status;
+  const saved =
+    save.lastSavedAt === null
+      ? 'never'
+      : `${save.lastSavedAt}, save ${save.generation}${save.unsavedChanges ? ', changes since' : ''}`;
+  return [
+    `Phase      ${status.phase}${status.ready ? ', the desktop is open' : ''}`,
+    `Source     ${describeTransfer(status.source)}`,
+    `Project    ${describeTransfer(status.project)}`,
+    `Last save  ${saved}`,
+    ...status.problems.map((problem) => `Problem    ${problem.message}`),
+  ];
+}
+
+function describeTransfer(transfer: Transfer): string {
+  const of = <T>(done: T, total: T | null) => (total === null ? `${done}` : `${done} of ${total}`);
+  const size = (bytes: number | null) => (bytes === null ? null : prettyBytes(bytes));
+  const files = `${of(transfer.filesDone, transfer.filesTotal)} files`;
+  if (transfer.state === 'done') return `complete: ${transfer.filesDone} files, ${size(transfer.bytesDone)}`;
+  const bytes = of(size(transfer.bytesDone), size(transfer.bytesTotal));
+  const rate = transfer.bytesPerSecond === null ? '' : `, ${size(transfer.bytesPerSecond)}/s`;
+  const rest = transfer.secondsLeft === null ? '' : `, ${Math.ceil(transfer.secondsLeft)} s left`;
+  return `${transfer.state}: ${files}, ${bytes}${rate}${rest}`;
+}
