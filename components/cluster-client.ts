@@ -3,7 +3,7 @@ import { PassThrough, type Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import type * as Client from '@kubernetes/client-node';
-import { accessProblem, isKubeconfigContent } from '../stacks/cluster-access.ts';
+import { clusterAccess, isKubeconfigContent } from '../stacks/cluster-access.ts';
 import { proxyFor } from './proxy.ts';
 
 /** The API server, for whoever knows a kubeconfig: the hooks of the program, and the fleet. Knows nothing of Pulumi. */
@@ -49,7 +49,7 @@ export interface ClusterAddress {
 
 function kubeConfig({ kubeconfig: given, context }: ClusterAddress): Client.KubeConfig {
   const config = new (library().KubeConfig)();
-  const problem = accessProblem({ kubeconfig: given, context });
+  const { problem } = clusterAccess({ kubeconfig: given, context });
   if (problem !== undefined) throw new Error(problem.message);
   if (given === undefined || given === '') config.loadFromDefault();
   else if (isKubeconfigContent(given)) config.loadFromString(given);

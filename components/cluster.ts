@@ -1,7 +1,8 @@
 import * as pulumi from '@pulumi/pulumi';
-import { type AccessProblem, accessProblem, clusterAddress } from '../stacks/cluster-access.ts';
+import { type AccessProblem, clusterAccess } from '../stacks/cluster-access.ts';
 import { expectedError } from '../stacks/load.ts';
 import { type Cluster, openCluster } from './cluster-client.ts';
+import { hangingLogin } from './login-command.ts';
 import { proxyFor } from './proxy.ts';
 import { isSilent } from './silent-cluster.ts';
 
@@ -25,8 +26,8 @@ const givenAccess = () => ({
  */
 export async function refuseUnusableCluster(): Promise<void> {
   if (pulumi.runtime.getConfig('kubernetes:renderYamlToDirectory')) return;
-  const access = givenAccess();
-  const problem = accessProblem(access) ?? (await silence(clusterAddress(access)));
+  const { problem: found, address, login } = clusterAccess(givenAccess());
+  const problem = found ?? (login && (await hangingLogin(login))) ?? (await silence(address));
   if (problem === undefined) return;
   if (problem.isEndless || !pulumi.runtime.isDryRun()) throw expectedError(problem.message);
   pulumi.log.warn(problem.message);

@@ -1,7 +1,8 @@
 import * as pulumi from '@pulumi/pulumi';
 import * as random from '@pulumi/random';
-import { hashPassword } from '../sidecar/contract/password-hash.ts';
+import { hashPassword, isPasswordHash } from '../sidecar/contract/password-hash.ts';
 import { GATEWAY_SECRET_KEYS } from '../sidecar/contract/paths.ts';
+import { drawnNames } from '../stacks/drawn-credentials.ts';
 import type { InstanceConfig } from '../stacks/load.ts';
 import * as k8s from './kubernetes.ts';
 import { metadata } from './manifests/metadata.ts';
@@ -24,31 +25,44 @@ const PASSWORD = { length: 24, special: false } as const;
 const SALT_BYTES = 16;
 const SESSION_KEY_BYTES = 32;
 
+/** In the place of a password that is known by its hash alone. */
+const keptWords = (stack: string) =>
+  'The password is the one from before the state was lost, which only its user knows. ' +
+  `Set another: pulumi config set scipion:desktopPassword --secret --stack ${stack}`;
+
 export class GatewayCredentials extends pulumi.ComponentResource {
+  /** For the person who opens the desktop. */
   readonly password: pulumi.Output<string>;
   readonly resources: readonly pulumi.Resource[];
 
   constructor(name: string, args: GatewayCredentialsArgs, opts?: pulumi.ComponentResourceOptions) {
     super('scipion:instance:GatewayCredentials', name, {}, opts);
-    this.password = args.config.desktopPassword ?? this.drawPassword(name);
-    this.resources = [this.createSecret(name, args)];
+    const { desktopPassword, stack } = args.config;
+    const password = desktopPassword ?? this.drawPassword(name);
+    // After a lost state the hash in use stands in the place of the drawn password: see `stacks/drawn-credentials.ts`.
+    const isHash = (text: string) => desktopPassword === undefined && isPasswordHash(text);
+    this.password = password.apply((text) => (isHash(text) ? keptWords(stack) : text));
+    const salt = new random.RandomBytes(drawnNames(name).salt, { length: SALT_BYTES }, { parent: this });
+    const hash = pulumi
+      .all([password, salt.base64])
+      .apply(async ([text, saltText]) =>
+        isHash(text) ? text : hashPassword(text, Buffer.from(saltText, 'base64')),
+      );
+    this.resources = [this.createSecret(name, args, hash)];
     this.registerOutputs();
   }
 
   private drawPassword(name: string): pulumi.Output<string> {
-    return new random.RandomPassword(`${name}-password`, PASSWORD, { parent: this }).result;
+    return new random.RandomPassword(drawnNames(name).password, PASSWORD, { parent: this }).result;
   }
 
-  private createSecret(name: string, { config, dependsOn }: GatewayCredentialsArgs): pulumi.Resource {
-    const salt = new random.RandomBytes(`${name}-salt`, { length: SALT_BYTES }, { parent: this });
-    const key = new random.RandomBytes(
-      `${name}-session-key`,
-      { length: SESSION_KEY_BYTES },
-      { parent: this },
-    );
-    const hash = pulumi
-      .all([this.password, salt.base64])
-      .apply(([password, saltText]) => hashPassword(password, Buffer.from(saltText, 'base64')));
+  private createSecret(
+    name: string,
+    { config, dependsOn }: GatewayCredentialsArgs,
+    hash: pulumi.Output<string>,
+  ): pulumi.Resource {
+    const { sessionKey } = drawnNames(name);
+    const key = new random.RandomBytes(sessionKey, { length: SESSION_KEY_BYTES }, { parent: this });
     const manifest = {
       metadata: metadata(config, NAMES.gatewaySecret, 'gateway'),
       type: 'Opaque',

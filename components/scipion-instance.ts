@@ -1,4 +1,5 @@
 import * as pulumi from '@pulumi/pulumi';
+import { GATEWAY } from '../stacks/drawn-credentials.ts';
 import type { InstanceConfig } from '../stacks/load.ts';
 import { claimHook } from './claim-namespace.ts';
 import { drainHook, inUseHook } from './drain.ts';
@@ -46,7 +47,7 @@ export class ScipionInstance extends pulumi.ComponentResource {
     );
     const inside = { config, dependsOn: namespace.resources };
     const onedata = new OnedataCredentials(`${name}-onedata`, inside, parent);
-    const gateway = new GatewayCredentials(`${name}-gateway`, inside, parent);
+    const gateway = new GatewayCredentials(GATEWAY, inside, parent);
     const volumes = new Volumes(`${name}-volume`, { ...inside, inUseHook: inUse }, parent);
     const network = new NetworkIsolation(`${name}-network`, inside, parent);
     const endpoint = new Endpoint(`${name}-endpoint`, inside, parent);

@@ -11,6 +11,28 @@ import * as z from 'zod';
  * Asks no cluster, runs no command, and shows no secret.
  */
 
+/** Where a kubeconfig leads. */
+export interface ClusterAccess {
+  /** Why it leads to no cluster; undefined where nothing is wrong that can be seen from here. */
+  readonly problem?: AccessProblem;
+  /** Address of the API server; undefined where there is a problem, and inside of a pod. */
+  readonly address?: string | undefined;
+  /** What the user logs in with, where that is a command. */
+  readonly login?: LoginCommand | undefined;
+}
+
+/** A command that prints credentials, as kubectl and the provider run it: at each use, and with no bound of their own. */
+export interface LoginCommand {
+  /** A path, or a name on PATH. */
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Whose login it is, for messages. */
+  readonly who: string;
+  /** How to see what it does. */
+  readonly check: string;
+}
+
 export interface AccessSettings {
   /** Path or content, as `kubernetes:kubeconfig` holds it; absent: KUBECONFIG, else ~/.kube/config. */
   readonly kubeconfig?: string | undefined;
@@ -29,7 +51,13 @@ export interface AccessProblem {
 }
 
 const text = z.string().nullish();
-const execSchema = z.looseObject({ command: text, installHint: text });
+const execSchema = z.looseObject({
+  apiVersion: text,
+  command: text,
+  args: z.array(z.string()).nullish(),
+  env: z.array(z.looseObject({ name: z.string(), value: z.string() })).nullish(),
+  installHint: text,
+});
 const userSchema = z.looseObject({
   token: text,
   tokenFile: text,
@@ -90,25 +118,14 @@ class Problem extends Error {
 /** The provider takes a path or the content itself; only content has a line `clusters:`. */
 export const isKubeconfigContent = (given: string): boolean => /^\s*("?clusters"?\s*:|\{)/m.test(given);
 
-/** Why this kubeconfig leads to no cluster; undefined where nothing is wrong that can be seen from here. */
-export function accessProblem(settings: AccessSettings = {}): AccessProblem | undefined {
+export function clusterAccess(settings: AccessSettings = {}): ClusterAccess {
   try {
     const merged = readAll(settings);
-    if (merged !== undefined) judge(merged, settings);
-    return undefined;
+    return merged === undefined ? {} : judge(merged, settings);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    return { message: error.message, isEndless: error.isEndless };
+    return { problem: { message: error.message, isEndless: error.isEndless } };
   }
-}
-
-/** Address of the API server; undefined where the kubeconfig names none, or one inside of a pod. */
-export function clusterAddress(settings: AccessSettings = {}): string | undefined {
-  if (accessProblem(settings) !== undefined) return undefined;
-  const merged = readAll(settings);
-  const name = settings.context || merged?.current;
-  const chosen = merged?.contexts.find((entry) => entry.name === name)?.value;
-  return merged?.clusters.find((entry) => entry.name === chosen?.cluster)?.value.server ?? undefined;
 }
 
 /** undefined: a pod, which the cluster itself lets in. */
@@ -191,7 +208,11 @@ function merge(place: string, files: readonly ReadFile[]): Merged {
   };
 }
 
-function judge(merged: Merged, { context, environment = process.env, now = new Date() }: AccessSettings) {
+/** @throws Problem */
+function judge(
+  merged: Merged,
+  { context, environment = process.env, now = new Date() }: AccessSettings,
+): ClusterAccess {
   const { place } = merged;
   const names = merged.contexts.map(({ name }) => name);
   const choose =
@@ -210,7 +231,8 @@ function judge(merged: Merged, { context, environment = process.env, now = new D
         `Set it: kubectl config set-cluster ${chosen.cluster ?? 'NAME'} --server=https://HOST:6443, ${check}`,
     );
   assertAuthority(cluster, `cluster "${cluster.name}" in ${place}`, check);
-  if (!cluster.value.server.startsWith('https:')) return; // nobody logs in there
+  const address = cluster.value.server;
+  if (!address.startsWith('https:')) return { address }; // nobody logs in there
   const user = merged.users.find((entry) => entry.name === chosen.user);
   const who = `user "${chosen.user ?? ''}" in ${place}`;
   if (user === undefined || !hasCredentials(user.value))
@@ -220,6 +242,24 @@ function judge(merged: Merged, { context, environment = process.env, now = new D
       true,
     );
   assertCredentials(user, who, { environment, now, check });
+  return { address, login: loginOf(user, who, check) };
+}
+
+function loginOf({ value: { exec }, folder }: Entry<User>, who: string, check: string) {
+  if (!exec) return undefined;
+  const { command, args, env, apiVersion } = exec;
+  const given = command ?? '';
+  const info = { apiVersion, kind: 'ExecCredential', spec: { interactive: false } };
+  return {
+    command: given.includes('/') ? resolve(folder, given) : given,
+    args: args ?? [],
+    environment: {
+      ...Object.fromEntries((env ?? []).map(({ name, value }) => [name, value])),
+      KUBERNETES_EXEC_INFO: JSON.stringify(info),
+    },
+    who,
+    check,
+  };
 }
 
 const hasCredentials = (user: User): boolean =>

@@ -7,7 +7,8 @@ import { plainText } from './progress.ts';
  * Living Kubernetes objects into a state that knows none of them. `pulumi import` takes the inputs from the objects, with
  * all that the cluster added to them, so that the next `up` replaces claims and more. Here they are the inputs that the
  * program plans; a refresh then puts the living values in their places, and drops what does not live. Only the state is
- * written. What is no Kubernetes object (a drawn password) and what is secret comes from the next `up`.
+ * written. What is secret, and what is no Kubernetes object, comes from the next `up`; but what was drawn once and is in
+ * use can be told from the living objects.
  */
 
 /** Runs the command on the stack. @throws CommandFailure */
@@ -15,6 +16,17 @@ export type RunOnStack = (
   args: readonly string[],
   changes?: { readonly input?: string; readonly isTakingOver?: boolean },
 ) => Promise<CommandEnd>;
+
+/** A living object. Its secrets are in clear: never print it. */
+export interface LivingObject {
+  readonly type: string;
+  readonly outputs: Readonly<Record<string, unknown>>;
+}
+
+/** Outputs of resources that are no objects, by logical name, each of them secret. What is not told here the next `up` draws. */
+export type Recover = (
+  objects: readonly LivingObject[],
+) => Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 export interface TakenOver {
   /** Kind and name of each object that the state knows now. */
@@ -54,7 +66,7 @@ const nameOf = ({ type, urn }: Resource) => `${type.split(':').at(-1)} ${urn.spl
  * @throws Error where the state knows objects already, where nothing lives, and where the next `up` would replace or
  * delete something or is refused by the program. The state is as it was then.
  */
-export async function takeOver(run: RunOnStack, report: Report): Promise<TakenOver> {
+export async function takeOver(run: RunOnStack, report: Report, recover: Recover): Promise<TakenOver> {
   const before = await run(['stack', 'export']);
   const state = JSON.parse(before.stdout) as StateFile;
   const known = state.deployment.resources?.filter(isObject) ?? [];
@@ -65,7 +77,8 @@ export async function takeOver(run: RunOnStack, report: Report): Promise<TakenOv
     );
   report('asking the program what it plans');
   const digest = await preview(run, true);
-  const planned = plannedState(digest, await providerInputs(run, digest.config));
+  const providers = new Providers(await providerInputs(run, digest.config));
+  const planned = plannedState(digest, providers);
   const write = (resources: readonly Resource[]) =>
     run(['stack', 'import'], {
       input: JSON.stringify({ ...state, deployment: { ...state.deployment, resources } }),
@@ -81,7 +94,10 @@ export async function takeOver(run: RunOnStack, report: Report): Promise<TakenOv
       throw new Error(
         'None of the objects of this stack lives. Nothing was changed. `pulumi up` creates them.',
       );
-    await write(living.map(withFieldManager));
+    const drawn = recover(await livingObjects(run));
+    const before = providers.all.length;
+    const recovered = recoveredState(digest, drawn, providers);
+    await write([...living.map(withFieldManager), ...providers.all.slice(before), ...recovered]);
     report('asking what the next up would change');
     return { objects, changes: harmless(await preview(run, false)) };
   } catch (error) {
@@ -116,16 +132,8 @@ function told(value: unknown): unknown {
 }
 
 /** Stack, components, providers and objects as if they had been created as planned. */
-function plannedState({ steps = [] }: Digest, settings: Readonly<Record<string, unknown>>): Resource[] {
-  const all = steps.flatMap(({ newState }) => (newState === undefined ? [] : [newState]));
-  const providers = new Map<string, Resource>();
-  const providerOf = (reference: string): string => {
-    const urn = reference.slice(0, reference.lastIndexOf('::'));
-    const provider = providers.get(urn) ?? defaultProvider(urn, settings);
-    providers.set(urn, provider);
-    return `${urn}::${provider.id}`;
-  };
-  const kept = all.filter((resource) => !resource.custom || isObject(resource));
+function plannedState(digest: Digest, providers: Providers): Resource[] {
+  const kept = plannedResources(digest).filter((resource) => !resource.custom || isObject(resource));
   const urns = new Set(kept.map(({ urn }) => urn));
   const only = (list: readonly string[] = []) => list.filter((urn) => urns.has(urn));
   const resources = kept.map((resource): Resource => {
@@ -137,7 +145,7 @@ function plannedState({ steps = [] }: Digest, settings: Readonly<Record<string, 
       id: idOf(inputs),
       inputs,
       outputs: {},
-      provider: providerOf(provider ?? ''),
+      provider: providers.referenceFor(provider ?? ''),
       dependencies: only(dependencies),
       propertyDependencies: Object.fromEntries(
         Object.entries(propertyDependencies).map(([key, list]) => [key, only(list)]),
@@ -145,14 +153,80 @@ function plannedState({ steps = [] }: Digest, settings: Readonly<Record<string, 
     };
   });
   const [stack, ...others] = resources;
-  return stack === undefined ? [] : [stack, ...providers.values(), ...others];
+  return stack === undefined ? [] : [stack, ...providers.all, ...others];
 }
+
+const plannedResources = ({ steps = [] }: Digest) =>
+  steps.flatMap(({ newState }) => (newState === undefined ? [] : [newState]));
+
+/** Providers that the state needs for what refers to them. */
+class Providers {
+  readonly #known = new Map<string, Resource>();
+  readonly #kubernetes: Readonly<Record<string, unknown>>;
+  constructor(kubernetes: Readonly<Record<string, unknown>>) {
+    this.#kubernetes = kubernetes;
+  }
+  get all(): readonly Resource[] {
+    return [...this.#known.values()];
+  }
+  /** @param planned `URN::ID`, where previews do not know the id */
+  referenceFor(planned: string): string {
+    const urn = planned.slice(0, planned.lastIndexOf('::'));
+    const settings = urn.includes('pulumi:providers:kubernetes::') ? this.#kubernetes : {};
+    const provider = this.#known.get(urn) ?? defaultProvider(urn, settings);
+    this.#known.set(urn, provider);
+    return `${urn}::${provider.id}`;
+  }
+}
+
+/** What was drawn, as it is in use. */
+function recoveredState(
+  digest: Digest,
+  drawn: Readonly<Record<string, Readonly<Record<string, string>>>>,
+  providers: Providers,
+): Resource[] {
+  return plannedResources(digest).flatMap((resource): Resource[] => {
+    const outputs = drawn[resource.urn.split('::').at(-1) ?? ''];
+    if (!resource.custom || isObject(resource) || outputs === undefined) return [];
+    const inputs = told(resource.inputs) as Readonly<Record<string, unknown>>;
+    const hidden = Object.entries(outputs).map(([key, value]) => [key, secret(value)]);
+    return [
+      {
+        ...resource,
+        id: 'none',
+        inputs,
+        outputs: { ...inputs, ...Object.fromEntries(hidden) },
+        provider: providers.referenceFor(resource.provider ?? ''),
+        dependencies: [],
+        propertyDependencies: {},
+      },
+    ];
+  });
+}
+
+async function livingObjects(run: RunOnStack): Promise<LivingObject[]> {
+  const { stdout } = await run(['stack', 'export', '--show-secrets']);
+  const { resources = [] } = (JSON.parse(stdout) as StateFile).deployment;
+  return resources
+    .filter(isObject)
+    .map(({ type, outputs }) => ({ type, outputs: revealed(outputs ?? {}) as LivingObject['outputs'] }));
+}
+
+const SECRET_MARK = '4dabf18193072939515e22adb298388d';
 
 /** How states write a secret; the command encrypts it as it takes it in. */
 const secret = (value: string) => ({
-  '4dabf18193072939515e22adb298388d': '1b47061264138c4ac30d75fd1eb44270',
+  [SECRET_MARK]: '1b47061264138c4ac30d75fd1eb44270',
   plaintext: JSON.stringify(value),
 });
+
+/** The values behind the marks of secrets, in a state that was exported with them. */
+function revealed(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(revealed);
+  if (typeof value !== 'object' || value === null) return value;
+  if (SECRET_MARK in value && 'plaintext' in value) return JSON.parse(String(value.plaintext));
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, revealed(part)]));
+}
 
 /** What the engine gives the default provider: the stack's `kubernetes:` settings. */
 async function providerInputs(
@@ -170,8 +244,9 @@ async function providerInputs(
   return settings;
 }
 
-/** The provider that the SDK chooses where the program makes none: `…::default_4_34_2`. */
+/** The provider that the SDK chooses where the program makes none: `…::pulumi:providers:kubernetes::default_4_34_2`. */
 function defaultProvider(urn: string, settings: Readonly<Record<string, unknown>>): Resource {
+  const type = urn.split('::').at(-2) ?? '';
   const version = /::default_([\d_]+)$/.exec(urn)?.[1]?.replaceAll('_', '.');
   if (version === undefined)
     throw new Error(
@@ -182,7 +257,7 @@ function defaultProvider(urn: string, settings: Readonly<Record<string, unknown>
     urn,
     custom: true,
     id: randomUUID(),
-    type: 'pulumi:providers:kubernetes',
+    type,
     inputs,
     outputs: inputs,
   };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { type Engine, ensureEngine } from '../../automation/engine/index.ts';
 import type { EmulatorCredentials } from '../../emulators/onedata/remote.ts';
-import { accessProblem } from '../../stacks/cluster-access.ts';
+import { clusterAccess } from '../../stacks/cluster-access.ts';
 import { ensurePackages } from '../apt.ts';
 import { buildBinaries, type Cluster, startCluster } from '../cluster/index.ts';
 import { clusterPackages } from '../cluster/packages.ts';
@@ -163,7 +163,7 @@ const versionSchema = z.object({ serverVersion: z.object({ major: z.string(), mi
  * @throws Error where the kubeconfig leads nowhere; kubectl would ask the terminal for a password, and wait
  */
 export function ownTarget(context: string): Target {
-  const problem = accessProblem({ context });
+  const { problem } = clusterAccess({ context });
   if (problem !== undefined) throw new Error(problem.message);
   return {
     kubectl: 'kubectl',

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { CommandFailure, describeFailure, runCommand, takeOver } from '../../automation/engine/index.ts';
+import { drawnOf } from '../../stacks/drawn-credentials.ts';
 import { CLI } from './instance.ts';
 import { STACK_STATE } from './machine.ts';
 import { pulumiPlace } from './pulumi-environment.ts';
@@ -28,12 +29,13 @@ async function main(): Promise<void> {
           ...(input === undefined ? {} : { input }),
         }),
       (line) => console.log(line),
+      drawnOf,
     );
     const counts = Object.entries(changes).map(([op, count]) => `${count} to ${op}`);
     console.log(
       `The state of stack ${stack} knows the ${objects.length} objects of its instance again; none was changed. ` +
         `Next: pulumi up --stack ${stack} (${counts.join(', ') || 'nothing to change'}; nothing is replaced). ` +
-        'It draws a new desktop password where the configuration has none: the old one is not in the cluster.',
+        'The desktop keeps its password, unless the configuration has another: only its user knows it, the cluster has its hash.',
     );
   } catch (error) {
     if (!(error instanceof CommandFailure)) throw error;

@@ -100,6 +100,15 @@ export function parsePasswordHash(stored: string): ParsedHash {
   return parsed;
 }
 
+/** Whether a text is the stored form of a password, and not a password. */
+export function isPasswordHash(text: string): boolean {
+  try {
+    return parsePasswordHash(text).salt.length > 0;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Whether `password` is the one `stored` was made of. Takes the same time for every wrong password of a length, off
  * the event loop. Empty and too long passwords are simply wrong.

@@ -107,6 +107,30 @@ test('a cluster that takes connections and never answers is told in a bounded ti
   expect(Date.now() - began).toBeLessThan(60_000);
 });
 
+test('a login command that does not end is ended, and told with what to do, in a preview too', async () => {
+  const command = join(place, 'log-in');
+  const began = join(place, 'began');
+  writeFileSync(command, `#!/bin/sh\necho $$ >>'${began}'\nsleep 600 & wait\n`, { mode: 0o755 });
+  const exec = { apiVersion: 'client.authentication.k8s.io/v1', interactiveMode: 'IfAvailable', command };
+  const stack = stackOf(PROGRAM, kubeconfig('https://127.0.0.1:1', { exec }));
+  await expect(stack.preview(silent)).rejects.toThrow(
+    /The login command ".*log-in" of user "u" in .* did not end within 60 s.*kubectl --context x auth whoami/,
+  );
+  const groups = readFileSync(began, 'utf8').trim().split('\n').map(Number);
+  const isLeft = () => groups.some(isGroup);
+  for (const end = Date.now() + 10_000; isLeft() && Date.now() < end; ) await sleep(100);
+  expect(isLeft()).toBe(false);
+}, 180_000);
+
+/** Whether any process is left in a group, and be it one that has ended and was not waited for. */
+function isGroup(group: number): boolean {
+  try {
+    return process.kill(-group, 0);
+  } catch {
+    return false;
+  }
+}
+
 test('an engine that is killed takes its plugins and its program with it', async () => {
   const script = fileURLToPath(new URL('./slow-up.ts', import.meta.url));
   const child = spawn(process.execPath, [script, join(place, 'state'), '600000'], {

@@ -1,30 +1,21 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { ensureEngine, openStack, runCommand, stateEnvironment } from '../../automation/engine/index.ts';
 import { STACK_ANNOTATION } from '../../components/manifests/metadata.ts';
-import { type ApiServer, startApiServer } from '../helpers/api-server.ts';
+import { enginePlace } from '../helpers/engine-place.ts';
 import { CANARIES } from '../helpers/program.ts';
 
 /** The program on the real engine, whose objects become files; its hooks ask an API server that has next to nothing. */
 
 const engine = await ensureEngine(() => {});
-const place = mkdtempSync(join(tmpdir(), 'engine-identity-'));
-const kubeconfig = join(place, 'kubeconfig');
-let api: ApiServer;
-beforeAll(async () => {
-  const living = { metadata: { annotations: { [STACK_ANNOTATION]: 'lost' } } };
-  api = await startApiServer({
-    objects: { '/apis/apps/v1/namespaces/lost/statefulsets/scipion': living },
-  });
-  writeFileSync(kubeconfig, api.kubeconfig);
+const living = { metadata: { annotations: { [STACK_ANNOTATION]: 'lost' } } };
+const place = await enginePlace('engine-identity', {
+  objects: { '/apis/apps/v1/namespaces/lost/statefulsets/scipion': living },
 });
-afterAll(async () => {
-  await api[Symbol.asyncDispose]();
-  rmSync(place, { recursive: true, force: true });
-});
+const stateDirectory = join(place.folder, 'state');
+afterAll(() => place[Symbol.asyncDispose]());
 
 const silent = () => {};
 
@@ -32,16 +23,16 @@ const open = (config: Record<string, string> = {}, stack = 'identity', environme
   openStack(engine, {
     program: fileURLToPath(new URL('../../', import.meta.url)),
     stack,
-    stateDirectory: join(place, 'state'),
+    stateDirectory,
     config: {
-      'kubernetes:renderYamlToDirectory': join(place, 'rendered'),
+      'kubernetes:renderYamlToDirectory': join(place.folder, 'rendered'),
       'scipion:sourceSpaceId': 'source-space',
       'scipion:projectSpaceId': 'project-space',
       'scipion:checkTokens': 'false',
       ...config,
     },
     secrets: { 'scipion:sourceToken': CANARIES.sourceToken, 'scipion:projectToken': CANARIES.projectToken },
-    environment: { KUBECONFIG: kubeconfig, ...environment },
+    environment: { KUBECONFIG: place.kubeconfig, ...environment },
     cli: 'npm run pulumi --',
   });
 
@@ -54,7 +45,7 @@ const CHANGED = {
   'scipion:projectVolumeSize': '20Gi',
 };
 
-const stateFile = (stack: string) => join(place, 'state', '.pulumi', 'stacks', 'scipion', `${stack}.json`);
+const stateFile = (stack: string) => join(stateDirectory, '.pulumi', 'stacks', 'scipion', `${stack}.json`);
 /** Without what each write of the state encrypts again. */
 const resourcesOf = (stack: string) =>
   JSON.stringify(JSON.parse(readFileSync(stateFile(stack), 'utf8')).checkpoint.latest.resources).replaceAll(
@@ -82,9 +73,11 @@ test('wrong values are refused with one line each, before anything is touched', 
 });
 
 test('a renamed stack is refused where its name was its namespace, and goes on with the namespace written out', async () => {
-  const directory = join(place, 'state');
   const rename = ['stack', 'rename', 'renamed', '--stack', 'identity'];
-  await runCommand(engine, rename, { directory, environment: await stateEnvironment(engine, directory) });
+  await runCommand(engine, rename, {
+    directory: stateDirectory,
+    environment: await stateEnvironment(engine, stateDirectory),
+  });
   const refusal = open({}, 'renamed').preview(silent);
   await expect(refusal).rejects.toThrow('pulumi config set scipion:namespace identity --stack renamed');
   const set = { 'scipion:namespace': 'identity' };
@@ -103,13 +96,13 @@ describe('an instance that the state does not know', () => {
       await expect(run(silent)).rejects.toThrow('npm run take-over -- --stack lost');
     }
     expect(readFileSync(stateFile('lost'), 'utf8')).not.toContain('kubernetes:');
-    expect(api.requests.filter((request) => !request.startsWith('GET'))).toEqual([]);
+    expect(place.api.requests.filter((request) => !request.startsWith('GET'))).toEqual([]);
   });
 
   test('lets a preview look past it for a take-over, and no up', async () => {
     const stack = open({}, 'lost', TAKING_OVER);
     expect((await stack.preview(silent)).changes.create).toBeGreaterThan(10);
     await expect(stack.up(silent)).rejects.toThrow('npm run take-over -- --stack lost');
-    expect(existsSync(join(place, 'rendered', '1-manifest', 'v1-namespace-lost.yaml'))).toBe(false);
+    expect(existsSync(join(place.folder, 'rendered', '1-manifest', 'v1-namespace-lost.yaml'))).toBe(false);
   });
 });

@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -13,7 +11,7 @@ import {
 import { recordVariants, VARIANTS } from '../../automation/preview/check-manifests.ts';
 import { type Registration, reveal } from '../../automation/recording/index.ts';
 import { RESOURCE_RULES, type ResourceInStack, STACK_RULES } from '../../policy/rules.ts';
-import { type ApiServer, startApiServer } from '../helpers/api-server.ts';
+import { enginePlace } from '../helpers/engine-place.ts';
 import { CANARIES } from '../helpers/program.ts';
 
 /** The rules of `policy/`: on the recorded program for every variant of a stack, and by the real engine. */
@@ -123,17 +121,8 @@ describe('the recorded program', () => {
 
 describe('the real engine', async () => {
   const engine = await ensureEngine(() => {});
-  const place = mkdtempSync(join(tmpdir(), 'engine-policy-'));
-  const kubeconfig = join(place, 'kubeconfig');
-  let api: ApiServer;
-  beforeAll(async () => {
-    api = await startApiServer({});
-    writeFileSync(kubeconfig, api.kubeconfig);
-  });
-  afterAll(async () => {
-    await api[Symbol.asyncDispose]();
-    rmSync(place, { recursive: true, force: true });
-  });
+  const place = await enginePlace('engine-policy');
+  afterAll(() => place[Symbol.asyncDispose]());
 
   /** What a preview of a program with the pack prints. */
   async function previewWithPack(
@@ -141,9 +130,9 @@ describe('the real engine', async () => {
     config: Record<string, string>,
     secrets: Record<string, string>,
   ) {
-    const stateDirectory = join(place, 'state', secrets['basic:token'] ? 'basic' : 'own');
-    const environment = { KUBECONFIG: kubeconfig };
-    const rendered = { 'kubernetes:renderYamlToDirectory': join(place, 'rendered') };
+    const stateDirectory = join(place.folder, 'state', secrets['basic:token'] ? 'basic' : 'own');
+    const environment = { KUBECONFIG: place.kubeconfig };
+    const rendered = { 'kubernetes:renderYamlToDirectory': join(place.folder, 'rendered') };
     const settings = { program, stack: 'jane', stateDirectory, secrets, environment, cli: 'pulumi' };
     await openStack(engine, { ...settings, config: { ...rendered, ...config } }).preview(() => {});
     const end = await runCommand(

@@ -1,10 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { ensureEngine, openStack, runCommand, stateEnvironment } from '../../automation/engine/index.ts';
-import { type ApiServer, startApiServer } from '../helpers/api-server.ts';
+import { hashPassword } from '../../sidecar/contract/password-hash.ts';
+import { enginePlace } from '../helpers/engine-place.ts';
 import { CANARIES } from '../helpers/program.ts';
 
 /**
@@ -14,19 +14,10 @@ import { CANARIES } from '../helpers/program.ts';
  */
 
 const engine = await ensureEngine(() => {});
-const place = mkdtempSync(join(tmpdir(), 'engine-upgrade-'));
-const stateDirectory = join(place, 'state');
-const rendered = join(place, 'rendered');
-const kubeconfig = join(place, 'kubeconfig');
-let api: ApiServer;
-beforeAll(async () => {
-  api = await startApiServer({});
-  writeFileSync(kubeconfig, api.kubeconfig);
-});
-afterAll(async () => {
-  await api[Symbol.asyncDispose]();
-  rmSync(place, { recursive: true, force: true });
-});
+const place = await enginePlace('engine-upgrade');
+const stateDirectory = join(place.folder, 'state');
+const rendered = join(place.folder, 'rendered');
+afterAll(() => place[Symbol.asyncDispose]());
 
 const silent = () => {};
 const stack = openStack(engine, {
@@ -41,7 +32,7 @@ const stack = openStack(engine, {
     'scipion:checkTokens': 'false',
   },
   secrets: { 'scipion:sourceToken': CANARIES.sourceToken, 'scipion:projectToken': CANARIES.projectToken },
-  environment: { KUBECONFIG: kubeconfig },
+  environment: { KUBECONFIG: place.kubeconfig },
   cli: 'npm run pulumi --',
 });
 
@@ -82,6 +73,21 @@ test('an instance of 23 November 2026 is changed in place, and then there is not
   expect(changes).toEqual({ create: 1, update: expect.any(Number) });
   expect((await stack.up(silent)).changes).toEqual(changes);
   expect((await stack.preview(silent)).changes).toEqual({});
+}, 600_000);
+
+test('the hash of a password, which a take-over leaves in its place, stays the password', async () => {
+  const hash = await hashPassword('of its user alone');
+  await replay('2026-11-23', (resource) =>
+    resource.type === 'random:index/randomPassword:RandomPassword'
+      ? { ...resource, outputs: { ...resource.outputs, result: hash } }
+      : resource,
+  );
+  await stack.up(silent);
+  const secret = join(rendered, '1-manifest', 'v1-secret-jane-scipion-gateway.yaml');
+  expect(readFileSync(secret, 'utf8')).toContain(Buffer.from(hash).toString('base64'));
+  expect((await stack.outputs()).desktopPassword).toMatch(
+    /only its user knows\. Set another: pulumi config set/,
+  );
 }, 600_000);
 
 test('what would replace a StatefulSet is seen', async () => {

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type AccessSettings, accessProblem } from '../../stacks/cluster-access.ts';
+import { type AccessSettings, clusterAccess } from '../../stacks/cluster-access.ts';
 import { CERTIFICATE } from '../helpers/certificate.ts';
 
 /** Kubeconfigs that lead nowhere, each with what is said of it. */
@@ -12,6 +12,8 @@ const base64 = (text: string) => Buffer.from(text).toString('base64');
 const tokenUntil = (date: string) =>
   `${base64('{}')}.${base64(JSON.stringify({ exp: Date.parse(date) / 1000 }))}.${SECRET}`;
 const NOW = new Date('2027-01-01T00:00:00Z');
+
+const accessProblem = (settings: AccessSettings) => clusterAccess(settings).problem;
 
 let home: string;
 beforeEach(() => {
@@ -183,6 +185,27 @@ test('of several files the first one that names something counts, and relative p
   writeFileSync(join(home, 'b', 'login'), '#!/bin/sh\n');
   chmodSync(join(home, 'b', 'login'), 0o755);
   expect(accessProblem(second)).toBeUndefined();
+});
+
+test('address and login command are told as the provider uses them', () => {
+  const exec = {
+    apiVersion: 'client.authentication.k8s.io/v1',
+    command: './login',
+    args: ['--token'],
+    env: [{ name: 'REALM', value: 'site' }],
+  };
+  writeFileSync(join(home, 'kubeconfig'), JSON.stringify(kubeconfig({ user: { exec } })));
+  writeFileSync(join(home, 'login'), '#!/bin/sh\n', { mode: 0o755 });
+  const environment = { KUBECONFIG: join(home, 'kubeconfig') };
+  const { problem, address, login } = clusterAccess({ environment, home });
+  expect(problem).toBeUndefined();
+  expect(address).toBe('https://api.example.org:6443');
+  expect(login).toMatchObject({ command: join(home, 'login'), args: ['--token'] });
+  expect(login?.environment.REALM).toBe('site');
+  expect(JSON.parse(login?.environment.KUBERNETES_EXEC_INFO ?? '')).toMatchObject({
+    kind: 'ExecCredential',
+    apiVersion: exec.apiVersion,
+  });
 });
 
 test("a stack's own kubeconfig counts, as a path or as content, and so does its context", () => {
