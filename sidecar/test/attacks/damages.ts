@@ -27,6 +27,8 @@ export const DAMAGES: Readonly<Record<string, Damage>> = {
   'of a newer format': (bytes) =>
     Buffer.from(bytes.toString('latin1').replace(/"version":\d+/, '"version":99'), 'latin1'),
   'sixteen megabytes of junk': () => Buffer.alloc(16 << 20, 'junk\n'),
+  'sixteen megabytes in one line': () => Buffer.alloc(16 << 20, '{"p":"x'),
+  'a million lines that are nearly ours': () => Buffer.alloc(16 << 20, '{"p":1,"k":"f"}\n'),
 };
 
 export interface DamageRow extends Row {

@@ -259,17 +259,16 @@ function parseHeader(line: string): HistoryHeader | null {
 export async function* historyLines(context: ProjectContext, stem: string): AsyncIterable<HistoryLine> {
   const sum = new RecordSum();
   let isFirst = true;
-  let isWhole = true;
   for await (const text of historyText(context, stem)) {
     if (sum.add(text) || isFirst) {
       isFirst = false;
       continue;
     }
     const line = parseLine(context, text, stem);
-    if (line === null) isWhole = false;
-    else yield line;
+    if (line === null) throw damagedHistory(historyPath(stem));
+    yield line;
   }
-  if (!isWhole || !sum.isRight()) throw damagedHistory(historyPath(stem));
+  if (!sum.isRight()) throw damagedHistory(historyPath(stem));
 }
 
 async function* historyText({ space }: ProjectContext, stem: string): AsyncIterable<string> {

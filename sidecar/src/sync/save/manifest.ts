@@ -104,6 +104,7 @@ export async function loadManifest(space: Space, state: StateStore, head: Head):
 }
 
 const SEGMENT_READS = 3;
+const BATCH_LINES = 1_000;
 
 async function loadSegment(
   space: Space,
@@ -119,26 +120,30 @@ async function loadSegment(
       yield chunk;
     }
   };
-  let bad = 0;
+  // Junk can have millions of lines: what is more than a damaged segment of this length could say is not looked at.
+  const mostLines = 2 * segment.lines + BATCH_LINES;
+  let lines = 0;
+  let isBad = false;
   let batch: string[] = [];
   const flush = (): void => {
+    lines += batch.length;
     state.transaction(() => {
-      for (const line of batch) if (!applyLine(state, line, isDamaged)) bad += 1;
+      for (const line of batch) isBad = !applyLine(state, line, isDamaged) || isBad;
     });
     batch = [];
   };
   try {
     for await (const line of textLines(bytes())) {
-      if (batch.push(line) >= 1_000) flush();
-      // Known for a damaged one: only what it still says is read to its end.
-      if (bad > 0 && !isDamaged) return false;
+      if (batch.push(line) < BATCH_LINES) continue;
+      flush();
+      if ((isBad && !isDamaged) || lines > mostLines) return false;
     }
   } catch (error) {
     if (!isWithoutFile(error)) throw error;
     return false;
   }
   flush();
-  return bad === 0 && hash.digest('hex') === segment.hash;
+  return !isBad && hash.digest('hex') === segment.hash;
 }
 
 function applyLine(state: StateStore, line: string, isDamaged: boolean): boolean {
