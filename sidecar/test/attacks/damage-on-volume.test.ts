@@ -96,7 +96,7 @@ async function life(row: StateRow, kind: Kind): Promise<void> {
     expectSource(one);
     await succeeds(one, 'drain');
     await one.stop();
-    await expectElsewhere(world, good, 'all of it is saved');
+    await expectElsewhere(world, good);
   });
 }
 
