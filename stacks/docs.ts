@@ -118,7 +118,7 @@ export function configReference(): string {
     ...changeTable(),
     '',
     '`sourceMount` and `projectMount` are refused where one of the two values is `claim/NAME`: another claim is another space. What an',
-    '`up` means for one stack is said in the comment of a pull request.',
+    '`up` means for one stack is said at the terminal and in the comment of a pull request.',
     '',
     '## Removing',
     '',

@@ -74,7 +74,7 @@ export async function buildBinaries(report: Report): Promise<BinDir> {
 }
 
 /** What `buildBinaries` has made on this machine already; undefined where it has not. */
-export async function builtBinaries(): Promise<BinDir | undefined> {
+async function builtBinaries(): Promise<BinDir | undefined> {
   const directory = await place();
   return existsSync(directory) ? binDir(directory) : undefined;
 }

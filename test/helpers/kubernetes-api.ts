@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { Agent, fetch } from 'undici';
-import { builtBinaries } from '../../local/cluster/index.ts';
+import { ensurePackages } from '../../local/apt.ts';
+import { buildBinaries } from '../../local/cluster/index.ts';
 
 /**
  * A real API server without nodes and controllers, on loopback: what admission, server-side apply and RBAC
@@ -24,13 +25,6 @@ export interface KubernetesApi extends AsyncDisposable {
 
 const ADMIN_TOKEN = 'admin-of-a-test';
 
-/** Why it cannot run here; undefined where it can. The embedded cluster builds what it needs. */
-export async function kubernetesApiMissing(): Promise<string | undefined> {
-  if ((await builtBinaries()) === undefined) return 'Kubernetes is not built: npm run local';
-  const { failed } = await execa('etcd', ['--version'], { reject: false });
-  return failed ? 'there is no etcd on PATH: npm run local' : undefined;
-}
-
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -39,9 +33,10 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+/** The programs are those of the embedded cluster: built here where that was not done yet, which takes minutes. */
 export async function startKubernetesApi(): Promise<KubernetesApi> {
-  const binaries = await builtBinaries();
-  if (binaries === undefined) throw new Error('Kubernetes is not built: npm run local');
+  await ensurePackages(['etcd-server', 'openssl'], () => {});
+  const binaries = await buildBinaries(() => {});
   const place = mkdtempSync(join(tmpdir(), 'kubernetes-api-'));
   const [client, peer, port] = [await freePort(), await freePort(), await freePort()];
   const etcdUrl = `http://127.0.0.1:${client}`;
