@@ -2,9 +2,11 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { COMMANDS } from '../../components/names.ts';
+import { COMMANDS, NAMES } from '../../components/names.ts';
 import { ROOT, STACK, STACK_STATE, STATE } from '../../local/cli/machine.ts';
 import { kubectl } from '../../local/cli/target.ts';
+import { verifyPassword } from '../../sidecar/contract/password-hash.ts';
+import { GATEWAY_SECRET_KEYS } from '../../sidecar/contract/paths.ts';
 import { syncStatus } from './desktop.ts';
 import { leaks } from './secrets.ts';
 import { eventually, inContainer, kube, kubeNamespaces, local, NAMESPACE, POD, target } from './world.ts';
@@ -39,6 +41,16 @@ const UP = ['up', '--yes', '--skip-preview', '--suppress-outputs'];
 const podIdentity = () => kube(['get', 'pod', POD, '--output', 'jsonpath={.metadata.uid}']);
 const isOpen = () =>
   eventually('the desktop', 180, async () => ((await syncStatus()).ready ? true : undefined));
+
+/** Kind, name and uid of all that makes the instance: another uid is another object. */
+const identities = async () => {
+  const kinds =
+    'namespace,statefulset,pod,persistentvolumeclaim,service,ingress,networkpolicy,secret,configmap';
+  const line = '{range .items[*]}{.kind} {.metadata.name} {.metadata.uid}{"\\n"}{end}';
+  const inside = await kube(['get', kinds.replace('namespace,', ''), '--output', `jsonpath=${line}`]);
+  const around = await kube(['get', 'namespace', NAMESPACE, '--output', 'jsonpath={.metadata.uid}']);
+  return [around, ...inside.split('\n')].filter((text) => !text.includes('kube-root-ca.crt'));
+};
 
 beforeAll(async () => {
   expect(await local(['up'])).toMatchObject({ exitCode: 0 });
@@ -132,26 +144,52 @@ test('an engine that is killed in the middle leaves a lock that one command open
   const locked = await local(['up']);
   expect(locked.output).toContain(`npm run pulumi -- cancel --yes --stack ${STACK}`);
   expect(await pulumi(['cancel', '--yes'])).toMatchObject({ exitCode: 0 });
-  expect(await local(['up'])).toMatchObject({ exitCode: 0 });
-  await isOpen();
 });
 
-/** Kind, name and uid of all that makes the instance: another uid is another object. */
-const identities = async () => {
-  const kinds =
-    'namespace,statefulset,pod,persistentvolumeclaim,service,ingress,networkpolicy,secret,configmap';
-  const line = '{range .items[*]}{.kind} {.metadata.name} {.metadata.uid}{"\\n"}{end}';
-  const inside = await kube(['get', kinds.replace('namespace,', ''), '--output', `jsonpath=${line}`]);
-  const around = await kube(['get', 'namespace', NAMESPACE, '--output', 'jsonpath={.metadata.uid}']);
-  return [around, ...inside.split('\n')].filter((text) => !text.includes('kube-root-ca.crt'));
-};
+test('a Ctrl-C in the middle ends the run, and the same command goes on, with nothing made twice', async () => {
+  const controller = new AbortController();
+  // The Ingress controller of this cluster never tells an address, so the engine is in the middle until it is stopped.
+  const up = local(['up', '--config', 'scipion:waitForIngress=true'], {}, controller.signal);
+  await eventually('an Ingress that is waited for', 300, async () => {
+    const annotations = await kube([
+      'get',
+      'ingress',
+      'scipion',
+      '--output',
+      'jsonpath={.metadata.annotations}',
+    ]);
+    return annotations.includes('pulumi.com/skipAwait') ? undefined : true;
+  });
+  controller.abort();
+  const stopped = await up;
+  expect(stopped.output).toContain(
+    'was stopped after what was under way. The same command goes on from there.',
+  );
+  expect(stopped.exitCode).not.toBe(0);
+  const before = await identities();
+  expect(await local(['up'])).toMatchObject({ exitCode: 0 });
+  await isOpen();
+  expect(await identities()).toEqual(expect.arrayContaining(before));
+  expect(await pulumi(['preview', '--expect-no-changes'])).toMatchObject({ exitCode: 0 });
+});
+
 const write = (name: string) => inContainer('desktop', ['sh', '-c', `echo kept > /mnt/vol-project/${name}`]);
 const read = (name: string) => inContainer('desktop', ['cat', `/mnt/vol-project/${name}`]);
+
+/** Hash of the password and key of the logins. */
+const gatewayCredentials = async () =>
+  JSON.parse(await kube(['get', 'secret', NAMES.gatewaySecret, '--output', 'jsonpath={.data}'])) as Readonly<
+    Record<string, string>
+  >;
 
 describe('an instance whose state is lost', () => {
   test('is refused to a new state before anything is touched, and taken over as it is', async () => {
     await write('unsaved.txt');
     const before = await identities();
+    const known = await local(['password']);
+    expect(known).toMatchObject({ exitCode: 0 });
+    const password = known.output.trim();
+    const credentials = await gatewayCredentials();
     await rm(join(STACK_STATE, '.pulumi'), { recursive: true });
     const refused = await local(['up']);
     expect(refused.exitCode).not.toBe(0);
@@ -169,7 +207,11 @@ describe('an instance whose state is lost', () => {
     expect(await identities()).toEqual(before);
     expect(await pulumi(['preview', '--expect-no-changes'])).toMatchObject({ exitCode: 0 });
     expect(await read('unsaved.txt')).toBe('kept\n');
-    expect(await leaks()).toEqual([]);
+    expect(await gatewayCredentials()).toEqual(credentials);
+    const hash = Buffer.from(credentials[GATEWAY_SECRET_KEYS.passwordHash] ?? '', 'base64').toString();
+    expect(await verifyPassword(password, hash)).toBe(true);
+    expect((await local(['password'])).output).toContain('which only its user knows');
+    expect(await leaks(password)).toEqual([]);
   });
 
   test('can be drained by hand as well, and comes back with its work', async () => {

@@ -50,18 +50,25 @@ export interface CommandResult {
   readonly output: string;
 }
 
-/** `npm run local -- ARGS`, as a user types it; standard output and error together. */
+/**
+ * `npm run local -- ARGS`, as a user types it; standard output and error together.
+ * @param interrupt each `abort` event is a Ctrl-C: everything in front of the terminal gets it
+ */
 export async function local(
   args: readonly string[],
   environment: NodeJS.ProcessEnv = {},
+  interrupt?: AbortSignal,
 ): Promise<CommandResult> {
-  const result = await execa('npm', ['run', '--silent', 'local', '--', ...args], {
+  const child = execa('npm', ['run', '--silent', 'local', '--', ...args], {
     cwd: ROOT,
     env: { SCIPION_LOCAL_STATE: STATE, ...environment },
     all: true,
     reject: false,
     stdin: 'ignore',
+    ...(interrupt === undefined ? {} : { detached: true, cleanup: false }),
   });
+  interrupt?.addEventListener('abort', () => void process.kill(-(child.pid ?? 0), 'SIGINT'));
+  const result = await child;
   return { exitCode: result.exitCode, output: String(result.all) };
 }
 
