@@ -15,6 +15,7 @@ import { cluster, emulator, kubeNamespaces, target } from './world.ts';
  */
 
 const STACK = 'alice';
+const RENAMED = 'alice-doe';
 let site: string;
 let environment: Record<string, string>;
 let onedata: Awaited<ReturnType<Awaited<ReturnType<typeof emulator>>['credentials']>>;
@@ -68,7 +69,7 @@ afterAll(async () => {
   await rm(site, { recursive: true, force: true });
 });
 
-test('the commands of the README make an instance on a cluster of one’s own, and its removal leaves nothing', async () => {
+test('the commands of the README make an instance on a cluster of one’s own, which goes on when its stack is renamed, and its removal leaves nothing', async () => {
   const answers: Readonly<Record<string, string>> = {
     'scipion:sourceSpaceId': onedata.sourceSpaceId,
     'scipion:projectSpaceId': onedata.projectSpaceId,
@@ -93,6 +94,17 @@ test('the commands of the README make an instance on a cluster of one’s own, a
   await kubectl(await target(), [
     ...['--namespace', STACK, 'wait', '--for=condition=Ready', 'pod/scipion-0', '--timeout=300s'],
   ]);
-  await shell(`npm run destroy -- --stack ${STACK}`);
+
+  const pod = ['--namespace', STACK, 'get', 'pod', 'scipion-0', '--output', 'jsonpath={.metadata.uid}'];
+  const before = await kubectl(await target(), pod);
+  await shell(`pulumi stack rename ${RENAMED} --stack ${STACK}`);
+  const way = `pulumi config set scipion:namespace ${STACK} --stack ${RENAMED}`;
+  await expect(shell(`pulumi up --stack ${RENAMED}`)).rejects.toThrow(way);
+  await shell(way);
+  await shell(`pulumi up --stack ${RENAMED}`);
+  await shell(`pulumi preview --expect-no-changes --stack ${RENAMED}`);
+  expect(await kubectl(await target(), pod)).toBe(before);
+
+  await shell(`npm run destroy -- --stack ${RENAMED}`);
   expect(await kubeNamespaces()).not.toContain(STACK);
 });
