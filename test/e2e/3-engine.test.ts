@@ -131,6 +131,28 @@ describe('a running instance', () => {
   });
 });
 
+test('a Ctrl-C in the middle ends the run, and the same command goes on, with nothing made twice', async () => {
+  expect(await local(['remove'])).toMatchObject({ exitCode: 0 });
+  const controller = new AbortController();
+  // No controller has this class, so no address comes and the engine is in the middle until it is stopped.
+  const waiting = ['--config', 'scipion:waitForIngress=true', 'scipion:ingressClass=nobody'];
+  const up = local(['up', ...waiting], {}, controller.signal);
+  await eventually('the Ingress that is waited for', 300, async () =>
+    (await kube(['get', 'ingress', '--output', 'name'])).includes('scipion') ? true : undefined,
+  );
+  controller.abort();
+  const stopped = await up;
+  expect(stopped.output).toContain(
+    'was stopped after what was under way. The same command goes on from there.',
+  );
+  expect(stopped.exitCode).not.toBe(0);
+  const before = await identities();
+  expect(await local(['up'])).toMatchObject({ exitCode: 0 });
+  await isOpen();
+  expect(await identities()).toEqual(expect.arrayContaining(before));
+  expect(await pulumi(['preview', '--expect-no-changes'])).toMatchObject({ exitCode: 0 });
+});
+
 test('an engine that is killed in the middle leaves a lock that one command opens, and the next up goes on', async () => {
   expect(await local(['remove'])).toMatchObject({ exitCode: 0 });
   const up = local(['up']);
@@ -144,33 +166,8 @@ test('an engine that is killed in the middle leaves a lock that one command open
   const locked = await local(['up']);
   expect(locked.output).toContain(`npm run pulumi -- cancel --yes --stack ${STACK}`);
   expect(await pulumi(['cancel', '--yes'])).toMatchObject({ exitCode: 0 });
-});
-
-test('a Ctrl-C in the middle ends the run, and the same command goes on, with nothing made twice', async () => {
-  const controller = new AbortController();
-  // The Ingress controller of this cluster never tells an address, so the engine is in the middle until it is stopped.
-  const up = local(['up', '--config', 'scipion:waitForIngress=true'], {}, controller.signal);
-  await eventually('an Ingress that is waited for', 300, async () => {
-    const annotations = await kube([
-      'get',
-      'ingress',
-      'scipion',
-      '--output',
-      'jsonpath={.metadata.annotations}',
-    ]);
-    return annotations.includes('pulumi.com/skipAwait') ? undefined : true;
-  });
-  controller.abort();
-  const stopped = await up;
-  expect(stopped.output).toContain(
-    'was stopped after what was under way. The same command goes on from there.',
-  );
-  expect(stopped.exitCode).not.toBe(0);
-  const before = await identities();
   expect(await local(['up'])).toMatchObject({ exitCode: 0 });
   await isOpen();
-  expect(await identities()).toEqual(expect.arrayContaining(before));
-  expect(await pulumi(['preview', '--expect-no-changes'])).toMatchObject({ exitCode: 0 });
 });
 
 const write = (name: string) => inContainer('desktop', ['sh', '-c', `echo kept > /mnt/vol-project/${name}`]);
