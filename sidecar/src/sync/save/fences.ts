@@ -39,7 +39,7 @@ export function isMarkOf(owners: readonly string[], mark: string): boolean {
 
 /** @param known a number that was given out, or 0 */
 export async function highestFence(space: Space, known: number): Promise<number> {
-  let highest = Math.max(known, ...(await allFences(space)));
+  let highest = Math.max(known, (await allFences(space)).at(-1) ?? 0);
   // A listing may leave out what has just been made, so the next number is asked for by itself.
   while ((await space.stat({ path: fencePath(highest + 1) })) !== null) highest += 1;
   return highest;
