@@ -30,18 +30,19 @@ describe('an upload', () => {
     expect((await list('')).rows).toEqual([]);
     // The line breaks in the middle of a part: what came of it stays.
     const { port } = new URL(gateway.origin);
-    await new Promise<void>((resolve) => {
-      const socket = connect(Number(port), 'localhost', () => {
-        socket.write(
-          `PUT /uploads/${json.id}?offset=1000000 HTTP/1.1\r\nhost: x\r\ncookie: ${cookie}\r\n` +
-            'sec-fetch-site: same-origin\r\norigin: null\r\n' +
-            'content-type: application/octet-stream\r\ncontent-length: 1000000\r\n\r\n',
-        );
-        socket.write(content.subarray(1_000_000, 1_500_000));
-        setTimeout(() => socket.destroy(), 300);
-      });
-      socket.on('close', () => resolve());
-    });
+    const socket = connect(Number(port), 'localhost');
+    socket.write(
+      `PUT /uploads/${json.id}?offset=1000000 HTTP/1.1\r\nhost: x\r\ncookie: ${cookie}\r\n` +
+        'sec-fetch-site: same-origin\r\norigin: null\r\n' +
+        'content-type: application/octet-stream\r\ncontent-length: 1000000\r\n\r\n',
+    );
+    socket.write(content.subarray(1_000_000, 1_500_000));
+    const [name] = readdirSync(gateway.uploadsDirectory);
+    await eventually(
+      async () => statSync(join(gateway.uploadsDirectory, String(name))).size,
+      (size) => size === 1_500_000,
+    );
+    socket.destroy();
     // Another window, which knows nothing of the first.
     const again = await eventually(
       () => begin('demo/Uploads/movie.mrc', content.length),
