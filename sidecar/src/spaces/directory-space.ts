@@ -46,9 +46,6 @@ const ERRNO_CODES: Record<string, SpaceErrorCode> = {
 /** Bytes of a path with its end, as Linux takes it. */
 const PATH_MAX = 4096;
 const UNNAMED = 'has a name that is reserved or no UTF-8, or a path longer than the system takes';
-/** Many calls in one folder look at the way to it once. */
-const STRAIGHT_MS = 200;
-const MAX_STRAIGHT = 1_000;
 /** More are told as absent. */
 const MAX_NAMELESS = 1_000;
 
@@ -70,8 +67,6 @@ export class DirectorySpace implements Space {
   readonly #root: string;
   /** What a listing has shown although no call takes it. */
   readonly #nameless = new Set<string>();
-  /** Folders that were reached through no link, and when that was seen, in ms. */
-  readonly #straight = new Map<string, number>();
 
   /** @param root an existing directory. */
   constructor(root: string) {
@@ -105,7 +100,8 @@ export class DirectorySpace implements Space {
         // Several may look the same as text.
         if (!isHad && unnamed.has(path)) continue;
         if (!isHad) unnamed.add(path);
-        const entry = isHad ? await this.stat({ path }) : this.#unnamed(path, child.value);
+        // The way to the folder was looked at, and whoever uses what is listed looks again.
+        const entry = isHad ? await this.#look(path) : this.#unnamed(path, child.value);
         if (entry !== null) yield entry;
       }
     } finally {
@@ -123,9 +119,16 @@ export class DirectorySpace implements Space {
 
   async stat(entry: Locator): Promise<SpaceEntry | null> {
     if (this.#nameless.has(entry.path)) throw fail('invalid-name', entry.path, UNNAMED);
+    const isStraight = await this.#isStraight(entry.path).catch((error: unknown) => {
+      if (isAbsent(error)) return false;
+      throw translate(error, entry.path);
+    });
+    return isStraight ? this.#look(entry.path) : null;
+  }
+
+  async #look(path: string): Promise<SpaceEntry | null> {
     try {
-      if (!(await this.#isStraight(entry.path))) return null;
-      const found = await fs.lstat(this.#at(entry.path), { bigint: true });
+      const found = await fs.lstat(this.#at(path), { bigint: true });
       const kind: EntryKind | undefined = found.isFile()
         ? 'file'
         : found.isDirectory()
@@ -135,17 +138,16 @@ export class DirectorySpace implements Space {
             : undefined;
       if (kind === undefined) return null;
       return {
-        path: entry.path,
-        name: nameOf(entry.path),
+        path,
+        name: nameOf(path),
         id: `${found.dev}:${found.ino}`,
         kind,
         size: kind === 'file' ? Number(found.size) : 0,
         mtimeSeconds: Number(found.mtimeNs / 1_000_000_000n),
       };
     } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG') return null;
-      throw translate(error, entry.path);
+      if (isAbsent(error)) return null;
+      throw translate(error, path);
     }
   }
 
@@ -297,13 +299,9 @@ export class DirectorySpace implements Space {
   async #isStraight(path: string): Promise<boolean> {
     const parent = parentOf(path);
     if (parent === '') return true;
-    if (performance.now() - (this.#straight.get(parent) ?? Number.NEGATIVE_INFINITY) < STRAIGHT_MS)
-      return true;
-    if (!(await this.#isStraight(parent))) return false;
-    if ((await fs.lstat(this.#at(parent))).isSymbolicLink()) return false;
-    if (this.#straight.size >= MAX_STRAIGHT) this.#straight.clear();
-    this.#straight.set(parent, performance.now());
-    return true;
+    // The way to the space itself may have links. Asked each time: a folder can be exchanged for a link at any moment.
+    const [root, found] = await Promise.all([fs.realpath(this.#root), fs.realpath(this.#at(parent))]);
+    return found === join(root, parent);
   }
 
   #assertName(path: string): void {
@@ -353,6 +351,10 @@ export class DirectorySpace implements Space {
 
 function fail(code: SpaceErrorCode, path: string, what: string): SpaceError {
   return new SpaceError(code, `${path === '' ? 'the root' : path} ${what}`, { path });
+}
+
+function isAbsent(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
 function translate(error: unknown, path: string): unknown {
