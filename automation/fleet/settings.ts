@@ -2,7 +2,7 @@ import { CHANGE_WORDS, CHANGES } from '../../stacks/changes.ts';
 import { judge, PREFIX, type RawStack } from '../../stacks/judge.ts';
 import { problemsMessage } from '../../stacks/problems.ts';
 import { SECRET_KEYS, type SecretKey, type Settings } from '../../stacks/schema.ts';
-import { loadConfig } from '../recording/config.ts';
+import { loadWithoutSecrets } from '../recording/config.ts';
 import { FleetError } from './operation.ts';
 
 /** Settings of a stack as its files have them: no engine is asked, no secret is opened. */
@@ -21,14 +21,7 @@ export interface StackValues {
 
 /** @param directory of Pulumi.yaml */
 export async function readValues(directory: string, stack: string): Promise<StackValues> {
-  const { config, secretKeys } = await loadConfig({
-    directory,
-    stack,
-    config: {},
-    secretConfig: {},
-    stackFile: true,
-    undecryptable: 'placeholder',
-  });
+  const { config, secretKeys } = await loadWithoutSecrets(directory, stack);
   const hidden = new Set(secretKeys);
   const own = Object.entries(config).filter(([key]) => key.startsWith(PREFIX));
   const shown = (key: string, value: string) => (hidden.has(key) ? 'placeholder' : value);

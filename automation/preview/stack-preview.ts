@@ -3,7 +3,7 @@ import { lstat, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
 import { meaningOf, NOTHING } from '../meaning/meaning.ts';
-import { loadConfig, type ProgramSettings } from '../recording/config.ts';
+import { loadWithoutSecrets, type ProgramSettings } from '../recording/config.ts';
 import {
   EngineError,
   manifests,
@@ -75,14 +75,7 @@ async function renderStack(
  */
 export async function loadStack(directory: string, stack: string): Promise<ProgramSettings> {
   await refuseFile(directory, stack);
-  return loadConfig({
-    directory,
-    stack,
-    config: {},
-    secretConfig: {},
-    stackFile: true,
-    undecryptable: 'placeholder',
-  });
+  return loadWithoutSecrets(directory, stack);
 }
 
 const MAX_FILE_BYTES = 2 ** 20;

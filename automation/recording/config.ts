@@ -94,6 +94,19 @@ export async function loadConfig(sources: ConfigSources): Promise<ProgramSetting
   };
 }
 
+/** As `loadConfig`, of what the files say; secrets need not be readable here and have placeholders. */
+export function loadWithoutSecrets(directory: string, stack: string): Promise<ProgramSettings> {
+  const [config, secretConfig] = [{}, {}];
+  return loadConfig({
+    directory,
+    stack,
+    config,
+    secretConfig,
+    stackFile: true,
+    undecryptable: 'placeholder',
+  });
+}
+
 interface Entry {
   readonly text: string;
   readonly secret: boolean;

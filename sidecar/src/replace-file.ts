@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 
 /** A crash leaves the content before or the new one, never a part. One writer at a time. */
@@ -11,13 +11,6 @@ export async function replaceFile(file: string, text: string): Promise<void> {
 /** As `replaceFile`, for what only this user may read, where nothing may happen meanwhile. */
 export function replaceFileSync(file: string, text: string): void {
   const temporary = `${file}.new`;
-  const descriptor = openSync(temporary, 'w', 0o600);
-  try {
-    const bytes = Buffer.from(text);
-    for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
+  writeFileSync(temporary, text, { mode: 0o600, flush: true });
   renameSync(temporary, file);
 }

@@ -119,11 +119,7 @@ export class DirectorySpace implements Space {
 
   async stat(entry: Locator): Promise<SpaceEntry | null> {
     if (this.#nameless.has(entry.path)) throw fail('invalid-name', entry.path, UNNAMED);
-    const isStraight = await this.#isStraight(entry.path).catch((error: unknown) => {
-      if (isAbsent(error)) return false;
-      throw translate(error, entry.path);
-    });
-    return isStraight ? this.#look(entry.path) : null;
+    return (await this.#isStraight(entry.path)) ? this.#look(entry.path) : null;
   }
 
   async #look(path: string): Promise<SpaceEntry | null> {
@@ -285,7 +281,7 @@ export class DirectorySpace implements Space {
 
   async removeTree(path: string): Promise<void> {
     if (path === '') throw fail('bad-request', path, 'is the root of the space and is never removed');
-    if (!(await this.#isStraight(path).catch(() => false))) return;
+    if (!(await this.#isStraight(path))) return;
     await this.#call(path, () => fs.rm(this.#at(path), { recursive: true, force: true }));
   }
 
@@ -295,13 +291,19 @@ export class DirectorySpace implements Space {
     return path === '' ? this.#root : join(this.#root, path);
   }
 
-  /** Whether no folder on the way is a link: what it leads to is no part of the space, and perhaps somebody's. */
+  /** Whether all on the way are folders and none a link: what that leads to is no part of the space, and perhaps somebody's. */
   async #isStraight(path: string): Promise<boolean> {
     const parent = parentOf(path);
     if (parent === '') return true;
     // The way to the space itself may have links. Asked each time: a folder can be exchanged for a link at any moment.
-    const [root, found] = await Promise.all([fs.realpath(this.#root), fs.realpath(this.#at(parent))]);
-    return found === join(root, parent);
+    try {
+      const [root, found] = await Promise.all([fs.realpath(this.#root), fs.realpath(this.#at(parent))]);
+      return found === join(root, parent);
+    } catch (error) {
+      // ELOOP: links that lead to each other.
+      if (isAbsent(error) || (error as NodeJS.ErrnoException).code === 'ELOOP') return false;
+      throw translate(error, path);
+    }
   }
 
   #assertName(path: string): void {

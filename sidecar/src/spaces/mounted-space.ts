@@ -1,5 +1,6 @@
 import * as fs from 'node:fs/promises';
 import * as z from 'zod';
+import { replaceFile } from '../replace-file.ts';
 import { DirectorySpace } from './directory-space.ts';
 import type { Side } from './space.ts';
 import {
@@ -189,7 +190,5 @@ async function readIdentity(file: string): Promise<RootIdentity | null> {
 
 async function rememberIdentity(file: string, known: RootIdentity | null, now: RootIdentity): Promise<void> {
   if (JSON.stringify(known) === JSON.stringify(now)) return;
-  const temporary = `${file}.new`;
-  await fs.writeFile(temporary, JSON.stringify(now), { flush: true });
-  await fs.rename(temporary, file);
+  await replaceFile(file, JSON.stringify(now));
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { startProject } from '../../src/sync/restore/start.ts';
@@ -7,29 +7,16 @@ import { MemorySpace } from '../spaces/memory-space.ts';
 import { durableSteps, watchedSpace, watchedState } from './durable-writes.ts';
 import type { FaultKind } from './faulty-space.ts';
 import { FaultySpace } from './faulty-space.ts';
+import { changeAll, firstVersion } from './two-versions.ts';
 import { dumpFolder, Folders, openProject, sorted, TestClock, takeLease, visible } from './world.ts';
 
 const folders = new Folders();
 afterAll(() => folders.clear());
 const KINDS: FaultKind[] = ['before', 'after', 'half', 'crash-before', 'crash-after'];
 
-function firstVersion(data: string): void {
-  mkdirSync(join(data, 'p/sub'), { recursive: true });
-  mkdirSync(join(data, 'p/empty'));
-  writeFileSync(join(data, 'p/changed'), 'one');
-  writeFileSync(join(data, 'p/removed'), 'one');
-  writeFileSync(join(data, 'p/sub/moved'), 'one');
-  symlinkSync('one', join(data, 'p/link'));
-}
 function secondVersion(data: string): void {
-  writeFileSync(join(data, 'p/changed'), 'two two');
-  rmSync(join(data, 'p/removed'));
-  renameSync(join(data, 'p/sub'), join(data, 'p/sub2'));
-  unlinkSync(join(data, 'p/link'));
-  symlinkSync('two', join(data, 'p/link'));
-  rmSync(join(data, 'p/empty'), { recursive: true });
+  changeAll(data);
   writeFileSync(join(data, 'p/empty'), 'a file now');
-  writeFileSync(join(data, 'p/new'), 'two');
 }
 
 /** A space that holds the first version, and a volume that holds the second, not yet saved. */

@@ -1,33 +1,20 @@
-import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { MemorySpace } from '../spaces/memory-space.ts';
 import { Deaths, mortal, type RestoreStep, restoreSteps } from './durable-writes.ts';
+import { changeAll, firstVersion } from './two-versions.ts';
 import { dumpFolder, Folders, openProject, sorted, TestClock, visible } from './world.ts';
 
 const folders = new Folders();
 afterAll(() => folders.clear());
 const STEPS = restoreSteps();
 
-function firstVersion(data: string): void {
-  mkdirSync(join(data, 'p/sub'), { recursive: true });
-  mkdirSync(join(data, 'p/empty'));
-  writeFileSync(join(data, 'p/changed'), 'one');
-  writeFileSync(join(data, 'p/removed'), 'one');
-  writeFileSync(join(data, 'p/sub/moved'), 'one');
-  symlinkSync('one', join(data, 'p/link'));
-}
 function secondVersion(data: string): void {
-  writeFileSync(join(data, 'p/changed'), 'two two');
-  rmSync(join(data, 'p/removed'));
-  renameSync(join(data, 'p/sub'), join(data, 'p/sub2'));
+  changeAll(data);
   chmodSync(join(data, 'p/sub2'), 0o711);
-  unlinkSync(join(data, 'p/link'));
-  symlinkSync('two', join(data, 'p/link'));
-  rmSync(join(data, 'p/empty'), { recursive: true });
-  writeFileSync(join(data, 'p/new'), 'two');
   writeFileSync(join(data, 'p/large'), Buffer.alloc(2 << 20, 'large'));
 }
 
