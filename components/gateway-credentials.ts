@@ -69,6 +69,9 @@ export class GatewayCredentials extends pulumi.ComponentResource {
       stringData: {
         [GATEWAY_SECRET_KEYS.passwordHash]: pulumi.secret(hash),
         [GATEWAY_SECRET_KEYS.sessionKey]: pulumi.secret(key.base64),
+        ...(config.signInClientSecret === undefined
+          ? {}
+          : { [GATEWAY_SECRET_KEYS.signInClientSecret]: pulumi.secret(config.signInClientSecret) }),
       },
     };
     return new k8s.Secret(name, manifest, { parent: this, dependsOn: [...dependsOn] });

@@ -22,6 +22,14 @@ export function isHostName(text: string): boolean {
   );
 }
 
+/** Address of an OpenID provider: what it says of itself is found below it. */
+export function isIssuer(text: string): boolean {
+  if (!URL.canParse(text) || /[\s\p{Cc}]/u.test(text)) return false;
+  const { protocol, hostname, username, password, search, hash } = new URL(text);
+  const isPlain = [username, password, search, hash].every((part) => part === '') && !/[?#]/.test(text);
+  return protocol === 'https:' && isPlain && (isHostName(hostname) || isIP(hostname) === 4);
+}
+
 /** Host name or IPv4 address, with `:port` where one is given. */
 export function isHost(text: string): boolean {
   const [host = '', port, ...more] = text.split(':');

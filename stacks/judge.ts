@@ -97,7 +97,9 @@ const misspeltPrefixes = ({ otherKeys = [] }: RawStack) =>
     return prefix.length < 20 && editDistance(prefix.toLowerCase(), 'scipion') <= 2;
   });
 
-export type TokenKey = Exclude<SecretKey, 'desktopPassword'>;
+export type TokenKey = 'sourceToken' | 'projectToken';
+
+const isTokenKey = (key: SecretKey): key is TokenKey => key === 'sourceToken' || key === 'projectToken';
 
 /** Why the stack needs no token of this side: it is in a Secret of the user's, or with whoever made the claim. */
 export function tokenElsewhere(
@@ -122,9 +124,9 @@ const isPlaceholder = (value: string) => value.startsWith('placeholder');
 function secretFormProblem(raw: RawStack, key: SecretKey): string | undefined {
   const { stack } = raw;
   const value = raw.values[key];
-  const elsewhere = key === 'desktopPassword' ? undefined : tokenElsewhere(raw.values, key);
+  const elsewhere = isTokenKey(key) ? tokenElsewhere(raw.values, key) : unusedSecret(raw.values, key);
   if (value === undefined) {
-    return key === 'desktopPassword' || elsewhere !== undefined
+    return !isTokenKey(key) || elsewhere !== undefined
       ? undefined
       : secretProblem(stack, key, 'nothing', 'a token of Onedata, stored encrypted');
   }
@@ -133,9 +135,31 @@ function secretFormProblem(raw: RawStack, key: SecretKey): string | undefined {
   if (elsewhere !== undefined) return uselessProblem(stack, key, elsewhere);
   if (value.trim() === '') return secretProblem(stack, key, 'an empty value', 'text');
   if (isPlaceholder(value)) return undefined;
+  if (isTokenKey(key)) return tokenProblem(stack, key, value.trim());
   return key === 'desktopPassword'
     ? passwordProblem(stack, key, value)
-    : tokenProblem(stack, key, value.trim());
+    : clientSecretProblem(stack, key, value.trim());
+}
+
+/** Why nothing would read a secret that is no token. */
+function unusedSecret(values: RawStack['values'], key: Exclude<SecretKey, TokenKey>): string | undefined {
+  if (key === 'desktopPassword') {
+    return values.passwordLogin?.trim() === 'false'
+      ? 'with passwordLogin false no password opens the desktop'
+      : undefined;
+  }
+  return values.signInIssuer ? undefined : 'without signInIssuer nobody signs in elsewhere';
+}
+
+function clientSecretProblem(stack: string, key: SecretKey, secret: string): string | undefined {
+  if (/^[\x20-\x7e]{1,1000}$/.test(secret)) return undefined;
+  const found = `a value of ${secret.length} characters that is no secret of a client`;
+  return secretProblem(
+    stack,
+    key,
+    found,
+    'up to 1000 visible ASCII characters on one line, as the provider shows it',
+  );
 }
 
 function tokenProblem(stack: string, key: SecretKey, token: string): string | undefined {

@@ -14,6 +14,7 @@ export interface InstanceConfig extends Settings {
   readonly projectToken?: pulumi.Output<string>;
   /** Absent: one is generated. */
   readonly desktopPassword?: pulumi.Output<string>;
+  readonly signInClientSecret?: pulumi.Output<string>;
 }
 
 /** The SDK keeps this function out of its types, although `Config.get` warns by it. */

@@ -137,6 +137,39 @@ function addressRules(settings: Some): Rule[] {
   ];
 }
 
+function signInRules(settings: Some): Rule[] {
+  const { signInIssuer, signInUsers = [], signInGroups = [], networkIsolation = true } = settings;
+  const hasSignIn = signInIssuer !== undefined;
+  return [
+    {
+      key: 'signInClientId',
+      isBroken: hasSignIn && settings.signInClientId === undefined,
+      allowed: 'the id by which signInIssuer knows the instance',
+    },
+    {
+      key: 'signInUsers',
+      isBroken: hasSignIn && signInUsers.length + signInGroups.length === 0,
+      allowed:
+        'users, here or by signInGroups: else everybody whom signInIssuer knows could open the desktop',
+    },
+    ...(['signInUsers', 'signInGroups', 'signInNetworks'] as const).map((key) => ({
+      key,
+      isBroken: !hasSignIn && (settings[key]?.length ?? 0) > 0,
+      useless: 'without signInIssuer nobody signs in elsewhere',
+    })),
+    {
+      key: 'signInNetworks',
+      isBroken: hasSignIn && !networkIsolation && (settings.signInNetworks?.length ?? 0) > 0,
+      useless: 'with networkIsolation false nothing is closed',
+    },
+    {
+      key: 'passwordLogin',
+      isBroken: settings.passwordLogin === false && !hasSignIn,
+      allowed: 'true: without signInIssuer nobody could log in at the page',
+    },
+  ];
+}
+
 /** Mounted by the instance itself; a claim of somebody else cannot have their names. */
 function volumeRules({ extraVolumes = [] }: Some): Rule[] {
   const distinct = (values: readonly string[]) => new Set(values).size === values.length;
@@ -162,6 +195,7 @@ export function brokenRules(settings: Partial<Settings>): readonly Refusal[] {
     ...cpuRules(settings),
     ...spaceRules(settings),
     ...addressRules(settings),
+    ...signInRules(settings),
     ...volumeRules(settings),
   ];
   return rules.filter((rule) => rule.isBroken);

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { podFields } from './pod-fields.ts';
+import { signInFields } from './sign-in-fields.ts';
 import { siteFields } from './site-fields.ts';
 import { userFields } from './user-fields.ts';
 
@@ -23,10 +24,14 @@ export const SECRET_KEYS = {
     description: 'Password of the desktop: 12 to 256 characters, on one line.',
     required: 'no; 24 characters are generated',
   },
+  signInClientSecret: {
+    description: 'Secret of the client at `signInIssuer`.',
+    required: 'no; without it the client is a public one, which proves itself by PKCE alone',
+  },
 } as const;
 export type SecretKey = keyof typeof SECRET_KEYS;
 
-export const SETTING_FIELDS = { ...userFields, ...siteFields, ...podFields } as const;
+export const SETTING_FIELDS = { ...userFields, ...siteFields, ...signInFields, ...podFields } as const;
 export const settingsSchema = z.strictObject(SETTING_FIELDS);
 
 /** Everything of a stack that is not secret, parsed: CPUs in thousandths, durations in seconds, sizes as written. */

@@ -56,6 +56,11 @@ export const VARIANTS: Readonly<Record<string, Variant>> = {
     onedataNetworks: '["192.0.2.0/24"]',
     metricsNamespaces: '["monitoring"]',
     ingressNamespaces: '["ingress-nginx"]',
+    signInIssuer: 'https://login.example.org',
+    signInClientId: 'scipion',
+    signInGroups: '["cryo-em"]',
+    signInNetworks: '["192.0.2.0/24"]',
+    passwordLogin: false,
   },
 };
 

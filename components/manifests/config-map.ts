@@ -57,7 +57,24 @@ export function gatewayConfig(config: InstanceConfig) {
   return gatewayConfigSchema.parse({
     instance: config.namespace,
     publicOrigin: publicOrigin(config.namespace, config.domain, config.publicPort),
+    ...(config.signInIssuer === undefined ? {} : { signIn: signIn(config, config.signInIssuer) }),
+    ...(config.passwordLogin ? {} : { passwordLogin: false }),
   });
+}
+
+function signIn(config: InstanceConfig, issuer: string) {
+  return {
+    issuer,
+    clientId: config.signInClientId,
+    scopes: config.signInScopes,
+    userClaim: config.signInUserClaim,
+    users: config.signInUsers,
+    groupClaim: config.signInGroupClaim,
+    groups: config.signInGroups,
+    ...(config.signInCertificateAuthorities === undefined
+      ? {}
+      : { certificateAuthorities: config.signInCertificateAuthorities }),
+  };
 }
 
 export function configMapManifest(config: InstanceConfig) {

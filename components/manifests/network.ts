@@ -54,6 +54,14 @@ function proxyRules({ httpProxy }: InstanceConfig) {
   return [{ to, ports: [{ protocol: 'TCP', port: Number(port || 80) }] }];
 }
 
+/** The gateway asks the sign-in server itself; all of its addresses are at the port of the issuer. */
+function signInRules({ signInIssuer, signInNetworks }: InstanceConfig) {
+  if (signInIssuer === undefined) return [];
+  const { port } = new URL(signInIssuer);
+  const to = signInNetworks.length === 0 ? publicPeers() : networkPeers(signInNetworks);
+  return [{ to, ports: [{ protocol: 'TCP', port: Number(port || 443) }] }];
+}
+
 export function instancePolicyManifest(config: InstanceConfig) {
   return {
     metadata: metadata(config, NAMES.networkPolicy, 'network'),
@@ -68,6 +76,7 @@ export function instancePolicyManifest(config: InstanceConfig) {
         { to: dnsPeers(config), ports: DNS_PORTS },
         ...proxyRules(config),
         { to: onedataPeers(config), ports: onedataPorts(config).map((port) => ({ protocol: 'TCP', port })) },
+        ...signInRules(config),
       ],
     },
   };

@@ -69,11 +69,38 @@ export const LIVE_SYNC_KEYS = [
 ] as const satisfies readonly (keyof SyncConfig)[];
 export type LiveSyncSettings = Pick<SyncConfig, (typeof LIVE_SYNC_KEYS)[number]>;
 
+const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
+
+/** Encrypted, but on one machine, where tests are. */
+function isIssuer(text: string): boolean {
+  const { protocol, hostname } = new URL(text);
+  return protocol === 'https:' || (protocol === 'http:' && LOOPBACK.includes(hostname));
+}
+
+/** Sign-in at an OpenID provider. The client's secret is in the gateway's Secret. */
+const signInConfig = z.strictObject({
+  issuer: z.url().refine(isIssuer),
+  clientId: z.string().min(1),
+  scopes: z.array(z.string().min(1)).min(1),
+  /** Who comes in: users by this claim, and members of groups by that one. */
+  userClaim: z.string().min(1),
+  users: z.array(z.string().min(1)),
+  groupClaim: z.string().min(1),
+  groups: z.array(z.string().min(1)),
+  /** PEM bundle of additional certificate authorities for it. */
+  certificateAuthorities: z.string().optional(),
+});
+export type SignInConfig = z.infer<typeof signInConfig>;
+
 /** Content of `CONFIG_FILES.gateway`. */
 export const gatewayConfigSchema = z.strictObject({
   /** Shown in the page's title. */
   instance: z.string().min(1),
   /** Origin the browser uses, e.g. `https://scipion.demo.example.org`; WebSockets from elsewhere are refused. */
   publicOrigin: z.url(),
+  /** Absent: only the password, and the codes of a console. */
+  signIn: signInConfig.optional(),
+  /** @default true */
+  passwordLogin: z.boolean().optional(),
 });
 export type GatewayConfig = z.infer<typeof gatewayConfigSchema>;

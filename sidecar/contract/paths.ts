@@ -27,6 +27,9 @@ export const SPACE_DIRECTORIES = { source: '/spaces/source', project: '/spaces/p
  */
 export const VOLUME_FOLDERS = { data: 'data', state: 'state', uploads: 'uploads' } as const;
 
+/** Among the uploads: where `sync` notes which place a file was given. @param attempt of the browser that sent it */
+export const receiptName = (attempt: string) => `placed-${attempt}`;
+
 /** Where the gateway finds the project, which it may only read, and the uploads, which `sync` moves to their place. */
 export const GATEWAY_PATHS = { project: DESKTOP_PATHS.project, uploads: '/volumes/uploads' } as const;
 
@@ -63,7 +66,12 @@ export const GATEWAY_SECRET_KEYS = {
   passwordHash: 'password-hash',
   /** Base64, at least 32 bytes; signs the session cookie. */
   sessionKey: 'session-key',
+  /** Of the client at the sign-in server; absent where there is none. */
+  signInClientSecret: 'sign-in-client-secret',
 } as const;
+
+/** Where the sign-in server sends a browser back to; it is registered there for each instance. */
+export const SIGN_IN_CALLBACK_PATH = '/login/openid/callback';
 
 /** TCP ports in the pod. Only `gateway` is reachable from outside; the others serve probes and metrics alone. */
 export const PORTS = { gateway: 8080, gatewayProbes: 8081, syncProbes: 8082 } as const;

@@ -59,6 +59,24 @@ test('Onedata is in the internet, or where the site says, and only the resolver 
   expect(egressOf()[0]?.to).toHaveLength(3);
 });
 
+test('a sign-in server is reached at its port, in the internet or where the site says', () => {
+  const last = (changes = {}) => {
+    const signIn = {
+      signInIssuer: 'https://login.example.org:8443/realm',
+      signInClientId: 'x',
+      signInUsers: '["a"]',
+    };
+    return instancePolicyManifest(instanceConfig({ ...signIn, ...changes })).spec.egress.slice(2);
+  };
+  expect(last()).toHaveLength(1);
+  expect(last()[0]?.ports).toEqual([{ protocol: 'TCP', port: 8443 }]);
+  expect([reaches(last(), '203.0.113.7'), reaches(last(), '10.1.2.3')]).toEqual([true, false]);
+  const inside = last({ signInNetworks: '["10.1.0.0/16"]', signInIssuer: 'https://login.example.org' });
+  expect([reaches(inside, '10.1.2.3'), reaches(inside, '203.0.113.7')]).toEqual([true, false]);
+  expect(inside[0]?.ports).toEqual([{ protocol: 'TCP', port: 443 }]);
+  expect(instancePolicyManifest(instanceConfig()).spec.egress).toHaveLength(2);
+});
+
 test('metrics are for the monitoring that the site names, and for nobody else', () => {
   const ingressOf = (changes = {}) => instancePolicyManifest(instanceConfig(changes)).spec.ingress;
   expect(ingressOf()).toHaveLength(1);

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { judge } from '../../stacks/judge.ts';
 import { nearestKey, problemsMessage } from '../../stacks/problems.ts';
 import { SETTING_FIELDS } from '../../stacks/schema.ts';
-import { rawStack } from '../helpers/raw-stack.ts';
+import { rawStack, TOKEN_KEYS } from '../helpers/raw-stack.ts';
 
 const problemsOf = (changes: Record<string, string | undefined>) => judge(rawStack(changes)).problems;
 
@@ -68,6 +68,20 @@ describe('a right stack', () => {
     expect(problemsOf({ ...both, sourceToken: undefined, projectToken: undefined })).toHaveLength(2);
   });
 
+  test('may let users sign in elsewhere, with or without a password and a secret', () => {
+    const signIn = {
+      signInIssuer: 'https://login.example.org/realms/site',
+      signInClientId: 'scipion',
+      signInUsers: '["jane@example.org"]',
+    };
+    const secretKeys = new Set([...TOKEN_KEYS, 'signInClientSecret']);
+    expect(problemsOf(signIn)).toEqual([]);
+    expect(problemsOf({ ...signIn, passwordLogin: 'false', signInNetworks: '["10.0.0.0/8"]' })).toEqual([]);
+    expect(
+      judge(rawStack({ ...signIn, signInClientSecret: 'of a client' }, { secretKeys })).problems,
+    ).toEqual([]);
+  });
+
   test('refuses a claim or a Secret in a namespace that is only made', () => {
     const [claim] = problemsOf({ projectMount: 'claim/work' });
     expect(claim).toContain('a new namespace has no claim yet');
@@ -78,6 +92,54 @@ describe('a right stack', () => {
 });
 
 describe('refusals', () => {
+  const signIn = { signInIssuer: 'https://login.example.org', signInClientId: 'scipion' };
+
+  test.each([
+    [{ ...signIn, signInClientId: undefined, signInUsers: '["a"]' }, 'signInClientId', 'the id by which'],
+    [signIn, 'signInUsers', 'else everybody whom signInIssuer knows could open the desktop'],
+    [{ signInUsers: '["a"]' }, 'signInUsers', 'without signInIssuer nobody signs in'],
+    [{ signInGroups: '["a"]' }, 'signInGroups', 'without signInIssuer nobody signs in'],
+    [{ passwordLogin: 'false' }, 'passwordLogin', 'nobody could log in at the page'],
+    [{ ...signIn, signInUsers: '["a"]', signInScopes: '["profile"]' }, 'signInScopes', 'among them openid'],
+    [{ ...signIn, signInUsers: '"a"' }, 'signInUsers', 'a list of texts'],
+    [
+      { ...signIn, signInUsers: '["a"]', networkIsolation: 'false', signInNetworks: '["10.0.0.0/8"]' },
+      'signInNetworks',
+      'nothing is closed',
+    ],
+    ...[
+      'http://login.example.org',
+      'https://login.example.org/?a=b',
+      'https://a:b@login.example.org',
+      'login',
+    ].map(
+      (signInIssuer) =>
+        [{ ...signIn, signInUsers: '["a"]', signInIssuer }, 'signInIssuer', 'begins with https://'] as const,
+    ),
+  ] as const)('of a sign-in: %j', (changes, key, sentence) => {
+    const problems = problemsOf(changes);
+    expect(problems[0]).toContain(`scipion:${key}: `);
+    expect(problems[0]).toContain(sentence);
+  });
+
+  test('of secrets that nothing would read', () => {
+    const secretKeys = new Set([...TOKEN_KEYS, 'signInClientSecret']);
+    const [unused] = judge(rawStack({ signInClientSecret: 'canary' }, { secretKeys })).problems;
+    expect(unused).toContain('scipion:signInClientSecret');
+    expect(unused).toContain('without signInIssuer nobody signs in elsewhere');
+    const off = {
+      ...signIn,
+      signInUsers: '["a"]',
+      passwordLogin: 'false',
+      desktopPassword: 'long enough to be one',
+    };
+    expect(problemsOf(off)[0]).toContain('with passwordLogin false no password opens the desktop');
+    const broken = { ...signIn, signInUsers: '["a"]', signInClientSecret: 'canary\nof two lines' };
+    const [odd] = judge(rawStack(broken, { secretKeys })).problems;
+    expect(odd).toContain('no secret of a client');
+    expect(odd).not.toContain('canary');
+  });
+
   test.each([
     [
       { namespace: 'default' },

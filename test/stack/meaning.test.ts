@@ -140,22 +140,38 @@ const OTHER: Partial<Record<keyof Settings, ConfigValue>> = {
   networkIsolation: false,
   onedataHost: 'other.example.org',
   desktopImage: `registry.example.org/d@sha256:${'a'.repeat(64)}`,
+  signInIssuer: 'https://other.example.org:8443',
+  signInClientId: 'other',
   sidecarImage: `registry.example.org/s@sha256:${'a'.repeat(64)}`,
+};
+const SIGN_IN: Config = {
+  signInIssuer: 'https://login.example.org',
+  signInClientId: 'scipion',
+  signInUsers: '["a"]',
 };
 const BESIDE: Partial<Record<keyof Settings, Config>> = {
   gateway: { tlsIssuer: '' },
   onedataSecret: { createNamespace: false },
   sourceSecret: { createNamespace: false },
   projectSecret: { createNamespace: false },
+  signInIssuer: SIGN_IN,
+  signInClientId: SIGN_IN,
+  signInScopes: SIGN_IN,
+  signInUserClaim: SIGN_IN,
+  signInUsers: SIGN_IN,
+  signInGroupClaim: SIGN_IN,
+  signInGroups: SIGN_IN,
+  signInNetworks: SIGN_IN,
+  passwordLogin: SIGN_IN,
 };
 const WITHOUT: Partial<Record<keyof Settings, Config>> = {
   onedataSecret: {},
   sourceSecret: { projectToken: TOKENS.projectToken },
   projectSecret: { sourceToken: TOKENS.sourceToken },
 };
-/** Certificates are made nowhere here; it is a setting of `sync` like its neighbours. */
+/** Certificates are made nowhere here; they are settings like their neighbours. */
 const keys = (Object.keys(SETTING_FIELDS) as (keyof Settings)[]).filter(
-  (key) => key !== 'onedataCertificateAuthorities',
+  (key) => !key.endsWith('CertificateAuthorities'),
 );
 
 test.each(keys)('what a change of %s does is what the reference says', async (key) => {

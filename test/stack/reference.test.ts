@@ -17,10 +17,22 @@ test('docs/stack.schema.json is what `npm run docs` writes', () => {
 const examples = Object.entries(SETTING_FIELDS)
   .map(([key, type]) => [key, notesOf(type).example] as const)
   // Text in a command of a shell, or a Secret that only an existing namespace has.
-  .filter(([key]) => key !== 'onedataCertificateAuthorities' && !key.endsWith('Secret'));
+  .filter(([key]) => !key.endsWith('CertificateAuthorities') && !key.endsWith('Secret'));
+
+/** What the keys of a sign-in need beside them. */
+const SIGN_IN = {
+  signInIssuer: 'https://login.example.org',
+  signInClientId: 'scipion',
+  signInUsers: '["a"]',
+};
 
 test.each(examples)('the example of %s is accepted: %s', (key, example) => {
   expect(
-    judge(rawStack({ [key]: example.replace('sha256:…', `sha256:${'a'.repeat(64)}`) })).problems,
+    judge(
+      rawStack({
+        ...(/^signIn|^passwordLogin/.test(key) ? SIGN_IN : {}),
+        [key]: example.replace('sha256:…', `sha256:${'a'.repeat(64)}`),
+      }),
+    ).problems,
   ).toEqual([]);
 });

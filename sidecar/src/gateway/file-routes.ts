@@ -14,6 +14,7 @@ const beginSchema = z.strictObject({
   path: z.string(),
   size: z.int().min(0),
   modified: z.int().min(0),
+  attempt: z.string().regex(/^[0-9a-f]{32}$/),
 });
 const partSchema = z.strictObject({ offset: z.coerce.number().int().min(0) });
 const idSchema = z.string().regex(/^[0-9a-f]{32}$/);

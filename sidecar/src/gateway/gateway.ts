@@ -13,11 +13,13 @@ import type { Logger } from 'pino';
 import type { GatewayConfig } from '../../contract/config.ts';
 import { DESKTOP_PATHS } from '../../contract/paths.ts';
 import { addAssets } from './assets.ts';
+import { doorsOf } from './doors.ts';
 import { addFileRoutes } from './file-routes.ts';
 import { GuardedServer } from './guarded-server.ts';
 import { LiveView } from './live-view.ts';
 import { createLoginCheck } from './login.ts';
 import { createMetrics } from './metrics.ts';
+import { addOpeningRoutes } from './opening-routes.ts';
 import { loadPages, type Pages, type Say } from './pages.ts';
 import { createProbes } from './probes.ts';
 import { ProjectFiles } from './project-files.ts';
@@ -28,7 +30,9 @@ import { DEVICE_COOKIE, SESSION_COOKIE, Sessions } from './sessions.ts';
 import type { SecretStore } from './settings.ts';
 import { addShareRoutes, WATCH_DESKTOP_PATH } from './share-routes.ts';
 import { SHARE_COOKIE, Shares } from './shares.ts';
+import { addSignInRoutes } from './sign-in-routes.ts';
 import { Uploads } from './uploads.ts';
+import { UsedCodes } from './used-codes.ts';
 import { VncRelay } from './vnc-relay.ts';
 
 export interface GatewayOptions {
@@ -81,13 +85,15 @@ const PUBLIC_LIMITS = {
 /** Builds the gateway of one instance; nothing listens before `listen`. */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { config, secrets, logger, webDirectory, now } = options;
-  const pages = loadPages(webDirectory, config.instance);
+  const doors = doorsOf(options);
+  const pages = loadPages(webDirectory, config.instance, doors);
   const onProblem = (error: Error) => logger.error(error.message);
   const clock = now === undefined ? {} : { now };
   const sessions = new Sessions({
     secrets,
     file: join(options.stateDirectory, 'revoked-sessions.json'),
     onProblem,
+    isOpenDoor: (door) => doors.open.has(door),
     ...clock,
   });
   const shares = new Shares({
@@ -135,10 +141,28 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   );
   addErrorAnswers(app, pages);
   addAssets(app, join(webDirectory, 'assets'));
-  const checkLogin = createLoginCheck(app, secrets, sessions);
+  const checkLogin = doors.password ? createLoginCheck(app, secrets, sessions) : undefined;
   addRoutes(app, { pages, sessions, live, metrics, checkLogin, guard: guarded });
+  if (doors.signIn !== undefined) {
+    addSignInRoutes(app, { pages, sessions, metrics, guard: guarded, ...doors.signIn });
+  }
+  const usedCodes = new UsedCodes({
+    file: join(options.stateDirectory, 'used-codes.json'),
+    onProblem,
+    now: now ?? Date.now,
+  });
+  const { publicOrigin } = config;
+  addOpeningRoutes(app, {
+    pages,
+    sessions,
+    secrets,
+    metrics,
+    usedCodes,
+    publicOrigin,
+    now: now ?? Date.now,
+  });
 
-  const uploads = new Uploads(options.uploadsDirectory, (upload, path) => live.placeUpload(upload, path));
+  const uploads = new Uploads(options.uploadsDirectory, (placement) => live.placeUpload(placement));
   const files = new ProjectFiles(options.projectDirectory, DESKTOP_PATHS.project);
   const sessionOf = (request: FastifyRequest) => sessions.check(request.cookies[SESSION_COOKIE]);
   addShareRoutes(app, { pages, shares, sessionOf });

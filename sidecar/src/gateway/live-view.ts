@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { desktopAnswers } from './desktop-probe.ts';
 import { FilesError } from './project-files.ts';
 import { SyncClient } from './sync-client.ts';
+import type { Placement } from './uploads.ts';
 import { chooseScreen, type GatewayView } from './view.ts';
 
 const PROBE_EVERY_MS = 1500;
@@ -88,8 +89,8 @@ export class LiveView {
   }
 
   /** Gives a complete upload its place; returns its path in the project. @throws FilesError */
-  async placeUpload(upload: string, path: string): Promise<string> {
-    const result = await this.sync.ask('/v1/place-upload', { upload, path });
+  async placeUpload(placement: Placement): Promise<string> {
+    const result = await this.sync.ask('/v1/place-upload', { ...placement });
     if (!result.accepted) throw new FilesError(502, result.code, result.message);
     return (JSON.parse(result.content) as { path: string }).path;
   }

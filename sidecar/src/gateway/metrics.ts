@@ -31,10 +31,10 @@ export function createMetrics(live: LiveView): GatewayMetrics {
   });
   const logins = new Counter({
     name: 'scipion_gateway_logins_total',
-    help: 'Login attempts by result: accepted, wrong, wait (told to wait).',
+    help: 'Login attempts by result: accepted, wrong, wait (told to wait), failed (a sign-in elsewhere or a code of a console).',
     labelNames: ['result'] as const,
     registers,
   });
-  for (const result of ['accepted', 'wrong', 'wait']) logins.inc({ result }, 0);
+  for (const result of ['accepted', 'wrong', 'wait', 'failed']) logins.inc({ result }, 0);
   return { registry, logins };
 }

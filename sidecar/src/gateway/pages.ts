@@ -47,6 +47,13 @@ export function translateTemplate(template: string, language: Language): string 
     });
 }
 
+/** Leaves of the parts `{{#name}}…{{/name}}` of a page those that are shown. */
+function keepSections(template: string, isShown: Readonly<Record<string, boolean>>): string {
+  return template.replace(/\{\{#(\w+)\}\}([\s\S]*?)\{\{\/\1\}\}/g, (_whole, name: string, part: string) =>
+    isShown[name] ? part : '',
+  );
+}
+
 /** A sentence, in the language that it is asked for. */
 export type Say = (texts: Texts) => string;
 
@@ -56,6 +63,15 @@ export interface LoginPageContent {
   readonly isError?: boolean;
   /** Seconds until the next attempt is allowed; none when it is now. */
   readonly waitSeconds?: number;
+  /** Who was signed in elsewhere may want to sign out there, too. */
+  readonly offersSignOut?: boolean;
+}
+
+/** How one logs in at the page. */
+export interface LoginDoors {
+  readonly password: boolean;
+  /** Where one signs in, as its user knows it. */
+  readonly signInHost: string | undefined;
 }
 
 /** Each whole in its language, without scripts. */
@@ -67,7 +83,7 @@ export interface Pages {
 }
 
 /** @throws SettingsError when the folder does not hold the built pages. */
-export function loadPages(webDirectory: string, instance: string): Pages {
+export function loadPages(webDirectory: string, instance: string, doors: LoginDoors): Pages {
   const read = (name: string) => {
     try {
       return readFileSync(join(webDirectory, name), 'utf8');
@@ -84,12 +100,18 @@ export function loadPages(webDirectory: string, instance: string): Pages {
     watch: read(TEMPLATES.watch),
     message: read(TEMPLATES.message),
   };
-  const fill = (name: keyof typeof TEMPLATES, language: Language, values: Record<string, string>) =>
-    fillTemplate(translateTemplate(templates[name], language), { instance, ...values });
+  const hasSignIn = doors.signInHost !== undefined;
+  const hasBoth = hasSignIn && doors.password;
+  const host = doors.signInHost ?? '';
+  const fill = (template: string, language: Language, values: Record<string, string>) =>
+    fillTemplate(translateTemplate(template, language), { instance, ...values });
   return {
-    login: (language, { notice, isError = false, waitSeconds = 0 } = {}) => {
+    login: (language, { notice, isError = false, waitSeconds = 0, offersSignOut = false } = {}) => {
       const texts = LANGUAGES[language];
-      return fill('login', language, {
+      const isShown = { password: doors.password, signIn: hasSignIn, both: hasBoth, signOut: offersSignOut };
+      return fill(keepSections(templates.login, isShown), language, {
+        signIn: texts.signInAt(host),
+        signOut: texts.signOutAt(host),
         title: texts.login,
         notice: notice?.(texts) ?? '',
         noticeKind: notice === undefined ? 'none' : isError ? 'error' : 'info',
@@ -97,9 +119,12 @@ export function loadPages(webDirectory: string, instance: string): Pages {
         wait: texts.seconds(waitSeconds),
       });
     },
-    app: (language) => fill('app', language, {}),
-    watch: (language) => fill('watch', language, {}),
+    app: (language) => fill(templates.app, language, {}),
+    watch: (language) => fill(templates.watch, language, {}),
     message: (language, title, text) =>
-      fill('message', language, { title: title(LANGUAGES[language]), text: text(LANGUAGES[language]) }),
+      fill(templates.message, language, {
+        title: title(LANGUAGES[language]),
+        text: text(LANGUAGES[language]),
+      }),
   };
 }

@@ -11,6 +11,7 @@ import { clientKey, languageOf } from './request-checks.ts';
 import {
   DEVICE_COOKIE,
   DEVICE_MAX_MS,
+  DOORS,
   SESSION_COOKIE,
   type Session,
   type Sessions,
@@ -23,7 +24,8 @@ export interface RouteParts {
   readonly sessions: Sessions;
   readonly live: LiveView;
   readonly metrics: GatewayMetrics;
-  readonly checkLogin: CheckLogin;
+  /** Undefined: no password opens this desktop. */
+  readonly checkLogin: CheckLogin | undefined;
   readonly guard: GuardedServer;
 }
 
@@ -38,6 +40,13 @@ export function shortId(session: Session): string {
 
 export function sendHtml(reply: FastifyReply, status: number, html: string): FastifyReply {
   return reply.code(status).type('text/html; charset=utf-8').send(html);
+}
+
+/** Opens a session in this browser, and marks it as one that was here before. */
+export function enter(reply: FastifyReply, sessions: Sessions, door: string): FastifyReply {
+  return reply
+    .setCookie(SESSION_COOKIE, sessions.open(door), COOKIE)
+    .setCookie(DEVICE_COOKIE, sessions.markDevice(), { ...COOKIE, maxAge: DEVICE_MAX_MS / 1000 });
 }
 
 export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
@@ -122,16 +131,17 @@ function addLoginRoutes(
     const body = request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
     const client = clientKey(request.headers, request.ip);
     const language = languageOf(request.headers);
+    if (checkLogin === undefined) {
+      const notice: Say = (texts) => texts.passwordOff;
+      return sendHtml(reply, 403, pages.login(language, { notice, isError: true }));
+    }
     const release = guard.hold(request.raw);
     const result = await checkLogin(request, body.get('password') ?? '').finally(release);
     metrics.logins.inc({ result: result.outcome });
     request.log.info({ client, outcome: result.outcome }, 'login');
     switch (result.outcome) {
       case 'accepted':
-        return reply
-          .setCookie(SESSION_COOKIE, sessions.open(), COOKIE)
-          .setCookie(DEVICE_COOKIE, sessions.markDevice(), { ...COOKIE, maxAge: DEVICE_MAX_MS / 1000 })
-          .redirect('/', 303);
+        return enter(reply, sessions, DOORS.password).redirect('/', 303);
       case 'wrong': {
         const { attemptsLeft } = result;
         const notice: Say = (texts) => texts.wrongPassword(attemptsLeft);
@@ -160,7 +170,10 @@ function addLoginRoutes(
       request.log.info({ session: shortId(session) }, 'logout');
     }
     reply.clearCookie(SESSION_COOKIE, COOKIE);
-    const page = pages.login(languageOf(request.headers), { notice: (texts) => texts.loggedOut });
+    const page = pages.login(languageOf(request.headers), {
+      notice: (texts) => texts.loggedOut,
+      offersSignOut: session?.door.startsWith(DOORS.signIn) === true,
+    });
     return sendHtml(reply, 200, page);
   });
 }

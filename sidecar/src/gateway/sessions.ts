@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { Revocations } from './revocations.ts';
 import type { SessionEnd, SessionView } from './session-view.ts';
 import type { SecretStore } from './settings.ts';
+import type { SignInSecrets } from './sign-in.ts';
 
 /** Cookie names; the prefix makes browsers insist on Secure, Path=/ and no Domain. */
 export const SESSION_COOKIE = '__Host-scipion';
@@ -11,6 +12,8 @@ export const DEVICE_COOKIE = '__Host-scipion-known';
 
 /** Given to who was told to wait; with it the next try is looked at whatever others do. */
 export const TURN_COOKIE = '__Host-scipion-turn';
+/** Ties what a sign-in server sends back to the browser that was sent there. */
+export const SIGN_IN_COOKIE = '__Host-scipion-sign-in';
 
 const HOUR_MS = 3_600_000;
 /** Without a key, click or page load for this long the user logs in again. Work goes on in the desktop meanwhile. */
@@ -21,14 +24,20 @@ export const DEVICE_MAX_MS = 90 * 24 * HOUR_MS;
 /** The wait before a turn, and how long it may be taken after it was given. */
 export const TURN_AFTER_MS = 3000;
 export const TURN_MAX_MS = 60_000;
+/** For a person to sign in at the server: passwords, second factors, consent. */
+export const SIGN_IN_MAX_MS = 15 * 60_000;
+/** More than come in that time at the rate at which they are taken. */
+const MAX_SIGN_INS = 20_000;
 /** Clocks are put right by steps; a cookie from further ahead is of a clock that was wrong, and would live too long. */
 export const MAX_CLOCK_STEP_MS = HOUR_MS;
 
 const tokenSchema = z.strictObject({
-  kind: z.enum(['session', 'device', 'turn']),
+  kind: z.enum(['session', 'device', 'turn', 'sign-in']),
   id: z.uuid(),
   createdAt: z.int(),
   seenAt: z.int(),
+  /** By which way a session was opened; absent: by the password. */
+  door: z.string().optional(),
 });
 type Token = z.infer<typeof tokenSchema>;
 
@@ -37,9 +46,13 @@ export interface Session {
   readonly createdAt: number;
   /** Last sign of its user. */
   readonly seenAt: number;
+  readonly door: string;
 }
 
-/** That are told of; each was opened with the password. */
+/** Doors by which sessions are opened; that of a sign-in has a digest of who may use it behind it. */
+export const DOORS = { password: 'password', console: 'console', signIn: 'sign-in' } as const;
+
+/** That are told of; each was opened by somebody who may. */
 const MAX_LISTED = 50;
 const MAX_AGENT = 300;
 
@@ -48,6 +61,8 @@ export interface SessionsOptions {
   /** Where logouts are kept. */
   readonly file: string;
   readonly onProblem: (error: Error) => void;
+  /** Whether sessions that were opened by a door are good; not those of one that was closed since. @default all */
+  readonly isOpenDoor?: (door: string) => boolean;
   /** In ms since 1970. @default Date.now */
   readonly now?: () => number;
 }
@@ -66,16 +81,19 @@ export class Sessions {
   readonly #heard = new Map<string, { readonly createdAt: number; readonly agent: string }>();
   /** Turns that were taken → when they were given. */
   readonly #takenTurns = new Map<string, number>();
+  readonly #takenSignIns = new Map<string, number>();
+  readonly #isOpenDoor: (door: string) => boolean;
 
-  constructor({ secrets, now = Date.now, ...revocations }: SessionsOptions) {
+  constructor({ secrets, now = Date.now, isOpenDoor = () => true, ...revocations }: SessionsOptions) {
     this.#secrets = secrets;
     this.#now = now;
+    this.#isOpenDoor = isOpenDoor;
     this.#revocations = new Revocations({ ...revocations, maxAgeMs: SESSION_MAX_MS, now });
   }
 
   /** Value of the cookie of a new session. */
-  open(): string {
-    return this.#seal('session', randomUUID(), this.#now());
+  open(door: string = DOORS.password): string {
+    return this.#seal('session', randomUUID(), this.#now(), door);
   }
 
   /** Value of the cookie that recognises this browser at its next login. */
@@ -90,7 +108,8 @@ export class Sessions {
     const now = this.#now();
     const seenAt = Math.max(token.seenAt, this.#seenAt.get(token.id) ?? 0);
     if (now - token.createdAt >= SESSION_MAX_MS || now - seenAt >= SESSION_IDLE_MS) return undefined;
-    return { id: token.id, createdAt: token.createdAt, seenAt };
+    const door = token.door ?? DOORS.password;
+    return this.#isOpenDoor(door) ? { id: token.id, createdAt: token.createdAt, seenAt, door } : undefined;
   }
 
   /** Records a sign of the session's user; returns the cookie that remembers it. */
@@ -98,7 +117,7 @@ export class Sessions {
     const now = this.#now();
     this.#prune(now);
     this.#seenAt.set(session.id, now);
-    return this.#seal('session', session.id, session.createdAt);
+    return this.#seal('session', session.id, session.createdAt, session.door);
   }
 
   revoke(session: Session): void {
@@ -154,12 +173,26 @@ export class Sessions {
     const now = this.#now();
     const age = now - turn.createdAt;
     if (age < TURN_AFTER_MS || age >= TURN_MAX_MS || this.#takenTurns.has(turn.id)) return false;
-    for (const [id, at] of this.#takenTurns) {
-      if (now - at < TURN_MAX_MS) break;
-      this.#takenTurns.delete(id);
-    }
+    forget(this.#takenTurns, now - TURN_MAX_MS);
     this.#takenTurns.set(turn.id, turn.createdAt);
     return true;
+  }
+
+  /** Begins a sign-in elsewhere: the cookie of the browser that leaves, and what its answer has to match. */
+  beginSignIn(): { readonly cookie: string; readonly secrets: SignInSecrets } {
+    const id = randomUUID();
+    return { cookie: this.#seal('sign-in', id, this.#now()), secrets: this.#signInSecrets(id) };
+  }
+
+  /** What the answer to the sign-in of this cookie has to match; undefined when it is too old or was answered before. */
+  takeSignIn(cookie: string | undefined): SignInSecrets | undefined {
+    const token = this.#unseal(cookie, 'sign-in');
+    const now = this.#now();
+    if (!token || now - token.createdAt >= SIGN_IN_MAX_MS || this.#takenSignIns.has(token.id))
+      return undefined;
+    forget(this.#takenSignIns, now - SIGN_IN_MAX_MS, MAX_SIGN_INS);
+    this.#takenSignIns.set(token.id, token.createdAt);
+    return this.#signInSecrets(token.id);
   }
 
   /** Digest of a link's secret; another one once the password or the key has changed. */
@@ -183,8 +216,15 @@ export class Sessions {
     return createHmac('sha256', key).update(body).digest();
   }
 
-  #seal(kind: Token['kind'], id: string, createdAt: number): string {
-    const token: Token = { kind, id, createdAt, seenAt: this.#now() };
+  /** Made of the key and never sent to the browser as they are, so that nothing is kept of who only begins. */
+  #signInSecrets(id: string): SignInSecrets {
+    const draw = (purpose: string) => this.#sign(`sign-in.${purpose}.${id}`).toString('base64url');
+    return { state: draw('state'), nonce: draw('nonce'), codeVerifier: draw('verifier') };
+  }
+
+  #seal(kind: Token['kind'], id: string, createdAt: number, door?: string): string {
+    const seenAt = this.#now();
+    const token: Token = { kind, id, createdAt, seenAt, ...(door === undefined ? {} : { door }) };
     const body = Buffer.from(JSON.stringify(token)).toString('base64url');
     return `${body}.${this.#sign(body).toString('base64url')}`;
   }
@@ -198,5 +238,13 @@ export class Sessions {
     const token = tokenSchema.safeParse(JSON.parse(Buffer.from(body, 'base64url').toString('utf8')));
     if (!token.success || token.data.kind !== kind) return undefined;
     return token.data.createdAt - this.#now() <= MAX_CLOCK_STEP_MS ? token.data : undefined;
+  }
+}
+
+/** Drops what was noted before a time, and the oldest of what is too much; the oldest stand first. */
+function forget(notes: Map<string, number>, before: number, most = Number.POSITIVE_INFINITY): void {
+  for (const [id, at] of notes) {
+    if (at > before && notes.size < most) break;
+    notes.delete(id);
   }
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { type GatewayConfig, gatewayConfigSchema } from '../../contract/config.ts';
@@ -14,6 +14,8 @@ export class SettingsError extends Error {
 export interface GatewaySecrets {
   readonly passwordHash: string;
   readonly sessionKey: Buffer;
+  /** Empty where there is none. */
+  readonly signInClientSecret: string;
 }
 
 const SESSION_KEY_MIN_BYTES = 32;
@@ -64,7 +66,12 @@ function readSecrets(directory: string): GatewaySecrets {
         `at least ${SESSION_KEY_MIN_BYTES} are needed.`,
     );
   }
-  return { passwordHash, sessionKey };
+  return { passwordHash, sessionKey, signInClientSecret: readOptional(directory) };
+}
+
+function readOptional(directory: string): string {
+  const path = join(directory, GATEWAY_SECRET_KEYS.signInClientSecret);
+  return existsSync(path) ? readText(path, 'the secret of the sign-in').trim() : '';
 }
 
 /** The mounted Secret, read again when it changes. */

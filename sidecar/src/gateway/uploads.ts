@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, open, readdir, rm, stat, statfs } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { receiptName } from '../../contract/paths.ts';
 import { plainNames } from '../beneath.ts';
 import { FilesError } from './project-files.ts';
 
@@ -11,6 +12,8 @@ const MAX_OPEN = 8;
 const IDLE_MS = 60_000;
 /** What nobody has gone on with is removed. */
 const KEEP_MS = 7 * 24 * 3_600_000;
+/** What a receipt is for: a browser that did not hear that its file has arrived asks again for ten minutes, or when its user does. */
+const KEEP_RECEIPT_MS = 24 * 3_600_000;
 const CLEAN_EVERY_MS = 3_600_000;
 /** Stays free on the volume for the work of the desktop: this, or a twentieth of a small volume. */
 const SPARE_BYTES = 2 ** 30;
@@ -24,10 +27,13 @@ export interface UploadRequest {
   readonly size: number;
   /** Of the file on the user's computer, ms since 1970. */
   readonly modified: number;
+  /** Drawn by the page for this file of its list: a repeated question of it is not another file of the same name. */
+  readonly attempt: string;
 }
 
 interface Upload extends UploadRequest {
   readonly id: string;
+  attempt: string;
   seenAt: number;
   isBusy: boolean;
 }
@@ -35,7 +41,22 @@ interface Upload extends UploadRequest {
 /** Of one request. */
 export type Parts = AsyncIterable<Buffer> | Iterable<Buffer>;
 
-export type PlaceFile = (id: string, path: string) => Promise<string>;
+export interface Placement {
+  /** Name among the uploads. */
+  readonly upload: string;
+  readonly path: string;
+  readonly attempt: string;
+}
+
+/** Asked again with the same attempt, it answers the same. */
+export type PlaceFile = (placement: Placement) => Promise<string>;
+
+export interface Progress {
+  /** So many bytes are there. */
+  readonly offset: number;
+  /** In the project, once it is complete. */
+  readonly path?: string;
+}
 
 /**
  * Files that browsers send, part by part. Each grows in a folder of its own on the project's volume and is given its
@@ -60,8 +81,8 @@ export class Uploads {
     clearInterval(this.#timer);
   }
 
-  /** Begins or goes on; `offset` bytes are there. @throws FilesError */
-  async begin({ path, size, modified }: UploadRequest): Promise<{ id: string; offset: number }> {
+  /** Begins or goes on; tells what is done already. @throws FilesError */
+  async begin({ path, size, modified, attempt }: UploadRequest): Promise<Progress & { id: string }> {
     if (plainNames(path) === undefined) {
       throw new FilesError(400, 'file-name', 'A file with this name or path cannot be sent. Rename it.');
     }
@@ -74,7 +95,18 @@ export class Uploads {
       if (!isBusy && now - seenAt > IDLE_MS) this.#open.delete(each);
     }
     const offset = await this.#sizeOf(id);
-    if (!this.#open.has(id)) {
+    // Asked after the size: it is written before the file leaves this folder.
+    const placed = await this.#placedBy(attempt);
+    if (placed !== undefined) {
+      this.#open.delete(id);
+      return { id, offset: size, path: placed };
+    }
+    const upload = this.#open.get(id);
+    // Said here, before a part is sent in vain.
+    if (upload?.isBusy) throw busy();
+    if (upload) {
+      upload.attempt = attempt;
+    } else {
       if (this.#open.size >= MAX_OPEN) {
         throw new FilesError(
           429,
@@ -83,25 +115,29 @@ export class Uploads {
         );
       }
       await this.#assertFreeSpace(size - offset);
-      this.#open.set(id, { id, path, size, modified, seenAt: now, isBusy: false });
+      this.#open.set(id, { id, path, size, modified, attempt, seenAt: now, isBusy: false });
     }
     return { id, offset };
   }
 
   /**
    * Appends what the request brings; what came before it broke off stays. With the last byte the file gets its place.
-   * @returns how much is there, and the path in the project once it is complete
    * @throws FilesError
    */
-  async append(id: string, offset: number, body: Parts): Promise<{ offset: number; path?: string }> {
+  async append(id: string, offset: number, body: Parts): Promise<Progress> {
     const upload = this.#open.get(id);
     if (upload === undefined)
       throw new FilesError(404, 'file-forgotten', 'Begin this file again: it goes on.');
-    if (upload.isBusy) throw new FilesError(409, 'file-busy', 'This file is being sent by another window.');
+    if (upload.isBusy) throw busy();
     upload.isBusy = true;
     try {
-      const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW;
-      const handle = await open(join(this.#folder, id), flags, 0o664);
+      // Only its first part makes the file: with a later one it would be one that has just left.
+      const make = offset === 0 ? constants.O_CREAT : 0;
+      const flags = constants.O_WRONLY | make | constants.O_NOFOLLOW;
+      const handle = await open(join(this.#folder, id), flags, 0o664).catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+        throw new FilesError(409, 'file-offset', '0 bytes are there.');
+      });
       try {
         const there = (await handle.stat()).size;
         if (there !== offset) throw new FilesError(409, 'file-offset', `${there} bytes are there.`);
@@ -112,7 +148,7 @@ export class Uploads {
       } finally {
         await handle.close();
       }
-      const path = await this.#place(id, upload.path);
+      const path = await this.#place({ upload: id, path: upload.path, attempt: upload.attempt });
       this.#open.delete(id);
       return { offset: upload.size, path };
     } finally {
@@ -167,8 +203,18 @@ export class Uploads {
     );
   }
 
+  /** Where the file of this attempt is in the project. */
+  async #placedBy(attempt: string): Promise<string | undefined> {
+    try {
+      const text = await readFile(join(this.#folder, receiptName(attempt)), 'utf8');
+      return (JSON.parse(text) as { path: string }).path;
+    } catch {
+      return undefined;
+    }
+  }
+
   async #clean(): Promise<void> {
-    const before = Date.now() - KEEP_MS;
+    const now = Date.now();
     const names = await readdir(this.#folder).catch(() => []);
     for (const name of names) {
       const path = join(this.#folder, name);
@@ -177,10 +223,13 @@ export class Uploads {
         ({ ctimeMs }) => ctimeMs,
         () => Date.now(),
       );
-      if (changed < before && !this.#open.has(name)) await rm(path, { force: true, recursive: true });
+      const keepMs = name.startsWith(receiptName('')) ? KEEP_RECEIPT_MS : KEEP_MS;
+      if (changed < now - keepMs && !this.#open.has(name)) await rm(path, { force: true, recursive: true });
     }
   }
 }
+
+const busy = () => new FilesError(409, 'file-busy', 'This file is being sent by another window.');
 
 const noRoom = () =>
   new FilesError(

@@ -11,6 +11,7 @@ import { HOSTILE } from './helpers/hostile-names.ts';
 import {
   begin,
   cookie,
+  drawAttempt,
   gateway,
   get,
   inProject,
@@ -19,6 +20,7 @@ import {
   outside,
   part,
   send,
+  unfinished,
   upload,
 } from './helpers/project-gateway.ts';
 
@@ -60,7 +62,7 @@ describe('an upload', () => {
     expect(last.json).toEqual({ offset: content.length, path: 'demo/Uploads/movie.mrc' });
     expect(readFileSync(inProject('demo/Uploads/movie.mrc'))).toEqual(content);
     expect(statSync(inProject('demo/Uploads/movie.mrc')).mtimeMs).toBe(MODIFIED);
-    expect(readdirSync(gateway.uploadsDirectory)).toEqual([]);
+    expect(unfinished()).toEqual([]);
     await eventually(
       () => view(gateway, cookie),
       ({ status }) => status?.save.unsavedChanges === true,
@@ -91,7 +93,12 @@ describe('an upload', () => {
     for (const id of ['../data/x', 'x', '%2e%2e%2fdata'])
       expect((await part(id, 0, Buffer.alloc(1))).status).not.toBe(200);
     for (const size of [-1, 1.5, '1', null]) {
-      expect((await send('POST', '/uploads', { path: 'x', size, modified: 0 })).status).toBe(400);
+      const request = { path: 'x', size, modified: 0, attempt: drawAttempt() };
+      expect((await send('POST', '/uploads', request)).status).toBe(400);
+    }
+    for (const attempt of ['', 'x', '../../data/x', null, 'F'.repeat(32)]) {
+      const request = { path: 'x', size: 1, modified: 0, attempt };
+      expect((await send('POST', '/uploads', request)).status).toBe(400);
     }
   });
 
@@ -129,10 +136,10 @@ test('an upload on a volume that gets full waits for room and goes on', async ({
   const folder = outside('small');
   mkdirSync(folder);
   if (!mountSmall(folder)) return skip('needs the right to mount a tmpfs');
-  const uploads = new Uploads(folder, async (_id, path) => path);
+  const uploads = new Uploads(folder, async ({ path }) => path);
   try {
     const content = randomBytes(3_000_000);
-    const request = { path: 'a', size: content.length, modified: 0 };
+    const request = { path: 'a', size: content.length, modified: 0, attempt: drawAttempt() };
     const { id } = await uploads.begin(request);
     writeFileSync(join(folder, 'work'), Buffer.alloc(2_500_000));
     await expect(uploads.append(id, 0, [content])).rejects.toMatchObject({ status: 507, code: 'file-room' });
@@ -176,8 +183,9 @@ test(`${HOSTILE.length} hostile names are refused or are just names`, async () =
   expect(stored).toBeLessThan(HOSTILE.length - 30);
   const all = readdirSync(gateway.directory, { recursive: true }).length;
   const within = readdirSync(gateway.projectDirectory, { recursive: true }).length;
-  expect(all - before - within).toBe(0);
-  expect(readdirSync(gateway.uploadsDirectory)).toEqual([]);
+  // One receipt each beside the uploads, and nothing anywhere else.
+  expect(all - before - within).toBe(stored);
+  expect(unfinished()).toEqual([]);
   for (const path of [
     '../secret.txt',
     '../../secret.txt',

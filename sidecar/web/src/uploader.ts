@@ -17,6 +17,8 @@ export interface Sending {
   readonly file: File;
   /** Where it goes in the project. */
   readonly path: string;
+  /** Tells the gateway that a repeated question is about the same file of this list, and not about another one. */
+  readonly attempt: string;
   state: 'waiting' | 'sending' | 'retrying' | 'paused' | 'done' | 'refused';
   sent: number;
   /** Bytes that were there already when it began. */
@@ -58,6 +60,7 @@ export class Uploader {
       this.sendings.push({
         file,
         path,
+        attempt: crypto.randomUUID().replaceAll('-', ''),
         state: 'waiting',
         sent: 0,
         resumedAt: 0,
@@ -107,6 +110,7 @@ export class Uploader {
     while (!sending.abort.signal.aborted) {
       try {
         sending.placed = await this.#send(sending, onMoved);
+        sending.error = '';
         sending.state = 'done';
         this.#onPlaced();
         return;
@@ -128,9 +132,15 @@ export class Uploader {
 
   /** Sends what is missing; returns the path in the project. */
   async #send(sending: Sending, onMoved: () => void): Promise<string> {
-    const { file, path, abort } = sending;
+    const { file, path, attempt, abort } = sending;
     const { size, lastModified: modified } = file;
-    const begun = await ask('POST', '/uploads', abort.signal, JSON.stringify({ path, size, modified }));
+    const request = JSON.stringify({ path, size, modified, attempt });
+    const begun = await ask('POST', '/uploads', abort.signal, request);
+    // The answer to its last part was lost.
+    if (begun.path !== undefined) {
+      sending.sent = size;
+      return begun.path as string;
+    }
     const id = begun.id as string;
     let offset = begun.offset as number;
     if (sending.sent === 0) sending.resumedAt = offset;

@@ -34,7 +34,8 @@ const asideSchema = z.strictObject({
   to: plainPath.optional(),
   of: z.string().min(1, 'the number or id of a save is expected').optional(),
 });
-const placeSchema = z.strictObject({ upload: z.string().regex(/^[0-9a-f]{32}$/), path: z.string() });
+const drawnName = z.string().regex(/^[0-9a-f]{32}$/);
+const placeSchema = z.strictObject({ upload: drawnName, path: z.string(), attempt: drawnName });
 const verifySchema = z.strictObject({ bytesPerSecond: z.int().min(65_536).optional() });
 const confirmSchema = z.discriminatedUnion('what', [
   z.strictObject({ what: z.enum(['deletions', 'missing', 'unsaved']), count: z.int().min(1) }),
@@ -104,8 +105,7 @@ export function syncApi(runner: Runner, log: Logger): FastifyInstance {
     return requireOpen(runner).restoreAside({ path, to, of });
   });
   app.post('/v1/place-upload', async (request) => {
-    const { upload, path } = placeSchema.parse(request.body);
-    return { path: await runner.placeUpload(upload, path) };
+    return { path: await runner.placeUpload(placeSchema.parse(request.body)) };
   });
   app.get('/v1/verify', () => requireProject(runner).verification ?? {});
   app.post('/v1/verify', async (request) => {

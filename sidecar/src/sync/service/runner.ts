@@ -4,7 +4,7 @@ import { Progress } from '../progress.ts';
 import { type Confirmation, Confirmations } from '../save/confirmations.ts';
 import type { SaveResult } from '../save/save.ts';
 import { RequestError } from '../sync-errors.ts';
-import { placeUpload } from '../volume/place-upload.ts';
+import { type Placement, placeUpload } from '../volume/place-upload.ts';
 import { Autosave } from './autosave.ts';
 import { readClosedMark } from './closed-mark.ts';
 import { DesktopGate } from './desktop-gate.ts';
@@ -119,12 +119,12 @@ export class Runner {
   }
 
   /** @returns its path in the project. @throws RequestError where the project is not open, or cannot have such a name */
-  placeUpload(upload: string, path: string): Promise<string> {
+  placeUpload(placement: Placement): Promise<string> {
     const assertOpen = () => {
       if (!this.board.status().ready) throw new RequestError('the project is not open');
     };
     assertOpen();
-    return placeUpload(this.#options.paths.projectVolume, upload, path, assertOpen);
+    return placeUpload(this.#options.paths.projectVolume, placement, assertOpen);
   }
 
   confirm(given: Confirmation): void {

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
 import { MemorySpace } from '../../spaces/memory-space.ts';
@@ -53,8 +55,12 @@ export async function send(method: string, path: string, body?: unknown, headers
 }
 
 export const MODIFIED = Date.parse('2025-02-03T04:05:06Z');
-export const begin = (path: string, size: number) =>
-  send('POST', '/uploads', { path, size, modified: MODIFIED });
+export const drawAttempt = () => randomBytes(16).toString('hex');
+export const begin = (path: string, size: number, attempt = drawAttempt()) =>
+  send('POST', '/uploads', { path, size, modified: MODIFIED, attempt });
+/** What lies among the uploads, without the receipts of those that have arrived. */
+export const unfinished = () =>
+  readdirSync(gateway.uploadsDirectory).filter((name) => !name.startsWith('placed-'));
 export const part = (id: string | undefined, offset: number, bytes: Buffer) =>
   send('PUT', `/uploads/${id}?offset=${offset}`, bytes);
 

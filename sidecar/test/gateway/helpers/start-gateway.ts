@@ -1,9 +1,11 @@
 import { randomBytes, scryptSync } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import type { GatewayConfig } from '../../../contract/config.ts';
 import { createGateway, type Gateway } from '../../../src/gateway/gateway.ts';
 import { openSecretStore } from '../../../src/gateway/settings.ts';
 import { buildWeb } from '../../../web/build.ts';
@@ -11,6 +13,7 @@ import { buildWeb } from '../../../web/build.ts';
 export const PASSWORD = 'a long passphrase, with spaces & signs: ünïcode';
 
 export interface RunningGateway {
+  /** Another one after a restart. */
   readonly gateway: Gateway;
   /** Holds all that is its own; the project's volume is `project` in it. */
   readonly directory: string;
@@ -24,6 +27,11 @@ export interface RunningGateway {
   /** Everything that was logged, as JSON lines. */
   readonly log: string[];
   setPassword(password: string): Promise<void>;
+  /** Ends the gateway, changes its configuration if asked to, and starts it again with what was kept. */
+  restart(config?: Partial<GatewayConfig>): Promise<void>;
+  /** Base64 of the key of its sessions, as it is mounted. */
+  readonly sessionKey: string;
+  readonly stateDirectory: string;
   stop(): Promise<void>;
 }
 
@@ -43,19 +51,52 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
+const builtFolders: string[] = [];
+const removeBuilt = () => {
+  for (const folder of builtFolders.splice(0)) rmSync(folder, { recursive: true, force: true });
+};
+// A benchmark has no end of a test file.
+if (process.env.VITEST) (await import('vitest')).afterAll(removeBuilt);
+else process.once('exit', removeBuilt);
+
+let built: Promise<string> | undefined;
+
+/** The pages, built once for all gateways of this process; each only reads them. */
+function builtWeb(): Promise<string> {
+  built ??= (async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'gateway-web-'));
+    builtFolders.push(folder);
+    await buildWeb(folder);
+    return folder;
+  })();
+  return built;
+}
+
+export interface StartOptions {
+  readonly now?: () => number;
+  readonly pingEveryMs?: number;
+  readonly config?: Partial<GatewayConfig>;
+  /** Of the client at the sign-in server. */
+  readonly clientSecret?: string;
+}
+
 /** A gateway on loopback with a folder of its own for sockets, Secret and pages. */
-export async function startGateway(
-  options: { now?: () => number; pingEveryMs?: number } = {},
-): Promise<RunningGateway> {
+export async function startGateway({
+  config = {},
+  clientSecret,
+  ...options
+}: StartOptions = {}): Promise<RunningGateway> {
   const directory = await mkdtemp(join(tmpdir(), 'gateway-test-'));
   const secretDirectory = join(directory, 'secret');
-  const webDirectory = join(directory, 'web');
+  const webDirectory = await builtWeb();
   await mkdir(secretDirectory);
   const setPassword = (password: string) =>
     writeFile(join(secretDirectory, 'password-hash'), cheapHash(password));
   await setPassword(PASSWORD);
-  await writeFile(join(secretDirectory, 'session-key'), randomBytes(32).toString('base64'));
-  await buildWeb(webDirectory);
+  const sessionKey = randomBytes(32).toString('base64');
+  await writeFile(join(secretDirectory, 'session-key'), sessionKey);
+  if (clientSecret !== undefined)
+    await writeFile(join(secretDirectory, 'sign-in-client-secret'), clientSecret);
   const [port, probesPort] = [await freePort(), await freePort()];
   const origin = `http://localhost:${port}`;
   const paths = {
@@ -68,18 +109,30 @@ export async function startGateway(
   await mkdir(paths.projectDirectory, { recursive: true });
   await mkdir(paths.uploadsDirectory);
   const log: string[] = [];
-  const gateway = await createGateway({
-    config: { instance: 'demo', publicOrigin: origin },
-    secrets: openSecretStore(secretDirectory, () => undefined),
-    webDirectory,
-    stateDirectory: directory,
-    logger: pino({ level: 'info' }, { write: (line) => void log.push(line) }),
-    ...paths,
-    ...options,
-  });
-  await gateway.listen({ host: '127.0.0.1', port, probesPort });
+  const start = async (changed: Partial<GatewayConfig>) => {
+    const started = await createGateway({
+      config: { instance: 'demo', publicOrigin: origin, ...changed },
+      secrets: openSecretStore(secretDirectory, () => undefined),
+      webDirectory,
+      stateDirectory: directory,
+      logger: pino({ level: 'info' }, { write: (line) => void log.push(line) }),
+      ...paths,
+      ...options,
+    });
+    await started.listen({ host: '127.0.0.1', port, probesPort });
+    return started;
+  };
+  let gateway = await start(config);
   return {
-    gateway,
+    get gateway() {
+      return gateway;
+    },
+    sessionKey,
+    stateDirectory: directory,
+    async restart(changed = config) {
+      await gateway.close();
+      gateway = await start(changed);
+    },
     directory,
     origin,
     probesOrigin: `http://localhost:${probesPort}`,

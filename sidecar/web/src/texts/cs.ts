@@ -1,3 +1,4 @@
+import type { SignInReason } from '../../../src/gateway/sign-in-reason.ts';
 import type { Texts } from './en.ts';
 
 /** One, two to four, five and more. */
@@ -46,6 +47,12 @@ const ANSWERS: Record<string, string> = {
   'file-failed':
     'Na svazku se to nepodařilo. Zkuste to znovu; pokud se to opakuje, řekněte to správci instance.',
   'many-links': 'Odkazů je příliš mnoho. Některé ukončete.',
+  'opening-invalid': 'Tuto adresu pro tuto plochu konzole nevytvořila. Otevřete plochu z konzole znovu.',
+  'opening-elsewhere': 'Tato adresa je pro jinou plochu. Otevřete plochu z konzole znovu.',
+  'opening-ended': 'Tato adresa už skončila: platí minutu. Otevřete plochu z konzole znovu.',
+  'opening-early':
+    'Tuto adresu vytvořily hodiny, které jdou proti zdejším napřed. Otevřete plochu z konzole znovu; pokud to nepomůže, řekněte to správcům.',
+  'opening-used': 'Tato adresa už byla použita: každá platí jednou. Otevřete plochu z konzole znovu.',
   'sync-silent': 'Datová služba neodpovídá, takže se teď nic nestalo. Ukládání se zkusí znovu samo.',
 };
 const WARNINGS: Record<string, string> = {
@@ -69,6 +76,25 @@ const FILE_PROBLEMS: Record<string, string> = {
   'not-in-space': 'prostor ho uvádí, ale nemá jeho obsah',
   damaged: 'obsah neodpovídá kontrolnímu součtu',
   'not-possible': 'některá jeho vlastnost se nedá zachovat',
+};
+
+const SIGN_IN: Readonly<Record<SignInReason, (at: string, detail: string) => string>> = {
+  unreachable: (at) =>
+    `Server ${at} je z této instance nedostupný, takže se tam teď nejde přihlásit. Zkuste to za minutu.`,
+  slow: (at) => `Server ${at} neodpověděl včas. Zkuste to za minutu.`,
+  unusable: (at) =>
+    `Server ${at} odpověděl jinak, než jak se odpovídá na přihlášení. Zkuste to za minutu; pokud se to opakuje, řekněte to správcům instance.`,
+  'unknown-client': (at) =>
+    `Server ${at} tuto instanci nezná, nebo nezná její tajemství. Řekněte to správcům instance.`,
+  foreign: (at) =>
+    `Odpověď serveru ${at} nepatří k přihlášení, na které tento prohlížeč čeká: je příliš stará, už byla použita, nebo patří jinému oknu. Přihlaste se znovu.`,
+  clock: (at) => `Hodiny serveru ${at} a této instance se příliš liší. Řekněte to správcům instance.`,
+  denied: (at, error) =>
+    `Server ${at} vás nepřihlásil${error === '' ? '' : ` (${error})`}. Můžete to zkusit znovu.`,
+  'not-allowed': (at, user) =>
+    `Server ${at} vás zná jako ${user}; ten tuto plochu otevřít nesmí. Obraťte se na správce instance.`,
+  'email-unverified': (at, user) =>
+    `Server ${at} vás zná jako ${user}, ale tuto adresu nemá ověřenou. Nechte si ji tam ověřit a přihlaste se znovu.`,
 };
 
 export const cs: Texts = {
@@ -317,6 +343,16 @@ export const cs: Texts = {
   manyWrongPasswords:
     'Této stránce přišlo mnoho chybných hesel, proto každý pokus musí několik sekund počkat. Správné heslo pak plochu otevře.',
   passwordTooLong: (kibibytes) => `Na heslo je to příliš dlouhé: přišlo víc než ${kibibytes} KiB.`,
+  signInAt: (host) => `Přihlásit se přes ${host}`,
+  signOutAt: (host) => `Odhlásit se i z ${host}`,
+  orPassword: 'Nebo',
+  passwordOff: 'Heslem se tato plocha neotevírá. Použijte přihlášení.',
+  signInFailed: (reason, host, detail) => SIGN_IN[reason](host, detail),
+  signInBusy: 'Přihlašuje se právě příliš mnoho lidí. Přihlaste se znovu.',
+  signedIn: 'Jste přihlášeni',
+  signedInText: 'Plocha se za chvíli otevře.',
+  openingByCode: 'Plocha se za chvíli otevře.',
+  openingFailed: 'Instance je nedostupná. Otevřete plochu z konzole znovu.',
   loggedOut: 'Jste odhlášeni. Plocha běží dál a vaše práce se ukládá jako obvykle.',
 
   goToDesktop: 'Přejít na plochu',

@@ -1,3 +1,5 @@
+import type { SignInReason } from '../../../src/gateway/sign-in-reason.ts';
+
 /** English. Functions take what belongs into the sentence, ready to be read. Czech has the same keys. */
 
 const plural = (noun: string) => (count: number) =>
@@ -11,6 +13,26 @@ const ANSWERS: Record<string, string> = {
   'sync-silent':
     'The data service does not answer, so nothing was done now. Saving is tried again on its own.',
   'many-links': 'There are too many links. End some of them.',
+};
+
+/** @param at the sign-in server @param detail whom it named, or its error */
+const SIGN_IN: Readonly<Record<SignInReason, (at: string, detail: string) => string>> = {
+  unreachable: (at) =>
+    `${at} cannot be reached from this instance, so nobody can sign in there now. Try again in a minute.`,
+  slow: (at) => `${at} did not answer in time. Try again in a minute.`,
+  unusable: (at) =>
+    `${at} answered, but not as a sign-in server does. Try again in a minute; if it happens again, tell the people who run this instance.`,
+  'unknown-client': (at) =>
+    `${at} does not know this instance, or not by this secret. Tell the people who run this instance.`,
+  foreign: (at) =>
+    `What came back from ${at} is not the answer to a sign-in that this browser waits for: it is too old, was used already, or belongs to another window. Sign in again.`,
+  clock: (at) =>
+    `The clocks of ${at} and of this instance differ too much. Tell the people who run this instance.`,
+  denied: (at, error) => `${at} did not sign you in${error === '' ? '' : ` (${error})`}. You can try again.`,
+  'not-allowed': (at, user) =>
+    `${at} knows you as ${user}, who is not one of those that may open this desktop. Ask the people who run this instance.`,
+  'email-unverified': (at, user) =>
+    `${at} knows you as ${user}, but has not verified that address. Have it verified there, then sign in again.`,
 };
 
 export const en = {
@@ -277,6 +299,16 @@ export const en = {
     'Many wrong passwords were sent to this page, so each try has to wait a few seconds. The right password opens the desktop after that.',
   passwordTooLong: (kibibytes: number) =>
     `That is too long for a password: more than ${kibibytes} KiB were sent.`,
+  signInAt: (host: string) => `Sign in at ${host}`,
+  signOutAt: (host: string) => `Sign out of ${host}, too`,
+  orPassword: 'Or',
+  passwordOff: 'No password opens this desktop. Sign in instead.',
+  signInFailed: (reason: SignInReason, host: string, detail: string) => SIGN_IN[reason](host, detail),
+  signInBusy: 'Too many people sign in at the moment. Sign in again.',
+  signedIn: 'You are signed in',
+  signedInText: 'Your desktop opens in a moment.',
+  openingByCode: 'Your desktop opens in a moment.',
+  openingFailed: 'The instance cannot be reached. Open the desktop from the console again.',
   loggedOut: 'You are logged out. The desktop goes on running, and your work is saved as usual.',
 
   // Messages of the gateway
