@@ -3,7 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { cacheKey } from '../tools/cache.ts';
-import { countingDownloads, countingProgress, countPackages, GO_FLAGS, type GoRun, go } from '../tools/go.ts';
+import {
+  countingDownloads,
+  countingProgress,
+  countPackages,
+  GO_FLAGS,
+  type GoRun,
+  go,
+  goBuild,
+} from '../tools/go.ts';
 import type { Report } from '../tools/progress.ts';
 import { type PluginName, VERSIONS } from './versions.ts';
 
@@ -37,6 +45,9 @@ export async function buildKey(): Promise<string> {
   return cacheKey(...contents, JSON.stringify([VERSIONS, GO_FLAGS]), process.arch);
 }
 
+/** The command while the modules of the others come; then what starts the cluster; the provider gets most from both. */
+const PRIORITIES = { cli: 3, plugin: 1 } as const;
+
 const linkerFlags = (...variables: readonly string[]) =>
   `-ldflags=-s -w ${variables.map((variable) => `-X ${variable}`).join(' ')}`;
 
@@ -46,13 +57,14 @@ async function build(
   what: string,
   report: Report,
   signal: AbortSignal,
+  priority: number,
 ): Promise<void> {
   const run = { directory, what, signal };
   const paths = packages.map(([path]) => path);
   const total = await countPackages([paths], { ...run, onLine: countingDownloads(what, report) });
   const onLine = countingProgress(what, total, report);
   for (const [path, output, variable] of packages) {
-    await go(['build', '-v', ...GO_FLAGS, linkerFlags(variable), '-o', output, path], { ...run, onLine });
+    await goBuild([linkerFlags(variable), '-o', output, path], { ...run, onLine }, priority);
   }
 }
 
@@ -66,7 +78,7 @@ export async function buildCli(directory: string, report: Report, signal: AbortS
     ],
     ['./nodejs', join(directory, 'pulumi-language-nodejs'), `main.version=${VERSIONS.engine}`],
   ] as const;
-  await build(packages, CLI_MODULE, 'Pulumi', report, signal);
+  await build(packages, CLI_MODULE, 'Pulumi', report, signal, PRIORITIES.cli);
 }
 
 /** One plugin into `directory`. */
@@ -79,12 +91,19 @@ export async function buildPlugin(
   const output = join(directory, `pulumi-resource-${name}`);
   const variable = `main.version=${VERSIONS.plugins[name]}`;
   if (name === 'random')
-    return build([['./random', output, variable]], CLI_MODULE, 'the random provider', report, signal);
+    return build(
+      [['./random', output, variable]],
+      CLI_MODULE,
+      'the random provider',
+      report,
+      signal,
+      PRIORITIES.plugin,
+    );
   const what = 'the Kubernetes provider';
   const folder = await mkdtemp(join(tmpdir(), 'pulumi-kubernetes-'));
   try {
     await prepareProvider(folder, { directory: folder, what, signal });
-    await build([['.', output, variable]], folder, what, report, signal);
+    await build([['.', output, variable]], folder, what, report, signal, PRIORITIES.plugin);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
+import PQueue from 'p-queue';
 import type { Report } from './progress.ts';
 
 /** Programs built from Go modules. Only this machine runs them, and people wait for the build. */
@@ -48,6 +49,24 @@ export async function go(
   );
 }
 
+/**
+ * One build at a time: the modules name the same versions of what they share, half of the largest, and Go keeps what it has
+ * compiled. Two at once would compile it twice.
+ */
+const builds = new PQueue({ concurrency: 1 });
+
+/**
+ * `go build -v` with these arguments, when no other build of this process runs.
+ * @param priority of those that wait, the highest goes first
+ */
+export function goBuild(args: readonly string[], run: GoRun, priority: number): Promise<string> {
+  const { signal } = run;
+  return builds.add(() => go(['build', '-v', ...GO_FLAGS, ...args], run), {
+    priority,
+    ...(signal ? { signal } : {}),
+  });
+}
+
 /** How many packages are compiled for these, all they import included. Fetches their modules. */
 export async function countPackages(packages: readonly (readonly string[])[], run: GoRun): Promise<number> {
   const lists = await Promise.all(packages.map((names) => go(['list', '-deps', ...names], run)));
@@ -64,11 +83,14 @@ export function countingDownloads(what: string, report: Report): (line: string) 
   };
 }
 
-/** Tells every 50 packages how many of `total` are compiled; `go build -v` prints a line for each. */
+/**
+ * Tells every 50 packages how many of `total` are compiled; `go build -v` prints a line for each. It may end early: what
+ * another build has compiled is not compiled again, and Go tells only then which that is.
+ */
 export function countingProgress(what: string, total: number, report: Report): () => void {
   let count = 0;
   return () => {
     count += 1;
-    if (count % 50 === 0) report(`compiling ${what}: ${Math.min(count, total)} of ${total} packages`);
+    if (count % 50 === 0) report(`compiling ${what}: ${Math.min(count, total)} of at most ${total} packages`);
   };
 }

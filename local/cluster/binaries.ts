@@ -9,6 +9,7 @@ import {
   countPackages,
   GO_FLAGS,
   go,
+  goBuild,
 } from '../../automation/tools/go.ts';
 import type { Report } from '../../automation/tools/progress.ts';
 import { ensurePackages } from '../apt.ts';
@@ -35,10 +36,9 @@ const kubernetesPrograms = [
   'kubelet',
 ] as const;
 
-const goFlags = [
-  ...GO_FLAGS,
-  `-ldflags=-s -w -X k8s.io/component-base/version.gitVersion=${KUBERNETES_VERSION}`,
-];
+const linkerFlags = `-ldflags=-s -w -X k8s.io/component-base/version.gitVersion=${KUBERNETES_VERSION}`;
+/** Before Pulumi's plugins, see there: the cluster starts while these are built. */
+const PRIORITY = 2;
 
 /** One `go build` each: the two disagree on the spelling of one dependency, which one build would refuse. */
 const goPackages = [
@@ -93,7 +93,11 @@ export function binDir(directory: string): BinDir {
 async function inputsKey(): Promise<string> {
   const files = ['go.mod', 'go.sum', 'envoy-requirements.txt', 'kubernetes/main.go'];
   const contents = await Promise.all(files.map((file) => readFile(join(moduleDirectory, file))));
-  return cacheKey(...contents, JSON.stringify([goFlags, goPackages, kubernetesPrograms]), process.arch);
+  return cacheKey(
+    ...contents,
+    JSON.stringify([GO_FLAGS, linkerFlags, goPackages, kubernetesPrograms]),
+    process.arch,
+  );
 }
 
 async function buildGoPrograms(directory: string, report: Report): Promise<void> {
@@ -102,7 +106,7 @@ async function buildGoPrograms(directory: string, report: Report): Promise<void>
   const total = await countPackages(goPackages, { ...run, onLine: countingDownloads('Kubernetes', report) });
   const onLine = countingProgress('Kubernetes', total, report);
   for (const packages of goPackages) {
-    await go(['build', '-v', ...goFlags, '-o', `${directory}/`, ...packages], { ...run, onLine });
+    await goBuild([linkerFlags, '-o', `${directory}/`, ...packages], { ...run, onLine }, PRIORITY);
   }
   report('building Kubernetes: done');
   for (const name of kubernetesPrograms) await symlink('kubernetes', join(directory, name));

@@ -16,6 +16,34 @@ test('the versions that belong together are the ones that are installed and buil
   expect(/pulumi\/sdk\/v3 v(\S+)/.exec(modules)?.[1]).toBe(VERSIONS.engine);
 });
 
+/** Versions by module path; what a replacement says counts. */
+function modulesOf(path: string): Map<string, string> {
+  const text = read(path);
+  const required = text.matchAll(/^\s*(?:require )?(\S+\.\S+) (v\S+)(?: \/\/ indirect)?$/gm);
+  const modules = new Map([...required].map(([, name, version]) => [name as string, version as string]));
+  for (const [, name, version] of text.matchAll(/^\s*(?:replace )?(\S+) => \S+ (v\S+)$/gm)) {
+    if (modules.has(name as string)) modules.set(name as string, version as string);
+  }
+  return modules;
+}
+
+/** Of the provider's own time, because its schema fits no newer ones; and what it names and does not compile. */
+const MAY_DIFFER = [/^github\.com\/pulumi\/pulumi\//, /^go\.etcd\.io\/etcd\//];
+
+test('the programs that are built from Go modules share their packages: a start on a new machine waits for each', () => {
+  const all = [
+    'local/cluster/go/go.mod',
+    'automation/engine/go/pulumi/go.mod',
+    'automation/engine/go/kubernetes/go.mod',
+  ].map(modulesOf);
+  const names = [...new Set(all.flatMap((modules) => [...modules.keys()]))];
+  const versionsOf = (name: string) => new Set(all.flatMap((modules) => modules.get(name) ?? []));
+  const shared = names.filter((name) => all.filter((modules) => modules.has(name)).length > 1);
+  expect(shared.length).toBeGreaterThan(150);
+  const different = shared.filter((name) => versionsOf(name).size > 1);
+  expect(different.filter((name) => !MAY_DIFFER.some((pattern) => pattern.test(name)))).toEqual([]);
+});
+
 test.each([
   [VERSIONS.engine, true],
   [`v${VERSIONS.oldestEngine}`, true],

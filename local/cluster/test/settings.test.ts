@@ -114,8 +114,8 @@ describe('countingProgress', () => {
     const onLine = countingProgress('Kubernetes', 90, (line) => lines.push(line));
     for (let count = 0; count < 120; count += 1) onLine();
     expect(lines).toEqual([
-      'compiling Kubernetes: 50 of 90 packages',
-      'compiling Kubernetes: 90 of 90 packages',
+      'compiling Kubernetes: 50 of at most 90 packages',
+      'compiling Kubernetes: 90 of at most 90 packages',
     ]);
   });
 });

@@ -1,0 +1,42 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { goBuild } from '../../../automation/tools/go.ts';
+
+let folder: string;
+const path = process.env.PATH;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'go-build-'));
+  // In the place of go: says when it begins and ends.
+  const go =
+    '#!/bin/sh\nfor last; do :; done\necho "begin $last" >> log\nsleep 0.2\necho "end $last" >> log\n';
+  writeFileSync(join(folder, 'go'), `${go}test "$last" != broken\n`);
+  chmodSync(join(folder, 'go'), 0o755);
+  process.env.PATH = `${folder}${delimiter}${path}`;
+});
+afterEach(() => {
+  process.env.PATH = path;
+  rmSync(folder, { recursive: true });
+});
+
+const build = (what: string, priority: number, signal?: AbortSignal) =>
+  goBuild([what], { directory: folder, what, ...(signal ? { signal } : {}) }, priority);
+const log = () => readFileSync(join(folder, 'log'), 'utf8').trim().split('\n');
+
+test('one build at a time, those that wait by their priority', async () => {
+  await Promise.all([build('first', 1), build('low', 1), build('high', 2)]);
+  expect(log()).toEqual(['begin first', 'end first', 'begin high', 'end high', 'begin low', 'end low']);
+});
+
+test('a build that fails, or that nobody waits for any more, keeps no other from its turn', async () => {
+  const given = new AbortController();
+  const failing = build('broken', 1);
+  const waiting = build('unwanted', 1, given.signal);
+  const last = build('last', 1);
+  given.abort();
+  const outcomes = await Promise.allSettled([failing, waiting, last]);
+  expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled']);
+  expect(log()).toEqual(['begin broken', 'end broken', 'begin last', 'end last']);
+});
