@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** `node:sqlite` says on each start that it is experimental; the engine relies on it knowingly. */
@@ -18,6 +19,8 @@ const project = (name: string, include: string[], testTimeout = 20_000, globalSe
 
 export default defineConfig({
   test: {
+    // One for each core: most tests wait for processes of their own, so that the rest of a core is not missed.
+    maxWorkers: Math.max(2, availableParallelism()),
     projects: [
       project('architecture', ['test/architecture/**/*.test.ts']),
       project('program', ['test/{components,stack}/**/*.test.ts'], 60_000),

@@ -1,4 +1,13 @@
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { prepareVolume } from '../../src/sync/volume/volume.ts';
@@ -13,11 +22,10 @@ import { attack, type Row } from './rows.ts';
  * The next start opens the desktop, keeps all that is on the volume, and saves it.
  */
 
-interface StateRow extends Row {
+interface StateRow extends Row, VolumeDamage {
   readonly volume: 'project' | 'source';
   /** In the folder `state`. */
   readonly file: string;
-  readonly damage: Damage;
   /** By SIGKILL, so that the write-ahead log of the state is there. */
   readonly isKilled: boolean;
 }
@@ -42,30 +50,70 @@ const FILES: readonly (Pick<StateRow, 'volume' | 'file' | 'isKilled'> & { readon
     file: 'mounted-space.json',
     isKilled: false,
   },
+  { what: 'the number of the last save', volume: 'project', file: 'saved', isKilled: false },
+  { what: 'the mark of a whole project', volume: 'project', file: 'whole', isKilled: false },
+  { what: 'the trash of the volume', volume: 'project', file: 'trash', isKilled: false },
   { what: 'the state database of the source volume', volume: 'source', file: 'sync.sqlite', isKilled: false },
   { what: 'the mark of the source volume', volume: 'source', file: 'volume.json', isKilled: false },
 ];
 
+/** What only a volume knows. Rights are of the entry, whatever it is. */
+interface VolumeDamage {
+  readonly damage: Damage;
+  readonly linkTo?: string;
+  readonly mode?: number;
+}
+
+const VOLUME_DAMAGES: Readonly<Record<string, VolumeDamage>> = {
+  ...Object.fromEntries(
+    Object.entries(DAMAGES).map(([how, damage]): [string, VolumeDamage] => [
+      how,
+      { damage, linkTo: '/etc/hostname' },
+    ]),
+  ),
+  'replaced by a link to itself': { damage: () => 'link', linkTo: 'itself' },
+  'replaced by a link to nothing': { damage: () => 'link', linkTo: 'nothing here' },
+  'replaced by a link to a folder elsewhere': { damage: () => 'link', linkTo: '/usr/share' },
+  'replaced by a link to a file of the project': { damage: () => 'link', linkTo: '../data/p/through' },
+  'replaced by a link to a folder of the project': { damage: () => 'link', linkTo: '../data/p' },
+  'without any right': { damage: (bytes) => bytes, mode: 0 },
+  'that may only be read': { damage: (bytes) => bytes, mode: 0o444 },
+  'as a folder that may not be listed': { damage: () => 'directory', mode: 0o300 },
+  'as a folder that may only be looked at': { damage: () => 'directory', mode: 0o555 },
+};
+
+const OVER_REST: readonly string[] = [
+  'empty',
+  'full of garbage',
+  'replaced by a link to a file of the project',
+];
+
 const ROWS: readonly StateRow[] = FILES.flatMap(({ what, ...file }) =>
-  Object.entries(DAMAGES).map(([how, damage]) => ({
+  Object.entries(VOLUME_DAMAGES).map(([how, damage]) => ({
     name: `${what} ${how}`,
-    damage,
+    ...damage,
     ...file,
     ...(file.isKilled && how === 'cut in the middle' && file.file === 'sync.sqlite'
       ? { sample: 'mounted' as const }
       : {}),
-    ...(file.file === 'mounted-space.json' ? { kinds: ['mounted'] as const } : {}),
+    // The engine sees no difference; some of it over REST too.
+    ...(file.file !== 'mounted-space.json' && OVER_REST.includes(how) ? {} : { kinds: ['mounted'] as const }),
   })),
 );
 
-function damageFile(at: string, damage: Damage, before: Buffer | null): void {
-  const isFile = lstatSync(at, { throwIfNoEntry: false })?.isFile() === true;
-  const bytes = isFile ? readFileSync(at) : Buffer.from('nothing was here');
-  const changed = damage(bytes, before);
-  rmSync(at, { recursive: true, force: true });
+function damageFile(at: string, { damage, linkTo, mode, file }: StateRow, before: Buffer | null): void {
+  const entry = lstatSync(at, { throwIfNoEntry: false });
+  const isFolder = entry?.isDirectory() === true;
+  const changed = damage(entry?.isFile() ? readFileSync(at) : Buffer.from('nothing was here'), before);
+  // Only its rights change.
+  const stays = isFolder && mode !== undefined && changed !== 'directory';
+  if (!stays) rmSync(at, { recursive: true, force: true });
   if (changed === 'directory') mkdirSync(join(at, 'something in it'), { recursive: true });
-  else if (changed !== 'missing') writeFileSync(at, changed);
-  if (existsSync(at)) handOver(at);
+  else if (changed === 'link') symlinkSync(linkTo === 'itself' ? file : (linkTo as string), at);
+  else if (changed !== 'missing' && !stays) writeFileSync(at, changed);
+  if (lstatSync(at, { throwIfNoEntry: false }) === undefined) return;
+  handOver(at);
+  if (mode !== undefined) chmodSync(at, mode);
 }
 
 async function life(row: StateRow, kind: Kind): Promise<void> {
@@ -87,7 +135,7 @@ async function life(row: StateRow, kind: Kind): Promise<void> {
     // A pod of its own.
     rmSync(one.paths.ready, { force: true });
     const good = goodOf(one.data);
-    damageFile(at, row.damage, before);
+    damageFile(at, row, before);
     for (const each of [one.paths.projectVolume, one.paths.sourceVolume]) await prepareVolume(each);
     for (const name of readdirSync(join(volume, 'state'))) handOver(join(volume, 'state', name));
     one.launch();

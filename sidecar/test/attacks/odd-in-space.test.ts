@@ -4,7 +4,8 @@ import { expect } from 'vitest';
 import { expectSource, goodOf, handOver, ODD } from './good-files.ts';
 import { type Instance, IS_ROOT, snapshot } from './harness.ts';
 import { inWorld, opened, succeeds, withProject } from './lives.ts';
-import { ODD_GROUPS, type OddKind } from './odd-kinds.ts';
+import { isOfTheSystem, type OddKind } from './odd-kind.ts';
+import { ODD_GROUPS } from './odd-kinds.ts';
 import { attack, type Row } from './rows.ts';
 
 /**
@@ -39,6 +40,10 @@ function arrived(folder: string, index: number): string[] {
 
 async function judge(one: Instance, there: string, here: string, odd: readonly OddKind[]): Promise<void> {
   const status = JSON.stringify(await one.status());
+  expect(
+    [...snapshot(here, () => true).keys()].filter(isOfTheSystem),
+    'nothing outside of the space comes',
+  ).toEqual([]);
   const wrong: string[] = [];
   for (const [index, each] of odd.entries()) {
     const { name, isAlive, isRenamed, fate: usual, inSpace: fate = usual } = each;

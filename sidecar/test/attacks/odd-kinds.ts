@@ -1,33 +1,10 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, linkSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { IS_ROOT, type Kind } from './harness.ts';
-
-/**
- * - `kept`: it is saved and comes back as it was.
- * - `named`: it stays behind; status and drain say so by its name, and the drain ends with code 3.
- * - `left`: by design it is not saved, and nobody waits for it: sockets, pipes, devices.
- * - `honest`: either of the first two, as the moment has it; what is said is true.
- */
-export type Fate = 'kept' | 'named' | 'left' | 'honest';
-
-export interface OddKind {
-  readonly name: string;
-  readonly fate: Fate;
-  /** It is known to fail, for this reason, where a space of this kind is used. */
-  readonly fails?: { readonly [kind in Kind]?: string };
-  /** Puts it into this folder, which is its own. @returns a function that ends it, or nothing */
-  readonly make: (folder: string) => unknown;
-  /** What comes of it in a space that is a directory, where that is something else. */
-  readonly inSpace?: Fate;
-  /** A project space gives it another name, see Limits. */
-  readonly isRenamed?: boolean;
-  /** It stays root's. */
-  readonly isForeign?: boolean;
-  /** Where the content that comes back is not that of the end, as of a database that is being written. */
-  readonly isAlive?: boolean;
-}
+import { IS_ROOT } from './harness.ts';
+import type { OddKind } from './odd-kind.ts';
+import { MOVING } from './odd-moving.ts';
 
 const write = (at: string | Buffer, content = 'odd content') => writeFileSync(at, content);
 const run = (program: string, ...args: string[]) => {
@@ -52,16 +29,6 @@ const folderWithMode = (mode: number) => (folder: string) => {
   chmodSync(join(folder, 'odd'), mode);
 };
 const linkTo = (target: string) => (folder: string) => symlinkSync(target, join(folder, 'odd'));
-
-/** Goes on in a process of its own until it is ended. */
-function working(script: string, ...args: string[]): () => void {
-  const child: ChildProcess = spawn('sh', ['-c', script, 'sh', ...args], { stdio: 'ignore', detached: true });
-  spawnSync('sleep', ['0.2']);
-  return () => {
-    // The whole group: `sleep` too.
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-  };
-}
 
 /** A file whose path on the volume has so many bytes: made step by step, as no call takes it whole. */
 const deep = (bytes: number) => (folder: string) => {
@@ -107,9 +74,6 @@ const lockedDatabase = (mode: 'wal' | 'delete') => (folder: string) => {
   open.exec('PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; INSERT INTO t VALUES (4)');
   return () => open.close();
 };
-
-const GROWING =
-  'import os,sys\nf=os.open(sys.argv[1],os.O_CREAT|os.O_WRONLY)\nwhile True: os.write(f,b"more")';
 
 /** Each kind comes with a folder of its own, so that those of a group can be tried together. */
 export const ODD_GROUPS: Readonly<Record<string, readonly OddKind[]>> = {
@@ -309,37 +273,8 @@ export const ODD_GROUPS: Readonly<Record<string, readonly OddKind[]>> = {
         truncateSync(join(folder, 'odd'), 200_000_000);
       },
     },
-    {
-      name: 'a file that grows all the time',
-      // Between two of its bytes it stands still, and what was read then is a save.
-      fate: 'honest',
-      make: (folder) => working('exec python3 -c "$2" "$1"', join(folder, 'odd'), GROWING),
-      isAlive: true,
-    },
-    {
-      name: 'a file that is cut and filled all the time',
-      fate: 'honest',
-      make: (folder) => working('while :; do : > "$1"; printf more >> "$1"; done', join(folder, 'odd')),
-      isAlive: true,
-    },
-    {
-      name: 'a file that comes and goes',
-      fate: 'honest',
-      make: (folder) =>
-        working('while :; do printf more > "$1"; sleep 0.01; rm -f "$1"; done', join(folder, 'odd')),
-      isAlive: true,
-    },
-    {
-      name: 'a file that becomes a folder and a file again',
-      fate: 'honest',
-      make: (folder) =>
-        working(
-          'while :; do printf more > "$1"; sleep 0.01; rm -f "$1"; mkdir "$1"; sleep 0.01; rmdir "$1"; done',
-          join(folder, 'odd'),
-        ),
-      isAlive: true,
-    },
   ],
+  'things that never stand still': MOVING,
   databases: [
     {
       name: 'a database with a journal, being written',

@@ -5,7 +5,8 @@ import { expect } from 'vitest';
 import { changeGood, expectSource, goodOf, handOver, oddOf } from './good-files.ts';
 import { IS_ROOT, KINDS, type Kind } from './harness.ts';
 import { inWorld, succeeds, withProject } from './lives.ts';
-import { ODD_GROUPS, type OddKind } from './odd-kinds.ts';
+import { isOfTheSystem, type OddKind } from './odd-kind.ts';
+import { ODD_GROUPS } from './odd-kinds.ts';
 import { attack, type Row } from './rows.ts';
 
 /**
@@ -70,6 +71,7 @@ async function life({ odd }: OddRow, kind: Kind): Promise<void> {
     expect(goodOf(two.data), 'all other files come back').toEqual(good);
     expectSource(two);
     const after = oddOf(two.data);
+    expect([...after.keys()].filter(isOfTheSystem), 'nothing outside of the project is saved').toEqual([]);
     for (const [index, { name, fate, isAlive }] of odd.entries()) {
       if (named.has(index) || fate === 'left' || isAlive) continue;
       if (JSON.stringify(below(after, index)) !== JSON.stringify(below(before, index)))

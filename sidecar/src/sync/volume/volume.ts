@@ -11,11 +11,13 @@ import { VolumeNotMountedError } from '../sync-errors.ts';
 import { LocalTree } from './local-tree.ts';
 import { openState, STATE_FILE } from './open-state.ts';
 import { makePartialFolders } from './partials.ts';
+import { clearState } from './state-folder.ts';
 
 const MARKER = 'volume.json';
 
 /** Makes the folders of a volume, and the mark by which later starts know it. Done again, it changes nothing. */
 export async function prepareVolume(root: string): Promise<void> {
+  await clearState(root, Date.now());
   for (const folder of Object.values(VOLUME_FOLDERS)) {
     const path = join(root, folder);
     await fs.mkdir(path, { recursive: true, mode: 0o775 });
