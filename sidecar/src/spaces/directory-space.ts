@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { constants, createReadStream, type Dirent } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
+import { ERRNO_CODES, fail, isAbsent, translate } from './directory-errors.ts';
 import { targetText } from './link-target.ts';
 import {
   type Content,
@@ -17,31 +18,13 @@ import {
   type SpaceCapabilities,
   type SpaceEntry,
   SpaceError,
-  type SpaceErrorCode,
 } from './space.ts';
 
-const ERRNO_CODES: Record<string, SpaceErrorCode> = {
-  ENOENT: 'not-found',
-  EEXIST: 'exists',
-  ENOTDIR: 'not-a-directory',
-  EISDIR: 'is-a-directory',
-  ENOTEMPTY: 'not-empty',
-  ENAMETOOLONG: 'invalid-name',
-  EACCES: 'token-not-permitted',
-  EPERM: 'token-not-permitted',
-  EROFS: 'read-only',
-  ENOSPC: 'space-full',
-  EDQUOT: 'space-full',
-  ELOOP: 'bad-request',
-  // "Transport endpoint is not connected": the client behind a FUSE mount has ended.
-  ENOTCONN: 'not-mounted',
-  ESTALE: 'not-mounted',
-  EIO: 'unavailable',
-  EBUSY: 'unavailable',
-  EAGAIN: 'unavailable',
-  EMFILE: 'unavailable',
-  ETIMEDOUT: 'unavailable',
-};
+/** The folder of an entry, and where it really lies; null: it is the root. */
+interface Way {
+  readonly folder: string;
+  readonly real: string | null;
+}
 
 /** Bytes of a path with its end, as Linux takes it. */
 const PATH_MAX = 4096;
@@ -118,7 +101,7 @@ export class DirectorySpace implements Space {
   }
 
   async stat(entry: Locator): Promise<SpaceEntry | null> {
-    if (this.#nameless.has(entry.path)) throw fail('invalid-name', entry.path, UNNAMED);
+    this.#assertNamed(entry.path);
     return (await this.#isStraight(entry.path)) ? this.#look(entry.path) : null;
   }
 
@@ -178,7 +161,7 @@ export class DirectorySpace implements Space {
   }
 
   async write(path: string, content: Content, options: { signal?: AbortSignal } = {}): Promise<SpaceEntry> {
-    const old = await this.#assertParent(path);
+    const { found: old, way } = await this.#assertParent(path);
     if (old?.kind === 'directory') throw fail('is-a-directory', path, 'is a directory');
     await this.#call(path, async () => {
       // A link would lead the bytes elsewhere.
@@ -201,7 +184,8 @@ export class DirectorySpace implements Space {
         throw fail('transfer-broken', path, `got ${written} bytes, ${content.size} were announced`);
       }
     });
-    return this.#present(path);
+    // The content may have taken hours to come.
+    return (await this.#isStill(way)) ? this.#made(path) : this.#present(path);
   }
 
   /** Only where the file system shares the blocks of both (reflink): any other copy takes as long as to write it. */
@@ -226,29 +210,28 @@ export class DirectorySpace implements Space {
     if (path !== '') {
       this.#assertName(path);
       const found = await this.stat({ path });
-      if (found !== null && found.kind !== 'directory') throw fail('exists', path, `is a ${found.kind}`);
-      if (found === null) {
-        await this.makeDirectory(parentOf(path));
-        try {
-          await fs.mkdir(this.#at(path), 0o775);
-          isNew = true;
-        } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw translate(error, path);
-        }
+      if (found?.kind === 'directory') return found;
+      if (found !== null) throw fail('exists', path, `is a ${found.kind}`);
+      await this.makeDirectory(parentOf(path));
+      try {
+        await fs.mkdir(this.#at(path), 0o775);
+        isNew = true;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw translate(error, path);
       }
     }
-    return { ...(await this.#present(path)), ...(isNew ? { isNew } : {}) };
+    return { ...(await this.#made(path)), ...(isNew ? { isNew } : {}) };
   }
 
   async makeSymlink(path: string, target: string): Promise<SpaceEntry> {
-    if ((await this.#assertParent(path)) !== null) throw fail('exists', path, 'exists already');
+    if ((await this.#assertParent(path)).found !== null) throw fail('exists', path, 'exists already');
     await this.#call(path, () => fs.symlink(target, this.#at(path)));
-    return this.#present(path);
+    return this.#made(path);
   }
 
   async move(from: { path: string; kind: EntryKind }, to: string): Promise<void> {
     await this.#assertKind(from.path, from.kind);
-    const target = await this.#assertParent(to);
+    const { found: target } = await this.#assertParent(to);
     if (from.path === to) return;
     if (from.kind === 'directory') {
       if (to.startsWith(`${from.path}/`)) throw fail('bad-request', to, 'cannot move into itself');
@@ -291,17 +274,33 @@ export class DirectorySpace implements Space {
     return path === '' ? this.#root : join(this.#root, path);
   }
 
-  /** Whether all on the way are folders and none a link: what that leads to is no part of the space, and perhaps somebody's. */
   async #isStraight(path: string): Promise<boolean> {
-    const parent = parentOf(path);
-    if (parent === '') return true;
-    // The way to the space itself may have links. Asked each time: a folder can be exchanged for a link at any moment.
+    return (await this.#wayTo(path)) !== null;
+  }
+
+  /**
+   * The way to an entry, where all on it are folders and none a link: what a link leads to is no part of the space, and
+   * perhaps somebody's. Looked at in each call: a folder can be exchanged for a link at any moment.
+   */
+  async #wayTo(path: string): Promise<Way | null> {
+    const folder = this.#at(parentOf(path));
+    // The way to the space itself may have links.
+    if (folder === this.#root) return { folder, real: null };
+    const [root, real] = await Promise.all([this.#real(this.#root, path), this.#real(folder, path)]);
+    return root !== null && real === join(root, parentOf(path)) ? { folder, real } : null;
+  }
+
+  async #isStill({ folder, real }: Way): Promise<boolean> {
+    return real === null || (await this.#real(folder, folder)) === real;
+  }
+
+  /** null: it leads to nothing. */
+  async #real(place: string, path: string): Promise<string | null> {
     try {
-      const [root, found] = await Promise.all([fs.realpath(this.#root), fs.realpath(this.#at(parent))]);
-      return found === join(root, parent);
+      return await fs.realpath(place);
     } catch (error) {
       // ELOOP: links that lead to each other.
-      if (isAbsent(error) || (error as NodeJS.ErrnoException).code === 'ELOOP') return false;
+      if (isAbsent(error) || (error as NodeJS.ErrnoException).code === 'ELOOP') return null;
       throw translate(error, path);
     }
   }
@@ -321,25 +320,37 @@ export class DirectorySpace implements Space {
     );
   }
 
-  /** Checks that `path` can be made; returns what is there now. */
-  async #assertParent(path: string): Promise<SpaceEntry | null> {
+  /** Checks that `path` can be made. @returns what is there now, and the way to it, which is looked at once */
+  async #assertParent(path: string): Promise<{ readonly found: SpaceEntry | null; readonly way: Way }> {
     this.#assertName(path);
-    await this.#assertKind(parentOf(path), 'directory');
-    return this.stat({ path });
+    this.#assertNamed(path);
+    const way = await this.#wayTo(path);
+    if (way === null) {
+      await this.#assertKind(parentOf(path), 'directory');
+      throw fail('not-found', path, 'does not exist');
+    }
+    const found = await this.#look(path);
+    if (found === null) assertKind(await this.#made(parentOf(path)), 'directory');
+    return { found, way };
   }
 
   async #assertKind(path: string, kind: EntryKind): Promise<SpaceEntry> {
-    const found = await this.#present(path);
-    if (found.kind === kind) return found;
-    if (kind === 'directory') throw fail('not-a-directory', path, `is a ${found.kind}`);
-    if (found.kind === 'directory' && kind === 'file') throw fail('is-a-directory', path, 'is a directory');
-    throw fail('bad-request', path, `is a ${found.kind}, not a ${kind}`);
+    return assertKind(await this.#present(path), kind);
+  }
+
+  /** What is there by a way that this call has looked at. */
+  async #made(path: string): Promise<SpaceEntry> {
+    return (await this.#look(path)) ?? this.#present(path);
   }
 
   async #present(path: string): Promise<SpaceEntry> {
     const found = await this.stat({ path });
     if (found === null) throw fail('not-found', path, 'does not exist');
     return found;
+  }
+
+  #assertNamed(path: string): void {
+    if (this.#nameless.has(path)) throw fail('invalid-name', path, UNNAMED);
   }
 
   async #call<T>(path: string, action: () => Promise<T>): Promise<T> {
@@ -351,21 +362,10 @@ export class DirectorySpace implements Space {
   }
 }
 
-function fail(code: SpaceErrorCode, path: string, what: string): SpaceError {
-  return new SpaceError(code, `${path === '' ? 'the root' : path} ${what}`, { path });
-}
-
-function isAbsent(error: unknown): boolean {
-  return ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes((error as NodeJS.ErrnoException).code ?? '');
-}
-
-function translate(error: unknown, path: string): unknown {
-  const errno = (error as NodeJS.ErrnoException | undefined)?.code;
-  if (error instanceof SpaceError || errno === undefined) return error;
-  const code = ERRNO_CODES[errno];
-  if (code === undefined) return error;
-  return new SpaceError(code, `${path === '' ? 'the mounted space' : path}: ${errno}`, {
-    path,
-    cause: error,
-  });
+function assertKind(found: SpaceEntry, kind: EntryKind): SpaceEntry {
+  const { path } = found;
+  if (found.kind === kind) return found;
+  if (kind === 'directory') throw fail('not-a-directory', path, `is a ${found.kind}`);
+  if (found.kind === 'directory' && kind === 'file') throw fail('is-a-directory', path, 'is a directory');
+  throw fail('bad-request', path, `is a ${found.kind}, not a ${kind}`);
 }

@@ -1,6 +1,16 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import fs from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { DirectorySpace } from '../../src/spaces/directory-space.ts';
 import { contentOf, readAll } from '../../src/spaces/space.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
@@ -91,3 +101,93 @@ test.each(['out of the space', 'into the space'])(
     next.close();
   },
 );
+
+/** A space with `p/z/file`, where `p/z` can be exchanged for a link to a folder outside, and back. */
+function exchanging() {
+  const root = folders.make();
+  const outside = outsideOf(root);
+  const at = join(root, 'space');
+  mkdirSync(join(at, 'p/z'), { recursive: true });
+  writeFileSync(join(at, 'p/z/file'), 'mine');
+  const exchange = () => {
+    renameSync(join(at, 'p/z'), join(at, 'away'));
+    symlinkSync(outside, join(at, 'p/z'));
+  };
+  const back = () => {
+    unlinkSync(join(at, 'p/z'));
+    renameSync(join(at, 'away'), join(at, 'p/z'));
+  };
+  return { space: new DirectorySpace(at), outside, exchange, back };
+}
+
+type Space = DirectorySpace;
+const CALLS: [string, (space: Space) => Promise<unknown>][] = [
+  ['write', (space) => space.write('p/z/file', contentOf('x'))],
+  ['write of a new file', (space) => space.write('p/z/new', contentOf('x'))],
+  ['makeDirectory', (space) => space.makeDirectory('p/z/folder')],
+  ['makeSymlink', (space) => space.makeSymlink('p/z/link', 'x')],
+  ['move into it', (space) => space.move({ path: 'mine', kind: 'file' }, 'p/z/moved')],
+  ['move out of it', (space) => space.move({ path: 'p/z/file', kind: 'file' }, 'stolen')],
+  ['read', (space) => readAll(space, { path: 'p/z/file' }, 100)],
+  ['removeFile', (space) => space.removeFile('p/z/file')],
+  ['removeTree', (space) => space.removeTree('p/z/deep')],
+];
+
+test.each(CALLS)(
+  'a folder that is exchanged between two calls is seen by the next one: %s',
+  async (_, call) => {
+    const { space, outside, exchange, back } = exchanging();
+    await space.write('mine', contentOf('mine'));
+    const before = dumpFolder(outside);
+    for (let round = 0; round < 3; round += 1) {
+      // It has just been looked at, and by the same way.
+      await space.write('p/z/file', contentOf(`round ${round}`));
+      exchange();
+      const read = await call(space).catch(() => undefined);
+      expect(String(read)).not.toContain('precious');
+      expect(dumpFolder(outside)).toEqual(before);
+      back();
+    }
+  },
+);
+
+test.each(['file', 'new'])(
+  'a write whose folder is exchanged while its content comes claims nothing: %s',
+  async (name) => {
+    const { space, outside, exchange } = exchanging();
+    writeFileSync(join(outside, 'new'), 'precious');
+    const before = dumpFolder(outside);
+    const content = {
+      size: 2,
+      async *open() {
+        yield Buffer.from('a');
+        exchange();
+        yield Buffer.from('b');
+      },
+    };
+    await expect(space.write(`p/z/${name}`, content)).rejects.toMatchObject({ code: 'not-found' });
+    expect(dumpFolder(outside)).toEqual(before);
+  },
+);
+
+test('the way to a place is looked at once before its content comes, and once after', async () => {
+  const { space } = exchanging();
+  const asked = vi.spyOn(fs, 'realpath');
+  syncBuiltinESMExports();
+  try {
+    const count = async (call: () => Promise<unknown>) => {
+      asked.mockClear();
+      await call();
+      return asked.mock.calls.length;
+    };
+    // Each look resolves the folder, and the root that it has to lie in.
+    expect(await count(() => space.write('p/z/file', contentOf('x')))).toBe(3);
+    expect(await count(() => space.write('p/z/new', contentOf('x')))).toBe(3);
+    expect(await count(() => space.makeSymlink('p/z/link', 'x'))).toBe(2);
+    expect(await count(() => space.makeDirectory('p/z'))).toBe(2);
+    expect(await count(() => space.move({ path: 'p/z/new', kind: 'file' }, 'p/z/file'))).toBe(4);
+  } finally {
+    asked.mockRestore();
+    syncBuiltinESMExports();
+  }
+});
