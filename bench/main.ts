@@ -10,6 +10,7 @@ import { tellerTo } from './lib/teller.ts';
 import { runPreviewsBench } from './program/previews.ts';
 import { runProgramBench } from './program/run.ts';
 import { CASES, runSync } from './sync/run.ts';
+import { THREAD_CASES } from './sync/thread-cases.ts';
 
 const REPOSITORY = fileURLToPath(new URL('..', import.meta.url));
 const PLACES = {
@@ -49,6 +50,37 @@ const sync = program
       only,
       directory,
       repeats: Math.max(1, Number.parseInt(options.repeats, 10) || 3),
+      teller: tellerTo(process.stderr),
+      onResult: (result) => report(result, options.publish === true),
+    });
+  });
+
+const ofThread = program
+  .command('thread')
+  .description(
+    `the sync engine with its connections in a thread, and with a plain undici.Pool: ${THREAD_CASES.map(({ name }) => name).join(', ')}`,
+  )
+  .addOption(
+    new Option('--scale <scale>', 'as of sync').choices(['tiny', 'small', 'medium', 'full']).default('small'),
+  )
+  .option('--only <names...>', 'these cases alone', [])
+  .option('--repeats <number>', 'timed runs of each', '5')
+  .option('--directory <folder>', 'where the data is made and removed', tmpdir())
+  .option('--publish', 'write results, plots and docs/benchmarks.md')
+  .action(async () => {
+    const options = ofThread.opts<{
+      scale: Scale;
+      only: string[];
+      repeats: string;
+      directory: string;
+      publish?: boolean;
+    }>();
+    await runSync({
+      cases: THREAD_CASES,
+      scale: options.scale,
+      only: options.only,
+      directory: options.directory,
+      repeats: Math.max(1, Number.parseInt(options.repeats, 10) || 5),
       teller: tellerTo(process.stderr),
       onResult: (result) => report(result, options.publish === true),
     });

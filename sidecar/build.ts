@@ -1,7 +1,7 @@
 import { chmod, copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 import { GATEWAY_NODE_FLAGS, NODE_FLAGS } from './contract/node-flags.ts';
 import { buildWeb } from './web/build.ts';
 
@@ -46,12 +46,14 @@ export async function buildSidecar(outDirectory: string): Promise<void> {
 export async function bundle(
   programs: Readonly<Record<string, string>>,
   outDirectory: string,
+  plugins: Plugin[] = [],
 ): Promise<void> {
   const threads = Object.entries(THREADS).map(([name, file]) => [name, join(HERE, 'src', file)]);
   await build({
     entryPoints: { ...programs, ...Object.fromEntries(threads) },
     outdir: outDirectory,
     bundle: true,
+    plugins,
     platform: 'node',
     target: 'node24',
     format: 'esm',

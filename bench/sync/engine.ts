@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Plugin } from 'esbuild';
 import { bundle } from '../../sidecar/build.ts';
 import { NODE_FLAGS } from '../../sidecar/contract/node-flags.ts';
 import type { Run } from '../lib/statistics.ts';
@@ -48,26 +49,32 @@ export interface Done extends Run {
   readonly result: Record<string, unknown>;
 }
 
+/** `pool`: its requests are made in the thread of the engine, by a plain pool of connections. */
+export type EngineVariant = 'as it is' | 'pool';
+
 /** One process of the engine, bundled as in the image. */
 export class Engine {
-  static #program = '';
+  static readonly #programs = new Map<EngineVariant, string>();
   readonly #child: ChildProcess;
   readonly #began = performance.now();
   readonly #load = loadavg()[0] as number;
 
-  /** To be called before the first one is made. */
-  static async build(directory: string): Promise<void> {
+  /** To be called before the first one of this variant is made. */
+  static async build(directory: string, variant: EngineVariant = 'as it is'): Promise<void> {
     const source = fileURLToPath(new URL('engine-process.ts', import.meta.url));
-    await bundle({ 'engine-process': source }, directory);
-    Engine.#program = join(directory, 'engine-process.js');
+    await bundle({ 'engine-process': source }, directory, variant === 'pool' ? [withPool] : []);
+    Engine.#programs.set(variant, join(directory, 'engine-process.js'));
   }
 
   /** @param preload a module that is loaded before the engine, with these variables besides */
   constructor({
     preload,
     environment = {},
-  }: { preload?: string; environment?: Record<string, string> } = {}) {
-    this.#child = fork(Engine.#program, {
+    variant = 'as it is',
+  }: { preload?: string; environment?: Record<string, string>; variant?: EngineVariant } = {}) {
+    const program = Engine.#programs.get(variant);
+    if (program === undefined) throw new Error(`the engine "${variant}" was not built`);
+    this.#child = fork(program, {
       execArgv: [...NODE_FLAGS, ...nodeOptions(), ...(preload === undefined ? [] : ['--import', preload])],
       env: { ...process.env, ...environment },
     });
@@ -104,6 +111,17 @@ export class Engine {
     await ended;
   }
 }
+
+/** The one module that knows of the thread is exchanged, and nothing else. */
+const withPool: Plugin = {
+  name: 'plain-pool',
+  setup(build) {
+    const path = fileURLToPath(new URL('pool-connections.ts', import.meta.url));
+    build.onResolve({ filter: /\/http-connections\.ts$/ }, ({ importer }) =>
+      importer === path ? undefined : { path },
+    );
+  },
+};
 
 /** Takes the result away, so that it can be stored among runs. */
 export function runOf({ seconds, peakBytes, requests, cpuSeconds, load }: Done): Run {

@@ -12,12 +12,12 @@ import { CONNECTIONS, freshTarget, peerRun, stageInRun } from './transfer-cases.
 import { diskBytes, makeLargeFiles, makeTree, type TreeShape, totalsOf } from './trees.ts';
 
 const GIBIBYTE = 2 ** 30;
-const LARGE_FILES = 4;
-const ROUND_TRIP_MS = 50;
-const STREAM_BYTES_PER_SECOND = 20e6;
+export const LARGE_FILES = 4;
+export const ROUND_TRIP_MS = 50;
+export const STREAM_BYTES_PER_SECOND = 20e6;
 
-const largeBytes = (scale: Scale): number => scaled(GIBIBYTE, scale);
-const sizeText = (bytes: number): string =>
+export const largeBytes = (scale: Scale): number => scaled(GIBIBYTE, scale);
+export const sizeText = (bytes: number): string =>
   bytes >= GIBIBYTE ? `${bytes / GIBIBYTE} GiB` : `${counted(Math.round(bytes / 2 ** 20))} MiB`;
 
 /** One curl for each file, straight to the port, as the host name is one of the emulator's own. */
@@ -111,7 +111,7 @@ export const stageInLargeCase: Case = {
   },
 };
 
-const farShape = (scale: Scale): TreeShape => {
+export const farShape = (scale: Scale): TreeShape => {
   const files = scaled(2_000, scale, 4);
   return { files, directories: Math.max(1, Math.round(files / 200)), bytesPerFile: 8192 };
 };

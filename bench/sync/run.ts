@@ -11,6 +11,7 @@ import { Engine } from './engine.ts';
 import { farLargeCase, farSmallCase, stageInLargeCase } from './large-cases.ts';
 import { memoryCase } from './memory-case.ts';
 import { oddFilesCase } from './odd-files-case.ts';
+import { THREAD_CASES } from './thread-cases.ts';
 import { saveSmallCase, stageInSmallCase } from './transfer-cases.ts';
 
 export const CASES: readonly Case[] = [
@@ -25,6 +26,8 @@ export const CASES: readonly Case[] = [
 ];
 
 export interface RunOptions {
+  /** @default CASES */
+  readonly cases?: readonly Case[];
   readonly scale: Scale;
   /** Names of cases; empty: all. */
   readonly only: readonly string[];
@@ -38,12 +41,12 @@ export interface RunOptions {
 
 /** @throws Error for an unknown case, for a disk that is too small, and where anybody's work was wrong */
 export async function runSync(options: RunOptions): Promise<void> {
-  const { scale, only, repeats, teller } = options;
-  const known = CASES.map(({ name }) => name);
+  const { cases: all = CASES, scale, only, repeats, teller } = options;
+  const known = all.map(({ name }) => name);
   const unknown = only.filter((name) => !known.includes(name));
   if (unknown.length > 0)
     throw new Error(`there is no case "${unknown.join('", "')}"; there are: ${known.join(', ')}`);
-  const cases = CASES.filter(({ name }) => only.length === 0 || only.includes(name));
+  const cases = all.filter(({ name }) => only.length === 0 || only.includes(name));
   await mkdir(options.directory, { recursive: true });
   const needed = cases.reduce((sum, each) => sum + each.diskBytes(scale), 0);
   assertDiskRoom(options.directory, needed, cases.map(({ title }) => title).join(', '));
@@ -51,6 +54,7 @@ export async function runSync(options: RunOptions): Promise<void> {
   const root = await mkdtemp(join(options.directory, 'scipion-bench-'));
   try {
     await Engine.build(join(root, 'engine'));
+    if (all === THREAD_CASES) await Engine.build(join(root, 'engine-with-pool'), 'pool');
     for (const each of cases) {
       teller.result(`${each.title} (${each.name})`);
       const directory = join(root, each.name);

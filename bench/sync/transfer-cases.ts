@@ -6,7 +6,7 @@ import { measure } from '../lib/measure.ts';
 import { rcloneCopy, serveWithRclone } from '../lib/rclone.ts';
 import { medianSeconds, type Run } from '../lib/statistics.ts';
 import { alternate, assertTotals, type Case, counted, scaled, timeRatio, type Workbench } from './case.ts';
-import { Engine, runOf } from './engine.ts';
+import { Engine, type EngineVariant, runOf } from './engine.ts';
 import { Server } from './server.ts';
 import { diskBytes, makeTree, type TreeShape, totalsOf } from './trees.ts';
 
@@ -14,12 +14,12 @@ import { diskBytes, makeTree, type TreeShape, totalsOf } from './trees.ts';
 export const CONNECTIONS = 16;
 const S3_KEYS = 'bench,bench-secret';
 
-const smallFiles = (bench: Pick<Workbench, 'scale'>): TreeShape => {
+export const smallFiles = (bench: Pick<Workbench, 'scale'>): TreeShape => {
   const files = scaled(20_000, bench.scale, 4);
   return { files, directories: Math.max(1, Math.round(files / 100)), bytesPerFile: 8192 };
 };
 
-const describe = ({ files, directories, bytesPerFile }: TreeShape): string =>
+export const describe = ({ files, directories, bytesPerFile }: TreeShape): string =>
   `${counted(files)} files of ${bytesPerFile / 1024} KiB in ${counted(directories)} directories`;
 
 /**
@@ -38,8 +38,9 @@ export async function stageInRun(
   target: string,
   space: ReturnType<Server['spec']>,
   expected: { files: number; bytes: number },
+  variant?: EngineVariant,
 ): Promise<Run> {
-  const engine = new Engine();
+  const engine = new Engine(variant === undefined ? {} : { variant });
   try {
     const done = await engine.orderAll({ do: 'stage-in', root: target, space });
     assertTotals('the engine', totalsOf(join(target, VOLUME_FOLDERS.data)), expected);

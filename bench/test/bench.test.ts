@@ -12,6 +12,7 @@ import { SILENT } from '../lib/teller.ts';
 import { runSync } from '../sync/run.ts';
 import { Server } from '../sync/server.ts';
 import { later, slowLink } from '../sync/slow-link.ts';
+import { THREAD_CASES } from '../sync/thread-cases.ts';
 
 let directory: string;
 beforeEach(async () => {
@@ -61,6 +62,26 @@ describe('a run of the benchmark', { timeout: 300_000 }, () => {
     const [large] = await run(['stage-in-large']);
     const ours = large?.series.find(({ isOurs }) => isOurs);
     expect(ours?.runs.every(({ requests }) => requests !== null && requests > 4)).toBe(true);
+  });
+
+  test('copies the same with and without a thread for its connections', async () => {
+    const results: CaseResult[] = [];
+    await runSync({
+      cases: THREAD_CASES,
+      scale: 'tiny',
+      only: [],
+      repeats: 1,
+      directory: join(directory, 'data'),
+      teller: SILENT,
+      onResult: async (result) => void results.push(result),
+    });
+    expect(results.map(({ name }) => name)).toEqual(THREAD_CASES.map(({ name }) => name));
+    for (const { name, series } of results) {
+      const [thread, pool] = series.map(({ runs }) => runs[0]);
+      expect(thread?.requests, name).toBeGreaterThan(1);
+      // The same work by the same requests: only who makes them differs.
+      expect(pool?.requests, name).toBe(thread?.requests);
+    }
   });
 
   test('refuses a case that it does not know, with those that there are', async () => {
