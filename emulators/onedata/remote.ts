@@ -3,9 +3,8 @@ import * as z from 'zod';
 import type { TreeEntry } from './admin/routes.ts';
 import { EMULATOR_PROGRAM } from './bundle.ts';
 import { INSTANCE_SPACES } from './configuration.ts';
-import type { FaultRule, Settings } from './faults.ts';
+import type { Settings } from './faults.ts';
 import { packDirectory } from './store/archive.ts';
-import type { Caveat } from './tokens.ts';
 
 /**
  * Runs a command where the emulator runs (`kubectl exec -i`, or a process) and answers its standard output.
@@ -96,29 +95,8 @@ export class RemoteEmulator {
     await this.#call('PUT', '/settings', settings);
   }
 
-  async addFault(rule: FaultRule): Promise<void> {
-    await this.#call('POST', '/faults', rule);
-  }
-
-  /** Replaces all rules; the same seed and order of requests meet the same faults. */
-  async setFaults(seed: number, rules: readonly FaultRule[]): Promise<void> {
-    await this.#call('PUT', '/faults', { seed, rules });
-  }
-
-  async clearFaults(): Promise<void> {
-    await this.#call('DELETE', '/faults');
-  }
-
   async setQuota(spaceId: string, quotaBytes: number | null): Promise<void> {
     await this.#call('PUT', `/spaces/${spaceId}/quota`, { quotaBytes });
-  }
-
-  async mint(caveats: readonly Caveat[]): Promise<{ token: string; id: string }> {
-    return (await this.#call('POST', '/tokens', { caveats })) as { token: string; id: string };
-  }
-
-  async revoke(tokenId: string): Promise<void> {
-    await this.#call('DELETE', `/tokens/${tokenId}`);
   }
 
   async #call(method: string, path: string, body?: Readable | object): Promise<unknown> {

@@ -2,14 +2,12 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { RequestListener, ServerResponse } from 'node:http';
-import { pipeline } from 'node:stream/promises';
-import { pack } from 'tar-stream';
 import * as z from 'zod';
 import { spaceSchema } from '../configuration.ts';
 import type { Emulator } from '../context.ts';
 import { faultRuleSchema, settingsSchema } from '../faults.ts';
 import { decode, readBody } from '../http/call.ts';
-import { copyIn, readArchive, writeArchive } from '../store/archive.ts';
+import { readArchive } from '../store/archive.ts';
 import type { Entry } from '../store/entry.ts';
 import type { Spaces } from '../store/spaces.ts';
 import { caveatsSchema } from '../tokens.ts';
@@ -44,11 +42,11 @@ export interface TreeEntry {
 
 /**
  * The admin API, on a Unix socket that only the emulator's user may open:
- * `GET /health`, `GET /credentials`, `GET|POST /spaces`, `GET /spaces/:id/tree[?sums=false]`,
- * `POST /spaces/:id/import` (tar), `POST /spaces/:id/imported` {"key"}, `GET /spaces/:id/export` (tar), `POST /spaces/:id/seed` {"directory"},
- * `POST /spaces/:id/conflicts` {"path","provider","text"}, `PUT /spaces/:id/quota` {"quotaBytes"}, `DELETE /spaces/:id/content`, `POST /tokens`, `DELETE /tokens/:id`,
- * `DELETE /temporary-tokens/:user`,
- * `GET|PUT /settings`, `GET|POST|DELETE /faults`, `PUT /faults` {"seed","rules"} for a whole script, `GET /struck`: the last faults that struck.
+ * `GET /credentials`, `GET|POST /spaces`, `GET /spaces/:id/tree`,
+ * `POST /spaces/:id/import` (tar), `POST /spaces/:id/imported` {"key"},
+ * `POST /spaces/:id/conflicts` {"path","provider","text"}, `PUT /spaces/:id/quota` {"quotaBytes"}, `DELETE /spaces/:id/content`,
+ * `POST /tokens`, `DELETE /tokens/:id`, `PUT /settings`, `PUT /faults` {"seed","rules"} in place of those before,
+ * `GET /struck`: the last faults that struck.
  */
 export function makeAdminListener(emulator: Emulator): RequestListener {
   return (request, response) => {
@@ -57,7 +55,7 @@ export function makeAdminListener(emulator: Emulator): RequestListener {
     const route = `${request.method} /${first}${id === undefined ? '' : '/:id'}${action === undefined ? '' : `/${action}`}`;
     const body = async <Schema extends z.ZodType>(schema: Schema): Promise<z.output<Schema>> =>
       schema.parse(JSON.parse((await readBody(request, 16 * 1_048_576)).toString('utf8') || '{}'));
-    answer({ emulator, route, id: id ?? '', url, body, request, response }).catch((error) => {
+    answer({ emulator, route, id: id ?? '', body, request, response }).catch((error) => {
       if (response.headersSent) return response.destroy();
       const status = error instanceof NotServed ? 404 : 400;
       return sendValue(response, { error: (error as Error).message }, status);
@@ -69,7 +67,6 @@ interface AdminCall {
   readonly emulator: Emulator;
   readonly route: string;
   readonly id: string;
-  readonly url: URL;
   readonly body: <Schema extends z.ZodType>(schema: Schema) => Promise<z.output<Schema>>;
   readonly request: Parameters<RequestListener>[0];
   readonly response: ServerResponse;
@@ -84,8 +81,6 @@ async function answer(call: AdminCall): Promise<void> {
   const { emulator, response, body, id } = call;
   const { faults, spaces } = emulator.context;
   switch (call.route) {
-    case 'GET /health':
-      return sendValue(response, { status: 'healthy' });
     case 'GET /credentials':
       return sendValue(response, credentials(emulator));
     case 'GET /spaces':
@@ -95,19 +90,12 @@ async function answer(call: AdminCall): Promise<void> {
       return sendValue(response, describeSpaces(spaces));
     case 'POST /tokens':
       return sendValue(response, emulator.mint(await body(mintSchema)));
-    case 'DELETE /temporary-tokens/:id':
-      emulator.revokeTemporary(id);
-      return sendValue(response, {});
     case 'DELETE /tokens/:id':
       emulator.revoke(id);
       return sendValue(response, {});
     case 'PUT /settings':
       faults.apply(await body(settingsSchema));
       return sendValue(response, faults.settings);
-    case 'GET /settings':
-      return sendValue(response, faults.settings);
-    case 'POST /faults':
-      return sendValue(response, { id: faults.add(await body(faultRuleSchema)) });
     case 'PUT /faults': {
       // A whole script at once, from a known start.
       const { seed, rules } = await body(scriptSchema);
@@ -117,23 +105,18 @@ async function answer(call: AdminCall): Promise<void> {
     }
     case 'GET /struck':
       return sendValue(response, faults.log);
-    case 'GET /faults':
-      return sendValue(response, faults.list());
-    case 'DELETE /faults':
-      faults.clear();
-      return sendValue(response, {});
     default:
       return answerForSpace(call, spaces);
   }
 }
 
 async function answerForSpace(call: AdminCall, spaces: Spaces): Promise<void> {
-  const { route, id, request, response, url, body } = call;
+  const { route, id, request, response, body } = call;
   if (!spaces.space(id)) throw new NotServed(`${route}: unknown path or space ${JSON.stringify(id)}`);
   const root = spaces.root(id);
   switch (route) {
     case 'GET /spaces/:id/tree':
-      return sendTree(response, spaces, root, url.searchParams.get('sums') !== 'false');
+      return sendTree(response, spaces, root);
     case 'POST /spaces/:id/import':
       return sendValue(response, await readArchive(spaces, root, request));
     case 'POST /spaces/:id/imported':
@@ -143,19 +126,8 @@ async function answerForSpace(call: AdminCall, spaces: Spaces): Promise<void> {
         (await body(z.object({ key: z.string() }))).key,
       );
       return sendValue(response, describeSpaces(spaces));
-    case 'POST /spaces/:id/seed':
-      return sendValue(
-        response,
-        await copyIn(spaces, root, (await body(z.object({ directory: z.string() }))).directory),
-      );
     case 'POST /spaces/:id/conflicts':
       return sendValue(response, makeConflict(spaces, root, await body(conflictSchema)));
-    case 'GET /spaces/:id/export': {
-      const archive = pack();
-      response.writeHead(200, { 'content-type': 'application/x-tar' });
-      writeArchive(archive, spaces, root).catch((error) => archive.destroy(error));
-      return pipeline(archive, response);
-    }
     case 'PUT /spaces/:id/quota':
       spaces.setQuota(id, (await body(z.object({ quotaBytes: z.int().nullable() }))).quotaBytes);
       return sendValue(response, describeSpaces(spaces));
@@ -206,16 +178,11 @@ const describeSpaces = (spaces: Spaces) =>
   }));
 
 /** `{"entries":[…]}`, depth first in bytewise order, one entry a line, streamed. */
-async function sendTree(
-  response: ServerResponse,
-  spaces: Spaces,
-  root: Entry,
-  hasSums: boolean,
-): Promise<void> {
+async function sendTree(response: ServerResponse, spaces: Spaces, root: Entry): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/json' });
   response.write('{"entries":[');
   let separator = '\n';
-  for await (const entry of treeOf(spaces, root, '', hasSums)) {
+  for await (const entry of treeOf(spaces, root, '')) {
     if (!response.write(separator + JSON.stringify(entry))) await once(response, 'drain');
     separator = ',\n';
   }
@@ -223,12 +190,7 @@ async function sendTree(
 }
 
 /** Everything below a directory. */
-export async function* treeOf(
-  spaces: Spaces,
-  directory: Entry,
-  base: string,
-  hasSums = true,
-): AsyncGenerator<TreeEntry> {
+async function* treeOf(spaces: Spaces, directory: Entry, base: string): AsyncGenerator<TreeEntry> {
   for (let after = '', isMore = true; isMore; ) {
     const batch = spaces.tree.children(directory.uuid, after, 500);
     for (const entry of batch) {
@@ -240,9 +202,9 @@ export async function* treeOf(
         mode: entry.mode.toString(8).padStart(3, '0'),
         mtime: entry.mtime,
         ...(entry.target === null ? {} : { target: entry.target }),
-        ...(entry.type === 'REG' && hasSums ? { sha256: await sumOf(spaces, entry.inode) } : {}),
+        ...(entry.type === 'REG' ? { sha256: await sumOf(spaces, entry.inode) } : {}),
       };
-      if (entry.type === 'DIR') yield* treeOf(spaces, entry, path, hasSums);
+      if (entry.type === 'DIR') yield* treeOf(spaces, entry, path);
     }
     after = batch.at(-1)?.name ?? '';
     isMore = batch.length === 500;
