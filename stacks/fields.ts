@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { parseJson } from '../sidecar/contract/parse-json.ts';
 import { parseCpuMillis, parseDurationSeconds, parseSizeBytes } from './units.ts';
 
 /**
@@ -122,14 +123,6 @@ export const text = (isOne: (text: string) => boolean, shape: string, maxLength 
     pattern: shape,
     maxLength,
   });
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 /** A value of several parts, handed over as JSON. */
 export const json = <T extends z.ZodType>(type: T) =>

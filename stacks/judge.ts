@@ -9,7 +9,14 @@ import {
   uselessProblem,
 } from './problems.ts';
 import { brokenRules } from './rules.ts';
-import { SECRET_KEYS, SETTING_FIELDS, type SecretKey, type Settings, settingsSchema } from './schema.ts';
+import {
+  isSecretKey,
+  SECRET_KEYS,
+  SETTING_FIELDS,
+  type SecretKey,
+  type Settings,
+  settingsSchema,
+} from './schema.ts';
 
 /** Whether a stack's configuration is right, and what to say where it is not. Pure, and without Pulumi. */
 
@@ -31,8 +38,6 @@ export interface Judgement {
   readonly settings?: Settings;
   readonly problems: readonly string[];
 }
-
-const isSecretKey = (key: string): key is SecretKey => Object.hasOwn(SECRET_KEYS, key);
 
 function settingValues({ stack, values }: RawStack): Record<string, string> {
   // An empty value takes back what Pulumi.yaml says for the site, e.g. an issuer of certificates.

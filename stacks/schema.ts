@@ -30,6 +30,7 @@ export const SECRET_KEYS = {
   },
 } as const;
 export type SecretKey = keyof typeof SECRET_KEYS;
+export const isSecretKey = (key: string): key is SecretKey => Object.hasOwn(SECRET_KEYS, key);
 
 export const SETTING_FIELDS = { ...userFields, ...siteFields, ...signInFields, ...podFields } as const;
 export const settingsSchema = z.strictObject(SETTING_FIELDS);

@@ -15,7 +15,6 @@ export {
 } from './operation.ts';
 export { describeRecord, type FoundRecord, isEngineAlive, OperationRecords } from './records.ts';
 export {
-  isSecretKey,
   judged,
   type KeyChange,
   problemsOfKey,

@@ -2,6 +2,7 @@ import type { V1Pod } from '@kubernetes/client-node';
 import prettyBytes from 'pretty-bytes';
 import type { InstanceCluster } from '../../components/cluster-client.ts';
 import { COMMANDS, CONTAINERS, NAMES } from '../../components/names.ts';
+import { parseJson } from '../../sidecar/contract/parse-json.ts';
 import { type SyncStatus, syncStatusSchema, type Transfer } from '../../sidecar/contract/status.ts';
 
 /** An instance as the cluster shows it now. */
@@ -57,14 +58,6 @@ async function syncOf(
   const sync = syncStatusSchema.safeParse(parseJson(result.lines.at(-1) ?? ''));
   return sync.success ? { sync: sync.data } : { reason: `sync does not answer: ${result.said}` };
 }
-
-const parseJson = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-};
 
 export interface SyncRun {
   readonly code: number | undefined;

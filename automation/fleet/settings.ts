@@ -1,7 +1,7 @@
 import { CHANGE_WORDS, CHANGES } from '../../stacks/changes.ts';
 import { judge, PREFIX, type RawStack } from '../../stacks/judge.ts';
 import { problemsMessage } from '../../stacks/problems.ts';
-import { SECRET_KEYS, type SecretKey, type Settings } from '../../stacks/schema.ts';
+import type { SecretKey, Settings } from '../../stacks/schema.ts';
 import { loadWithoutSecrets } from '../recording/config.ts';
 import { FleetError } from './operation.ts';
 
@@ -33,8 +33,6 @@ export async function readValues(directory: string, stack: string): Promise<Stac
     ),
   };
 }
-
-export const isSecretKey = (key: string): key is SecretKey => Object.hasOwn(SECRET_KEYS, key);
 
 /** What a stack would be with these changes, ready to be judged. */
 export function withChanges(

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { knownVersions } from '../../stacks/versions.ts';
+import { isBug, parsePair } from '../command-line.ts';
 import { down, logs, open, password, remove, status } from './commands.ts';
 import { StepError } from './steps.ts';
 import { type UpOptions, up } from './up.ts';
@@ -32,7 +33,7 @@ program
   .option(
     '--config <key=value...>',
     "values of the stack's configuration, e.g. scipion:memory=4Gi",
-    parsePair,
+    parsePair('scipion:memory=4Gi'),
   )
   .action(async (given: UpArguments) => {
     const { scipionVersion, context, imageRepository, ...options } = given;
@@ -80,11 +81,6 @@ try {
   process.exitCode = 1;
 }
 
-/** Mistakes of this program are worth their stack; everything else is worded for the person who reads it. */
-function isBug(error: Error): boolean {
-  return error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
-}
-
 function welcome(url: string, isEmbedded: boolean): string {
   const certificate =
     "The certificate is of this machine's own authority, so the browser asks once whether to trust it.";
@@ -104,10 +100,4 @@ function parsePort(text: string): number {
   const port = Number(text);
   if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
   throw new InvalidArgumentError('expected a port from 1 to 65535.');
-}
-
-function parsePair(text: string, earlier: Record<string, string> = {}): Record<string, string> {
-  const at = text.indexOf('=');
-  if (at <= 0) throw new InvalidArgumentError('expected key=value, e.g. scipion:memory=4Gi.');
-  return { ...earlier, [text.slice(0, at)]: text.slice(at + 1) };
 }

@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { parse } from 'yaml';
 import * as z from 'zod';
-import { isSecretKey, type Tokens, type Values } from '../../automation/fleet/index.ts';
+import type { Tokens, Values } from '../../automation/fleet/index.ts';
 import { mayHoldSecret } from '../../stacks/grammar.ts';
 import { nearestKey } from '../../stacks/problems.ts';
-import { SECRET_KEYS, SETTING_FIELDS } from '../../stacks/schema.ts';
+import { isSecretKey, SECRET_KEYS, SETTING_FIELDS } from '../../stacks/schema.ts';
 
 /** What was answered before anything is asked: by flags, and by files or standard input where it is secret. */
 

@@ -1,9 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import tab from '@bomb.sh/tab/commander';
-import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { knownVersions } from '../../stacks/versions.ts';
 import { ROOT } from '../cli/machine.ts';
+import { isBug, parsePair } from '../command-line.ts';
 import { FLAG_KEYS, FLAGS, refuseSecretArguments } from './answers.ts';
 import * as commands from './commands.ts';
 import { printJson, ToldError } from './show.ts';
@@ -40,7 +41,11 @@ function withAnswers(target: Command, what: readonly ('settings' | 'secrets')[])
   }
   return target
     .option('--password-file <file>', 'password of the desktop (default: one is generated)')
-    .option('--set <key=value...>', 'any other setting of docs/config-reference.md', parsePair)
+    .option(
+      '--set <key=value...>',
+      'any other setting of docs/config-reference.md',
+      parsePair('autosaveInterval="10 minutes"'),
+    )
     .option('--answers <file>', 'settings and tokens as one JSON or YAML object; - is standard input');
 }
 
@@ -93,12 +98,6 @@ command(
   .option('--discard-unsaved-changes <name>', 'LOSE what cannot be saved; takes the name of the instance')
   .action(commands.remove);
 
-function parsePair(text: string, earlier: Record<string, string> = {}): Record<string, string> {
-  const at = text.indexOf('=');
-  if (at <= 0) throw new InvalidArgumentError('expected KEY=VALUE, e.g. autosaveInterval="10 minutes".');
-  return { ...earlier, [text.slice(0, at)]: text.slice(at + 1) };
-}
-
 /** Of the stacks that have a file; asks no engine, since somebody waits at a key. */
 function knownNames(): string[] {
   try {
@@ -117,10 +116,6 @@ for (const { arguments: args } of completion.commands.values()) {
       for (const known of knownNames()) complete(known, 'instance');
     };
 }
-
-/** Mistakes of this program are worth their stack; everything else is worded for the person who reads it. */
-const isBug = (error: Error) =>
-  error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
 
 try {
   refuseSecretArguments(process.argv.slice(2));

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { parseJson } from '../../../contract/parse-json.ts';
 import { judgeRefusal, type Refusal, unknownRefusal } from '../../../contract/token-judgement.ts';
 import { SpaceError, type SpaceErrorCode } from '../space-error.ts';
 import { codeOfCause } from './error-code.ts';
@@ -108,11 +109,7 @@ export function retryAfterOf(header: string | undefined, nowMs = Date.now()): nu
 const isTokenError = (id: string) => /^(token|badToken|badValueToken|notAn?[A-Z]\w*Token)/.test(id);
 
 function parse(body: string): z.infer<typeof innerSchema> | undefined {
-  try {
-    return bodySchema.parse(JSON.parse(body)).error;
-  } catch {
-    return undefined;
-  }
+  return bodySchema.safeParse(parseJson(body)).data?.error;
 }
 
 function authError(error: z.infer<typeof innerSchema> | undefined, context: ErrorContext): SpaceError {

@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import { parseJson } from '../../../contract/parse-json.ts';
 import { SpaceError } from '../space-error.ts';
 import { classify, connectionError, type ErrorContext, retryAfterOf } from './errors.ts';
 import type { Headers } from './exchange.ts';
@@ -201,14 +202,6 @@ const isForeign = (answer: Answer) =>
 export function headerOf(answer: Answer, name: keyof Headers): string | undefined {
   const value = answer.headers[name];
   return Array.isArray(value) ? value[0] : value;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Remembers why reading a body failed. */

@@ -1,3 +1,4 @@
+import { parseJson } from '../../../contract/parse-json.ts';
 import { type TokenScope, tokenScopeSchema, zoneRefusal } from '../../../contract/token-judgement.ts';
 import { isSpaceError } from '../space-error.ts';
 import { tokenError } from './errors.ts';
@@ -34,13 +35,5 @@ export async function inferScope(
     throw error;
   } finally {
     await zone.close();
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
