@@ -66,6 +66,11 @@ export class VolumeNotMountedError extends Error {
   override readonly name = 'VolumeNotMountedError';
 }
 
+/** A space or a state was written by a newer version of this program; going on could destroy what it knows. */
+export class NewerFormatError extends Error {
+  override readonly name = 'NewerFormatError';
+}
+
 /** The desktop did not end within the time that a drain gives it. What was there is saved; more may come. */
 export class DesktopStillRunningError extends Error {
   override readonly name = 'DesktopStillRunningError';

@@ -20,6 +20,7 @@ import { startProject } from '../../src/sync/restore/start.ts';
 import { verifySpace } from '../../src/sync/restore/verify.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { toProblem } from '../../src/sync/service/problems.ts';
+import { NewerFormatError } from '../../src/sync/sync-errors.ts';
 import { dumpSpace, MemorySpace } from '../spaces/memory-space.ts';
 import { FaultySpace } from './faulty-space.ts';
 import { Random } from './random.ts';
@@ -210,7 +211,6 @@ const STATE_DAMAGES: [string, (file: string, random: Random) => void][] = [
   ['cut', (file) => truncateSync(file, Math.floor(readFileSync(file).length / 2))],
   ['empty', (file) => truncateSync(file, 0)],
   ['gone', (file) => rmSync(file)],
-  ['of a newer version', (file) => run(file, 'PRAGMA user_version = 99')],
   ['without a table', (file) => run(file, 'DROP TABLE base')],
 ];
 
@@ -243,6 +243,30 @@ test.each(STATE_DAMAGES)('a state that is %s: nothing is lost on either side', a
     expect(path).toContain('changed elsewhere');
     expect([...before.values()]).toContain(content);
   }
+});
+
+test('a state of a newer version is refused with both versions, and nothing is touched', async () => {
+  const w = await world();
+  w.context.close();
+  const file = join(w.root, 'state/sync.sqlite');
+  run(file, 'PRAGMA user_version = 99');
+  const look = async () => ({ space: await visible(w.space), volume: dumpFolder(w.root) });
+  const before = await look();
+  const error = await attempt(w.root, w.space, w.clock).then(
+    () => null,
+    (reason: Error) => reason,
+  );
+  expect(error).toBeInstanceOf(NewerFormatError);
+  expect(error?.message).toMatch(/newer version .*format 99, known here: 1\)\. Nothing was changed\./);
+  const problem = toProblem(error, 'project', new Date(0).toISOString());
+  expect(problem.code).toBe('state-damaged');
+  expect(problem.message).toContain('Use that version, or a newer one');
+  expect(await look()).toEqual(before);
+  // The program that knows it goes on as if nothing had happened.
+  run(file, 'PRAGMA user_version = 1');
+  const after = await attempt(w.root, w.space, w.clock);
+  expect(after.error, String(after.error?.stack)).toBe(null);
+  expect((await visible(w.space)).get('p/file-1')).toBe('not saved yet');
 });
 
 describe('entries of another kind', () => {

@@ -176,7 +176,7 @@ test.each(CASES)('%s is left out by name, and comes when it can', async (_, faul
   expect(sorted(await visible(space))).toEqual(sorted(there));
   await expectHonest(space);
   expect(sorted(await restored(space))).toEqual(sorted(there));
-  expect(decidingSave(context)).toBe(null);
+  expect(decidingSave(context.state)).toBe(null);
   // The save before is whole all the same.
   await context.lease.acquire([], true);
   await restoreToFolder(context, await planFolderRestore(context, { of: '1', path: '', to: 'then' }, 2));

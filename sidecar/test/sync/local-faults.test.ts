@@ -4,8 +4,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { contentOf, type Space } from '../../src/spaces/space.ts';
 import { DEFAULT_LIMITS } from '../../src/sync/plan/guards.ts';
-import type { VolumeContext } from '../../src/sync/plan/volume-context.ts';
 import { Progress } from '../../src/sync/progress.ts';
+import type { StageInContext } from '../../src/sync/restore/stage-in.ts';
 import { stageIn } from '../../src/sync/restore/stage-in.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
@@ -287,7 +287,7 @@ describe.each(KINDS)('every call to the %s fails once with %s', (calls, trouble)
 
 const text = (tree: Tree): string => JSON.stringify(tree);
 
-async function openSource(root: string, space: Space): Promise<VolumeContext & { close(): void }> {
+async function openSource(root: string, space: Space): Promise<StageInContext & { close(): void }> {
   const clock = new TestClock();
   await prepareVolume(root);
   const volume = await openVolume(root, 'source', space, clock.now());

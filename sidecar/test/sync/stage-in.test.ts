@@ -4,8 +4,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { withRetry } from '../../src/spaces/retry.ts';
 import { contentOf, type ReadOnlySpace, type SpaceEntry, SpaceError } from '../../src/spaces/space.ts';
 import { DEFAULT_LIMITS } from '../../src/sync/plan/guards.ts';
-import type { VolumeContext } from '../../src/sync/plan/volume-context.ts';
 import { Progress } from '../../src/sync/progress.ts';
+import type { StageInContext } from '../../src/sync/restore/stage-in.ts';
 import { stageIn } from '../../src/sync/restore/stage-in.ts';
 import { partialFiles } from '../../src/sync/volume/partials.ts';
 import { openVolume, prepareVolume } from '../../src/sync/volume/volume.ts';
@@ -20,7 +20,7 @@ async function openSource(
   root: string,
   space: ReadOnlySpace,
   free?: number,
-): Promise<VolumeContext & { data: string; close(): void }> {
+): Promise<StageInContext & { data: string; close(): void }> {
   const clock = new TestClock();
   await prepareVolume(root);
   const volume = await openVolume(root, 'source', space, clock.now());

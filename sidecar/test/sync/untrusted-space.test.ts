@@ -74,7 +74,7 @@ describe('what a start takes from the volume', () => {
     await startProject(again);
     expect(existsSync(join(again.data, 'a'))).toBe(false);
     expect(readFileSync(join(again.data, 'b'), 'utf8')).toBe('from elsewhere, longer');
-    const trash = volumeTrashOf(again);
+    const trash = volumeTrashOf(again.scratch);
     const [folder] = readdirSync(trash);
     expect(sorted(dumpFolder(join(trash, String(folder))))).toEqual([
       ['a', 'content of a'],

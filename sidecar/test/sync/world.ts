@@ -17,7 +17,7 @@ import { ENGINE_FOLDER } from '../../src/spaces/space.ts';
 import { DEFAULT_LIMITS, type DeletionLimits } from '../../src/sync/plan/guards.ts';
 import { Progress } from '../../src/sync/progress.ts';
 import { Lease, LeaseHeldError } from '../../src/sync/save/lease.ts';
-import type { ProjectContext } from '../../src/sync/save/project-context.ts';
+import type { ProjectContext } from '../../src/sync/service/project-context.ts';
 import { openVolume, prepareVolume } from '../../src/sync/volume/volume.ts';
 import { dumpSpace } from '../spaces/memory-space.ts';
 
@@ -101,8 +101,8 @@ export async function openProject(
 }
 
 export async function takeLease(context: ProjectContext, patient = false): Promise<void> {
-  const sessions = JSON.parse(context.state.meta('sessions') ?? '[]') as string[];
-  context.state.setMeta('sessions', JSON.stringify([...sessions, context.lease.session].slice(-20)));
+  const sessions = context.state.json<string[]>('sessions', []);
+  context.state.setJson('sessions', [...sessions, context.lease.session].slice(-20));
   for (let attempt = 1; ; attempt += 1) {
     try {
       await context.lease.acquire(sessions);

@@ -2,9 +2,6 @@ import type { BaseEntry, LocalEntry } from '../model.ts';
 import type { RemoteFacts, RemoteLook } from './compare.ts';
 import type { Action } from './table.ts';
 
-/** Where an item of the plan stands; kept in the state so that memory does not grow with the plan. */
-export type Stage = 'found' | 'transfer' | 'sent' | 'ready' | 'download' | 'remove-local' | 'deferred';
-
 /** One path of a plan, from what was found to what will be remembered. */
 export interface PlanItem {
   readonly path: string;

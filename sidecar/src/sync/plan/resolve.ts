@@ -5,6 +5,7 @@ import type { FileFailures } from '../file-failures.ts';
 import { type BaseEntry, type LocalEntry, lookOf, manifestMatches, VIRTUAL_ID } from '../model.ts';
 import { forEachLimit } from '../pool.ts';
 import { Batch } from '../state/batch.ts';
+import type { Stage } from '../state/pending-table.ts';
 import type { StateStore } from '../state/state.ts';
 import { type CopyOptions, hashStable, openStable } from '../volume/file-copy.ts';
 import type { LocalTree } from '../volume/local-tree.ts';
@@ -52,7 +53,7 @@ export async function resolveDifferences(
   batch.write();
 }
 
-function stageOf(action: Action): string {
+function stageOf(action: Action): Stage {
   if (action === 'download') return 'download';
   if (action === 'remove-local') return 'remove-local';
   return 'transfer';

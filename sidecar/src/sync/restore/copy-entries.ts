@@ -1,13 +1,22 @@
 import * as fs from 'node:fs/promises';
-import { isSpaceError, parentOf, SpaceError } from '../../spaces/space.ts';
+import type { Clock } from '../../clock.ts';
+import { isSpaceError, parentOf, type ReadOnlySpace, SpaceError } from '../../spaces/space.ts';
 import { forEachLimit } from '../pool.ts';
-import type { ProjectContext } from '../save/project-context.ts';
 import { besides, compactTime } from '../save/space-layout.ts';
 import type { CopyEntry, CopyTree } from '../state/copy-tree.ts';
-import { utimesSeconds } from '../volume/local-tree.ts';
+import { type LocalTree, utimesSeconds } from '../volume/local-tree.ts';
 import { sidesOf } from '../volume/sqlite-set.ts';
 import { comingFile, isSideName } from './database-sets.ts';
 import { fetchFile } from './fetch-file.ts';
+
+export interface CopyContext {
+  readonly space: ReadOnlySpace;
+  readonly tree: LocalTree;
+  readonly clock: Clock;
+  readonly scratch: string;
+  readonly partials: string;
+  readonly signal?: AbortSignal;
+}
 
 export interface Copied {
   files: number;
@@ -32,7 +41,7 @@ const NAMED = 1_000;
  * @throws SpaceError; errors of the volume
  */
 export async function copyEntries(
-  context: ProjectContext,
+  context: CopyContext,
   entries: CopyTree,
   place: (path: string) => string,
   isNew: boolean,
@@ -41,7 +50,7 @@ export async function copyEntries(
 }
 
 class Copier {
-  readonly #context: ProjectContext;
+  readonly #context: CopyContext;
   readonly #entries: CopyTree;
   readonly #place: (path: string) => string;
   readonly #isNew: boolean;
@@ -54,7 +63,7 @@ class Copier {
   /** Link group → its first name. */
   readonly #groups = new Map<string, { readonly at: string; readonly hash: string | null }>();
 
-  constructor(context: ProjectContext, entries: CopyTree, place: (path: string) => string, isNew: boolean) {
+  constructor(context: CopyContext, entries: CopyTree, place: (path: string) => string, isNew: boolean) {
     this.#context = context;
     this.#entries = entries;
     this.#place = place;

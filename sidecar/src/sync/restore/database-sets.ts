@@ -1,10 +1,20 @@
 import { closeSync, openSync, readSync } from 'node:fs';
+import type { Logger } from 'pino';
+import type { Clock } from '../../clock.ts';
 import { lookOf } from '../model.ts';
 import type { PlanItem } from '../plan/plan.ts';
-import type { VolumeContext } from '../plan/volume-context.ts';
 import { besides, compactTime } from '../save/space-layout.ts';
+import type { StateStore } from '../state/state.ts';
+import type { LocalTree } from '../volume/local-tree.ts';
 import { databaseOf, hasHeader, SIDE_ENDINGS, SQLITE_HEADER } from '../volume/sqlite-names.ts';
 import { isSet, moveSet, moveSides, removeSides, settle, sidesOf } from '../volume/sqlite-set.ts';
+
+export interface SetsContext {
+  readonly tree: LocalTree;
+  readonly state: StateStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
 
 /** What comes to a place on the volume. */
 export type Coming = 'database' | 'other' | 'nothing';
@@ -31,7 +41,7 @@ export const isSideName = (path: string): boolean => databaseOf(path) !== null;
  * and is none, gets another name before a database comes there.
  * @param isCopy of the source space: it is always right, so what it does not have beside a database goes
  */
-export function makeSetWay(context: VolumeContext, item: PlanItem, coming: Coming, isCopy: boolean): void {
+export function makeSetWay(context: SetsContext, item: PlanItem, coming: Coming, isCopy: boolean): void {
   const { tree } = context;
   const isFile = item.local?.kind === 'file';
   const main = databaseOf(item.path);
@@ -44,7 +54,7 @@ export function makeSetWay(context: VolumeContext, item: PlanItem, coming: Comin
   else clear(context, item.path, coming);
 }
 
-function clear(context: VolumeContext, path: string, coming: Coming): void {
+function clear(context: SetsContext, path: string, coming: Coming): void {
   const { tree, clock, log } = context;
   const at = tree.at(path);
   const sides = sidesOf(at);
@@ -65,7 +75,7 @@ function clear(context: VolumeContext, path: string, coming: Coming): void {
 const META = 'settling';
 
 /** As `settle`, of a database whose content is saved: a crash in between, and nobody is to take it for changed. */
-function settleSaved({ tree, state }: VolumeContext, path: string): boolean {
+function settleSaved({ tree, state }: Pick<SetsContext, 'tree' | 'state'>, path: string): boolean {
   state.durably(() => state.setMeta(META, path));
   const isSettled = settle(tree.at(path));
   const [base, local] = [state.base.get(path), tree.look(path)];
@@ -78,7 +88,7 @@ function settleSaved({ tree, state }: VolumeContext, path: string): boolean {
 }
 
 /** Ends what a crash has left of it. The desktop has not been open since. */
-export function endSettling(context: VolumeContext): void {
+export function endSettling(context: Pick<SetsContext, 'tree' | 'state'>): void {
   const { state, tree } = context;
   const path = state.meta(META);
   if (path === null) return;
@@ -87,14 +97,18 @@ export function endSettling(context: VolumeContext): void {
   } catch {
     // Then it counts as changed, and both versions are kept.
   }
-  forgetSettling(context);
+  forgetSettling(state);
 }
 
-export function forgetSettling({ state }: VolumeContext): void {
+export function forgetSettling(state: StateStore): void {
   if (state.meta(META) !== null) state.setMeta(META, null);
 }
 
-function removeUnknown({ tree, state }: VolumeContext, path: string, isFile: boolean): void {
+function removeUnknown(
+  { tree, state }: Pick<SetsContext, 'tree' | 'state'>,
+  path: string,
+  isFile: boolean,
+): void {
   const at = tree.at(path);
   if (sidesOf(at).length === 0 || (isFile && !isSet(at, SIDE_ENDINGS))) return;
   const isKnown = (ending: string) =>

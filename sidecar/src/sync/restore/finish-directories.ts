@@ -1,7 +1,8 @@
 import { classify } from '../file-errors.ts';
 import type { BaseEntry, LocalEntry } from '../model.ts';
-import type { VolumeContext } from '../plan/volume-context.ts';
 import { Batch } from '../state/batch.ts';
+import type { StateStore } from '../state/state.ts';
+import type { LocalTree } from '../volume/local-tree.ts';
 
 /** Then others have their turn. */
 const DIRECTORIES_AT_ONCE = 200;
@@ -10,7 +11,10 @@ const DIRECTORIES_AT_ONCE = 200;
  * Gives directories the modes and times that the base says. They come last, because what is made inside changes them;
  * after an interrupted restore, the next start does it before it takes them for somebody's change.
  */
-export async function finishDirectories(context: VolumeContext): Promise<void> {
+export async function finishDirectories(context: {
+  readonly state: StateStore;
+  readonly tree: LocalTree;
+}): Promise<void> {
   const { state, tree } = context;
   const batch = new Batch(state, DIRECTORIES_AT_ONCE);
   let seen = 0;
@@ -27,7 +31,7 @@ export async function finishDirectories(context: VolumeContext): Promise<void> {
 }
 
 /** null where there is no such directory, or it is not to be changed: what it is then is somebody's wish. */
-function finished(tree: VolumeContext['tree'], base: BaseEntry, isSecond = false): LocalEntry | null {
+function finished(tree: LocalTree, base: BaseEntry, isSecond = false): LocalEntry | null {
   try {
     const local = tree.look(base.path);
     if (local?.kind !== 'directory') return null;

@@ -1,7 +1,10 @@
 import * as fs from 'node:fs/promises';
-import type { VolumeContext } from '../plan/volume-context.ts';
 import { partialFiles } from '../volume/partials.ts';
-import { tidyVolumeTrash } from './volume-trash.ts';
+import { tidyVolumeTrash, type VolumeTrashContext } from './volume-trash.ts';
+
+export interface FreeSpaceContext extends VolumeTrashContext {
+  readonly partials: string;
+}
 
 /** There is not enough room on a volume; nothing was copied. */
 export class VolumeFullError extends Error {
@@ -22,7 +25,11 @@ export function bytesText(bytes: number): string {
 /** Left free for the state and for directories. */
 const RESERVE_BYTES = 32 << 20;
 
-export async function assertFreeSpace(context: VolumeContext, what: string, needed: number): Promise<void> {
+export async function assertFreeSpace(
+  context: FreeSpaceContext,
+  what: string,
+  needed: number,
+): Promise<void> {
   if (needed === 0) return;
   // Parts of an earlier attempt are continued, so they count as done.
   let partial = 0;

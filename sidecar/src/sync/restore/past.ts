@@ -1,16 +1,22 @@
 import { joinPath, type SpaceEntry } from '../../spaces/space.ts';
 import { isIgnoredAtRoot, type ManifestEntry, manifestMatches, type RemoteEntry } from '../model.ts';
-import { type HistoryLine, historyLines, type KnownSave, knownSaves } from '../save/history.ts';
-import type { ProjectContext } from '../save/project-context.ts';
+import {
+  type HistoryContext,
+  type HistoryLine,
+  historyLines,
+  type KnownSave,
+  knownSaves,
+} from '../save/history.ts';
 import { LAYOUT } from '../save/space-layout.ts';
 import type { CopyEntry, CopyTree } from '../state/copy-tree.ts';
+import type { StateStore } from '../state/state.ts';
 import { RequestError } from '../sync-errors.ts';
 
 /** Letters of an id that tell it from a number. */
 const MIN_ID = 6;
 
 /** Finds a save by its number, or by the beginning of its id. @throws RequestError */
-export async function findSave(context: ProjectContext, of: string): Promise<KnownSave> {
+export async function findSave(context: HistoryContext, of: string): Promise<KnownSave> {
   const saves = await knownSaves(context);
   const numbered = saves.filter(({ generation }) => String(generation) === of);
   const found =
@@ -31,7 +37,7 @@ export async function findSave(context: ProjectContext, of: string): Promise<Kno
  * @param isWanted whether a path matters
  */
 export async function takeBack(
-  context: ProjectContext,
+  context: HistoryContext,
   save: KnownSave,
   entries: CopyTree,
   isWanted: (path: string) => boolean,
@@ -74,7 +80,7 @@ function copyEntry(entry: ManifestEntry, at: CopyEntry['at']): CopyEntry {
  * @param before entries that nobody saved count only where they are not younger, in seconds; null: all of them
  */
 export async function addPresent(
-  context: ProjectContext,
+  context: HistoryContext,
   entries: CopyTree,
   directory: string,
   before: number | null,
@@ -84,7 +90,7 @@ export async function addPresent(
   for await (const entry of context.space.list({ path: directory })) {
     if (directory === '' && isIgnoredAtRoot(entry.name)) continue;
     names.add(entry.name);
-    addEntry(context, entries, { ...entry, path: joinPath(directory, entry.name) }, before);
+    addEntry(context.state, entries, { ...entry, path: joinPath(directory, entry.name) }, before);
     if (entry.kind === 'directory') folders.push(joinPath(directory, entry.name));
   }
   for (const [name, entry] of context.state.manifest.children(directory)) {
@@ -95,7 +101,7 @@ export async function addPresent(
 }
 
 export function addEntry(
-  { state }: ProjectContext,
+  state: StateStore,
   entries: CopyTree,
   found: RemoteEntry | SpaceEntry,
   before: number | null,

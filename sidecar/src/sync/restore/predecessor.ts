@@ -1,6 +1,7 @@
-import { isWithoutFile, readAll } from '../../spaces/space.ts';
+import type { Clock } from '../../clock.ts';
+import { isWithoutFile, type ReadOnlySpace, readAll } from '../../spaces/space.ts';
 import { VIRTUAL_ID } from '../model.ts';
-import type { VolumeContext } from '../plan/volume-context.ts';
+import type { StateStore } from '../state/state.ts';
 
 const DUMP = 'symlink-dump';
 const DUMP_MAX_BYTES = 64 << 20;
@@ -10,7 +11,11 @@ const DUMP_MAX_BYTES = 64 << 20;
  * the space, one `TARGET LINK` a line, split by blanks that names may hold too. Such links join the listing, so that a
  * restore makes them and the next save holds them. The file itself is left alone.
  */
-export async function addPredecessorLinks(context: VolumeContext): Promise<number> {
+export async function addPredecessorLinks(context: {
+  readonly space: ReadOnlySpace;
+  readonly state: StateStore;
+  readonly clock: Clock;
+}): Promise<number> {
   const { space, state } = context;
   let text: string;
   try {

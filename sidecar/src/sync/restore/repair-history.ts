@@ -1,5 +1,8 @@
+import type { Clock } from '../../clock.ts';
 import { FileError } from '../file-errors.ts';
 import {
+  type HistoryContext,
+  type HistoryWriter,
   historyLines,
   historyPath,
   historyStems,
@@ -7,22 +10,24 @@ import {
   knownSaves,
   uploadHistory,
 } from '../save/history.ts';
+import type { Lease } from '../save/lease.ts';
 import { putAway } from '../save/move-over.ts';
-import type { ProjectContext } from '../save/project-context.ts';
 
 /**
  * Where a part of the history cannot be read, the history begins with its save: older ones cannot be brought back any more,
  * and newer ones can be thinned out again. The damaged file goes to the trash as evidence.
  * @returns a sentence for each part
  */
-export async function repairHistory(context: ProjectContext): Promise<string[]> {
+export async function repairHistory(
+  context: HistoryContext & HistoryWriter & { readonly clock: Clock; readonly lease: Lease },
+): Promise<string[]> {
   const { space, clock } = context;
   const saves = await knownSaves(context);
   const damaged = await firstDamaged(context, saves);
   if (damaged === undefined) return [];
   const { saveId, generation, savedAt, header } = damaged;
   const newer = saves[saves.indexOf(damaged) - 1]?.header?.previous;
-  const stem = damaged.stem ?? newer?.stem ?? (await historyStems(context)).get(saveId);
+  const stem = damaged.stem ?? newer?.stem ?? (await historyStems(space)).get(saveId);
   if (stem === undefined) return [];
   await context.lease.assertHeld();
   await putAway(space, historyPath(stem), clock.now());
@@ -40,7 +45,7 @@ export async function repairHistory(context: ProjectContext): Promise<string[]> 
 
 /** The newest one: what is behind it cannot be reached. */
 async function firstDamaged(
-  context: ProjectContext,
+  context: HistoryContext,
   saves: readonly KnownSave[],
 ): Promise<KnownSave | undefined> {
   for (const save of saves) {

@@ -4,16 +4,21 @@ import { manifestMatches } from '../model.ts';
 import { encodeItem } from '../plan/plan.ts';
 import { commit } from '../save/commit.ts';
 import { soundHead } from '../save/head-copies.ts';
-import { forgetOtherHistory } from '../save/histories.ts';
-import type { ProjectContext } from '../save/project-context.ts';
+import { forgetOtherHistory, type OtherHistoryContext } from '../save/histories.ts';
 import { recover } from '../save/recover.ts';
-import { commitPending } from '../save/save.ts';
+import { commitPending, type SendContext } from '../save/save.ts';
 import { removeUnreferencedSegments, rewriteDamagedSegments } from '../save/segments.ts';
 import { RequestError } from '../sync-errors.ts';
-import { hashStable, openStable } from '../volume/file-copy.ts';
+import { type CopyOptions, hashStable, openStable } from '../volume/file-copy.ts';
+import type { LocalTree } from '../volume/local-tree.ts';
 import { repairHistory } from './repair-history.ts';
 import { restoreFromTrash } from './trash-content.ts';
 import { type Finding, lastVerification } from './verify.ts';
+
+export interface RepairContext extends SendContext {
+  readonly partials: string;
+  readonly changes?: NonNullable<OtherHistoryContext['changes']>;
+}
 
 export interface RepairResult {
   /** A sentence for each thing that was mended. */
@@ -28,8 +33,8 @@ export interface RepairResult {
  * replaced in the space goes to its trash; what is in doubt is not touched. The lease is held, no save is under way.
  * @throws RequestError where nothing was checked yet; SpaceError
  */
-export async function repairSpace(context: ProjectContext): Promise<RepairResult> {
-  const last = lastVerification(context);
+export async function repairSpace(context: RepairContext): Promise<RepairResult> {
+  const last = lastVerification(context.state);
   if (last === null || last.endedAt === null)
     throw new RequestError('the space was not checked to its end yet. First: sync verify');
   const [done, left]: [string[], string[]] = [[], []];
@@ -49,7 +54,7 @@ export async function repairSpace(context: ProjectContext): Promise<RepairResult
 }
 
 /** Head and lease are looked at now, whatever was found of them before. */
-async function repairEngine(context: ProjectContext, done: string[]): Promise<void> {
+async function repairEngine(context: RepairContext, done: string[]): Promise<void> {
   const { state, lease } = context;
   const sound = await soundHead(context);
   const { head, repaired } = sound;
@@ -67,7 +72,7 @@ async function repairEngine(context: ProjectContext, done: string[]): Promise<vo
 }
 
 async function repairFiles(
-  context: ProjectContext,
+  context: RepairContext,
   findings: readonly Finding[],
   done: string[],
   left: string[],
@@ -121,7 +126,10 @@ async function repairFiles(
   }
 }
 
-async function hashOf(context: ProjectContext, path: string): Promise<string | null> {
+async function hashOf(
+  context: CopyOptions & { readonly tree: LocalTree },
+  path: string,
+): Promise<string | null> {
   try {
     const file = await openStable(context.tree, path, context);
     try {

@@ -1,13 +1,15 @@
+import type { Logger } from 'pino';
 import { joinPath, parentOf } from '../../spaces/space.ts';
 import { isIgnoredAtRoot } from '../model.ts';
+import type { HistoryContext } from '../save/history.ts';
 import { decidingSave } from '../save/pending-commit.ts';
-import type { ProjectContext } from '../save/project-context.ts';
-import { recover } from '../save/recover.ts';
+import { type RecoveryContext, recover } from '../save/recover.ts';
 import { compactTime } from '../save/space-layout.ts';
 import { CopyTree } from '../state/copy-tree.ts';
 import { RequestError } from '../sync-errors.ts';
-import { copyEntries } from './copy-entries.ts';
-import { assertFreeSpace } from './free-space.ts';
+import type { LocalTree } from '../volume/local-tree.ts';
+import { type CopyContext, copyEntries } from './copy-entries.ts';
+import { assertFreeSpace, type FreeSpaceContext } from './free-space.ts';
 import { addEntry, addPresent, findSave, takeBack } from './past.ts';
 
 export interface FolderRestoreResult {
@@ -46,7 +48,7 @@ export interface FolderRestoreRequest {
  * @throws RequestError where there is nothing at `path`, something at `to`, or no such save
  */
 export async function planFolderRestore(
-  context: ProjectContext,
+  context: RecoveryContext & { readonly tree: LocalTree },
   { path, to, of }: FolderRestoreRequest,
   generation: number,
 ): Promise<FolderRestorePlan> {
@@ -63,7 +65,7 @@ export async function planFolderRestore(
       `${folder} is in the project already. Nothing was copied; give another name with --to`,
     );
   }
-  if (decidingSave(context) !== null) await recover(context);
+  if (decidingSave(context.state) !== null) await recover(context);
   const save = of === null ? null : await findSave(context, of);
   const entries = new CopyTree(context.scratch);
   try {
@@ -85,7 +87,7 @@ export async function planFolderRestore(
 }
 
 async function addFromSpace(
-  context: ProjectContext,
+  context: HistoryContext,
   entries: CopyTree,
   path: string,
   before: number | null,
@@ -93,7 +95,7 @@ async function addFromSpace(
   if (path === '') return addPresent(context, entries, '', before);
   const found = isIgnoredAtRoot(path.split('/')[0] as string) ? null : await context.space.stat({ path });
   if (found === null) return;
-  addEntry(context, entries, found, before);
+  addEntry(context.state, entries, found, before);
   if (found.kind === 'directory') await addPresent(context, entries, path, before);
 }
 
@@ -102,7 +104,7 @@ async function addFromSpace(
  * @throws VolumeFullError before anything is copied; SpaceError
  */
 export async function restoreToFolder(
-  context: ProjectContext,
+  context: CopyContext & FreeSpaceContext & { readonly log: Logger },
   plan: FolderRestorePlan,
 ): Promise<FolderRestoreResult> {
   const { to, generation, entries, from } = plan;

@@ -1,14 +1,14 @@
-import { isSpaceError, shortCalls } from '../../spaces/space.ts';
+import { isSpaceError, type ReadOnlySpace, shortCalls } from '../../spaces/space.ts';
 import { isPermissionDenied } from '../file-errors.ts';
 import type { FileFailures } from '../file-failures.ts';
 import { decodeItem, type PlanItem } from '../plan/plan.ts';
-import type { VolumeContext } from '../plan/volume-context.ts';
 import { forEachLimit } from '../pool.ts';
+import type { StateStore } from '../state/state.ts';
 import { clearPartials } from '../volume/partials.ts';
 import { isSideName } from './database-sets.ts';
 import { finishDirectories } from './finish-directories.ts';
 import { assertFreeSpace } from './free-space.ts';
-import { LocalChangedError, type RestoreOptions, Restorer } from './restorer.ts';
+import { LocalChangedError, type RestoreContext, type RestoreOptions, Restorer } from './restorer.ts';
 
 export interface RestoreOutcome {
   readonly restored: number;
@@ -25,12 +25,12 @@ export interface RestoreOutcome {
  * @throws VolumeFullError before anything is changed
  */
 export async function restorePending(
-  context: VolumeContext,
+  context: RestoreContext,
   noRoom: string,
   failures: FileFailures,
   options: RestoreOptions = {},
 ): Promise<RestoreOutcome> {
-  const { files, bytes, directories } = measure(context);
+  const { files, bytes, directories } = measure(context.state);
   await assertFreeSpace(context, noRoom, bytes);
   context.progress.begin(files, bytes);
   context.state.setMeta('restoring', 'yes');
@@ -42,7 +42,7 @@ export async function restorePending(
   return restore.finish();
 }
 
-function measure({ state }: Pick<VolumeContext, 'state'>) {
+function measure(state: StateStore) {
   let [files, bytes] = [0, 0];
   const directories: number[] = [];
   for (const row of state.pending.rows('download')) {
@@ -57,13 +57,13 @@ function measure({ state }: Pick<VolumeContext, 'state'>) {
 }
 
 class Restore {
-  readonly #context: VolumeContext;
+  readonly #context: RestoreContext;
   readonly #options: RestoreOptions;
   readonly #failures: FileFailures;
   readonly #restorer: Restorer;
   readonly #outcome = { restored: 0, removed: 0, skipped: 0 };
 
-  constructor(context: VolumeContext, options: RestoreOptions, failures: FileFailures) {
+  constructor(context: RestoreContext, options: RestoreOptions, failures: FileFailures) {
     this.#context = context;
     this.#options = options;
     this.#failures = failures;
@@ -155,12 +155,16 @@ class Restore {
   }
 
   async #mayBeGone(item: PlanItem, error: unknown): Promise<boolean> {
-    return this.#options.isLast !== true && (await isGone(this.#context, item, error));
+    return this.#options.isLast !== true && (await isGone(this.#context.space, item, error));
   }
 }
 
 /** What the space does not find and does not have: removed since it was listed. */
-async function isGone({ space }: VolumeContext, { path }: PlanItem, error: unknown): Promise<boolean> {
+async function isGone(
+  space: Pick<ReadOnlySpace, 'stat'>,
+  { path }: PlanItem,
+  error: unknown,
+): Promise<boolean> {
   if (!isSpaceError(error, 'not-found')) return false;
   return (await space.stat({ path }).catch(() => error)) === null;
 }

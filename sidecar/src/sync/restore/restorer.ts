@@ -1,5 +1,6 @@
 import { chmodSync, utimesSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
+import type { Logger } from 'pino';
 import { Connections } from '../../spaces/connections.ts';
 import { isSpaceError } from '../../spaces/space.ts';
 import { FileChangedError, FileError } from '../file-errors.ts';
@@ -7,18 +8,28 @@ import type { FileFailures } from '../file-failures.ts';
 import { type LocalEntry, type ManifestEntry, manifestMatches, VIRTUAL_ID } from '../model.ts';
 import type { RemoteLook } from '../plan/compare.ts';
 import type { PlanItem } from '../plan/plan.ts';
-import type { VolumeContext } from '../plan/volume-context.ts';
+import type { Selection } from '../plan/selection.ts';
+import type { Progress } from '../progress.ts';
 import { compactTime } from '../save/space-layout.ts';
 import { utimesSeconds } from '../volume/local-tree.ts';
 import { type Attributes, mayBeDatabase, newFileIn, withNewFile } from '../volume/small-file.ts';
 import { type Coming, comingBytes, comingFile, isSideName, makeSetWay } from './database-sets.ts';
 import { fetchFile, fetchSmall, isSmall } from './fetch-file.ts';
 import type { FetchOptions } from './fetch-parts.ts';
+import type { FreeSpaceContext } from './free-space.ts';
 import { PlacedFiles } from './placed-files.ts';
 import { asBase, secondsToNs } from './restored-base.ts';
 import type { VolumeTrash } from './volume-trash.ts';
 
 /** Brings single entries to the volume and removes them there. */
+
+export interface RestoreContext extends FreeSpaceContext {
+  readonly log: Logger;
+  readonly progress: Progress;
+  /** Part of the space that is looked at; absent: all of it. */
+  readonly selection?: Selection;
+  readonly signal?: AbortSignal;
+}
 
 /** The volume is not what the plan saw any more. */
 export class LocalChangedError extends Error {
@@ -45,7 +56,7 @@ interface Written {
 }
 
 export class Restorer {
-  readonly #context: VolumeContext;
+  readonly #context: RestoreContext;
   readonly #options: RestoreOptions;
   readonly placed: PlacedFiles;
   readonly #connections: Connections;
@@ -55,7 +66,7 @@ export class Restorer {
   /** Link group → the first of its names that was restored, with its hash. */
   readonly #groups = new Map<string, { path: string; hash: string }>();
 
-  constructor(context: VolumeContext, options: RestoreOptions, failures: FileFailures) {
+  constructor(context: RestoreContext, options: RestoreOptions, failures: FileFailures) {
     this.#context = context;
     this.placed = new PlacedFiles(context.state, context.tree.root, (path, error) =>
       failures.noteLocal(error, { does: 'place', path }),

@@ -3,12 +3,17 @@ import { joinPath } from '../../spaces/space.ts';
 import { FileFailures } from '../file-failures.ts';
 import type { BaseEntry, LocalEntry } from '../model.ts';
 import { type RemoteLook, remoteState } from '../plan/compare.ts';
-import { deletionRefusal } from '../plan/guards.ts';
+import { type DeletionLimits, deletionRefusal } from '../plan/guards.ts';
 import { listSpace } from '../plan/listing.ts';
 import { decodeItem, encodeItem, type PlanItem } from '../plan/plan.ts';
 import { adopted } from '../plan/resolve.ts';
-import type { VolumeContext } from '../plan/volume-context.ts';
+import type { LocalTree } from '../volume/local-tree.ts';
 import { restorePending } from './restore.ts';
+import type { RestoreContext } from './restorer.ts';
+
+export interface StageInContext extends RestoreContext {
+  readonly limits: DeletionLimits;
+}
 
 export interface StageInResult {
   readonly files: number;
@@ -25,7 +30,7 @@ export interface StageInResult {
  * a large file goes on at the byte where it stopped. The space is only read: the context holds no writable one.
  * @throws VolumeFullError before anything is copied; SpaceError
  */
-export async function stageIn(context: VolumeContext): Promise<StageInResult> {
+export async function stageIn(context: StageInContext): Promise<StageInResult> {
   const { state, space } = context;
   const known = state.meta('space');
   const selected = context.selection?.key ?? null;
@@ -46,7 +51,7 @@ export async function stageIn(context: VolumeContext): Promise<StageInResult> {
   return { files, bytes, copied: outcome.restored, removed: outcome.removed, warnings, fileProblems };
 }
 
-async function collect(context: VolumeContext, failures: FileFailures): Promise<void> {
+async function collect(context: StageInContext, failures: FileFailures): Promise<void> {
   const { state } = context;
   state.pending.clear();
   const stack = [{ parent: '', isHere: true }];
@@ -54,7 +59,7 @@ async function collect(context: VolumeContext, failures: FileFailures): Promise<
     const { parent, isHere } = place;
     // What is in the space there is not known, so nothing is done about it.
     if (state.remote.isUnlistable(parent)) continue;
-    const local = isHere ? readable(context, parent, failures) : new Map<string, LocalEntry>();
+    const local = isHere ? readable(context.tree, parent, failures) : new Map<string, LocalEntry>();
     if (local === null) continue;
     const base = state.base.children(parent);
     const remote = state.remote.children(parent);
@@ -77,7 +82,7 @@ async function collect(context: VolumeContext, failures: FileFailures): Promise<
 
 /** null where the directory cannot be read. */
 function readable(
-  { tree }: VolumeContext,
+  tree: LocalTree,
   directory: string,
   failures: FileFailures,
 ): Map<string, LocalEntry> | null {
@@ -92,10 +97,10 @@ function readable(
 
 /** The space is always right; only what this program brought is ever removed. */
 function compareSource(
-  context: VolumeContext,
+  context: Pick<StageInContext, 'space' | 'state'>,
   path: string,
   sides: { local: LocalEntry | null; base: BaseEntry | null; remote: RemoteLook | null },
-): PlanItem | null {
+): (PlanItem & { readonly action: 'download' | 'remove-local' }) | null {
   const { local, base, remote } = sides;
   if (remote === null) return base === null ? null : { path, action: 'remove-local', ...sides };
   if (base === null) {
@@ -124,7 +129,7 @@ function isCopy(base: BaseEntry, local: LocalEntry | null): boolean {
   );
 }
 
-function holdBackRemovals(context: VolumeContext, warnings: string[]): void {
+function holdBackRemovals(context: Pick<StageInContext, 'state' | 'limits'>, warnings: string[]): void {
   const { state, limits } = context;
   let removals = 0;
   for (const row of state.pending.rows('remove-local')) {

@@ -7,23 +7,27 @@ import { massLoss } from '../plan/guards.ts';
 import { addVirtualEntries, listSpace } from '../plan/listing.ts';
 import { decodeItem, encodeItem } from '../plan/plan.ts';
 import { resolveDifferences } from '../plan/resolve.ts';
-import { commit } from '../save/commit.ts';
+import { type CommitContext, commit } from '../save/commit.ts';
 import { withRoomInSpace } from '../save/full-space.ts';
 import type { Head } from '../save/head.ts';
 import { soundHead } from '../save/head-copies.ts';
 import { forgetOtherHistory, knownGeneration, noteSave } from '../save/histories.ts';
 import { loadManifest } from '../save/manifest.ts';
-import type { ProjectContext } from '../save/project-context.ts';
 import { recover } from '../save/recover.ts';
-import { commitPending, type SaveOptions } from '../save/save.ts';
+import { commitPending, type SaveContext, type SaveOptions, type SendContext } from '../save/save.ts';
 import { timesOf } from '../save/two-clocks.ts';
+import type { StateStore } from '../state/state.ts';
 import { MissingFilesError, UnsavedWorkError } from '../sync-errors.ts';
 import { endSettling } from './database-sets.ts';
 import { finishDirectories } from './finish-directories.ts';
 import { VolumeFullError } from './free-space.ts';
 import { addPredecessorLinks } from './predecessor.ts';
 import { type RestoreOutcome, restorePending } from './restore.ts';
+import type { RestoreContext } from './restorer.ts';
 import { VolumeTrash } from './volume-trash.ts';
+
+/** A start saves what is unsaved, then restores. */
+export type StartContext = SaveContext & RestoreContext;
 
 export interface StartOptions extends SaveOptions {
   /** A person agreed that unsaved work joins a newer save, file by file. */
@@ -63,10 +67,7 @@ const ROUNDS = 4;
  * stays on the volume beside that save. Can be called again after any error.
  * @throws MissingFilesError, UnsavedWorkError, VolumeFullError, SpaceError, LeaseLostError, NewerFormatError, DamagedRecordError
  */
-export async function startProject(
-  context: ProjectContext,
-  options: StartOptions = {},
-): Promise<StartResult> {
+export async function startProject(context: StartContext, options: StartOptions = {}): Promise<StartResult> {
   let whole: Awaited<ReturnType<typeof withRoomInSpace<StartResult>>>;
   try {
     whole = await withRoomInSpace(context, () => startOnce(context, options));
@@ -104,14 +105,14 @@ interface Found {
  * The order of what a restore writes is a table in docs/sync-semantics.md.
  * @param saves false: unsaved work of the volume stays as it is, since the space has no room for it
  */
-async function startOnce(context: ProjectContext, options: StartOptions, saves = true): Promise<StartResult> {
+async function startOnce(context: StartContext, options: StartOptions, saves = true): Promise<StartResult> {
   const tally: Tally = { savedFirst: 0, restored: 0, removed: 0, warnings: [], notices: [] };
   await finishInterrupted(context);
   for (let round = 1; ; round += 1) {
     const isLast = round === ROUNDS;
     const { manifestWhole, ...found } = await scan(context, tally);
     keepWhereSpaceLooksWrong(context, manifestWhole, tally.warnings);
-    if (found.head !== null && found.head !== 'damaged') assertNoFork(context, found.head, options);
+    if (found.head !== null && found.head !== 'damaged') assertNoFork(context.state, found.head, options);
     if (saves && !isLast && (await saveUnsaved(context, options, found, tally))) continue;
     const unsaved = found.unread.count + context.state.pending.count('transfer');
     const outcome = await restored(context, found, options, isLast);
@@ -119,12 +120,12 @@ async function startOnce(context: ProjectContext, options: StartOptions, saves =
     tally.removed += outcome.removed;
     if (outcome.skipped > 0 && !isLast) continue;
     await noteRestored(context, found.head, saves);
-    return resultOf(context, options, { ...found, ...tally, unsaved });
+    return resultOf(context.state, options, { ...found, ...tally, unsaved });
   }
 }
 
 /** A save that was decided, and a restore that broke off. */
-async function finishInterrupted(context: ProjectContext): Promise<void> {
+async function finishInterrupted(context: StartContext): Promise<void> {
   await recover(context);
   assertSameSpace(context);
   endSettling(context);
@@ -133,7 +134,7 @@ async function finishInterrupted(context: ProjectContext): Promise<void> {
 
 /** Compares all of the volume with all of the space. */
 async function scan(
-  context: ProjectContext,
+  context: StartContext,
   { warnings, notices }: Tally,
 ): Promise<Found & { readonly manifestWhole: boolean }> {
   const { state } = context;
@@ -161,7 +162,7 @@ async function scan(
 
 /** @returns whether there was a save, so that volume and space have to be compared again */
 async function saveUnsaved(
-  context: ProjectContext,
+  context: SendContext,
   options: StartOptions,
   { unread }: Found,
   tally: Tally,
@@ -175,21 +176,21 @@ async function saveUnsaved(
 
 /** The volume has the save. A damaged manifest or head is written again, also where no work waits for a save. */
 async function noteRestored(
-  context: ProjectContext,
+  context: CommitContext,
   head: Head | 'damaged' | null,
   saves: boolean,
 ): Promise<void> {
   const { state } = context;
-  if (head === null || head === 'damaged') state.setMeta('generation', String(knownGeneration(context)));
-  else noteSave(context, head);
+  if (head === null || head === 'damaged') state.setMeta('generation', String(knownGeneration(state)));
+  else noteSave(state, head);
   if (!saves || head === null || state.meta('manifest-segments') !== null) return;
-  addKnown(context);
+  addKnown(state);
   await commit(context);
 }
 
 /** @throws MissingFilesError where no person has agreed to a desktop without what is missing */
 function resultOf(
-  context: ProjectContext,
+  state: StateStore,
   options: StartOptions,
   { failures, unread, unsaved, ...tally }: Found & Tally & { readonly unsaved: number },
 ): StartResult {
@@ -197,7 +198,7 @@ function resultOf(
   const { problems: missing } = failures;
   if (missing.total > (options.confirmedMissing ?? 0)) throw new MissingFilesError(missing);
   return {
-    generation: knownGeneration(context),
+    generation: knownGeneration(state),
     ...{ restored, removed, savedFirst, unsaved, notices, missing },
     notSaved: unread.problems,
     warnings: [...notices, ...warnings],
@@ -209,7 +210,7 @@ function resultOf(
  * @throws VolumeFullError where the volume does not have the save
  */
 async function restored(
-  context: ProjectContext,
+  context: RestoreContext,
   { head, failures }: Found,
   options: StartOptions,
   isLast: boolean,
@@ -221,7 +222,7 @@ async function restored(
     const trash = new VolumeTrash(context, (await timesOf(context)).later);
     return await restorePending(context, noRoom, failures, { isLast, trash });
   } catch (error) {
-    const isThere = head !== null && head !== 'damaged' && knownGeneration(context) === head.generation;
+    const isThere = head !== null && head !== 'damaged' && knownGeneration(state) === head.generation;
     if (!(error instanceof VolumeFullError) || !isThere || !state.base.hasFiles()) throw error;
     for (const { data } of state.pending.rows('download'))
       failures.add(decodeItem(data).path, false, 'no-room');
@@ -235,7 +236,7 @@ function placeless(identity: string): string {
   return identity.replace(/^onedata:\/\/[^/]*\//, 'onedata:');
 }
 
-function assertSameSpace(context: ProjectContext): void {
+function assertSameSpace(context: Pick<StartContext, 'space' | 'state'>): void {
   const { state, space } = context;
   const known = state.meta('space');
   if (known !== null && placeless(known) !== placeless(space.identity) && state.base.hasFiles()) {
@@ -249,7 +250,7 @@ function assertSameSpace(context: ProjectContext): void {
 
 /** @returns false where a part of the manifest cannot be read: what it alone holds is then unknown, not gone. */
 async function prepareManifest(
-  context: ProjectContext,
+  context: Pick<StartContext, 'space' | 'state'>,
   head: Head | 'damaged' | null,
   warnings: string[],
 ): Promise<boolean> {
@@ -262,12 +263,12 @@ async function prepareManifest(
       'some times and modes are not known; the next save repairs it',
   );
   // What this volume remembers of the last save is as good.
-  addKnown(context);
+  addKnown(state);
   state.setMeta('manifest-segments', null);
   return false;
 }
 
-function addKnown({ state }: ProjectContext): void {
+function addKnown(state: StateStore): void {
   state.transaction(() => {
     for (const base of state.base.all()) {
       const known = state.manifest.get(base.path);
@@ -277,14 +278,13 @@ function addKnown({ state }: ProjectContext): void {
 }
 
 /** Unsaved work on an old save, and a newer save in the space: two projects that nobody can merge but their owner. */
-function assertNoFork(context: ProjectContext, head: Head, options: StartOptions): void {
-  const { state } = context;
+function assertNoFork(state: StateStore, head: Head, options: StartOptions): void {
   const known = state.meta('generation');
   const knownId = state.meta('save-id');
   const isSame = knownId === null ? Number(known) >= head.generation : knownId === head.saveId;
   if (known === null || isSame) return;
   if (options.confirmedMerge === true) {
-    noteSave(context, head);
+    noteSave(state, head);
     return;
   }
   let work = 0;
@@ -303,7 +303,11 @@ function assertNoFork(context: ProjectContext, head: Head, options: StartOptions
 }
 
 /** Removals from the volume that look like a fault of the space are turned round: its files are sent again. */
-function keepWhereSpaceLooksWrong(context: ProjectContext, manifestWhole: boolean, warnings: string[]): void {
+function keepWhereSpaceLooksWrong(
+  context: Pick<StartContext, 'state' | 'limits'>,
+  manifestWhole: boolean,
+  warnings: string[],
+): void {
   const { state } = context;
   let removals = 0;
   for (const row of state.pending.rows('remove-local')) {

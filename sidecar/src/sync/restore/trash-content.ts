@@ -1,11 +1,11 @@
-import { isSpaceError, joinPath, type SpaceEntry } from '../../spaces/space.ts';
+import { isSpaceError, joinPath, type Space, type SpaceEntry } from '../../spaces/space.ts';
 import { FileError } from '../file-errors.ts';
-import { historyLines, knownSaves } from '../save/history.ts';
-import type { ProjectContext } from '../save/project-context.ts';
+import { type HistoryContext, historyLines, knownSaves } from '../save/history.ts';
 import { LAYOUT, trashTime } from '../save/space-layout.ts';
 import { type CopyEntry, CopyTree } from '../state/copy-tree.ts';
+import type { StateStore } from '../state/state.ts';
 import { RequestError } from '../sync-errors.ts';
-import { copyEntries } from './copy-entries.ts';
+import { type CopyContext, copyEntries } from './copy-entries.ts';
 import { trashed } from './past.ts';
 import { isBelow } from './restore-to-folder.ts';
 
@@ -29,15 +29,12 @@ interface TrashFolder {
 }
 
 /** What is in the trash, newest first. @param most items at most */
-export async function listTrash(
-  context: ProjectContext,
-  most: number,
-): Promise<{ items: TrashItem[]; more: boolean }> {
+export async function listTrash(space: Space, most: number): Promise<{ items: TrashItem[]; more: boolean }> {
   const items: TrashItem[] = [];
-  for (const folder of await trashFolders(context)) {
+  for (const folder of await trashFolders(space)) {
     for (const why of REASONS) {
       const root = `${LAYOUT.trash}/${folder.name}/${why}`;
-      for await (const entry of filesBelow(context, root)) {
+      for await (const entry of filesBelow(space, root)) {
         if (items.length >= most) return { items, more: true };
         items.push({
           path: entry.path.slice(root.length + 1),
@@ -61,7 +58,7 @@ export async function listTrash(
  * @throws RequestError where the trash has nothing there
  */
 export async function restoreFromTrash(
-  context: ProjectContext,
+  context: HistoryContext & CopyContext,
   path: string,
   of: string | null,
 ): Promise<{ restored: string[]; missing: string[] }> {
@@ -84,7 +81,7 @@ export async function restoreFromTrash(
 
 /** What the newest save with something there took away: what it removed, else what it replaced. */
 async function fromHistory(
-  context: ProjectContext,
+  context: HistoryContext,
   entries: CopyTree,
   path: string,
   of: string | null,
@@ -107,20 +104,20 @@ async function fromHistory(
 
 /** Files alone, where no history tells of them. */
 async function fromFolders(
-  context: ProjectContext,
+  context: HistoryContext,
   entries: CopyTree,
   path: string,
   of: string | null,
 ): Promise<void> {
-  for (const folder of await trashFolders(context)) {
+  for (const folder of await trashFolders(context.space)) {
     if (of !== null && folder.name !== of) continue;
     for (const why of REASONS) {
       const root = `${LAYOUT.trash}/${folder.name}/${why}`;
       const found = await context.space.stat({ path: joinPath(root, path) });
       if (found === null) continue;
-      const files = found.kind === 'directory' ? filesBelow(context, found.path) : [found];
+      const files = found.kind === 'directory' ? filesBelow(context.space, found.path) : [found];
       for await (const entry of files)
-        entries.put(entry.path.slice(root.length + 1), oldEntry(context, entry, root));
+        entries.put(entry.path.slice(root.length + 1), oldEntry(context.state, entry, root));
       return;
     }
   }
@@ -128,7 +125,7 @@ async function fromFolders(
   throw new RequestError(`${where} has nothing at ${path}. What it has: sync trash`);
 }
 
-function oldEntry({ state }: ProjectContext, found: SpaceEntry, root: string): CopyEntry {
+function oldEntry(state: StateStore, found: SpaceEntry, root: string): CopyEntry {
   const path = found.path.slice(root.length + 1);
   const known = state.manifest.get(path);
   const mtimeNs = found.mtimeSeconds === null ? null : BigInt(found.mtimeSeconds) * 1_000_000_000n;
@@ -138,10 +135,10 @@ function oldEntry({ state }: ProjectContext, found: SpaceEntry, root: string): C
   return { path, kind: 'file', size, mode, mtimeNs, ...nothing, at: { path: found.path, id } };
 }
 
-async function trashFolders(context: ProjectContext): Promise<TrashFolder[]> {
+async function trashFolders(space: Space): Promise<TrashFolder[]> {
   const folders: TrashFolder[] = [];
   try {
-    for await (const { name, kind } of context.space.list({ path: LAYOUT.trash })) {
+    for await (const { name, kind } of space.list({ path: LAYOUT.trash })) {
       const madeAt = trashTime(name);
       if (madeAt !== null && kind === 'directory') folders.push({ name, madeAt });
     }
@@ -151,10 +148,10 @@ async function trashFolders(context: ProjectContext): Promise<TrashFolder[]> {
   return folders.sort((a, b) => b.madeAt - a.madeAt);
 }
 
-async function* filesBelow(context: ProjectContext, directory: string): AsyncIterable<SpaceEntry> {
+async function* filesBelow(space: Space, directory: string): AsyncIterable<SpaceEntry> {
   const folders: string[] = [];
   try {
-    for await (const entry of context.space.list({ path: directory })) {
+    for await (const entry of space.list({ path: directory })) {
       const path = joinPath(directory, entry.name);
       if (entry.kind === 'directory') folders.push(path);
       else if (entry.kind === 'file') yield { ...entry, path };
@@ -163,5 +160,5 @@ async function* filesBelow(context: ProjectContext, directory: string): AsyncIte
     // Tidied away meanwhile, or a save that only removed, or only replaced.
     if (!isSpaceError(error, 'not-found')) throw error;
   }
-  for (const folder of folders.sort()) yield* filesBelow(context, folder);
+  for (const folder of folders.sort()) yield* filesBelow(space, folder);
 }

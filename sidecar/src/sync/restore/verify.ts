@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
+import type { Clock } from '../../clock.ts';
 import { Bandwidth, type Rate, withBandwidth } from '../../spaces/bandwidth.ts';
-import type { Space } from '../../spaces/space.ts';
-import { ENGINE_FOLDER } from '../../spaces/space.ts';
+import { ENGINE_FOLDER, type Space } from '../../spaces/space.ts';
 import { FileFailures } from '../file-failures.ts';
 import { type ManifestEntry, manifestMatches } from '../model.ts';
 import { type Head, readHead } from '../save/head.ts';
 import { readLease } from '../save/lease.ts';
-import type { ProjectContext } from '../save/project-context.ts';
 import { judgeSegment } from '../save/segments.ts';
 import { LAYOUT } from '../save/space-layout.ts';
+import type { StateStore } from '../state/state.ts';
 
 /** `engine`: an object of the engine itself. `stray`: something in its folder that it did not make. */
 export type FindingKind = 'rotten' | 'missing' | 'unreadable' | 'engine' | 'stray';
@@ -42,8 +42,16 @@ export const MAX_FINDINGS = 200;
 const NOTED_EVERY = 100;
 const READS = 2;
 
-export function lastVerification({ state }: Pick<ProjectContext, 'state'>): Verification | null {
-  return JSON.parse(state.meta(META) ?? 'null') as Verification | null;
+export function lastVerification(state: StateStore): Verification | null {
+  return state.json<Verification | null>(META, null);
+}
+
+export interface VerifyContext {
+  readonly space: Space;
+  readonly state: StateStore;
+  readonly clock: Clock;
+  readonly scratch: string;
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -54,24 +62,24 @@ export function lastVerification({ state }: Pick<ProjectContext, 'state'>): Veri
  * @throws SpaceError where the space as a whole cannot be asked
  */
 export async function verifySpace(
-  context: ProjectContext,
+  context: VerifyContext,
   bytesPerSecond: Rate,
   signal?: AbortSignal,
 ): Promise<Verification> {
-  const known = lastVerification(context);
+  const known = lastVerification(context.state);
   const check = new Check(context, bytesPerSecond, known?.endedAt === null ? known : null, signal);
   return check.run();
 }
 
 class Check {
-  readonly #context: ProjectContext;
+  readonly #context: VerifyContext;
   readonly #space: Space;
   readonly #signal: AbortSignal | undefined;
   readonly #findings: Finding[];
   #state: Omit<Verification, 'findings'>;
 
   constructor(
-    context: ProjectContext,
+    context: VerifyContext,
     bytesPerSecond: Rate,
     known: Verification | null,
     signal: AbortSignal | undefined,
@@ -208,7 +216,7 @@ class Check {
 
   #note(): Verification {
     const now = { ...this.#state, findings: this.#findings };
-    this.#context.state.setMeta(META, JSON.stringify(now));
+    this.#context.state.setJson(META, now);
     return now;
   }
 

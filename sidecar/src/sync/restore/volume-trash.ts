@@ -1,9 +1,12 @@
 import { linkSync, mkdirSync, renameSync, statfsSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { VolumeContext } from '../plan/volume-context.ts';
+import type { Clock } from '../../clock.ts';
+import type { ReadOnlySpace } from '../../spaces/space.ts';
 import { compactTime, trashTime } from '../save/space-layout.ts';
 import { timesOf } from '../save/two-clocks.ts';
+import type { StateStore } from '../state/state.ts';
+import type { LocalTree } from '../volume/local-tree.ts';
 
 const SECOND_MS = 1_000;
 /** Further ahead it is a clock that was set back. */
@@ -19,8 +22,17 @@ const MIN_FREE_SHARE = 0.05;
 /** When a start was complete the last time: nobody has worked since with what later ones took. */
 const LAST_START = 'last-start';
 
+export interface VolumeTrashContext {
+  readonly tree: LocalTree;
+  readonly state: StateStore;
+  /** Folder of the volume for temporary files; the trash lies beside it. */
+  readonly scratch: string;
+  readonly space: ReadOnlySpace;
+  readonly clock: Clock;
+}
+
 /** Outside of the project, on the same file system. */
-export function volumeTrashOf({ scratch }: Pick<VolumeContext, 'scratch'>): string {
+export function volumeTrashOf(scratch: string): string {
   return join(dirname(scratch), 'trash');
 }
 
@@ -29,14 +41,17 @@ export function volumeTrashOf({ scratch }: Pick<VolumeContext, 'scratch'>): stri
  * a space can be wrong, and then this is the only copy.
  */
 export class VolumeTrash {
-  readonly #context: VolumeContext;
+  readonly #context: Omit<VolumeTrashContext, 'space' | 'clock'>;
   readonly #folder: string;
   kept = 0;
 
   /** @param madeAt in ms: the later of two clocks */
-  constructor(context: VolumeContext, madeAt: number) {
+  constructor(context: Omit<VolumeTrashContext, 'space' | 'clock'>, madeAt: number) {
     this.#context = context;
-    this.#folder = join(volumeTrashOf(context), `${compactTime(afterLastStart(context, madeAt))}-start`);
+    this.#folder = join(
+      volumeTrashOf(context.scratch),
+      `${compactTime(afterLastStart(context.state, madeAt))}-start`,
+    );
   }
 
   /** Costs no room but what the file has already. @throws where it cannot be kept: then it must stay where it is */
@@ -65,12 +80,12 @@ export class VolumeTrash {
  * Drops what is old, and the oldest where all of it together is too much.
  * @param needed bytes that have to be free: what was taken since the last complete start does not go for them
  */
-export async function tidyVolumeTrash(context: VolumeContext, needed = 0): Promise<void> {
-  const root = volumeTrashOf(context);
+export async function tidyVolumeTrash(context: VolumeTrashContext, needed = 0): Promise<void> {
+  const root = volumeTrashOf(context.scratch);
   const names = await fs.readdir(root).catch(() => [] as string[]);
   if (names.length === 0) return;
   const { earlier: now } = await timesOf(context);
-  const lastStart = lastStartOf(context);
+  const lastStart = lastStartOf(context.state);
   const folders = names
     .map((name) => ({ path: join(root, name), madeAt: trashTime(name) ?? 0 }))
     .sort((a, b) => a.madeAt - b.madeAt);
@@ -95,24 +110,24 @@ export async function tidyVolumeTrash(context: VolumeContext, needed = 0): Promi
 }
 
 /** After a complete start, before the desktop opens. */
-export async function tidyAfterStart(context: VolumeContext): Promise<void> {
+export async function tidyAfterStart(context: VolumeTrashContext): Promise<void> {
   const { blocks, bsize } = statfsSync(context.tree.root);
   await tidyVolumeTrash(context, MIN_FREE_SHARE * blocks * bsize);
   const { later } = await timesOf(context);
   // Names have whole seconds.
   context.state.setMeta(
     LAST_START,
-    String(Math.floor(afterLastStart(context, later) / SECOND_MS) * SECOND_MS + SECOND_MS),
+    String(Math.floor(afterLastStart(context.state, later) / SECOND_MS) * SECOND_MS + SECOND_MS),
   );
 }
 
 /** The end of a start is rounded up, so the next may be made in the same second: it is later nevertheless. */
-function afterLastStart(context: Pick<VolumeContext, 'state'>, time: number): number {
-  const lastStart = lastStartOf(context);
+function afterLastStart(state: StateStore, time: number): number {
+  const lastStart = lastStartOf(state);
   return lastStart > time && lastStart - time <= CLOSE_MS ? lastStart : time;
 }
 
-function lastStartOf({ state }: Pick<VolumeContext, 'state'>): number {
+function lastStartOf(state: StateStore): number {
   return Number(state.meta(LAST_START) ?? 0);
 }
 

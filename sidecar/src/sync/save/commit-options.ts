@@ -1,14 +1,20 @@
 import type { FileFailures } from '../file-failures.ts';
+import type { StateStore } from '../state/state.ts';
 import type { CommitOptions } from './apply-commit.ts';
 import type { CommitHeader, Step } from './commit-record.ts';
 import { decideAnew } from './decide-anew.ts';
-import { FailedSteps } from './failed-steps.ts';
+import { FailedSteps, type FailedStepsContext } from './failed-steps.ts';
+import type { Lease } from './lease.ts';
 import { leaveOut } from './pending-commit.ts';
-import type { ProjectContext } from './project-context.ts';
+
+export interface CommitOptionsContext extends FailedStepsContext {
+  readonly state: StateStore;
+  readonly lease: Lease;
+}
 
 /** How the steps of a decided save are carried out: what fails for one entry alone is left out of the save. */
 export function commitOptions(
-  context: ProjectContext,
+  context: CommitOptionsContext,
   save: {
     readonly header: CommitHeader;
     readonly steps: () => AsyncIterable<Step>;
@@ -25,7 +31,7 @@ export function commitOptions(
       const left = await failed.settle(header, apply);
       if (left.size === 0) return tail;
       const anew = await decideAnew(context, { ...save, tail }, left, (decided) =>
-        leaveOut(context, header, decided, left),
+        leaveOut(context.state, header, decided, left),
       );
       // The save was complete before: this time its entries could not even be looked at.
       return anew?.tail ?? tail;

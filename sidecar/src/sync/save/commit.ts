@@ -6,7 +6,9 @@ import { FileFailures } from '../file-failures.ts';
 import { toManifest } from '../model.ts';
 import type { RemoteFacts } from '../plan/compare.ts';
 import { decodeItem } from '../plan/plan.ts';
+import type { StateStore } from '../state/state.ts';
 import { UnsavedWorkError } from '../sync-errors.ts';
+import type { LocalTree } from '../volume/local-tree.ts';
 import { applyCommit } from './apply-commit.ts';
 import { commitOptions } from './commit-options.ts';
 import type { CommitHeader, Step } from './commit-record.ts';
@@ -14,33 +16,37 @@ import { decide, linesOf } from './decide-anew.ts';
 import { type Head, headText, idsAfter } from './head.ts';
 import { headCopyPath, soundHead } from './head-copies.ts';
 import { knownGeneration } from './histories.ts';
-import { writeHistory } from './history.ts';
+import { type SaveHistoryContext, writeHistory } from './history.ts';
 import { noteLeftOut } from './left-out.ts';
 import { manifestLine, uploadSegment, writeLines } from './manifest.ts';
 import { applyDecided, type Deciding, decidingSave } from './pending-commit.ts';
-import type { ProjectContext } from './project-context.ts';
+import type { RecoveryContext } from './recover.ts';
 import { saveSteps } from './save-steps.ts';
 import { stagingOf } from './sent-uploads.ts';
 import { commitPath } from './space-layout.ts';
 import { timeOfSave } from './two-clocks.ts';
 import { clearStaging } from './upload-parts.ts';
 
+export interface CommitContext extends RecoveryContext, SaveHistoryContext {
+  readonly tree: LocalTree;
+}
+
 /**
  * Makes a save of what is ready; of nothing too, where only the manifest or the head has to be written again.
  * @param failures gets what the space does not take to its place
  */
 export async function commit(
-  context: ProjectContext,
+  context: CommitContext,
   failures: FileFailures = new FileFailures(context, 'project', 'save'),
 ): Promise<number> {
   const { state, space, lease } = context;
   await lease.assertHeld();
   const { head: before } = await soundHead(context);
-  assertNotOvertaken(context, before);
+  assertNotOvertaken(state, before);
   const generation =
-    Math.max(before === 'damaged' ? 0 : (before?.generation ?? 0), knownGeneration(context)) + 1;
+    Math.max(before === 'damaged' ? 0 : (before?.generation ?? 0), knownGeneration(state)) + 1;
   const saveId = randomUUID();
-  const staging = stagingOf(context);
+  const staging = stagingOf(context.volumeId);
   await space.makeDirectory(staging);
   const decidedAt = await timeOfSave(context, before === 'damaged' ? null : before);
   const head = await writeManifest(context, before, { saveId, generation, decidedAt });
@@ -54,7 +60,7 @@ export async function commit(
 
   const stepsFile = join(context.scratch, `steps-${saveId}`);
   try {
-    const steps = await writeLines(stepsFile, stepLines(context, staged));
+    const steps = await writeLines(stepsFile, stepLines(state, staged));
     const header: CommitHeader = {
       version: 2,
       saveId,
@@ -63,9 +69,7 @@ export async function commit(
       decidedAt,
       steps: steps.lines,
     };
-    state.durably(() =>
-      state.setMeta('deciding', JSON.stringify({ saveId, generation, head } satisfies Deciding)),
-    );
+    state.durably(() => state.setJson('deciding', { saveId, generation, head } satisfies Deciding));
     await decide(context, header, stepsFile);
     const links = new Map<string, RemoteFacts>();
     const ready = () => stepsOf(stepsFile);
@@ -73,8 +77,8 @@ export async function commit(
       ...commitOptions(context, { header, steps: ready, failures }),
       onMade: (path, facts) => links.set(path, facts),
     });
-    const decided = decidingSave(context) as Deciding;
-    await applyDecided(context, links, new Set(), decided);
+    const decided = decidingSave(state) as Deciding;
+    await applyDecided(state, links, new Set(), decided);
     noteLeftOut(context, decided.left ?? []);
   } finally {
     await rm(stepsFile, { force: true });
@@ -94,11 +98,11 @@ async function* stepsOf(file: string): AsyncIterable<Step> {
 }
 
 /** Somebody else took the lease over and saved; what is here was made on an older save. */
-function assertNotOvertaken(context: ProjectContext, head: Head | 'damaged' | null): void {
-  const known = context.state.meta('save-id');
+function assertNotOvertaken(state: StateStore, head: Head | 'damaged' | null): void {
+  const known = state.meta('save-id');
   if (head === null || head === 'damaged' || known === null || head.saveId === known) return;
   throw new UnsavedWorkError(
-    `the project volume was made on save ${knownGeneration(context)}, the project space has gone on to save ` +
+    `the project volume was made on save ${knownGeneration(state)}, the project space has gone on to save ` +
       `${head.generation} by ${head.savedBy}. Nothing was written. Restart this instance: it then says how to bring both together`,
   );
 }
@@ -107,7 +111,7 @@ function assertNotOvertaken(context: ProjectContext, head: Head | 'damaged' | nu
 const COMPACT_AT_LEAST = 2_000;
 
 async function writeManifest(
-  context: ProjectContext,
+  context: SaveHistoryContext,
   before: Head | 'damaged' | null,
   save: { saveId: string; generation: number; decidedAt: number },
 ): Promise<Head> {

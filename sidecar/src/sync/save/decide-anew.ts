@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Logger } from 'pino';
 import { contentOf, isSpaceError, parentOf, SpaceError } from '../../spaces/space.ts';
 import { formatRemovedLine, parseManifestLine } from '../state/manifest-line.ts';
 import { textLines } from '../text-lines.ts';
@@ -9,9 +10,9 @@ import { type CommitHeader, RecordSum, recordLines, type Step, trashStem } from 
 import type { LeftOut, TailStep } from './failed-steps.ts';
 import { type Head, headText, idsAfter, readHead } from './head.ts';
 import { headCopyPath } from './head-copies.ts';
-import { type HistoryHeader, historyPath, uploadHistory } from './history.ts';
+import { type HistoryHeader, type HistoryWriter, historyPath, uploadHistory } from './history.ts';
+import type { Lease } from './lease.ts';
 import { fileContent, uploadSegment, writeLines } from './manifest.ts';
-import type { ProjectContext } from './project-context.ts';
 import { commitPath, LAYOUT, stemOf } from './space-layout.ts';
 
 /** A decided save without some of its entries. */
@@ -22,12 +23,12 @@ export interface DecidedAnew {
   readonly tail: readonly TailStep[];
 }
 
+export interface DecideContext extends HistoryWriter {
+  readonly lease: Lease;
+}
+
 /** From the move on the save is decided. Whoever took the lease over meanwhile either sees the record or is seen here. */
-export async function decide(
-  context: ProjectContext,
-  header: CommitHeader,
-  stepsFile: string,
-): Promise<void> {
+export async function decide(context: DecideContext, header: CommitHeader, stepsFile: string): Promise<void> {
   const { space, lease, scratch } = context;
   const file = join(scratch, `commit-${header.saveId}`);
   try {
@@ -55,7 +56,7 @@ export async function* linesOf(file: string): AsyncIterable<string> {
  * @throws SpaceError
  */
 export async function decideAnew(
-  context: ProjectContext,
+  context: DecideContext & { readonly log: Logger },
   save: {
     readonly header: CommitHeader;
     readonly steps: () => AsyncIterable<Step>;
@@ -126,7 +127,7 @@ async function* stepsWithout(
 }
 
 /** The last segment of the manifest, with the changes of this save alone. */
-async function changesWithout(context: ProjectContext, head: Head, saveId: string, left: LeftOut) {
+async function changesWithout(context: HistoryWriter, head: Head, saveId: string, left: LeftOut) {
   const { space, scratch } = context;
   const segment = head.segments.at(-1);
   const path = `${LAYOUT.manifest}/${segment?.name}`;
@@ -148,7 +149,7 @@ async function changesWithout(context: ProjectContext, head: Head, saveId: strin
 
 /** What the save takes the place of; it lies in the trash of the save as it was decided first. */
 async function historyWithout(
-  context: ProjectContext,
+  context: HistoryWriter,
   old: CommitHeader,
   saveId: string,
   left: LeftOut,

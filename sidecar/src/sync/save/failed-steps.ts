@@ -1,8 +1,9 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../../clock.ts';
 import { parentOf, type Space, SpaceError } from '../../spaces/space.ts';
 import { FileFailures } from '../file-failures.ts';
 import { foldersOf } from '../plan/lost-files.ts';
 import { type CommitHeader, type Step, trashOfSave } from './commit-record.ts';
-import type { ProjectContext } from './project-context.ts';
 
 /** Path → what is at its place: what was there before, or nothing although something was. */
 export type LeftOut = ReadonlyMap<string, 'as-before' | 'gone'>;
@@ -13,12 +14,20 @@ export type EntryStep = Exclude<Step, { readonly do: 'keep' | 'head' }>;
 /** The last steps of a save, which make it the one of the space. */
 export type TailStep = Exclude<Step, EntryStep>;
 
+export interface FailedStepsContext {
+  readonly space: Space;
+  readonly scratch: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * The steps of a decided save that fail for their entry alone. They are tried once more when all others are done; the save
  * is then decided anew without those that fail again, so that it claims nothing that the space does not hold.
  */
 export class FailedSteps {
-  readonly #context: ProjectContext;
+  readonly #context: FailedStepsContext;
   readonly #first: FileFailures;
   readonly #failures: FileFailures;
   readonly #steps: EntryStep[] = [];
@@ -27,7 +36,7 @@ export class FailedSteps {
   readonly #above = new Set<string>();
 
   /** @param failures gets those that fail again */
-  constructor(context: ProjectContext, failures: FileFailures) {
+  constructor(context: FailedStepsContext, failures: FileFailures) {
     this.#context = context;
     this.#failures = failures;
     this.#first = new FileFailures(context, 'project', 'save');

@@ -1,11 +1,17 @@
+import type { Logger } from 'pino';
 import { isSpaceError } from '../../spaces/space.ts';
 import { localFacts } from '../volume/file-copy.ts';
+import type { LocalTree } from '../volume/local-tree.ts';
 import { decidingSave } from './pending-commit.ts';
-import type { ProjectContext } from './project-context.ts';
-import { removeUnreferencedSegments } from './segments.ts';
-import { clearStagingBut } from './sent-uploads.ts';
+import { removeUnreferencedSegments, type SegmentsContext } from './segments.ts';
+import { clearStagingBut, type StagingContext } from './sent-uploads.ts';
 import { LAYOUT, trashTime } from './space-layout.ts';
 import { unfinishedPaths } from './upload-parts.ts';
+
+export interface RoomContext extends SegmentsContext, StagingContext {
+  readonly tree: LocalTree;
+  readonly log: Logger;
+}
 
 /** Each attempt at a save in a full space frees more than the one before. */
 const ATTEMPTS = 5;
@@ -22,7 +28,7 @@ export interface Freed {
  * @throws what stopped it; SpaceError `space-full` where all that is gone and it is not enough
  */
 export async function withRoomInSpace<T>(
-  context: ProjectContext,
+  context: RoomContext,
   work: () => Promise<T>,
 ): Promise<{ result: T; freed: Freed }> {
   let trash = 0;
@@ -44,13 +50,13 @@ export async function withRoomInSpace<T>(
 }
 
 /** @returns how much went */
-async function removeUnused(context: ProjectContext): Promise<number> {
-  // Its record names uploads that are still to be moved.
-  if (decidingSave(context) !== null) return 0;
+async function removeUnused(context: Omit<RoomContext, 'log'>): Promise<number> {
   const { state, tree, lease } = context;
+  // Its record names uploads that are still to be moved.
+  if (decidingSave(state) !== null) return 0;
   await lease.assertHeld();
   const useful = new Set<string>();
-  for (const { path, facts, staged } of [...state.staged.all(), ...unfinishedPaths(context)]) {
+  for (const { path, facts, staged } of [...state.staged.all(), ...unfinishedPaths(state)]) {
     const local = tree.look(path);
     if (local?.kind === 'file' && localFacts(local) === facts) useful.add(staged);
   }
@@ -58,7 +64,7 @@ async function removeUnused(context: ProjectContext): Promise<number> {
 }
 
 /** @returns of how many saves, oldest first, at most `most` */
-async function removeReplaced(context: ProjectContext, most: number): Promise<number> {
+async function removeReplaced(context: Pick<RoomContext, 'space' | 'lease'>, most: number): Promise<number> {
   const { space, lease } = context;
   await lease.assertHeld();
   const folders: string[] = [];

@@ -1,8 +1,10 @@
+import type { Clock } from '../../clock.ts';
 import { contentOf, isSpaceError, type Space } from '../../spaces/space.ts';
+import type { StateStore } from '../state/state.ts';
 import { descendsFrom, type Head, headText, readHead } from './head.ts';
 import { headFromSegments } from './head-from-segments.ts';
+import type { Lease } from './lease.ts';
 import { putAway } from './move-over.ts';
-import type { ProjectContext } from './project-context.ts';
 import { LAYOUT } from './space-layout.ts';
 
 /**
@@ -76,13 +78,20 @@ export interface SoundHead {
   readonly isSetBack: boolean;
 }
 
+export interface HeadContext {
+  readonly space: Space;
+  readonly state: StateStore;
+  readonly lease: Lease;
+  readonly clock: Clock;
+}
+
 /**
  * The head of the last complete save. One that is damaged, gone, or set back by itself is put right from its copies or,
  * where there are none, from the manifest's segments; what lay in its place goes to the trash. The lease is held, and
  * interrupted commits are finished.
  * @returns `damaged` where nothing is left that says anything of the last save
  */
-export async function soundHead(context: ProjectContext): Promise<SoundHead> {
+export async function soundHead(context: HeadContext): Promise<SoundHead> {
   const { space, state } = context;
   const found = await readHead(space);
   const isIntact = found !== null && found !== 'damaged';
@@ -111,7 +120,7 @@ export async function soundHead(context: ProjectContext): Promise<SoundHead> {
 }
 
 /** What lay in its place is evidence, so it goes to the trash. */
-export async function replaceHead(context: ProjectContext, head: Head): Promise<void> {
+export async function replaceHead(context: Omit<HeadContext, 'state'>, head: Head): Promise<void> {
   const { space, lease, clock } = context;
   await lease.assertHeld();
   const fresh = `${LAYOUT.head}.new`;

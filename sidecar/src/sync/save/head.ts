@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Space } from '../../spaces/space.ts';
+import { NewerFormatError } from '../sync-errors.ts';
 import { readPatiently, seal, unseal, versionOf } from './sealed.ts';
 import { LAYOUT } from './space-layout.ts';
 
@@ -34,11 +35,6 @@ const RECENT = 50;
 const ID_CHARACTERS = 13;
 /** A volume that was away for longer is compared with the space file by file. */
 const HISTORY = 1_000;
-
-/** The space was written by a newer version of this program; going on could destroy what it knows. */
-export class NewerFormatError extends Error {
-  override readonly name = 'NewerFormatError';
-}
 
 /** @returns null where there is none; `damaged` where something is there that is no head, each time it is read. */
 export async function readHead(

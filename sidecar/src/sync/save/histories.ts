@@ -1,16 +1,24 @@
+import type { Logger } from 'pino';
+import type { StateStore } from '../state/state.ts';
+import type { ChangeWatch } from '../volume/change-watch.ts';
 import { descendsFrom, type Head } from './head.ts';
 import type { SoundHead } from './head-copies.ts';
-import type { ProjectContext } from './project-context.ts';
 
-export function knownGeneration(context: ProjectContext): number {
-  return Number(context.state.meta('generation') ?? 0);
+export function knownGeneration(state: StateStore): number {
+  return Number(state.meta('generation') ?? 0);
 }
 
 /** What this volume has in common with the space is what this save holds. */
-export function noteSave({ state }: ProjectContext, head: Head): void {
+export function noteSave(state: StateStore, head: Head): void {
   state.setMeta('generation', String(head.generation));
   state.setMeta('save-id', head.saveId);
   state.setMeta('saved-at', head.savedAt);
+}
+
+export interface OtherHistoryContext {
+  readonly state: StateStore;
+  readonly log: Logger;
+  readonly changes?: Pick<ChangeWatch, 'requireFullScan'>;
 }
 
 /**
@@ -19,10 +27,13 @@ export function noteSave({ state }: ProjectContext, head: Head): void {
  * numbers say. Everything is compared again, so that the volume gives back what the space lost and loses nothing itself.
  * @returns a sentence where it was so, else null
  */
-export function forgetOtherHistory(context: ProjectContext, { head, isSetBack }: SoundHead): string | null {
+export function forgetOtherHistory(
+  context: OtherHistoryContext,
+  { head, isSetBack }: SoundHead,
+): string | null {
   const { state, log } = context;
-  if (head === 'damaged' || (!isSetBack && isSameHistory(context, head))) return null;
-  const known = knownGeneration(context);
+  if (head === 'damaged' || (!isSetBack && isSameHistory(state, head))) return null;
+  const known = knownGeneration(state);
   state.transaction(() => {
     state.base.clear();
     state.setMeta('manifest-segments', null);
@@ -41,7 +52,7 @@ export function forgetOtherHistory(context: ProjectContext, { head, isSetBack }:
   );
 }
 
-function isSameHistory({ state }: ProjectContext, head: Head | null): boolean {
+function isSameHistory(state: StateStore, head: Head | null): boolean {
   const generation = Number(state.meta('generation') ?? 0);
   const saveId = state.meta('save-id');
   if (saveId === null && generation === 0) return true;
@@ -49,7 +60,7 @@ function isSameHistory({ state }: ProjectContext, head: Head | null): boolean {
   if (saveId !== null) return descendsFrom(head, saveId);
   // A version that noted no ids: the same moment, or segments that only this save has written.
   if (head.generation === generation && head.savedAt === state.meta('saved-at')) return true;
-  const segments = JSON.parse(state.meta('manifest-segments') ?? '[]') as string[];
+  const segments = state.json<string[]>('manifest-segments', []);
   const last = segments.at(-1);
   return head.generation > generation && head.segments.some(({ hash }) => hash === last);
 }

@@ -1,6 +1,6 @@
-import { isSpaceError } from '../../spaces/space.ts';
+import { isSpaceError, type Space } from '../../spaces/space.ts';
 import { historyPath, type KnownSave, readHeader } from './history.ts';
-import type { ProjectContext } from './project-context.ts';
+import type { Lease } from './lease.ts';
 import { LAYOUT, trashTime } from './space-layout.ts';
 
 /**
@@ -13,7 +13,7 @@ import { LAYOUT, trashTime } from './space-layout.ts';
  * @throws LeaseLostError
  */
 export async function removeOrphans(
-  context: ProjectContext,
+  context: { readonly space: Space; readonly lease: Lease },
   kept: readonly KnownSave[],
   hasEnd: boolean,
   oldBefore: number,
@@ -38,7 +38,7 @@ export async function removeOrphans(
   await lease.assertHeld();
   for (const path of drafts) await space.removeFile(path);
   for (const stem of others) {
-    const generation = (await readHeader(context, stem))?.generation;
+    const generation = (await readHeader(space, stem))?.generation;
     const isOver =
       generation === undefined
         ? hasEnd && (trashTime(stem) ?? oldBefore) < oldBefore

@@ -1,18 +1,19 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { isNoFile, isSpaceError, isWithoutFile, nameOf } from '../../spaces/space.ts';
+import { parseJson } from '../../../contract/parse-json.ts';
+import { isNoFile, isSpaceError, isWithoutFile, nameOf, type Space } from '../../spaces/space.ts';
 import { FileError } from '../file-errors.ts';
 import { type ManifestEntry, manifestMatches, toManifest, VIRTUAL_ID } from '../model.ts';
-import { isEncodingOf } from '../names.ts';
+import { isEncodingOf, type NameCodec } from '../names.ts';
 import { decodeItem, type PlanItem } from '../plan/plan.ts';
 import { type ManifestLine, parseManifestLine } from '../state/manifest-line.ts';
+import type { StateStore } from '../state/state.ts';
 import { textLines } from '../text-lines.ts';
 import { RecordSum, recordLines } from './commit-record.ts';
 import type { Head } from './head.ts';
 import { completeHead } from './head-copies.ts';
 import { fileContent, manifestLine, writeLines } from './manifest.ts';
-import type { ProjectContext } from './project-context.ts';
 import { LAYOUT, stemOf } from './space-layout.ts';
 
 /**
@@ -71,9 +72,28 @@ export function historyPath(stem: string): string {
   return `${LAYOUT.history}/${stem}.jsonl`;
 }
 
+/** What the history of a space is read with. */
+export interface HistoryContext {
+  readonly space: Space;
+  readonly state: StateStore;
+}
+
+/** What a part of it is written with. */
+export interface HistoryWriter {
+  readonly space: Space;
+  readonly scratch: string;
+}
+
+/** What the part of a save is written with. */
+export interface SaveHistoryContext extends HistoryContext, HistoryWriter {
+  readonly codec: NameCodec;
+  /** Names the instance to others, `<namespace>/<stack>`. */
+  readonly instance: string;
+}
+
 /** Writes down what the save that is ready takes the place of. Called before it is decided. */
 export async function writeHistory(
-  context: ProjectContext,
+  context: SaveHistoryContext,
   before: Head | 'damaged' | null,
   save: { readonly saveId: string; readonly generation: number; readonly decidedAt: number },
 ): Promise<void> {
@@ -98,41 +118,41 @@ export async function writeHistory(
             savedAt: previous.savedAt,
             ...(earlier === null ? {} : { stem: earlier }),
           },
-    bytes: previous === null ? 0 : bytesBefore(context),
+    bytes: previous === null ? 0 : bytesBefore(state),
   };
   const lines = function* (): Iterable<string> {
     for (const row of state.pending.rows('ready')) yield lineBefore(context, decodeItem(row.data));
   };
   // Nobody goes back to the time before the first save.
   await uploadHistory(context, stem, header, previous === null ? [] : lines());
-  state.setMeta(META, JSON.stringify({ saveId: save.saveId, stem, on: previous?.saveId }));
+  state.setJson(META, { saveId: save.saveId, stem, on: previous?.saveId });
 }
 
 /** Of the history file that was written last. */
 const META = 'history-file';
 
 /** The file of a save that never was decided: in a space that is full, each attempt would leave one. */
-async function removeBrokenOff(context: ProjectContext, head: Head): Promise<void> {
-  const { on, stem } = lastFile(context);
+async function removeBrokenOff(context: HistoryContext, head: Head): Promise<void> {
+  const { on, stem } = lastFile(context.state);
   if (stem === undefined || on !== head.saveId) return;
   await context.space.removeFile(historyPath(stem));
   context.state.setMeta(META, null);
 }
 
 /** `on`: the save that it follows. */
-function lastFile({ state }: ProjectContext): { saveId?: string; stem?: string; on?: string } {
-  return JSON.parse(state.meta(META) ?? '{}') as { saveId?: string; stem?: string; on?: string };
+function lastFile(state: StateStore) {
+  return state.json<{ saveId?: string; stem?: string; on?: string }>(META, {});
 }
 
-async function stemOfSave(context: ProjectContext, saveId: string): Promise<string | null> {
-  const last = lastFile(context);
+async function stemOfSave(context: HistoryContext, saveId: string): Promise<string | null> {
+  const last = lastFile(context.state);
   if (last.saveId === saveId && last.stem !== undefined) return last.stem;
-  return (await historyStems(context)).get(saveId) ?? null;
+  return (await historyStems(context.space)).get(saveId) ?? null;
 }
 
-function bytesBefore(context: ProjectContext): number {
+function bytesBefore(state: StateStore): number {
   let bytes = 0;
-  for (const row of context.state.pending.rows('ready')) {
+  for (const row of state.pending.rows('ready')) {
     const item = decodeItem(row.data);
     const isMoved = item.remote?.kind === 'file' && becameOf(item) !== 'kept';
     if (isMoved) bytes += item.remote?.size ?? 0;
@@ -141,7 +161,7 @@ function bytesBefore(context: ProjectContext): number {
 }
 
 export async function uploadHistory(
-  context: ProjectContext,
+  context: HistoryWriter,
   stem: string,
   header: HistoryHeader,
   lines: AsyncIterable<string> | Iterable<string>,
@@ -156,8 +176,8 @@ export async function uploadHistory(
   }
 }
 
-function lineBefore(context: ProjectContext, item: PlanItem): string {
-  const entry = entryBefore(context, item);
+function lineBefore(context: Pick<SaveHistoryContext, 'state' | 'codec'>, item: PlanItem): string {
+  const entry = entryBefore(context.state, item);
   const line = manifestLine({ path: item.path, entry }, context.codec);
   return entry === null ? line : withBecame(line, becameOf(item));
 }
@@ -166,7 +186,7 @@ export function withBecame(line: string, became: Became, stem?: string): string 
   return `${line.slice(0, -1)},"w":"${became}"${stem === undefined ? '' : `,"f":${JSON.stringify(stem)}`}}`;
 }
 
-function entryBefore({ state }: ProjectContext, { path, base, remote }: PlanItem): ManifestEntry | null {
+function entryBefore(state: StateStore, { path, base, remote }: PlanItem): ManifestEntry | null {
   const known = state.manifest.get(path);
   // Somebody else removed it; what it was is told all the same.
   if (remote === null || remote.id === VIRTUAL_ID) return known ?? (base === null ? null : toManifest(base));
@@ -194,17 +214,17 @@ function becameOf({ action, next, remote, keepBoth }: PlanItem): Became {
 }
 
 /** All saves that can be brought back, newest first; the first one is the last save. */
-export async function knownSaves(context: ProjectContext): Promise<KnownSave[]> {
+export async function knownSaves(context: HistoryContext): Promise<KnownSave[]> {
   const head = await completeHead(context.space);
   if (head === null) return [];
-  const stems = await historyStems(context);
+  const stems = await historyStems(context.space);
   const saves: KnownSave[] = [];
   let name: SaveName | null = head;
   while (name !== null && !saves.some((each) => each.saveId === name?.saveId)) {
     const { saveId, generation, savedAt, stem: told }: SaveName = name;
     const last = saves.length === 0 ? await stemOfSave(context, saveId) : null;
     const stem: string | null = stems.get(saveId) ?? told ?? last;
-    const header: HistoryHeader | null = stem === null ? null : await readHeader(context, stem);
+    const header: HistoryHeader | null = stem === null ? null : await readHeader(context.space, stem);
     const isBroken = stem !== null && header === null;
     saves.push({ saveId, generation, savedAt, header, stem: header === null ? null : stem, isBroken });
     name = header?.previous ?? null;
@@ -213,7 +233,7 @@ export async function knownSaves(context: ProjectContext): Promise<KnownSave[]> 
 }
 
 /** Id of the save → stem, of all files that are there. */
-export async function historyStems({ space }: ProjectContext): Promise<Map<string, string>> {
+export async function historyStems(space: Space): Promise<Map<string, string>> {
   const stems = new Map<string, string>();
   try {
     for await (const { name } of space.list({ path: LAYOUT.history })) {
@@ -229,12 +249,12 @@ export async function historyStems({ space }: ProjectContext): Promise<Map<strin
 const READS = 3;
 
 /** null: it cannot be read, each time. An answer that was cut on its way looks the same. */
-export async function readHeader({ space }: ProjectContext, stem: string): Promise<HistoryHeader | null> {
+export async function readHeader(space: Space, stem: string): Promise<HistoryHeader | null> {
   for (let attempt = 1; ; attempt += 1) {
     let header: HistoryHeader | null = null;
     try {
       for await (const line of textLines(space.read({ path: historyPath(stem) }))) {
-        header = parseHeader(line);
+        header = headerSchema.safeParse(parseJson(line)).data ?? null;
         break;
       }
     } catch (error) {
@@ -244,34 +264,26 @@ export async function readHeader({ space }: ProjectContext, stem: string): Promi
   }
 }
 
-function parseHeader(line: string): HistoryHeader | null {
-  try {
-    return headerSchema.safeParse(JSON.parse(line)).data ?? null;
-  } catch {
-    return null;
-  }
-}
-
 /**
  * What a save took the place of, in no useful order. What it yields counts only when it comes to its end.
  * @throws FileError where the file is not what was written
  */
-export async function* historyLines(context: ProjectContext, stem: string): AsyncIterable<HistoryLine> {
+export async function* historyLines(context: HistoryContext, stem: string): AsyncIterable<HistoryLine> {
   const sum = new RecordSum();
   let isFirst = true;
-  for await (const text of historyText(context, stem)) {
+  for await (const text of historyText(context.space, stem)) {
     if (sum.add(text) || isFirst) {
       isFirst = false;
       continue;
     }
-    const line = parseLine(context, text, stem);
+    const line = parseLine(context.state, text, stem);
     if (line === null) throw damagedHistory(historyPath(stem));
     yield line;
   }
   if (!sum.isRight()) throw damagedHistory(historyPath(stem));
 }
 
-async function* historyText({ space }: ProjectContext, stem: string): AsyncIterable<string> {
+async function* historyText(space: Space, stem: string): AsyncIterable<string> {
   try {
     yield* textLines(space.read({ path: historyPath(stem) }));
   } catch (error) {
@@ -286,7 +298,7 @@ export function damagedHistory(what: string): FileError {
   );
 }
 
-function parseLine({ state }: ProjectContext, text: string, own: string): HistoryLine | null {
+function parseLine(state: StateStore, text: string, own: string): HistoryLine | null {
   const line = parseManifestLine(text);
   if (line === null) return null;
   const { w, f } = JSON.parse(text) as { w?: unknown; f?: unknown };

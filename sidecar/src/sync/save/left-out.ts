@@ -1,7 +1,15 @@
+import type { Clock } from '../../clock.ts';
 import type { FileFailures } from '../file-failures.ts';
 import { decodeItem } from '../plan/plan.ts';
+import type { StateStore } from '../state/state.ts';
 import { localFacts } from '../volume/file-copy.ts';
-import type { ProjectContext } from './project-context.ts';
+import type { LocalTree } from '../volume/local-tree.ts';
+
+export interface LeftOutContext {
+  readonly state: StateStore;
+  readonly tree: LocalTree;
+  readonly clock: Clock;
+}
 
 /** What a save had to leave out because its place in the space took nothing. */
 interface Waiting {
@@ -17,14 +25,14 @@ const FIRST_WAIT_MS = 10 * 60_000;
 const LONGEST_WAIT_MS = 6 * 3_600_000;
 
 /** Autosaves try it again ever less often: each attempt is a save of its own. It stays named. */
-export function holdBackLeftOut(context: ProjectContext, unread: FileFailures): void {
+export function holdBackLeftOut(context: LeftOutContext, unread: FileFailures): void {
   const { state, clock } = context;
-  const all = waiting(context);
+  const all = waiting(state);
   if (Object.keys(all).length === 0) return;
   for (const { seq, data } of state.pending.rows('transfer')) {
     const { path, local } = decodeItem(data);
     const known = all[path];
-    if (known === undefined || known.facts !== factsOf(context, path)) continue;
+    if (known === undefined || known.facts !== factsOf(context.tree, path)) continue;
     // A clock that was set back makes nothing wait for longer.
     const left = known.until - clock.now();
     if (left <= 0 || left > known.waitMs) continue;
@@ -34,23 +42,23 @@ export function holdBackLeftOut(context: ProjectContext, unread: FileFailures): 
 }
 
 /** @param left paths that the save that was just made has left out */
-export function noteLeftOut(context: ProjectContext, left: readonly string[]): void {
-  const before = waiting(context);
+export function noteLeftOut(context: LeftOutContext, left: readonly string[]): void {
+  const before = waiting(context.state);
   const next: Record<string, Waiting> = {};
   const now = context.clock.now();
   for (const path of left) {
     const waitMs = Math.min(LONGEST_WAIT_MS, 2 * (before[path]?.waitMs ?? FIRST_WAIT_MS / 2));
-    next[path] = { facts: factsOf(context, path), until: now + waitMs, waitMs };
+    next[path] = { facts: factsOf(context.tree, path), until: now + waitMs, waitMs };
   }
   for (const [path, each] of Object.entries(before)) if (each.until > now) next[path] ??= each;
-  context.state.setMeta(META, Object.keys(next).length === 0 ? null : JSON.stringify(next));
+  context.state.setJson(META, Object.keys(next).length === 0 ? null : next);
 }
 
-function waiting({ state }: ProjectContext): Readonly<Record<string, Waiting>> {
-  return JSON.parse(state.meta(META) ?? '{}') as Record<string, Waiting>;
+function waiting(state: StateStore): Readonly<Record<string, Waiting>> {
+  return state.json(META, {});
 }
 
-function factsOf({ tree }: ProjectContext, path: string): string {
+function factsOf(tree: LocalTree, path: string): string {
   const local = tree.look(path);
   return local === null ? 'absent' : localFacts(local);
 }

@@ -83,7 +83,7 @@ export async function uploadSegment(
  * @returns the names of segments that are missing or damaged; what they said is then unknown, the rest is used
  */
 export async function loadManifest(space: Space, state: StateStore, head: Head): Promise<string[]> {
-  const known = JSON.parse(state.meta('manifest-segments') ?? '[]') as string[];
+  const known = state.json<string[]>('manifest-segments', []);
   const wanted = head.segments.map((each) => each.hash);
   const extends_ = known.length <= wanted.length && known.every((hash, index) => wanted[index] === hash);
   if (!extends_) state.manifest.clear();
@@ -99,7 +99,7 @@ export async function loadManifest(space: Space, state: StateStore, head: Head):
     await loadSegment(space, state, segment, true);
   }
   // A damaged one is read again at the next start: it may have been a fault of the way, not of the file.
-  state.setMeta('manifest-segments', damaged.length === 0 ? JSON.stringify(wanted) : null);
+  state.setJson('manifest-segments', damaged.length === 0 ? wanted : null);
   return damaged;
 }
 

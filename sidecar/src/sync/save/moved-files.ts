@@ -1,15 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync } from 'node:fs';
+import type { Logger } from 'pino';
 import { isSpaceError } from '../../spaces/space.ts';
 import { FileChangedError } from '../file-errors.ts';
 import { type BaseEntry, type LocalEntry, lookOf } from '../model.ts';
 import { type RemoteFacts, sameVersion } from '../plan/compare.ts';
 import { decodeItem, type PlanItem } from '../plan/plan.ts';
 import { linkGroup } from '../plan/resolve.ts';
+import type { Progress } from '../progress.ts';
 import { PathTexts } from '../state/path-texts.ts';
-import { hashStable, localFacts, openStable } from '../volume/file-copy.ts';
-import type { ProjectContext } from './project-context.ts';
-import { stagedPath } from './sent-uploads.ts';
+import { type CopyOptions, hashStable, localFacts, openStable } from '../volume/file-copy.ts';
+import type { LocalTree } from '../volume/local-tree.ts';
+import { type SentContext, stagedPath } from './sent-uploads.ts';
+
+export interface MovedFilesContext extends SentContext, CopyOptions {
+  readonly tree: LocalTree;
+  readonly log: Logger;
+  readonly progress: Progress;
+}
 
 /** Copies that may fail before a save sends everything itself. */
 const MAX_FAILURES = 3;
@@ -20,20 +28,20 @@ const MAX_FAILURES = 3;
  * the old place goes to the trash as it is, so older saves keep what they have.
  */
 export class MovedFiles {
-  readonly #context: ProjectContext;
+  readonly #context: MovedFilesContext;
   /** Inode → the place in the last save. */
   readonly #places: PathTexts;
   #failures = 0;
   /** Bytes above which a copy took longer than a call may. */
   #most = Number.POSITIVE_INFINITY;
 
-  private constructor(context: ProjectContext) {
+  private constructor(context: MovedFilesContext) {
     this.#context = context;
     this.#places = new PathTexts(context.scratch);
   }
 
   /** Those in the stage `transfer`; null: there are none, or the space copies nothing. */
-  static find(context: ProjectContext): MovedFiles | null {
+  static find(context: MovedFilesContext): MovedFiles | null {
     const { state, space } = context;
     const least = space.capabilities.copiesFrom;
     if (space.copy === undefined || least === undefined || !state.base.hasFiles()) return null;
@@ -61,7 +69,7 @@ export class MovedFiles {
     const base = place === null || place === item.path ? null : state.base.get(place);
     const same = base === null || !isInSpace(base) ? null : await this.#sameAs(local, base);
     if (base === null || same === null) return null;
-    const staged = stagedPath(this.#context, randomUUID(), seq);
+    const staged = stagedPath(this.#context.volumeId, randomUUID(), seq);
     const facts = await this.#copy(base, staged).catch((error: unknown) => {
       this.#context.signal?.throwIfAborted();
       this.#failures += isSpaceError(error, 'unsupported') ? MAX_FAILURES : 1;

@@ -6,7 +6,6 @@ import type { CommitHeader } from './commit-record.ts';
 import type { DecidedAnew } from './decide-anew.ts';
 import type { LeftOut } from './failed-steps.ts';
 import type { Head } from './head.ts';
-import type { ProjectContext } from './project-context.ts';
 
 /** A save that is being decided, noted in the state before anybody else can see it. */
 export interface Deciding {
@@ -30,12 +29,11 @@ const ROWS_AT_ONCE = 1_000;
  * @param deciding the save, as it was completed
  */
 export async function applyDecided(
-  context: ProjectContext,
+  state: StateStore,
   links: ReadonlyMap<string, RemoteFacts>,
   missing: ReadonlySet<string>,
   deciding: Deciding,
 ): Promise<void> {
-  const { state } = context;
   let rows: string[] = [];
   const flush = async (): Promise<void> => {
     state.transaction(() => {
@@ -50,11 +48,14 @@ export async function applyDecided(
     state.setMeta('generation', String(deciding.generation));
     state.setMeta('save-id', deciding.saveId);
     state.setMeta('saved-at', deciding.head.savedAt);
-    state.setMeta('manifest-segments', JSON.stringify(deciding.head.segments.map((each) => each.hash)));
+    state.setJson(
+      'manifest-segments',
+      deciding.head.segments.map((each) => each.hash),
+    );
     const kept = (deciding.left ?? []).map((path) => state.staged.get(path));
     state.staged.clear();
     for (const upload of kept) if (upload !== null) state.staged.put(upload);
-    forgetDecided(context);
+    forgetDecided(state);
   });
 }
 
@@ -76,18 +77,16 @@ function applyItem(
   state.manifest.put(toManifest({ ...next, remote }));
 }
 
-export function decidingSave(context: ProjectContext): Deciding | null {
-  const text = context.state.meta('deciding');
-  return text === null ? null : (JSON.parse(text) as Deciding);
+export function decidingSave(state: StateStore): Deciding | null {
+  return state.json<Deciding | null>('deciding', null);
 }
 
 /**
  * The save is decided anew without some entries: they stay in the state as they were before, or as nothing. Noted before
  * the new record can be seen; should the old one be completed after all, they are found to be equal.
  */
-export function leaveOut(context: ProjectContext, old: CommitHeader, anew: DecidedAnew, left: LeftOut): void {
-  const { state } = context;
-  const deciding = decidingSave(context);
+export function leaveOut(state: StateStore, old: CommitHeader, anew: DecidedAnew, left: LeftOut): void {
+  const deciding = decidingSave(state);
   if (deciding === null) return;
   const { earlier = [], left: before = [], ...own } = deciding;
   // A run that broke off here has noted another id for it, which never came to be.
@@ -109,14 +108,14 @@ export function leaveOut(context: ProjectContext, old: CommitHeader, anew: Decid
       const removal: PlanItem = { path, action: 'remove-remote', local: null, base, remote };
       state.pending.update(seq, 'ready', encodeItem(removal));
     }
-    state.setMeta('deciding', JSON.stringify(next));
+    state.setJson('deciding', next);
   });
 }
 
 /** The save that was being decided never was: its uploads can still be used by the next one. */
-export function forgetDecided(context: ProjectContext): void {
-  context.state.transaction(() => {
-    context.state.setMeta('deciding', null);
-    context.state.pending.clear();
+export function forgetDecided(state: StateStore): void {
+  state.transaction(() => {
+    state.setMeta('deciding', null);
+    state.pending.clear();
   });
 }

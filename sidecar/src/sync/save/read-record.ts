@@ -1,3 +1,4 @@
+import { parseJson } from '../../../contract/parse-json.ts';
 import { isNoFile, type Space, type SpaceEntry, SpaceError } from '../../spaces/space.ts';
 import { textLines } from '../text-lines.ts';
 import { type CommitHeader, commitHeaderSchema, RecordSum, type Step, stepSchema } from './commit-record.ts';
@@ -82,12 +83,4 @@ export async function* recordSteps(
 
 function otherRecord({ path }: SpaceEntry): SpaceError {
   return new SpaceError('transfer-broken', `${path} came otherwise the second time it was read`, { path });
-}
-
-function parseJson(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return null;
-  }
 }

@@ -2,20 +2,24 @@ import { isSpaceError } from '../../spaces/space.ts';
 import { FileFailures } from '../file-failures.ts';
 import type { RemoteFacts } from '../plan/compare.ts';
 import { finishInterruptedCommits } from './apply-commit.ts';
-import { commitOptions } from './commit-options.ts';
+import { type CommitOptionsContext, commitOptions } from './commit-options.ts';
 import { descendsFrom } from './head.ts';
 import { completeHead } from './head-copies.ts';
 import { leaseDraftPath } from './lease.ts';
 import { applyDecided, decidingSave, forgetDecided } from './pending-commit.ts';
-import type { ProjectContext } from './project-context.ts';
 import { LAYOUT } from './space-layout.ts';
+
+export interface RecoveryContext extends CommitOptionsContext {
+  /** Names this volume in the staging folder; generated once, kept in the state. */
+  readonly volumeId: string;
+}
 
 /**
  * Brings the space to one complete save: a decided save is finished, an undecided one leaves no trace but uploads that
  * this volume can use again. Then the state of the volume learns which of its saves were completed.
  * The lease is held.
  */
-export async function recover(context: ProjectContext): Promise<void> {
+export async function recover(context: RecoveryContext): Promise<void> {
   const { space, state, lease } = context;
   await lease.assertHeld();
   const links = new Map<string, RemoteFacts>();
@@ -29,15 +33,15 @@ export async function recover(context: ProjectContext): Promise<void> {
       onMissing: (path) => missing.add(path),
     };
   });
-  const deciding = decidingSave(context);
+  const deciding = decidingSave(state);
   if (deciding !== null) {
     const head = await completeHead(space);
     // The head is moved last, so it alone proves that a save is complete.
     const completed = [deciding, ...(deciding.earlier ?? [])].find(
       ({ saveId }) => head !== null && descendsFrom(head, saveId),
     );
-    if (completed !== undefined) await applyDecided(context, links, missing, completed);
-    else forgetDecided(context);
+    if (completed !== undefined) await applyDecided(state, links, missing, completed);
+    else forgetDecided(state);
   }
   if (missing.size > 0) {
     context.log.error(
@@ -53,7 +57,7 @@ export async function recover(context: ProjectContext): Promise<void> {
 const BATCH = 1_000;
 
 /** What runs that are over left behind: nobody else lives, because the lease is held here. */
-async function clearLeftovers(context: ProjectContext): Promise<void> {
+async function clearLeftovers(context: Pick<RecoveryContext, 'space' | 'lease' | 'volumeId'>): Promise<void> {
   const { space } = context;
   const folders: [string, (name: string) => boolean][] = [
     [LAYOUT.staging, (name) => name !== context.volumeId],

@@ -6,8 +6,10 @@ import { PathTexts } from '../state/path-texts.ts';
 import {
   type Became,
   damagedHistory,
+  type HistoryContext,
   type HistoryHeader,
   type HistoryLine,
+  type HistoryWriter,
   historyLines,
   historyPath,
   type KnownSave,
@@ -16,7 +18,7 @@ import {
   withBecame,
 } from './history.ts';
 import { removeOrphans } from './history-orphans.ts';
-import type { ProjectContext } from './project-context.ts';
+import type { Lease } from './lease.ts';
 import { LAYOUT } from './space-layout.ts';
 
 /** Which saves are kept, as far as they are needed to go back to; the last save always is. */
@@ -96,13 +98,17 @@ export interface Needs {
   readonly damaged: readonly string[];
 }
 
+export interface RetentionContext extends HistoryContext, HistoryWriter {
+  readonly lease: Lease;
+}
+
 /**
  * Gives up the saves that are not kept, and the versions that none of the others needs. Around a part of the history that
  * cannot be read nothing is given up, since kept saves may be behind it.
  * @param now the earlier of two clocks, in ms
  */
 export async function forgetSaves(
-  context: ProjectContext,
+  context: RetentionContext,
   retention: SaveRetention,
   now: number,
 ): Promise<Needs> {
@@ -161,7 +167,7 @@ function within(
 
 /** The files of a save and of those before it that are not kept become one. */
 async function merge(
-  context: ProjectContext,
+  context: HistoryContext & HistoryWriter,
   save: KnownSave,
   group: readonly KnownSave[],
   before: KnownSave,
@@ -222,7 +228,7 @@ function textOf({ path, entry, rawName }: HistoryLine, became: Became, stem: str
 
 /** The oldest save that is kept needs nothing of what it took the place of; older ones are gone. */
 async function cut(
-  context: ProjectContext,
+  context: HistoryWriter,
   oldest: KnownSave | undefined,
   saves: readonly KnownSave[],
   headerOf: (save: KnownSave) => HistoryHeader | null,
@@ -236,7 +242,7 @@ async function cut(
 }
 
 async function replaceHistory(
-  context: ProjectContext,
+  context: HistoryWriter,
   stem: string,
   header: HistoryHeader,
   lines: Iterable<string>,

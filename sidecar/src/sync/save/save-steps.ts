@@ -1,16 +1,16 @@
 import { VIRTUAL_ID } from '../model.ts';
 import { foldersOf } from '../plan/lost-files.ts';
 import { decodeItem, type PlanItem } from '../plan/plan.ts';
+import type { StateStore } from '../state/state.ts';
 import type { Expected, Step } from './commit-record.ts';
-import type { ProjectContext } from './project-context.ts';
 
 /** The steps of the pending save, in the order in which they are safe. The same plan gives the same steps each time. */
 export function* saveSteps(
-  context: ProjectContext,
+  state: StateStore,
   head: { readonly staged: string; readonly copy: string; readonly kept: string },
 ): Iterable<Step> {
   const rows = function* (descending = false): Iterable<PlanItem> {
-    for (const row of context.state.pending.rows('ready', descending)) yield decodeItem(row.data);
+    for (const row of state.pending.rows('ready', descending)) yield decodeItem(row.data);
   };
   for (const item of rows()) {
     const remote = item.remote;

@@ -1,11 +1,12 @@
 import type { FileProblems } from '../../../contract/status.ts';
 import { FileFailures } from '../file-failures.ts';
-import { collectDifferences, type Look } from '../plan/collect.ts';
-import { deletionRefusal, type HeldBack } from '../plan/guards.ts';
-import { foldersOf, forgetLostFiles } from '../plan/lost-files.ts';
+import { collectDifferences, type Look, type ScanContext } from '../plan/collect.ts';
+import { type DeletionLimits, deletionRefusal, type HeldBack } from '../plan/guards.ts';
+import { foldersOf, forgetLostFiles, type LossContext } from '../plan/lost-files.ts';
 import { decodeItem } from '../plan/plan.ts';
-import { resolveDifferences } from '../plan/resolve.ts';
-import { commit } from './commit.ts';
+import { type ResolveContext, resolveDifferences } from '../plan/resolve.ts';
+import type { StateStore } from '../state/state.ts';
+import { type CommitContext, commit } from './commit.ts';
 import { withRoomInSpace } from './full-space.ts';
 import type { Head } from './head.ts';
 import { soundHead } from './head-copies.ts';
@@ -14,10 +15,17 @@ import { holdBackLeftOut } from './left-out.ts';
 import { loadManifest } from './manifest.ts';
 import { MovedFiles } from './moved-files.ts';
 import { decidingSave } from './pending-commit.ts';
-import type { ProjectContext } from './project-context.ts';
 import { recover } from './recover.ts';
 import { rewriteDamagedSegments } from './segments.ts';
-import { uploadPending } from './upload.ts';
+import { type UploadContext, uploadPending } from './upload.ts';
+
+/** What is planned already is sent and committed with it. */
+export interface SendContext extends CommitContext, UploadContext {
+  readonly limits: DeletionLimits;
+}
+
+/** Scan and plan besides, and a look at the whole space before the volume goes. */
+export type SaveContext = SendContext & ScanContext & ResolveContext & LossContext;
 
 export interface SaveOptions {
   /** A person agreed to so many removals; more are held back all the same. @default 0 */
@@ -57,13 +65,13 @@ export interface SaveResult {
  * The order of what it writes is the table in docs/sync-semantics.md.
  * @throws SpaceError, LeaseLostError; the next call goes on where this one stopped
  */
-export async function save(context: ProjectContext, options: SaveOptions = {}): Promise<SaveResult> {
+export async function save(context: SaveContext, options: SaveOptions = {}): Promise<SaveResult> {
   const { result, freed } = await withRoomInSpace(context, () => saveOnce(context, options));
   return freed.trash === 0 ? result : { ...result, trashFreed: freed.trash };
 }
 
-async function saveOnce(context: ProjectContext, options: SaveOptions): Promise<SaveResult> {
-  if (decidingSave(context) !== null) {
+async function saveOnce(context: SaveContext, options: SaveOptions): Promise<SaveResult> {
+  if (decidingSave(context.state) !== null) {
     await recover(context);
     context.changes?.requireFullScan();
   }
@@ -86,7 +94,7 @@ async function saveOnce(context: ProjectContext, options: SaveOptions): Promise<
 
 /** Before the volume goes: what the space has lost of the manifest is known here for the last time. */
 async function damagedSegments(
-  context: ProjectContext,
+  context: Pick<SaveContext, 'space' | 'state'>,
   { readSegments }: SaveOptions,
   head: Head | 'damaged' | null,
 ): Promise<string | null> {
@@ -97,13 +105,16 @@ async function damagedSegments(
 }
 
 /** What others saved since: the next save writes all of it, and some of it is nowhere else. */
-async function learnManifest({ space, state }: ProjectContext, head: Head | 'damaged' | null): Promise<void> {
+async function learnManifest(
+  { space, state }: Pick<SaveContext, 'space' | 'state'>,
+  head: Head | 'damaged' | null,
+): Promise<void> {
   if (head === null || head === 'damaged') return;
   await loadManifest(space, state, head);
   state.setMeta('manifest-segments', null);
 }
 
-async function findChanges(context: ProjectContext, look?: Look): Promise<FileFailures> {
+async function findChanges(context: ScanContext & ResolveContext, look?: Look): Promise<FileFailures> {
   const unread = new FileFailures(context, 'project', 'save');
   await collectDifferences(context, false, unread, look);
   if (context.state.pending.count() > 0) await resolveDifferences(context, 'running', false, unread);
@@ -112,7 +123,7 @@ async function findChanges(context: ProjectContext, look?: Look): Promise<FileFa
 
 /** Carries out what stands in the stage `transfer`: guard, uploads, commit. */
 export async function commitPending(
-  context: ProjectContext,
+  context: SendContext,
   options: SaveOptions,
   unread: FileFailures,
 ): Promise<SaveResult> {
@@ -126,25 +137,25 @@ export async function commitPending(
 }
 
 async function commitSent(
-  context: ProjectContext,
+  context: SendContext,
   options: SaveOptions,
   unread: FileFailures,
   moved: MovedFiles | null,
 ): Promise<SaveResult> {
   if (options.look === 'changed') holdBackLeftOut(context, unread);
   const heldBack = holdBackDeletions(context, options.confirmedDeletions ?? 0);
-  if (context.state.pending.count('transfer') === 0) return { ...unchanged(context, unread), heldBack };
+  if (context.state.pending.count('transfer') === 0) return { ...unchanged(context.state, unread), heldBack };
   await uploadPending(context, unread, moved);
-  keepFolders(context, unread);
+  keepFolders(context.state, unread);
   const changes = context.state.pending.count('ready');
-  if (changes === 0) return { ...unchanged(context, unread), heldBack };
+  if (changes === 0) return { ...unchanged(context.state, unread), heldBack };
   const generation = await commit(context, unread);
   context.progress.done();
   return { saved: true, generation, changes, skipped: unread.count, fileProblems: unread.problems, heldBack };
 }
 
 /** A folder stays in the space for what is left out in it; to remove it comes with that. */
-function keepFolders({ state }: ProjectContext, unread: FileFailures): void {
+function keepFolders(state: StateStore, unread: FileFailures): void {
   const folders = new Set(unread.problems.items.flatMap(({ path }) => foldersOf(path)));
   if (folders.size === 0) return;
   for (const { seq, data } of state.pending.rows('ready')) {
@@ -153,10 +164,10 @@ function keepFolders({ state }: ProjectContext, unread: FileFailures): void {
   }
 }
 
-function unchanged(context: ProjectContext, unread: FileFailures): SaveResult {
+function unchanged(state: StateStore, unread: FileFailures): SaveResult {
   return {
     saved: false,
-    generation: knownGeneration(context),
+    generation: knownGeneration(state),
     changes: 0,
     skipped: unread.count,
     fileProblems: unread.problems,
@@ -165,7 +176,10 @@ function unchanged(context: ProjectContext, unread: FileFailures): SaveResult {
 }
 
 /** Drops removals from the plan where there are too many of them at once; everything else goes on. */
-function holdBackDeletions(context: ProjectContext, confirmed: number): HeldBack | null {
+function holdBackDeletions(
+  context: Pick<SendContext, 'state' | 'limits'>,
+  confirmed: number,
+): HeldBack | null {
   const { state, limits } = context;
   let removals = 0;
   for (const row of state.pending.rows('transfer')) {

@@ -1,7 +1,12 @@
 import { FileError } from '../file-errors.ts';
 import { CopyTree } from '../state/copy-tree.ts';
-import { historyLines, type KnownSave, knownSaves } from './history.ts';
-import type { ProjectContext } from './project-context.ts';
+import {
+  type HistoryContext,
+  type HistoryWriter,
+  historyLines,
+  type KnownSave,
+  knownSaves,
+} from './history.ts';
 
 /** A save that can be brought back, as people are told of it. */
 export interface ListedSave {
@@ -25,7 +30,7 @@ export interface SavesList {
 }
 
 /** All saves that can be brought back, with what each of them costs. */
-export async function listSaves(context: ProjectContext): Promise<SavesList> {
+export async function listSaves(context: HistoryContext & HistoryWriter): Promise<SavesList> {
   const saves = await knownSaves(context);
   const only = new Map<string, number>();
   let olderBytes = 0;

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { parseJson } from '../../../contract/parse-json.ts';
 import { isNoFile, isSpaceError, type ReadOnlySpace, readAll } from '../../spaces/space.ts';
 
 /**
@@ -30,12 +31,8 @@ export function versionOf(text: string): number | undefined {
 }
 
 function parse(text: string): Record<string, unknown> | undefined {
-  try {
-    const json: unknown = JSON.parse(text);
-    return typeof json === 'object' && json !== null ? (json as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
+  const json = parseJson(text);
+  return typeof json === 'object' && json !== null ? (json as Record<string, unknown>) : undefined;
 }
 
 const READS = 3;

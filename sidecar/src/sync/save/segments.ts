@@ -1,16 +1,24 @@
+import type { Clock } from '../../clock.ts';
 import { isSpaceError, type Space } from '../../spaces/space.ts';
+import type { StateStore } from '../state/state.ts';
 import { type Head, readHead } from './head.ts';
 import { tidyHeadCopies } from './head-copies.ts';
 import { describeSegment } from './head-from-segments.ts';
+import type { Lease } from './lease.ts';
 import { loadManifest } from './manifest.ts';
-import type { ProjectContext } from './project-context.ts';
 import { LAYOUT } from './space-layout.ts';
 
 const AT_ONCE = 1_000;
 const EVERY_MS = 3_600_000;
 
+export interface SegmentsContext {
+  readonly space: Space;
+  readonly state: StateStore;
+  readonly lease: Lease;
+}
+
 /** Asked after each save, it works once an hour. */
-export async function tidySegments(context: ProjectContext): Promise<void> {
+export async function tidySegments(context: SegmentsContext & { readonly clock: Clock }): Promise<void> {
   const { state, clock } = context;
   if (Math.abs(clock.now() - Number(state.meta('segments-tidied') ?? 0)) < EVERY_MS) return;
   await removeUnreferencedSegments(context);
@@ -23,7 +31,7 @@ export async function tidySegments(context: ProjectContext): Promise<void> {
  * @returns how many went
  * @throws LeaseLostError
  */
-export async function removeUnreferencedSegments(context: ProjectContext): Promise<number> {
+export async function removeUnreferencedSegments(context: SegmentsContext): Promise<number> {
   const { space, lease } = context;
   await lease.assertHeld();
   const head = await readHead(space);
@@ -71,7 +79,7 @@ export async function judgeSegment(
  * @returns the names of the damaged ones
  */
 export async function rewriteDamagedSegments(
-  { space, state }: ProjectContext,
+  { space, state }: Pick<SegmentsContext, 'space' | 'state'>,
   head: Head,
   known: Set<string> = new Set(),
 ): Promise<string[]> {

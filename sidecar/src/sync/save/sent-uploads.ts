@@ -1,22 +1,32 @@
-import { isSpaceError, type SpaceEntry } from '../../spaces/space.ts';
+import { isSpaceError, type Space, type SpaceEntry } from '../../spaces/space.ts';
 import type { RemoteFacts } from '../plan/compare.ts';
 import { decodeItem, encodeItem, type PlanItem } from '../plan/plan.ts';
 import { forEachLimit } from '../pool.ts';
 import { Batch } from '../state/batch.ts';
-import type { ProjectContext } from './project-context.ts';
+import type { StateStore } from '../state/state.ts';
 import { LAYOUT } from './space-layout.ts';
 
+export interface StagingContext {
+  readonly space: Space;
+  /** Names this volume in the staging folder. */
+  readonly volumeId: string;
+}
+
+export interface SentContext extends StagingContext {
+  readonly state: StateStore;
+}
+
 /** The staging folder of this volume. */
-export function stagingOf(context: ProjectContext): string {
-  return `${LAYOUT.staging}/${context.volumeId}`;
+export function stagingOf(volumeId: string): string {
+  return `${LAYOUT.staging}/${volumeId}`;
 }
 
 /** Removes from the staging folder what is not among these paths. @returns how much went */
-export async function clearStagingBut(context: ProjectContext, kept: ReadonlySet<string>): Promise<number> {
+export async function clearStagingBut(context: StagingContext, kept: ReadonlySet<string>): Promise<number> {
   const { space } = context;
   const unused: string[] = [];
   try {
-    for await (const { path } of space.list({ path: stagingOf(context) }))
+    for await (const { path } of space.list({ path: stagingOf(context.volumeId) }))
       if (!kept.has(path)) unused.push(path);
   } catch (error) {
     if (!isSpaceError(error, 'not-found')) throw error;
@@ -26,8 +36,8 @@ export async function clearStagingBut(context: ProjectContext, kept: ReadonlySet
 }
 
 /** @param upload a name that no other upload has @param seq of the item in the plan */
-export function stagedPath(context: ProjectContext, upload: string, seq: number): string {
-  return `${stagingOf(context)}/${upload}-${seq}`;
+export function stagedPath(volumeId: string, upload: string, seq: number): string {
+  return `${stagingOf(volumeId)}/${upload}-${seq}`;
 }
 
 function seqOf(name: string): number | null {
@@ -49,7 +59,7 @@ const FEW = 3;
  * for by itself.
  * @returns how many are not there as they were sent; those are back in the stage `transfer`
  */
-export async function confirmUploads(context: ProjectContext): Promise<number> {
+export async function confirmUploads(context: SentContext): Promise<number> {
   const { state, space } = context;
   if (state.pending.count('sent') > FEW) await confirmListed(context);
   let broken = 0;
@@ -57,18 +67,18 @@ export async function confirmUploads(context: ProjectContext): Promise<number> {
     const item = decodeItem(data);
     const { path, facts } = item.staged as NonNullable<PlanItem['staged']>;
     const found = await space.stat({ path, id: facts.id });
-    if (!confirm(context, seq, item, found)) broken += 1;
+    if (!confirm(state, seq, item, found)) broken += 1;
   });
   return broken;
 }
 
-async function confirmListed(context: ProjectContext): Promise<void> {
+async function confirmListed(context: SentContext): Promise<void> {
   const { state, space } = context;
   const batch = new Batch(state);
   try {
-    for await (const entry of space.list({ path: stagingOf(context) })) {
+    for await (const entry of space.list({ path: stagingOf(context.volumeId) })) {
       const seq = seqOf(entry.name);
-      if (seq !== null) batch.add(() => confirmEntry(context, seq, entry));
+      if (seq !== null) batch.add(() => confirmEntry(state, seq, entry));
     }
   } catch (error) {
     if (!isSpaceError(error, 'listing-incomplete')) throw error;
@@ -76,24 +86,24 @@ async function confirmListed(context: ProjectContext): Promise<void> {
   batch.write();
 }
 
-function confirmEntry(context: ProjectContext, seq: number, entry: SpaceEntry): void {
-  for (const row of context.state.pending.numbered([seq], 'sent')) {
+function confirmEntry(state: StateStore, seq: number, entry: SpaceEntry): void {
+  for (const row of state.pending.numbered([seq], 'sent')) {
     const item = decodeItem(row.data);
     const isRight = item.staged?.path === entry.path && item.staged.facts.size === entry.size;
-    if (isRight) confirm(context, seq, item, entry);
+    if (isRight) confirm(state, seq, item, entry);
   }
 }
 
 /** @returns false where the space does not hold what was sent */
-function confirm(context: ProjectContext, seq: number, item: PlanItem, found: SpaceEntry | null): boolean {
+function confirm(state: StateStore, seq: number, item: PlanItem, found: SpaceEntry | null): boolean {
   const { staged, next, ...rest } = item;
   if (staged === undefined || next === undefined) return true;
   if (found === null || found.size !== staged.facts.size || found.id !== staged.facts.id) {
-    context.state.pending.update(seq, 'transfer', encodeItem(rest));
+    state.pending.update(seq, 'transfer', encodeItem(rest));
     return false;
   }
   const facts: RemoteFacts = { id: found.id, size: found.size, mtimeSeconds: found.mtimeSeconds };
   const confirmed = { ...rest, staged: { path: staged.path, facts }, next: { ...next, remote: facts } };
-  context.state.pending.update(seq, 'ready', encodeItem(confirmed));
+  state.pending.update(seq, 'ready', encodeItem(confirmed));
   return true;
 }

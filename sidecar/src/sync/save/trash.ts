@@ -1,6 +1,13 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../../clock.ts';
 import { isSpaceError, nameOf, type Space } from '../../spaces/space.ts';
-import type { ProjectContext } from './project-context.ts';
-import { DEFAULT_SAVE_RETENTION, forgetSaves, longestKept, type SaveRetention } from './retention.ts';
+import {
+  DEFAULT_SAVE_RETENTION,
+  forgetSaves,
+  longestKept,
+  type RetentionContext,
+  type SaveRetention,
+} from './retention.ts';
 import { LAYOUT, trashTime } from './space-layout.ts';
 import { timesOf } from './two-clocks.ts';
 
@@ -30,9 +37,14 @@ export interface Tidied {
 }
 const NOTHING: Tidied = { removed: 0, damaged: [] };
 
+export interface TrashContext extends RetentionContext {
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
 /** Removes from the trash of the space what has been there for long enough. Asked often, it works seldom. */
 export async function tidyTrash(
-  context: ProjectContext,
+  context: TrashContext,
   retention: TrashRetention = DEFAULT_RETENTION,
   saves: SaveRetention = DEFAULT_SAVE_RETENTION,
 ): Promise<Tidied> {

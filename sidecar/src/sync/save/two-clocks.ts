@@ -1,7 +1,14 @@
-import type { VolumeContext } from '../plan/volume-context.ts';
+import type { Clock } from '../../clock.ts';
+import type { ReadOnlySpace } from '../../spaces/space.ts';
 import type { Head } from './head.ts';
-import type { ProjectContext } from './project-context.ts';
+import type { Lease } from './lease.ts';
 import { LAYOUT } from './space-layout.ts';
+
+/** The clock here, and the space, which stamps with its own. */
+export interface ClocksContext {
+  readonly space: ReadOnlySpace;
+  readonly clock: Clock;
+}
 
 export interface TwoTimes {
   /** What is judged old by it is old by both clocks. */
@@ -13,7 +20,7 @@ export interface TwoTimes {
 }
 
 /** The clock here and that of the space, which stamps each heartbeat, in ms. One of them may be years off. */
-export async function timesOf({ space, clock }: Pick<VolumeContext, 'space' | 'clock'>): Promise<TwoTimes> {
+export async function timesOf({ space, clock }: ClocksContext): Promise<TwoTimes> {
   const lease = await space.stat({ path: LAYOUT.lease });
   const stamp = lease?.mtimeSeconds == null ? null : lease.mtimeSeconds * 1000;
   const here = clock.now();
@@ -28,7 +35,7 @@ const SAME_MS = 3_600_000;
  * differ, that of the space counts, which many others use too; but no save is older than the one before it.
  */
 export async function timeOfSave(
-  context: Pick<ProjectContext, 'space' | 'clock' | 'lease'>,
+  context: ClocksContext & { readonly lease: Lease },
   before: Pick<Head, 'savedAt'> | null,
 ): Promise<number> {
   const here = context.clock.now();

@@ -9,11 +9,19 @@ import {
 } from '../../spaces/space.ts';
 import { FileChangedError } from '../file-errors.ts';
 import { forEachLimit } from '../pool.ts';
+import type { Progress } from '../progress.ts';
+import type { StateStore } from '../state/state.ts';
 import { localFacts, type StableFile } from '../volume/file-copy.ts';
 import { type RunningHash, startHash } from '../volume/hasher.ts';
 import { type Part, partsOf } from '../volume/part-file.ts';
-import type { ProjectContext } from './project-context.ts';
-import { clearStagingBut, stagingOf } from './sent-uploads.ts';
+import { clearStagingBut, type SentContext, stagingOf } from './sent-uploads.ts';
+
+export interface PartsContext {
+  readonly space: Space;
+  readonly state: StateStore;
+  readonly progress: Progress;
+  readonly signal?: AbortSignal;
+}
 
 /** From this size on a file goes in parts, where the space takes parts. */
 const LARGE_BYTES = 8 << 20;
@@ -41,18 +49,18 @@ export function goesInParts(space: Space, size: number): boolean {
 }
 
 /** Nothing is under way any more but the uploads of these files, which the next save goes on with. */
-export function forgetUnfinished(context: ProjectContext, but: ReadonlySet<string>): void {
-  if (context.state.meta(META) === null) return;
-  const left = Object.entries(unfinishedOf(context)).filter(([path]) => but.has(path));
-  context.state.setMeta(META, left.length === 0 ? null : JSON.stringify(Object.fromEntries(left)));
+export function forgetUnfinished(state: StateStore, but: ReadonlySet<string>): void {
+  if (state.meta(META) === null) return;
+  const left = Object.entries(unfinishedOf(state)).filter(([path]) => but.has(path));
+  state.setJson(META, left.length === 0 ? null : Object.fromEntries(left));
 }
 
 /** The save is complete: what is left of its uploads goes, except those that the next save goes on with. */
-export async function clearStaging(context: ProjectContext): Promise<void> {
+export async function clearStaging(context: SentContext): Promise<void> {
   // Those of files that did not come to their places are left as well.
-  const uploads = [...unfinishedPaths(context), ...context.state.staged.all()];
+  const uploads = [...unfinishedPaths(context.state), ...context.state.staged.all()];
   const kept = new Set(uploads.map(({ staged }) => staged));
-  if (kept.size === 0) await context.space.removeTree(stagingOf(context));
+  if (kept.size === 0) await context.space.removeTree(stagingOf(context.volumeId));
   else await clearStagingBut(context, kept);
 }
 
@@ -63,7 +71,7 @@ export async function clearStaging(context: ProjectContext): Promise<void> {
  * @throws FileChangedError where a part was another one when it was sent; SpaceError
  */
 export async function uploadParts(
-  context: ProjectContext,
+  context: PartsContext,
   file: StableFile,
   network: Gate,
   stage: () => string,
@@ -79,13 +87,13 @@ export async function uploadParts(
 }
 
 class PartsUpload {
-  readonly #context: ProjectContext;
+  readonly #context: PartsContext;
   readonly #file: StableFile;
   readonly #network: Gate;
   readonly #parts: readonly Part[];
   readonly #options: CallOptions;
 
-  constructor(context: ProjectContext, file: StableFile, network: Gate, parts: readonly Part[]) {
+  constructor(context: PartsContext, file: StableFile, network: Gate, parts: readonly Part[]) {
     this.#context = context;
     this.#file = file;
     this.#network = network;
@@ -135,7 +143,7 @@ class PartsUpload {
   }
 
   async #known(): Promise<Unfinished | null> {
-    const known = unfinishedOf(this.#context)[this.#path];
+    const known = unfinishedOf(this.#context.state)[this.#path];
     const isSame =
       known?.facts === this.#facts &&
       known.size === this.#file.content.size &&
@@ -177,18 +185,18 @@ class PartsUpload {
   }
 
   #note(upload: Unfinished | null): void {
-    const all = { ...unfinishedOf(this.#context) };
+    const all = { ...unfinishedOf(this.#context.state) };
     if (upload === null) delete all[this.#path];
     else all[this.#path] = upload;
-    this.#context.state.setMeta(META, JSON.stringify(all));
+    this.#context.state.setJson(META, all);
   }
 }
 
-function unfinishedOf({ state }: ProjectContext): Readonly<Record<string, Unfinished>> {
-  return JSON.parse(state.meta(META) ?? '{}') as Record<string, Unfinished>;
+function unfinishedOf(state: StateStore): Readonly<Record<string, Unfinished>> {
+  return state.json(META, {});
 }
 
 /** The uploads that are under way, with the files that they are of. */
-export function unfinishedPaths(context: ProjectContext): { path: string; facts: string; staged: string }[] {
-  return Object.entries(unfinishedOf(context)).map(([path, { facts, staged }]) => ({ path, facts, staged }));
+export function unfinishedPaths(state: StateStore): { path: string; facts: string; staged: string }[] {
+  return Object.entries(unfinishedOf(state)).map(([path, { facts, staged }]) => ({ path, facts, staged }));
 }

@@ -10,14 +10,24 @@ import { linkGroup } from '../plan/resolve.ts';
 import { forEachLimit } from '../pool.ts';
 import { Batch } from '../state/batch.ts';
 import type { StateStore } from '../state/state.ts';
-import { localFacts, openStable, type StableFile } from '../volume/file-copy.ts';
+import { type CopyOptions, localFacts, openStable, type StableFile } from '../volume/file-copy.ts';
+import type { LocalTree } from '../volume/local-tree.ts';
 import type { MovedFiles } from './moved-files.ts';
-import type { ProjectContext } from './project-context.ts';
-import { confirmUploads, isConfirmed, stagedPath, stagingOf } from './sent-uploads.ts';
-import { forgetUnfinished, goesInParts, type SentFile, uploadParts } from './upload-parts.ts';
+import { confirmUploads, isConfirmed, type SentContext, stagedPath, stagingOf } from './sent-uploads.ts';
+import {
+  forgetUnfinished,
+  goesInParts,
+  type PartsContext,
+  type SentFile,
+  uploadParts,
+} from './upload-parts.ts';
 
 const READ_ATTEMPTS = 3;
 const SEND_ATTEMPTS = 3;
+
+export interface UploadContext extends SentContext, PartsContext, CopyOptions {
+  readonly tree: LocalTree;
+}
 
 /**
  * Sends what is to be sent to the staging folder and says for every path what will be remembered. What was moved on the
@@ -25,7 +35,7 @@ const SEND_ATTEMPTS = 3;
  * Files that kept changing while they were read go to `unread`.
  */
 export async function uploadPending(
-  context: ProjectContext,
+  context: UploadContext,
   unread: FileFailures,
   moved: MovedFiles | null,
 ): Promise<void> {
@@ -38,7 +48,7 @@ export async function uploadPending(
     bytes += item.local.size;
   }
   context.progress.begin(files, bytes);
-  if (files > 0) await space.makeDirectory(stagingOf(context));
+  if (files > 0) await space.makeDirectory(stagingOf(context.volumeId));
   const connections = new Connections(() => space.capabilities);
   /** Large files that did not get through: what was sent of them is not sent again. */
   const unfinished = new Set<string>();
@@ -70,7 +80,7 @@ export async function uploadPending(
     }
     const broken = await confirmUploads(context);
     if (broken === 0) {
-      forgetUnfinished(context, unfinished);
+      forgetUnfinished(state, unfinished);
       return;
     }
     if (round === SEND_ATTEMPTS) {
@@ -80,16 +90,19 @@ export async function uploadPending(
         await unread.note(broke, { does: 'send', path: decodeItem(data).path });
         state.pending.delete(seq);
       }
-      forgetUnfinished(context, unfinished);
+      forgetUnfinished(state, unfinished);
       return;
     }
   }
 }
 
 /** Whether the space takes other uploads, of more bytes than the one that failed. @throws SpaceError */
-async function tryUpload(context: ProjectContext, bytes: number): Promise<void> {
+async function tryUpload(
+  context: Pick<UploadContext, 'space' | 'volumeId' | 'signal'>,
+  bytes: number,
+): Promise<void> {
   const { space, signal } = context;
-  const path = `${stagingOf(context)}/trial-${randomUUID()}`;
+  const path = `${stagingOf(context.volumeId)}/trial-${randomUUID()}`;
   const content = contentOf(Buffer.alloc(Math.min(bytes + 4_096, TRIAL_BYTES)));
   await space.write(path, content, signal === undefined ? {} : { signal });
   await space.removeFile(path);
@@ -112,12 +125,11 @@ function noteUpload(state: StateStore, seq: number, item: PlanItem): void {
     size: staged.facts.size,
     hash: next.hash,
     remoteId: staged.facts.id,
-    remoteMtime: staged.facts.mtimeSeconds,
   });
 }
 
 async function prepare(
-  context: ProjectContext,
+  context: UploadContext,
   item: PlanItem,
   seq: number,
   network: Gate,
@@ -143,7 +155,7 @@ async function prepare(
 }
 
 async function uploadFile(
-  context: ProjectContext,
+  context: UploadContext,
   item: PlanItem,
   seq: number,
   network: Gate,
@@ -164,7 +176,10 @@ async function uploadFile(
 }
 
 /** An upload of an earlier save that did not come to its end, if it is still there and the file is still the same. */
-async function reuse(context: ProjectContext, item: PlanItem): Promise<PlanItem | null> {
+async function reuse(
+  context: Pick<UploadContext, 'space' | 'state' | 'tree' | 'progress'>,
+  item: PlanItem,
+): Promise<PlanItem | null> {
   const known = context.state.staged.get(item.path);
   const local = context.tree.look(item.path);
   if (known === null || local === null || known.facts !== localFacts(local)) return null;
@@ -181,13 +196,13 @@ async function reuse(context: ProjectContext, item: PlanItem): Promise<PlanItem 
 }
 
 async function uploadOnce(
-  context: ProjectContext,
+  context: UploadContext,
   item: PlanItem,
   seq: number,
   network: Gate,
 ): Promise<PlanItem> {
   const file = ownErrors(await openStable(context.tree, item.path, context));
-  const stage = () => stagedPath(context, randomUUID(), seq);
+  const stage = () => stagedPath(context.volumeId, randomUUID(), seq);
   try {
     const { staged, written, hash } = goesInParts(context.space, file.content.size)
       ? await uploadParts(context, file, network, stage)
@@ -230,7 +245,11 @@ function ownErrors(file: StableFile): StableFile & { failure(): unknown } {
   };
 }
 
-async function uploadWhole(context: ProjectContext, file: StableFile, staged: string): Promise<SentFile> {
+async function uploadWhole(
+  context: Pick<UploadContext, 'space' | 'progress' | 'signal'>,
+  file: StableFile,
+  staged: string,
+): Promise<SentFile> {
   const { space, progress, signal } = context;
   const { size } = file.content;
   const content = counted(file.content, (count) => progress.bytes(count));

@@ -104,7 +104,7 @@ export const PROBLEM_NOTES: Record<ProblemCode, Note> = {
   },
   'state-damaged': {
     cause:
-      'Files of this program in the space are damaged, misplaced, or written by a newer version of it; or a check found that the space no longer holds what was saved.',
+      'Files of this program in the space are damaged, misplaced, or written by a newer version of it, as may be its state on a volume; or a check found that the space no longer holds what was saved.',
     work: 'Safe: nothing was changed. What is on the volume is not touched.',
     remedy: 'As the sentence says: use the newer version, move away what is in the way, or `sync repair`.',
   },

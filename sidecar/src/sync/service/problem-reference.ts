@@ -9,10 +9,10 @@ import {
 import { SpaceError, type SpaceErrorCode } from '../../spaces/space-error.ts';
 import { fileSentence } from '../file-failures.ts';
 import { VolumeFullError } from '../restore/free-space.ts';
-import { NewerFormatError } from '../save/head.ts';
 import { LeaseHeldError } from '../save/lease.ts';
 import {
   MissingFilesError,
+  NewerFormatError,
   PartialSaveError,
   UnsavedWorkError,
   VolumeNotMountedError,

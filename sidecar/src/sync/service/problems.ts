@@ -10,12 +10,12 @@ import {
 import type { HeldBack } from '../plan/guards.ts';
 import { VolumeFullError } from '../restore/free-space.ts';
 import { confirmCommand } from '../save/confirmations.ts';
-import { NewerFormatError } from '../save/head.ts';
 import { LeaseHeldError, LeaseLostError } from '../save/lease.ts';
 import { DamagedRecordError } from '../save/read-record.ts';
 import {
   DesktopStillRunningError,
   MissingFilesError,
+  NewerFormatError,
   PartialSaveError,
   UnsavedWorkError,
   VolumeNotMountedError,

@@ -29,7 +29,6 @@ import { soundHead } from '../save/head-copies.ts';
 import { forgetOtherHistory, knownGeneration, noteSave } from '../save/histories.ts';
 import { Lease, type LeaseRecord, type LeaseTimes, readLease } from '../save/lease.ts';
 import { loadManifest } from '../save/manifest.ts';
-import type { ProjectContext } from '../save/project-context.ts';
 import { recover } from '../save/recover.ts';
 import type { SaveRetention } from '../save/retention.ts';
 import { type SaveOptions, type SaveResult, save } from '../save/save.ts';
@@ -42,6 +41,7 @@ import { Reserve } from '../volume/reserve.ts';
 import { markSaved } from '../volume/save-mark.ts';
 import { assertMounted, type OpenVolume, openVolume } from '../volume/volume.ts';
 import { WholeMark } from '../volume/whole-mark.ts';
+import type { ProjectContext } from './project-context.ts';
 
 export interface SessionOptions {
   readonly root: string;
@@ -123,7 +123,7 @@ export class ProjectSession {
     return this.#volume.damaged;
   }
   get generation(): number {
-    return knownGeneration(this.#context);
+    return knownGeneration(this.#context.state);
   }
   get savedAt(): string | null {
     return this.#context.state.meta('saved-at');
@@ -137,10 +137,10 @@ export class ProjectSession {
     return this.#exclusive(async () => {
       await this.#options.space.check();
       const { state, lease } = this.#context;
-      const known = JSON.parse(state.meta('sessions') ?? '[]') as string[];
+      const known = state.json<string[]>('sessions', []);
       const sessions = known.includes(lease.session) ? known : [...known, lease.session];
       // Before the space can show it: a crash in between must find its own session here.
-      state.durably(() => state.setMeta('sessions', JSON.stringify(sessions.slice(-20))));
+      state.durably(() => state.setJson('sessions', sessions.slice(-20)));
       const record = await lease.acquire(sessions, takeOver, Number(state.meta('fence') ?? 0));
       state.setMeta('fence', String(record.fence));
       return record;
@@ -194,9 +194,9 @@ export class ProjectSession {
       this.setOpen(true);
       if (this.#whole.mayHoldUnsavedWork) this.#whole.set(true);
       this.#context.changes?.requireFullScan();
-      forgetSettling(this.#context);
-      await recover(this.#context);
       const { state, space } = this.#context;
+      forgetSettling(state);
+      await recover(this.#context);
       const sound = await soundHead(this.#context);
       // What else was set back with the head must not count as newer at the next start.
       if (sound.isSetBack) forgetOtherHistory(this.#context, sound);
@@ -204,7 +204,7 @@ export class ProjectSession {
       if (head === null || head === 'damaged') return;
       // Only a state that was begun anew has neither.
       if (state.meta('manifest-segments') === null) await loadManifest(space, state, head);
-      if (state.meta('generation') === null) noteSave(this.#context, head);
+      if (state.meta('generation') === null) noteSave(state, head);
     });
   }
 
@@ -269,7 +269,7 @@ export class ProjectSession {
   }
 
   trash(most: number): Promise<{ items: TrashItem[]; more: boolean }> {
-    return listTrash(this.#context, most);
+    return listTrash(this.#context.space, most);
   }
 
   saves(): Promise<SavesList> {
@@ -286,7 +286,7 @@ export class ProjectSession {
 
   /** The check that is under way, or the last one; null: none was made. */
   get verification(): Verification | null {
-    return lastVerification(this.#context);
+    return lastVerification(this.#context.state);
   }
 
   /** @throws RequestError */

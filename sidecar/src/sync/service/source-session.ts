@@ -3,9 +3,8 @@ import type { Clock } from '../../clock.ts';
 import type { ReadOnlySpace } from '../../spaces/space.ts';
 import type { DeletionLimits } from '../plan/guards.ts';
 import type { Selection } from '../plan/selection.ts';
-import type { VolumeContext } from '../plan/volume-context.ts';
 import type { Progress } from '../progress.ts';
-import { type StageInResult, stageIn } from '../restore/stage-in.ts';
+import { type StageInContext, type StageInResult, stageIn } from '../restore/stage-in.ts';
 import { assertMounted, type OpenVolume, openVolume } from '../volume/volume.ts';
 
 export interface SourceSessionOptions {
@@ -22,7 +21,7 @@ export interface SourceSessionOptions {
 /** One run of the engine on the source volume. */
 export class SourceSession {
   readonly #volume: OpenVolume;
-  readonly #context: VolumeContext;
+  readonly #context: StageInContext;
   #running: Promise<StageInResult> | null = null;
 
   private constructor(options: SourceSessionOptions, volume: OpenVolume) {

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { parseJson } from '../../../contract/parse-json.ts';
 import type { ManifestEntry } from '../model.ts';
 import { packTime, unpackTime } from '../time-range.ts';
 
@@ -67,13 +68,7 @@ export function formatRemovedLine(path: string): string {
 export function parseManifestLine(line: string): ManifestLine | null {
   // Junk has many lines, and each one that is no JSON costs a stack.
   if (!line.startsWith('{')) return null;
-  let json: unknown;
-  try {
-    json = JSON.parse(line);
-  } catch {
-    return null;
-  }
-  const parsed = lineSchema.safeParse(json);
+  const parsed = lineSchema.safeParse(parseJson(line));
   if (!parsed.success) return null;
   const { data } = parsed;
   if (data.x === 1) return { path: data.p, entry: null, rawName: null };

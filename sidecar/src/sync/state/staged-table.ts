@@ -20,14 +20,13 @@ export class StagedTable {
 
   put(upload: StagedUpload): void {
     this.#sql.run(
-      'INSERT OR REPLACE INTO staged VALUES (?, ?, ?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO staged (path, facts, staged, size, hash, remote_id) VALUES (?, ?, ?, ?, ?, ?)',
       upload.path,
       upload.facts,
       upload.staged,
       upload.size,
       upload.hash,
       upload.remoteId,
-      upload.remoteMtime,
     );
   }
 

@@ -52,7 +52,6 @@ export interface StagedUpload {
   readonly size: number;
   readonly hash: string;
   readonly remoteId: string;
-  readonly remoteMtime: number | null;
 }
 
 function number(value: Row[string] | undefined): number | null {
@@ -104,6 +103,5 @@ export function toStaged(row: Row): StagedUpload {
     size: Number(row.size),
     hash: String(row.hash),
     remoteId: String(row.remote_id),
-    remoteMtime: number(row.remote_mtime),
   };
 }

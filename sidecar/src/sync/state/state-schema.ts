@@ -1,4 +1,7 @@
-/** Steps from one version of the state to the next; the version is SQLite's `user_version`. Never edit one, add one. */
+/**
+ * Steps from one version of the state to the next; the version is SQLite's `user_version`. Never edit one, add one; but an
+ * older program refuses a newer state, so a column that nothing reads any more (`staged.remote_mtime`) is no reason for one.
+ */
 export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { NameStore } from '../names.ts';
+import { NewerFormatError } from '../sync-errors.ts';
 import { BaseTable } from './base-table.ts';
 import { ManifestTable } from './manifest-table.ts';
 import type { MetaKey } from './meta-keys.ts';
@@ -23,7 +24,7 @@ export class StateStore implements NameStore {
   readonly #db: DatabaseSync;
   readonly #sql: Statements;
 
-  /** @throws where the file is damaged or from a newer version of this program. */
+  /** @throws NewerFormatError; another error where the file is damaged */
   constructor(file: string) {
     this.file = file;
     this.#db = new DatabaseSync(file, { timeout: 5_000 });
@@ -34,21 +35,28 @@ export class StateStore implements NameStore {
     this.pending = new PendingTable(this.#sql);
     this.staged = new StagedTable(this.#sql);
     try {
+      const version = this.#version();
       this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
-      this.#migrate();
+      this.#migrate(version);
     } catch (error) {
       this.#db.close();
       throw error;
     }
   }
 
-  #migrate(): void {
-    const found = Number(
-      (this.#db.prepare('PRAGMA user_version').get() as { user_version: number }).user_version,
-    );
+  /** @throws NewerFormatError before anything is written */
+  #version(): number {
+    const { user_version: found } = this.#db.prepare('PRAGMA user_version').get() as { user_version: number };
     if (found > MIGRATIONS.length) {
-      throw new Error(`the state has version ${found}, this program knows up to ${MIGRATIONS.length}`);
+      throw new NewerFormatError(
+        `the volume was used by a newer version of this program (its state has format ${found}, known here: ` +
+          `${MIGRATIONS.length}). Nothing was changed. Use that version, or a newer one`,
+      );
     }
+    return found;
+  }
+
+  #migrate(found: number): void {
     const check = this.#db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
     if (check.quick_check !== 'ok') throw new Error(`the state is damaged: ${check.quick_check}`);
     for (let version = found; version < MIGRATIONS.length; version += 1) {
@@ -93,6 +101,16 @@ export class StateStore implements NameStore {
   setMeta(key: MetaKey, value: string | null): void {
     if (value === null) this.#sql.run('DELETE FROM meta WHERE key = ?', key);
     else this.#sql.run('INSERT OR REPLACE INTO meta VALUES (?, ?)', key, value);
+  }
+
+  /** What `setJson` has kept. @param none where nothing is kept */
+  json<T>(key: MetaKey, none: T): T {
+    const text = this.meta(key);
+    return text === null ? none : (JSON.parse(text) as T);
+  }
+
+  setJson(key: MetaKey, value: object | null): void {
+    this.setMeta(key, value === null ? null : JSON.stringify(value));
   }
 
   rememberName(encoded: string, raw: Uint8Array): void {

@@ -1,6 +1,7 @@
 import { lstatSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { StateStore } from '../state/state.ts';
+import { NewerFormatError } from '../sync-errors.ts';
 import { forgetMark, isBehindMark } from './save-mark.ts';
 import { sqliteCode } from './sqlite-copy.ts';
 import { isDamagedDatabase } from './state-fault.ts';
@@ -11,7 +12,7 @@ export const STATE_FILE = 'sync.sqlite';
 /**
  * Opens the state, or sets a damaged one aside and begins a new one, which is then rebuilt by comparing.
  * @returns the reason in `damaged` where that happened.
- * @throws what keeps a state from being opened that may be whole: a full volume, a failing disk, missing rights
+ * @throws NewerFormatError; what else keeps a state from being opened that may be whole: a full volume, a failing disk, missing rights
  */
 export function openState(file: string, nowMs: number): { state: StateStore; damaged: string | null } {
   const begin = (damaged: string) => {
@@ -54,5 +55,6 @@ function moveAside(file: string, nowMs: number, suffixes: readonly string[]): vo
 
 /** Without the state every difference looks like two versions, so a passing trouble of the disk must not cost it. */
 function isDamage(error: unknown): boolean {
+  if (error instanceof NewerFormatError) return false;
   return sqliteCode(error) === null ? !('code' in (error as object)) : isDamagedDatabase(error);
 }
