@@ -39,6 +39,7 @@ describe('import arrows', () => {
     ['sidecar/src/main.ts', '../../stacks/versions.ts', 'built from sidecar/ alone'],
     ['sidecar/src/sync/plan/table.ts', '../save/save.ts', 'plan <- save'],
     ['sidecar/src/sync/model.ts', './state/state.ts', 'state <- volume'],
+    ['sidecar/src/sync/service/service.ts', '../main.ts', 'service <- main.ts'],
     ['sidecar/src/spaces/space.ts', '../sync/model.ts', 'what is somewhere else knows nothing'],
     ['sidecar/src/gateway/view.ts', '../sync/model.ts', 'share no more than the contract'],
     ['sidecar/src/sync/main.ts', '../gateway/view.ts', 'share no more than the contract'],

@@ -153,14 +153,18 @@ export const layerOf = (file: string): Layer | undefined => LAYERS.find(({ holds
 const SYNC = 'sidecar/src/sync/';
 /** Folders of the sync engine, each standing on those before it. Files beside them stand below the first. */
 export const SYNC_FOLDERS = ['state', 'volume', 'plan', 'save', 'restore', 'service'] as const;
-/** It puts the parts together. */
-const SYNC_WHOLE = `${SYNC}main.ts`;
+/** It puts the parts together: it may know all of them, and none of them it. */
+const SYNC_TOP = `${SYNC}main.ts`;
+
+function syncFloor(path: string): number {
+  if (path === SYNC_TOP) return SYNC_FOLDERS.length;
+  return SYNC_FOLDERS.findIndex((folder) => path.startsWith(`${SYNC}${folder}/`));
+}
 
 function syncOffence(file: string, target: string): string | undefined {
-  if (!file.startsWith(SYNC) || !target.startsWith(SYNC) || file === SYNC_WHOLE) return undefined;
-  const floor = (path: string) => SYNC_FOLDERS.findIndex((folder) => path.startsWith(`${SYNC}${folder}/`));
-  if (floor(target) <= floor(file)) return undefined;
-  return `${file} imports ${target}: ${SYNC_FOLDERS.join(' <- ')}`;
+  if (!file.startsWith(SYNC) || !target.startsWith(SYNC) || syncFloor(target) <= syncFloor(file))
+    return undefined;
+  return `${file} imports ${target}: ${SYNC_FOLDERS.join(' <- ')} <- main.ts`;
 }
 
 /** A sentence for an import against the arrows. */
