@@ -1,3 +1,4 @@
+import { claimOf } from '../stacks/grammar.ts';
 import type { InstanceConfig } from '../stacks/load.ts';
 import { parseSizeBytes } from '../stacks/units.ts';
 
@@ -21,7 +22,7 @@ export interface Identity {
 
 type Key = keyof Identity;
 
-const claim = (mount: string | undefined) => (mount?.startsWith('claim/') ? mount : undefined);
+const claim = (mount: string | undefined) => (claimOf(mount) === undefined ? undefined : mount);
 
 export function identityOf(config: InstanceConfig): Identity {
   const optional = {

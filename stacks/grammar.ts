@@ -13,6 +13,10 @@ export const NAMESPACED_NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\/[a-z0-9]([-
 /** Onedata's have 38 characters; a token is longer. */
 export const SPACE_ID = /^[A-Za-z0-9_-]{1,59}$/;
 export const SPACE_MOUNT = /^(csi-onedata|claim\/[a-z0-9]([-a-z0-9.]*[a-z0-9])?)$/;
+const CLAIM = 'claim/';
+/** A claim that somebody else made shows the space: no token is needed for it, and another claim is another space. */
+export const claimOf = (mount: string | undefined): string | undefined =>
+  mount?.startsWith(CLAIM) ? mount.slice(CLAIM.length) : undefined;
 
 /** Name that the DNS can have: labels of at most 63, at most 253 in all; no address. */
 export function isHostName(text: string): boolean {

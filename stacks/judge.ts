@@ -1,5 +1,5 @@
 import { notesOf } from './fields.ts';
-import { isToken } from './grammar.ts';
+import { claimOf, isToken } from './grammar.ts';
 import {
   editDistance,
   secretProblem,
@@ -113,7 +113,7 @@ export function tokenElsewhere(
 ): string | undefined {
   const side = key === 'sourceToken' ? 'source' : 'project';
   const mount = values[`${side}Mount`];
-  if (mount?.startsWith('claim/')) return `${side}Mount names a claim that shows the space`;
+  if (claimOf(mount) !== undefined) return `${side}Mount names a claim that shows the space`;
   if (values[`${side}Secret`]) return `${side}Secret names the Secret that holds the token`;
   // The driver does not know the keys of our Secret.
   if (mount === 'csi-onedata' || !values.onedataSecret) return undefined;

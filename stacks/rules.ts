@@ -1,3 +1,4 @@
+import { claimOf } from './grammar.ts';
 import type { Settings } from './schema.ts';
 
 /** A rule between keys that does not hold, under the key that is easiest to change. */
@@ -18,7 +19,7 @@ const OWN_CLAIMS = ['scipion-source', 'scipion-project', 'scipion-source-space',
 const MOUNTS = ['sourceMount', 'projectMount'] as const;
 const NAMED_SECRETS = ['onedataSecret', 'sourceSecret', 'projectSecret'] as const;
 
-const isClaim = (mount: string | undefined) => mount?.startsWith('claim/') === true;
+const isClaim = (mount: string | undefined) => claimOf(mount) !== undefined;
 
 type Some = Partial<Settings>;
 
@@ -89,7 +90,7 @@ function spaceRules(settings: Some): Rule[] {
     })),
     ...MOUNTS.map((key) => ({
       key,
-      isBroken: OWN_CLAIMS.includes(settings[key]?.replace('claim/', '') ?? ''),
+      isBroken: OWN_CLAIMS.includes(claimOf(settings[key]) ?? ''),
       allowed: 'a claim that shows the space, not one that the instance makes for itself',
     })),
     ...(['sourceSecret', 'projectSecret'] as const).map((key) => ({

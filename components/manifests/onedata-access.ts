@@ -3,6 +3,7 @@ import {
   ONEDATA_SECRET_KEYS,
   SPACE_DIRECTORIES,
 } from '../../sidecar/contract/paths.ts';
+import { claimOf } from '../../stacks/grammar.ts';
 import type { InstanceConfig } from '../../stacks/load.ts';
 import { NAMES } from '../names.ts';
 import { labels, metadata } from './metadata.ts';
@@ -15,7 +16,6 @@ import { labels, metadata } from './metadata.ts';
 export type Side = 'source' | 'project';
 export const SIDES: readonly Side[] = ['source', 'project'];
 
-const CLAIM_PREFIX = 'claim/';
 const CSI = 'csi-onedata';
 
 /** Names of the pod's volumes. */
@@ -70,7 +70,7 @@ export function onedataVolumes(config: InstanceConfig, defaultMode: number) {
   const claims = SIDES.flatMap((side) => {
     const mount = mountOf(config, side);
     if (mount === undefined) return [];
-    const claimName = mount === CSI ? csiName(side) : mount.slice(CLAIM_PREFIX.length);
+    const claimName = claimOf(mount) ?? csiName(side);
     return [{ name: spaceVolume(side), persistentVolumeClaim: { claimName } }];
   });
   return { tokens: tokensVolume(config, defaultMode), spaces: claims };
