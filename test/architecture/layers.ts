@@ -15,7 +15,7 @@ const under = (folder: string) => (file: string) => file.startsWith(`${folder}/`
 
 const isTest = (file: string) =>
   /^(test|bench)\//.test(file) ||
-  /^(sidecar|local|automation|emulators)\/(.*\/)?test\//.test(file) ||
+  /^(sidecar|local|automation|emulators|console)\/(.*\/)?test\//.test(file) ||
   /\.config\.ts$/.test(file);
 
 export const LAYERS: readonly Layer[] = [
@@ -45,15 +45,21 @@ export const LAYERS: readonly Layer[] = [
     because: 'the image is built from sidecar/ alone, and the commands share no more than the contract',
   },
   {
+    name: 'front',
+    holds: (file) => /^sidecar\/(src\/front|web\/shared)\//.test(file),
+    mayImport: [],
+    because: 'whatever serves pages stands on it, the gateway of an instance and the console alike',
+  },
+  {
     name: 'gateway',
     holds: (file) => /^sidecar\/(src\/gateway|web)\//.test(file),
-    mayImport: ['contract', 'both commands'],
+    mayImport: ['contract', 'both commands', 'front'],
     because: 'the image is built from sidecar/ alone, and the commands share no more than the contract',
   },
   {
     name: 'sidecar',
     holds: under('sidecar'),
-    mayImport: ['contract', 'gateway'],
+    mayImport: ['contract', 'gateway', 'front'],
     because: 'the image is built from sidecar/ alone',
   },
   {
@@ -111,6 +117,12 @@ export const LAYERS: readonly Layer[] = [
     because: 'it drives the program by its engine, as anybody may, and knows none of its callers',
   },
   {
+    name: 'console',
+    holds: under('console'),
+    mayImport: ['contract', 'stacks', 'asking', 'engine', 'fleet', 'front', 'tools'],
+    because: 'every action of it is one of the fleet, and no instance needs it',
+  },
+  {
     name: 'preview',
     holds: under('automation/preview'),
     mayImport: ['stacks', 'meaning', 'recording', 'tools'],
@@ -130,7 +142,9 @@ export const LAYERS: readonly Layer[] = [
       'stacks',
       'asking',
       'engine',
+      'console',
       'fleet',
+      'front',
       'meaning',
       'recording',
       'sidecar',

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import fastifyCookie from '@fastify/cookie';
 import fastifyRateLimit from '@fastify/rate-limit';
@@ -12,10 +12,13 @@ import Fastify, {
 import type { Logger } from 'pino';
 import type { GatewayConfig } from '../../contract/config.ts';
 import { DESKTOP_PATHS } from '../../contract/paths.ts';
-import { addAssets } from './assets.ts';
+import { LANGUAGES } from '../../web/src/language.ts';
+import { addAssets } from '../front/assets.ts';
+import { GuardedServer } from '../front/guarded-server.ts';
+import { clientKey, isFromOurPage, isWebSocketFromOurPage, languageOf } from '../front/request-checks.ts';
+import { type SecurityHeaders, securityHeaders } from '../front/security-headers.ts';
 import { doorsOf } from './doors.ts';
 import { addFileRoutes } from './file-routes.ts';
-import { GuardedServer } from './guarded-server.ts';
 import { LiveView } from './live-view.ts';
 import { createLoginCheck } from './login.ts';
 import { createMetrics } from './metrics.ts';
@@ -23,9 +26,7 @@ import { addOpeningRoutes } from './opening-routes.ts';
 import { loadPages, type Pages, type Say } from './pages.ts';
 import { createProbes } from './probes.ts';
 import { ProjectFiles } from './project-files.ts';
-import { clientKey, isFromOurPage, isWebSocketFromOurPage, languageOf } from './request-checks.ts';
 import { addRoutes, shortId } from './routes.ts';
-import { type SecurityHeaders, securityHeaders } from './security-headers.ts';
 import { DEVICE_COOKIE, SESSION_COOKIE, Sessions } from './sessions.ts';
 import type { SecretStore } from './settings.ts';
 import { addShareRoutes, WATCH_DESKTOP_PATH } from './share-routes.ts';
@@ -73,6 +74,7 @@ const GOODBYE_MS = 300;
 /** Methods that only a page of this instance may use. */
 const CHANGES = new Set(['POST', 'PUT', 'DELETE']);
 const HTML = 'text/html; charset=utf-8';
+const busy = (headers: IncomingHttpHeaders) => LANGUAGES[languageOf(headers)].tooManyStrangers;
 
 /** Sockets and requests that fit into the container's memory and leave its processor to the desktop. */
 const PUBLIC_LIMITS = {
@@ -120,7 +122,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
           shares.check(cookies[SHARE_COOKIE]) !== undefined
         );
       };
-      guard.current = new GuardedServer({ ...PUBLIC_LIMITS, isKnown, headers }, listener);
+      guard.current = new GuardedServer({ ...PUBLIC_LIMITS, isKnown, headers, busy }, listener);
       return guard.current.server;
     },
     clientErrorHandler: (error, socket) => guard.current?.clientError(error, socket),

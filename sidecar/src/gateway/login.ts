@@ -2,10 +2,10 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import PQueue from 'p-queue';
 import { verifyPassword } from '../../contract/password-hash.ts';
-import { clientKey } from './request-checks.ts';
+import { clientKey } from '../front/request-checks.ts';
+import { TurnQueue } from '../front/turn-queue.ts';
 import { DEVICE_COOKIE, type Sessions, TURN_AFTER_MS, TURN_COOKIE } from './sessions.ts';
 import type { SecretStore } from './settings.ts';
-import { TurnQueue } from './turn-queue.ts';
 
 /** Wrong passwords before a client has to wait until the window ends. */
 export const CLIENT_FAILURES = 5;

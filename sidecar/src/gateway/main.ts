@@ -10,8 +10,9 @@ import {
   PORTS,
   RUN_FILES,
 } from '../../contract/paths.ts';
+import { SettingsError } from '../front/settings-error.ts';
 import { createGateway } from './gateway.ts';
-import { loadGatewayConfig, openSecretStore, SettingsError } from './settings.ts';
+import { loadGatewayConfig, openSecretStore } from './settings.ts';
 
 /** Where the image has the built pages. */
 const WEB_DIRECTORY = '/opt/scipion/web';

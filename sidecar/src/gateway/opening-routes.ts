@@ -10,7 +10,7 @@ import {
 import { PAGE_OUTDATED } from './action-routes.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Pages } from './pages.ts';
-import { clientKey, languageOf } from './request-checks.ts';
+import { clientKey, languageOf } from '../front/request-checks.ts';
 import { enter, sendHtml } from './routes.ts';
 import { DOORS, type Sessions } from './sessions.ts';
 import type { SecretStore } from './settings.ts';

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { LANGUAGES, type Language } from '../../web/src/language.ts';
+import type { Language } from '../../web/shared/languages.ts';
+import { LANGUAGES } from '../../web/src/language.ts';
 import type { Texts } from '../../web/src/texts/en.ts';
-import { SettingsError } from './settings.ts';
+import { SettingsError } from '../front/settings-error.ts';
+import { fillTemplate, translateTemplate } from '../front/templates.ts';
 
 /** Files of the built page folder that are filled in here; everything else in it is served as it is. */
 const TEMPLATES = {
@@ -11,41 +13,6 @@ const TEMPLATES = {
   watch: 'watch.html',
   message: 'message.html',
 } as const;
-
-const ESCAPES: Record<string, string> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? character);
-}
-
-/**
- * Fills `{{name}}` with the escaped value of that name.
- * @throws Error when the template names a value that is not given: a mistake in the page, not in its data.
- */
-export function fillTemplate(template: string, values: Readonly<Record<string, string>>): string {
-  return template.replace(/\{\{(\w+)\}\}/g, (_whole, name: string) => {
-    const value = values[name];
-    if (value === undefined) throw new Error(`The page asks for "${name}", which is not among its values.`);
-    return escapeHtml(value);
-  });
-}
-
-/** Puts the sentences of a language where `data-t` names them in the page, which is written in English. */
-export function translateTemplate(template: string, language: Language): string {
-  const texts = LANGUAGES[language];
-  return template
-    .replace('<html lang="en">', `<html lang="${language}">`)
-    .replace(/(\sdata-t="(\w+)"[^>]*>)[^<]*/g, (whole, start: string, key: string) => {
-      const text = texts[key as keyof Texts];
-      return typeof text === 'string' ? start + escapeHtml(text) : whole;
-    });
-}
 
 /** Leaves of the parts `{{#name}}…{{/name}}` of a page those that are shown. */
 function keepSections(template: string, isShown: Readonly<Record<string, boolean>>): string {
@@ -104,7 +71,7 @@ export function loadPages(webDirectory: string, instance: string, doors: LoginDo
   const hasBoth = hasSignIn && doors.password;
   const host = doors.signInHost ?? '';
   const fill = (template: string, language: Language, values: Record<string, string>) =>
-    fillTemplate(translateTemplate(template, language), { instance, ...values });
+    fillTemplate(translateTemplate(template, language, LANGUAGES[language]), { instance, ...values });
   return {
     login: (language, { notice, isError = false, waitSeconds = 0, offersSignOut = false } = {}) => {
       const texts = LANGUAGES[language];

@@ -1,9 +1,10 @@
 import Fastify, { type FastifyInstance } from 'fastify';
-import { GuardedServer } from './guarded-server.ts';
+import { GuardedServer } from '../front/guarded-server.ts';
 import type { GatewayMetrics } from './metrics.ts';
 
 /** The kubelet, the monitoring and whoever else is in the pod. */
 const LIMITS = { maxKnown: 0, maxStrangers: 64, readsPerSecond: 200, changesPerSecond: 10 } as const;
+const busy = () => 'There are too many requests.';
 
 /**
  * The port that only the kubelet and the monitoring reach. Live: the event loop turns. Ready: the pages are served;
@@ -16,7 +17,7 @@ export function createProbes(metrics: GatewayMetrics, isServing: () => boolean):
     forceCloseConnections: true,
     bodyLimit: 1,
     serverFactory: (listener) => {
-      guard.current = new GuardedServer({ ...LIMITS, isKnown: () => false, headers: {} }, listener);
+      guard.current = new GuardedServer({ ...LIMITS, isKnown: () => false, headers: {}, busy }, listener);
       return guard.current.server;
     },
     clientErrorHandler: (error, socket) => guard.current?.clientError(error, socket),

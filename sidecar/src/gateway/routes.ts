@@ -1,13 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { isLanguage, LANGUAGE_COOKIE, LANGUAGE_SECONDS } from '../../web/src/language.ts';
+import { isLanguage, LANGUAGE_COOKIE, LANGUAGE_SECONDS } from '../../web/shared/languages.ts';
+import type { GuardedServer } from '../front/guarded-server.ts';
+import { clientKey, languageOf } from '../front/request-checks.ts';
 import { addActionRoutes, LOGGED_OUT, sendResult } from './action-routes.ts';
 import { streamView } from './event-stream.ts';
-import type { GuardedServer } from './guarded-server.ts';
 import type { LiveView } from './live-view.ts';
 import type { CheckLogin } from './login.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Pages, Say } from './pages.ts';
-import { clientKey, languageOf } from './request-checks.ts';
 import {
   DEVICE_COOKIE,
   DEVICE_MAX_MS,

@@ -4,11 +4,7 @@ import * as z from 'zod';
 import { type GatewayConfig, gatewayConfigSchema } from '../../contract/config.ts';
 import { parsePasswordHash } from '../../contract/password-hash.ts';
 import { GATEWAY_SECRET_KEYS } from '../../contract/paths.ts';
-
-/** Something mounted is missing or unusable. The message says which file, what was found, what is needed; never its content. */
-export class SettingsError extends Error {
-  override readonly name = 'SettingsError';
-}
+import { SettingsError } from '../front/settings-error.ts';
 
 /** What the Secret holds at the moment. */
 export interface GatewaySecrets {

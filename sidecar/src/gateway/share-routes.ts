@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import * as z from 'zod';
+import { languageOf } from '../front/request-checks.ts';
 import { LOGGED_OUT, PAGE_OUTDATED } from './action-routes.ts';
 import type { Pages } from './pages.ts';
-import { languageOf } from './request-checks.ts';
 import { COOKIE, sendHtml, shortId } from './routes.ts';
 import type { WatchView } from './session-view.ts';
 import type { Session } from './sessions.ts';

@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { fileProblemCodeSchema, problemCodeSchema, type SyncStatus } from '../../contract/status.ts';
-import { languageOf } from '../../src/gateway/request-checks.ts';
+import { languageOf } from '../../src/front/request-checks.ts';
+import { preferredLanguage } from '../../web/shared/languages.ts';
 import type { Posted } from '../../web/src/actions.ts';
 import { formatAgo, formatBytes, formatDuration } from '../../web/src/format.ts';
-import { LANGUAGES, preferredLanguage, setLanguage } from '../../web/src/language.ts';
+import { LANGUAGES, setLanguage } from '../../web/src/language.ts';
 import {
   attentionOf,
   confirmationOf,

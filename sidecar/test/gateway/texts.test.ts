@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { SyncStatus } from '../../contract/status.ts';
-import { fillTemplate } from '../../src/gateway/pages.ts';
-import { clientKey, isFromOurPage } from '../../src/gateway/request-checks.ts';
+import { clientKey, isFromOurPage } from '../../src/front/request-checks.ts';
+import { fillTemplate } from '../../src/front/templates.ts';
 import { chooseScreen, type GatewayView, type Observed } from '../../src/gateway/view.ts';
 import { formatAgo, formatBytes, formatDuration } from '../../web/src/format.ts';
 import {

@@ -1,6 +1,6 @@
 import type { GatewayView } from '../../src/gateway/view.ts';
+import { element, setText } from '../shared/dom.ts';
 import { DesktopScreen } from './desktop-screen.ts';
-import { element, setText } from './dom.ts';
 import { followView, isLeavingByItself } from './feed.ts';
 import { FilesPanel } from './files-panel.ts';
 import { t } from './language.ts';

@@ -1,5 +1,5 @@
 import type RFB from '@novnc/novnc';
-import { element, setText } from './dom.ts';
+import { element, setText } from '../shared/dom.ts';
 import { formatBytes } from './format.ts';
 import { t } from './language.ts';
 import { Panel } from './panel.ts';

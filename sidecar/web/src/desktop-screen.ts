@@ -1,7 +1,7 @@
 import RFB from '@novnc/novnc';
 import type { GatewayView } from '../../src/gateway/view.ts';
+import { element, setText } from '../shared/dom.ts';
 import { Clipboard } from './clipboard.ts';
-import { element, setText } from './dom.ts';
 import { goToLogin } from './feed.ts';
 import { formatDuration } from './format.ts';
 import { Keyboard } from './keyboard.ts';

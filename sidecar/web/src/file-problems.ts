@@ -1,6 +1,6 @@
 import type { GatewayView } from '../../src/gateway/view.ts';
+import { element, textElement } from '../shared/dom.ts';
 import { post } from './actions.ts';
-import { element, textElement } from './dom.ts';
 import { t } from './language.ts';
 import { confirmationOf } from './texts.ts';
 

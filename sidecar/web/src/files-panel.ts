@@ -1,5 +1,5 @@
 import type { FileRow, FolderView } from '../../src/gateway/folder-view.ts';
-import { element, setText, textElement } from './dom.ts';
+import { element, setText, textElement } from '../shared/dom.ts';
 import { droppedFiles, type Picked } from './dropped-files.ts';
 import { goToLogin } from './feed.ts';
 import { formatBytes, formatTime } from './format.ts';

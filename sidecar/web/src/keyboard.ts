@@ -1,5 +1,5 @@
 import type RFB from '@novnc/novnc';
-import { element } from './dom.ts';
+import { element } from '../shared/dom.ts';
 
 /** Something that a keyboard on the screen can delete; it sends no key for that, it changes the text. */
 const PADDING = '_'.repeat(24);

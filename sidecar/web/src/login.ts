@@ -1,4 +1,4 @@
-import { element } from './dom.ts';
+import { element } from '../shared/dom.ts';
 import { formatDuration } from './format.ts';
 import { t } from './language.ts';
 import { OPENING_PATH, openByCode } from './opening.ts';

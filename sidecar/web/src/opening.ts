@@ -1,4 +1,4 @@
-import { element, setText } from './dom.ts';
+import { element, setText } from '../shared/dom.ts';
 import { t } from './language.ts';
 
 /** As in `sidecar/contract/opening-code.ts`, which is not for browsers. */

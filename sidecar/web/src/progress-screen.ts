@@ -1,6 +1,6 @@
 import type { Transfer } from '../../contract/status.ts';
 import type { GatewayView } from '../../src/gateway/view.ts';
-import { element, setText, textElement } from './dom.ts';
+import { element, setText, textElement } from '../shared/dom.ts';
 import { FileProblemsView } from './file-problems.ts';
 import { LANGUAGES, t } from './language.ts';
 import { headlineOf, problemText, transferText, warningTexts } from './texts.ts';

@@ -1,6 +1,6 @@
 import type { RestoreView } from '../../src/gateway/restores.ts';
+import { element, setText, textElement } from '../shared/dom.ts';
 import { post } from './actions.ts';
-import { element, setText, textElement } from './dom.ts';
 import { formatBytes, formatTime } from './format.ts';
 import { t } from './language.ts';
 

@@ -1,6 +1,6 @@
 import type { SessionView } from '../../src/gateway/session-view.ts';
+import { element, setText, textElement } from '../shared/dom.ts';
 import { post } from './actions.ts';
-import { element, setText, textElement } from './dom.ts';
 import { formatAgo, formatTime } from './format.ts';
 import { t } from './language.ts';
 

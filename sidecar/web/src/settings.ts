@@ -1,6 +1,7 @@
 import type RFB from '@novnc/novnc';
-import { element } from './dom.ts';
-import { LANGUAGES, type Language } from './language.ts';
+import { element } from '../shared/dom.ts';
+import type { Language } from '../shared/languages.ts';
+import { LANGUAGES } from './language.ts';
 import { Panel } from './panel.ts';
 import { askSession } from './session-watch.ts';
 import { SessionsList } from './sessions-list.ts';

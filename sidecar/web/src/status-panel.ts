@@ -1,6 +1,6 @@
 import type { GatewayView } from '../../src/gateway/view.ts';
+import { element, setText, textElement } from '../shared/dom.ts';
 import { type Posted, post } from './actions.ts';
-import { element, setText, textElement } from './dom.ts';
 import { FileProblemsView } from './file-problems.ts';
 import { formatDuration } from './format.ts';
 import { t } from './language.ts';

@@ -1,6 +1,6 @@
 import type { GatewayView } from '../../src/gateway/view.ts';
+import { element, setText, textElement } from '../shared/dom.ts';
 import { post } from './actions.ts';
-import { element, setText, textElement } from './dom.ts';
 import { t } from './language.ts';
 import { SessionWatch } from './session-watch.ts';
 import { StatusPanel } from './status-panel.ts';

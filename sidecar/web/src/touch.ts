@@ -1,4 +1,4 @@
-import { element } from './dom.ts';
+import { element } from '../shared/dom.ts';
 import type { Keyboard } from './keyboard.ts';
 
 /** On a phone or tablet: a keyboard on the screen with the keys that it lacks, and moving over the desktop. */

@@ -1,4 +1,5 @@
-import { isLanguage, LANGUAGE_COOKIE, LANGUAGE_SECONDS, type Language, setLanguage, t } from './language.ts';
+import { isLanguage, LANGUAGE_COOKIE, LANGUAGE_SECONDS, type Language } from '../shared/languages.ts';
+import { setLanguage, t } from './language.ts';
 import type { Texts } from './texts/en.ts';
 
 /** Goes on in the language in which the gateway has sent the page. */

@@ -1,6 +1,6 @@
 import RFB from '@novnc/novnc';
 import type { WatchView } from '../../src/gateway/session-view.ts';
-import { element, setText } from './dom.ts';
+import { element, setText } from '../shared/dom.ts';
 import { formatDuration } from './format.ts';
 import { t } from './language.ts';
 import { translatePage } from './translate.ts';

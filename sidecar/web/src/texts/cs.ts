@@ -1,34 +1,11 @@
 import type { SignInReason } from '../../../src/gateway/sign-in-reason.ts';
+import { CZECH_PROBLEMS } from '../../shared/czech-problems.ts';
+import { czechNumbers, czechPlural } from '../../shared/plurals.ts';
 import type { Texts } from './en.ts';
 
-/** One, two to four, five and more. */
-const plural = (one: string, few: string, many: string) => (count: number) =>
-  `${count.toLocaleString('cs-CZ')} ${count === 1 ? one : count >= 2 && count <= 4 ? few : many}`;
-const file = plural('soubor', 'soubory', 'souborů');
+const file = czechPlural('soubor', 'soubory', 'souborů');
 const withoutFiles = (count: number) => (count === 1 ? 'tohoto souboru' : `těchto ${count} souborů`);
 
-/** What `sync` says in English, by its code. */
-const PROBLEMS: Record<string, string> = {
-  'onedata-unreachable': 'Onedata neodpovídá. Zkouší se to znovu samo; vaše práce je zatím na svazku.',
-  'token-invalid': 'Onedata nepřijímá token. Předejte správci instance platný; použije se bez restartu.',
-  'token-expired': 'Platnost tokenu skončila. Předejte správci instance nový; použije se bez restartu.',
-  'token-not-permitted': 'Token nedovoluje to, co je potřeba. Předejte správci instance jiný.',
-  'space-unknown':
-    'Prostor s tímto označením neexistuje, nebo k němu token nemá přístup. Obraťte se na správce instance.',
-  'space-not-supported': 'Poskytovatel Onedata tento prostor nepodporuje. Obraťte se na správce instance.',
-  'volume-full': 'Svazek je plný. Uvolněte na něm místo, nebo požádejte o větší.',
-  'space-full': 'Prostor je plný, takže se nedá ukládat. Uvolněte v něm místo, nebo požádejte o víc.',
-  'lease-held':
-    'Tento prostor projektů má otevřený jiná instance. Ukončete ji, nebo počkejte, až její nárok vyprší.',
-  'unsaved-work': 'Na svazku je neuložená práce z dřívějška; rozhodněte, co s ní.',
-  'deletions-guarded':
-    'Zmizelo mnoho souborů najednou, proto v prostoru zatím zůstávají. Vše ostatní je uložené.',
-  'files-unreadable': 'Některé soubory se nedaly uložit; vše ostatní je uložené.',
-  'files-missing': 'Některé soubory projektu se nedají obnovit. Plocha se otevře, až to potvrdíte.',
-  'volume-not-mounted': 'Svazek není připojený. Obraťte se na správce instance.',
-  'state-damaged': 'Záznam o stavu je poškozený. Nic se nezměnilo; obraťte se na správce instance.',
-  internal: 'Kopírování selhalo a zkouší se znovu. Nic nebylo smazáno.',
-};
 const ANSWERS: Record<string, string> = {
   'logged-out': 'Vaše přihlášení skončilo. Načtěte stránku znovu a přihlaste se.',
   'page-outdated': 'Načtěte stránku znovu: žádala o něco, co už neplatí.',
@@ -98,15 +75,9 @@ const SIGN_IN: Readonly<Record<SignInReason, (at: string, detail: string) => str
 };
 
 export const cs: Texts = {
-  locale: 'cs-CZ',
+  ...czechNumbers,
   language: 'Čeština',
 
-  seconds: plural('sekunda', 'sekundy', 'sekund'),
-  minutes: plural('minuta', 'minuty', 'minut'),
-  hours: plural('hodina', 'hodiny', 'hodin'),
-  days: plural('den', 'dny', 'dní'),
-  hoursAndMinutes: (hours, minutes) => `${hours} ${minutes} min`,
-  justNow: 'právě teď',
   files: file,
   filesOf: (done, total) => `${done} z ${file(total)}`,
   of: (part, whole) => `${part} z ${whole}`,
@@ -158,7 +129,7 @@ export const cs: Texts = {
   tryingNow: 'Právě se to zkouší znovu.',
   nextAttempt: (duration) => `Další pokus: ${duration}.`,
   saveFailed: (message) => `Uložení selhalo a zkouší se znovu: ${message}`,
-  problem: (message, code) => PROBLEMS[code] ?? message,
+  problem: (message, code) => CZECH_PROBLEMS[code] ?? message,
   warning: (message, code) => WARNINGS[code] ?? message,
   fileProblem: (message, code) => FILE_PROBLEMS[code] ?? message,
 
@@ -174,7 +145,7 @@ export const cs: Texts = {
   savedUnknown: (ago) => `Uloženo ${ago} · není známo, zda se od té doby něco změnilo`,
   saveRefused: 'Projekty se teď nepodařilo uložit.',
   unreachable: 'Instance je nedostupná, takže se nic nestalo. Zkuste to za chvíli.',
-  answer: (message, code) => ANSWERS[code] ?? PROBLEMS[code] ?? `Datová služba to odmítla: ${message}`,
+  answer: (message, code) => ANSWERS[code] ?? CZECH_PROBLEMS[code] ?? `Datová služba to odmítla: ${message}`,
 
   saveNow: 'Uložit',
   saveNowTitle: 'Uložit projekty do jejich prostoru hned',

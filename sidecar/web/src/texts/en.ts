@@ -1,10 +1,9 @@
 import type { SignInReason } from '../../../src/gateway/sign-in-reason.ts';
+import { englishNumbers, englishPlural } from '../../shared/plurals.ts';
 
 /** English. Functions take what belongs into the sentence, ready to be read. Czech has the same keys. */
 
-const plural = (noun: string) => (count: number) =>
-  `${count.toLocaleString('en-GB')} ${noun}${count === 1 ? '' : 's'}`;
-const file = plural('file');
+const file = englishPlural('file');
 
 /** What the gateway answers to the page, by its code; what `sync` says comes in its own words. */
 const ANSWERS: Record<string, string> = {
@@ -36,15 +35,9 @@ const SIGN_IN: Readonly<Record<SignInReason, (at: string, detail: string) => str
 };
 
 export const en = {
-  locale: 'en-GB',
+  ...englishNumbers,
   language: 'English',
 
-  seconds: plural('second'),
-  minutes: plural('minute'),
-  hours: plural('hour'),
-  days: plural('day'),
-  hoursAndMinutes: (hours: string, minutes: number) => `${hours} ${minutes} min`,
-  justNow: 'just now',
   files: file,
   filesOf: (done: string, total: number) => `${done} of ${file(total)}`,
   of: (part: string, whole: string) => `${part} of ${whole}`,
@@ -171,7 +164,7 @@ export const en = {
     count === 1 ? 'One more is looking by a link.' : `${count} more are looking by a link.`,
   othersLook: (windows: number, watchers: number) =>
     [
-      ...(windows > 0 ? [`${plural('other window')(windows)}`] : []),
+      ...(windows > 0 ? [`${englishPlural('other window')(windows)}`] : []),
       ...(watchers > 0 ? [`${watchers} looking by a link`] : []),
     ].join(' · '),
   advice: 'Advice',
@@ -209,7 +202,7 @@ export const en = {
   savesNone: 'Nothing was saved yet.',
   savesBring: 'Bring back',
   savesBringOf: (when: string) => `Bring back a copy as it was saved on ${when}`,
-  savesChanges: (count: number | null) => (count === null ? '' : `${plural('change')(count)}`),
+  savesChanges: (count: number | null) => (count === null ? '' : `${englishPlural('change')(count)}`),
   restoreRuns: (to: string) => `The copy is being made in ${to}. It continues without this page.`,
   restoreDone: (to: string, files: number, size: string) => `${file(files)}, ${size}, are in ${to}.`,
   restoreSkipped: (count: number) => `${file(count)} of it are not in the space any more.`,
@@ -260,7 +253,7 @@ export const en = {
   shareCopied: 'The link is in your clipboard. It is not shown again.',
   shareCopy: 'Copy the link now: it is not shown again.',
   shareMade: (when: string, windows: number) =>
-    `Link of ${when}, ${windows === 0 ? 'not in use' : `open in ${plural('window')(windows)}`}`,
+    `Link of ${when}, ${windows === 0 ? 'not in use' : `open in ${englishPlural('window')(windows)}`}`,
   shareEnds: (when: string) => `It ends on ${when}.`,
   shareNoEnd: 'It works until it is ended here.',
   shareEnd: 'End now',

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import { SettingsError } from './settings.ts';
+import { SettingsError } from './settings-error.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
@@ -66,7 +66,7 @@ function loadAssets(directory: string): ReadonlyMap<string, Asset> {
     return assets;
   } catch (cause) {
     throw new SettingsError(
-      `The web pages are not in ${directory}: ${(cause as Error).message}. Build the sidecar, or name the folder with --web.`,
+      `The web pages are not in ${directory}: ${(cause as Error).message}. Build them, or name the folder with --web.`,
       { cause },
     );
   }

@@ -4,7 +4,8 @@
  */
 export type SecurityHeaders = Readonly<Record<string, string>>;
 
-export function securityHeaders(publicOrigin: string): SecurityHeaders {
+/** @param formTargets origins to which a form of this one may lead, by a redirect too */
+export function securityHeaders(publicOrigin: string, formTargets: readonly string[] = []): SecurityHeaders {
   const webSocketOrigin = publicOrigin.replace(/^http/, 'ws');
   const policy = [
     "default-src 'none'",
@@ -12,7 +13,7 @@ export function securityHeaders(publicOrigin: string): SecurityHeaders {
     "style-src 'self'",
     "img-src 'self' data: blob:",
     `connect-src 'self' ${webSocketOrigin}`,
-    "form-action 'self'",
+    ["form-action 'self'", ...formTargets].join(' '),
     "base-uri 'none'",
     "frame-ancestors 'none'",
   ].join('; ');

@@ -1,5 +1,6 @@
 import {
   createServer,
+  type IncomingHttpHeaders,
   type IncomingMessage,
   type RequestListener,
   type Server,
@@ -8,9 +9,7 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { LANGUAGES } from '../../web/src/language.ts';
 import { type Connection, ConnectionTable } from './connection-table.ts';
-import { languageOf } from './request-checks.ts';
 import type { SecurityHeaders } from './security-headers.ts';
 import { TurnQueue } from './turn-queue.ts';
 
@@ -41,6 +40,8 @@ export interface GuardOptions {
   readonly changesPerSecond: number;
   readonly isKnown: (request: IncomingMessage) => boolean;
   readonly headers: SecurityHeaders;
+  /** What is said to a stranger whose turn does not come. */
+  readonly busy: (headers: IncomingHttpHeaders) => string;
 }
 
 /**
@@ -193,9 +194,7 @@ export class GuardedServer {
     turns.take({
       isWanted: () => !connection.socket.destroyed,
       run: release(run),
-      drop: release(() =>
-        this.refuse(request.socket, 503, LANGUAGES[languageOf(request.headers)].tooManyStrangers),
-      ),
+      drop: release(() => this.refuse(request.socket, 503, this.#options.busy(request.headers))),
     });
   }
 

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIPv6 } from 'node:net';
-import { LANGUAGE_COOKIE, type Language, preferredLanguage } from '../../web/src/language.ts';
+import { LANGUAGE_COOKIE, type Language, preferredLanguage } from '../../web/shared/languages.ts';
 
 /**
- * Whether the request was made by a page of this instance. Browsers set both headers themselves; no page can forge
+ * Whether the request was made by a page of this origin. Browsers set both headers themselves; no page can forge
  * them. `Origin` is `null` on a form of a page that sends no referrer, so `Sec-Fetch-Site` is asked first.
  * @see https://fetch.spec.whatwg.org/#append-a-request-origin-header
  */
