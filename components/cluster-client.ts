@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import type * as Client from '@kubernetes/client-node';
 import { clusterAccess, isKubeconfigContent } from '../stacks/cluster-access.ts';
+import { NAMES } from './names.ts';
 import { proxyFor } from './proxy.ts';
 
 /** The API server, for whoever knows a kubeconfig: the hooks of the program, and the fleet. Knows nothing of Pulumi. */
@@ -199,8 +200,16 @@ export function openCluster(address: ClusterAddress = {}): Cluster {
   };
 }
 
+/** The objects by which an instance is seen to run. */
+export interface InstanceObjects {
+  readonly statefulSet?: Client.V1StatefulSet;
+  readonly pod?: Client.V1Pod;
+}
+
 /** What whoever looks after an instance asks besides. */
 export interface InstanceCluster extends Cluster {
+  /** All instances of the cluster by namespace; `undefined` where the user may not list over all namespaces. */
+  instances(): Promise<ReadonlyMap<string, InstanceObjects> | undefined>;
   /** Ends the pod with all the time that it has for its last save; the StatefulSet starts it again. */
   restartPod(namespace: string, name: string): Promise<void>;
   /** The newest warnings of a namespace, the last one at the end. */
@@ -215,14 +224,34 @@ export interface LogTarget extends Omit<ExecTarget, 'command'> {
 }
 
 const MAX_WARNINGS = 5;
+const INSTANCE_SELECTOR = 'app.kubernetes.io/name=scipion,app.kubernetes.io/component=desktop';
+const placeOf = ({ metadata }: Client.V1Pod) => `${metadata?.namespace}/${metadata?.name}`;
 
 /** @throws Error where the kubeconfig leads nowhere, with what helps */
 export function openInstanceCluster(address: ClusterAddress = {}): InstanceCluster {
   const config = kubeConfig(address);
   const core = config.makeApiClient(library().CoreV1Api);
+  const apps = config.makeApiClient(library().AppsV1Api);
   const answer = bounded();
   return {
     ...openCluster(address),
+    instances: async () => {
+      const all = { labelSelector: INSTANCE_SELECTOR };
+      const [sets, pods] = await Promise.all([
+        unless([403], apps.listStatefulSetForAllNamespaces(all, answer)),
+        unless([403], core.listPodForAllNamespaces(all, answer)),
+      ]);
+      if (sets === undefined || pods === undefined) return undefined;
+      const podOf = new Map(pods.items.map((pod) => [placeOf(pod), pod]));
+      const found = sets.items.filter(({ metadata }) => metadata?.name === NAMES.statefulSet);
+      return new Map(
+        found.map((statefulSet): [string, InstanceObjects] => {
+          const namespace = statefulSet.metadata?.namespace ?? '';
+          const pod = podOf.get(`${namespace}/${NAMES.pod}`);
+          return [namespace, { statefulSet, ...(pod === undefined ? {} : { pod }) }];
+        }),
+      );
+    },
     restartPod: async (namespace, name) => {
       await unless([404], core.deleteNamespacedPod({ namespace, name }, answer));
     },

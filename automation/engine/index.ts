@@ -8,7 +8,13 @@ export { type Engine, engineEnvironment, ensureEngine } from './find.ts';
 export { describeFailure } from './problems.ts';
 export type { Step } from './progress.ts';
 export { type ListedStack, openProject, type Project, type SetValues } from './project.ts';
-export { type DeployedStack, openStack, type StackSettings, stateEnvironment } from './stack.ts';
+export {
+  type DeployedStack,
+  openStack,
+  type StackSettings,
+  stateEnvironment,
+  withUsersOwn,
+} from './stack.ts';
 export { type EngineStep, stepsOfLog } from './steps.ts';
 export { type LivingObject, type Recover, type RunOnStack, type TakenOver, takeOver } from './take-over.ts';
 export { VERSIONS } from './versions.ts';

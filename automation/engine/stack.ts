@@ -52,6 +52,23 @@ export async function stateEnvironment(
   };
 }
 
+/** What the user's own environment says of backend, passphrase and folder of Pulumi is left as it is. */
+export function withUsersOwn(own: Readonly<Record<string, string>>): Record<string, string> {
+  const { PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, PULUMI_CONFIG_PASSPHRASE_FILE } = process.env;
+  const { PULUMI_BACKEND_URL: backend, PULUMI_CONFIG_PASSPHRASE_FILE: passphrase, ...others } = own;
+  return {
+    ...others,
+    ...(process.env.PULUMI_HOME === undefined ? {} : { PULUMI_HOME: process.env.PULUMI_HOME }),
+    ...(PULUMI_BACKEND_URL === undefined && backend ? { PULUMI_BACKEND_URL: backend } : {}),
+    ...(PULUMI_BACKEND_URL === undefined &&
+    PULUMI_CONFIG_PASSPHRASE === undefined &&
+    PULUMI_CONFIG_PASSPHRASE_FILE === undefined &&
+    passphrase
+      ? { PULUMI_CONFIG_PASSPHRASE_FILE: passphrase }
+      : {}),
+  };
+}
+
 /** A stack, made with its first run. Its file is beside the state: the program's own folder never holds secrets. */
 export function openStack(engine: Engine, settings: StackSettings): DeployedStack {
   const { stateDirectory, stack: name, cli } = settings;

@@ -1,53 +1,48 @@
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit from 'p-limit';
-import type { ClusterAddress, InstanceCluster } from '../../components/cluster-client.ts';
+import type { InstanceCluster } from '../../components/cluster-client.ts';
 import { NAMES } from '../../components/names.ts';
 import { REMOVING_VARIABLE } from '../../stacks/environment.ts';
 import { PREFIX } from '../../stacks/judge.ts';
 import type { Settings } from '../../stacks/schema.ts';
-import { InterruptedError, type Project, type RunChanges } from '../engine/index.ts';
-import type { ChangeResult, InstanceSpec, InstanceSummary, RemoveOptions, UpResult } from './instances.ts';
-import { readLive, runSync } from './live.ts';
-import { FleetError, type Happening, Operation, type OperationKind } from './operation.ts';
+import { InterruptedError } from '../engine/index.ts';
+import { type Run, runEngine } from './engine-run.ts';
 import {
-  describeRecord,
-  type FoundRecord,
-  type HeldRecord,
-  isEngineAlive,
-  type OperationRecords,
-  startOf,
-} from './records.ts';
-import { changesOfKeys, judged, readValues, type StackValues, type Tokens, withChanges } from './settings.ts';
+  type ChangeResult,
+  type InstanceSpec,
+  type InstanceSummary,
+  OWNER_KEY,
+  type RemoveOptions,
+  type UpResult,
+} from './instances.ts';
+import type { OperationKind } from './kinds.ts';
+import { type LiveState, readLive, runSync } from './live.ts';
+import { FleetError, Operation } from './operation.ts';
+import { describeRecord, type FoundRecord, isEngineAlive } from './records.ts';
+import { changesOfKeys, judged, type StackValues, type Tokens, withChanges } from './settings.ts';
+import { Summaries, type SummarySettings, unknown } from './summaries.ts';
 
 /** The one module that makes, changes, lists and removes instances: one stack each, of one program, by Pulumi itself. */
 
-export interface FleetSettings {
-  readonly project: Project;
-  /** Folder of Pulumi.yaml, whose stack files are read. */
-  readonly directory: string;
-  readonly records: OperationRecords;
-  readonly openCluster: (address: ClusterAddress) => InstanceCluster;
+export interface FleetSettings extends SummarySettings {
   /** Operations that run at a time; others wait their turn. Each takes a processor for its start. @default 4 */
   readonly atOnce?: number;
 }
 
 /** Names of stacks that are also names of namespaces and of files. */
-const NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+export const INSTANCE_NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const RESTART_POLL_MS = 2_000;
 const ENGINE_POLL_MS = 500;
 
-interface Run {
-  readonly emit: (happening: Happening) => void;
-  readonly held: HeldRecord;
-}
-
 export class Fleet {
   readonly #settings: FleetSettings;
+  readonly #summaries: Summaries;
   readonly #turn: ReturnType<typeof pLimit>;
 
   constructor(settings: FleetSettings) {
     this.#settings = settings;
+    this.#summaries = new Summaries(settings);
     this.#turn = pLimit(settings.atOnce ?? 4);
   }
 
@@ -56,24 +51,35 @@ export class Fleet {
    * stood. @throws FleetError `settings` with all problems, `exists`
    */
   create(name: string, spec: InstanceSpec): Operation<UpResult> {
-    return this.#start(name, 'create', async (run) => {
-      const { project } = this.#settings;
-      const raw = withChanges(name, await this.#values(name), spec);
-      judged(raw);
-      const isThere = (await project.list()).some((stack) => stack.name === name);
-      if (isThere && run.held.previous?.record.kind !== 'create')
-        throw new FleetError(
-          'exists',
-          `There is an instance ${name} already; nothing was changed. See it: npm run instance -- status ${name}`,
-        );
-      run.held.update({ stage: 'settings' });
-      if (!isThere) await project.create(name);
-      await project.set(name, {
-        plain: { ...prefixed(spec.settings), ...spec.others },
-        secret: prefixed(spec.secrets),
-      });
-      return this.#up(name, run);
-    });
+    return this.#start(
+      name,
+      'create',
+      async (run) => {
+        const { project } = this.#settings;
+        const found = await this.values(name);
+        judged(withChanges(name, found, spec));
+        const isThere = (await project.list()).some((stack) => stack.name === name);
+        const { record } = run.held.previous ?? {};
+        const owner = found.others[OWNER_KEY] ?? record?.owner;
+        const isOfAnother = owner !== undefined && spec.owner !== undefined && owner !== spec.owner;
+        if (isOfAnother || (isThere && record?.kind !== 'create'))
+          throw new FleetError('exists', `There is an instance ${name} already; nothing was changed.`, {
+            advice: `See it: npm run instance -- status ${name}`,
+          });
+        run.held.update({ stage: 'settings' });
+        if (!isThere) await project.create(name);
+        await project.set(name, {
+          plain: {
+            ...prefixed(spec.settings),
+            ...spec.others,
+            ...(spec.owner === undefined ? {} : { [OWNER_KEY]: spec.owner }),
+          },
+          secret: prefixed(spec.secrets),
+        });
+        return this.#up(name, run);
+      },
+      spec.owner,
+    );
   }
 
   change(name: string, changes: Partial<InstanceSpec>): Operation<ChangeResult> {
@@ -97,10 +103,37 @@ export class Fleet {
       if (previous?.kind === 'create' && previous.stage === 'settings')
         throw new FleetError(
           'interrupted',
-          `The creation of ${name} was killed before all its settings were written. Give them again: npm run instance -- new ${name}`,
+          `The creation of ${name} was killed before all its settings were written. They must be given again.`,
+          { advice: `Give them: npm run instance -- new ${name}` },
         );
       return this.#change(name, { settings: { paused: 'false', discardUnsavedChanges: 'false' } }, run);
     });
+  }
+
+  /**
+   * Does what was begun and did not end, whatever it was. Work that was given up is not given up again: that must be
+   * asked for. undefined: nothing was left undone.
+   */
+  takeUp(name: string): Operation | undefined {
+    const found = this.#settings.records.find(name);
+    switch (found?.record.kind) {
+      case undefined:
+        return undefined;
+      case 'create':
+      case 'resume':
+        return this.resume(name);
+      case 'change':
+      case 'token':
+        return this.change(name, {});
+      case 'pause':
+        return this.pause(name);
+      case 'restart':
+        return this.restart(name);
+      case 'save':
+        return this.saveNow(name);
+      case 'remove':
+        return this.remove(name);
+    }
   }
 
   /** Saves, ends the pod and waits for the next one, which has what has changed. */
@@ -111,7 +144,7 @@ export class Fleet {
       const began = Date.now();
       const before = (await cluster.pod(namespace, NAMES.pod))?.metadata?.uid;
       if (before === undefined)
-        throw new FleetError('failed', `${name} has no pod that could be restarted. ${SEE(name)}`);
+        throw new FleetError('failed', `${name} has no pod that could be restarted.`, SEE(name));
       held.update({ stage: 'cluster' });
       await cluster.restartPod(namespace, NAMES.pod);
       const end = began + (settings.finalSaveGrace + 600) * 1000;
@@ -126,7 +159,7 @@ export class Fleet {
         if (text !== told) emit({ event: 'said', text });
         told = text;
       }
-      throw new FleetError('failed', `${name} did not start again in time. Nothing is lost. ${SEE(name)}`);
+      throw new FleetError('failed', `${name} did not start again in time. Nothing is lost.`, SEE(name));
     });
   }
 
@@ -139,7 +172,7 @@ export class Fleet {
       if (run.said !== '' && run.code === 0 && !run.said.startsWith('it ended'))
         emit({ event: 'warning', text: run.said });
       if (run.code === 0) return JSON.parse(run.lines.at(-1) ?? '{}') as unknown;
-      throw new FleetError('failed', `${name} was not saved: ${run.said}. ${SEE(name)}`);
+      throw new FleetError('failed', `${name} was not saved: ${run.said}.`, SEE(name));
     });
   }
 
@@ -151,11 +184,11 @@ export class Fleet {
       run.held.update({ stage: 'settings' });
       const discard = { [`${PREFIX}discardUnsavedChanges`]: String(options.discardUnsavedChanges === true) };
       // A removal that was asked for without it must not find it from an earlier one.
-      const { values } = await this.#values(name);
+      const { values } = await this.values(name);
       if (options.discardUnsavedChanges || values.discardUnsavedChanges === 'true')
         await project.set(name, { plain: discard });
       const environment = { [REMOVING_VARIABLE]: 'true' };
-      const result = await this.#engine(name, run, 'destroy', { environment });
+      const result = await runEngine(this.#settings.project, name, run, 'destroy', { environment });
       if (!options.keepSettings) await project.forget(name);
       return result;
     });
@@ -183,22 +216,28 @@ export class Fleet {
     return found;
   }
 
-  async list(options: { readonly live?: boolean } = {}): Promise<readonly InstanceSummary[]> {
-    const stacks = await this.#settings.project.list();
-    const known = new Set(stacks.map(({ name }) => name));
-    // Killed before its stack was there.
-    const begun = this.#settings.records.stacks().filter((name) => !known.has(name));
-    const limit = pLimit(8);
-    const all = [...stacks, ...begun.map((name) => ({ name }))];
-    const rows = all.map((stack) => limit(() => this.#summary(stack, options.live === true, true)));
-    return (await Promise.all(rows)).toSorted((left, right) => left.name.localeCompare(right.name));
+  list(options: { readonly live?: boolean } = {}): Promise<readonly InstanceSummary[]> {
+    return this.#summaries.list(options.live === true);
   }
 
   /** @throws FleetError `unknown` */
-  async status(name: string): Promise<InstanceSummary> {
-    const stack = (await this.#settings.project.list()).find((one) => one.name === name);
-    if (stack === undefined && this.#settings.records.find(name) === undefined) throw unknown(name);
-    return this.#summary(stack ?? { name }, true, false);
+  status(name: string): Promise<InstanceSummary> {
+    return this.#summaries.status(name);
+  }
+
+  /** What runs on it, failed, or was killed. */
+  operation(name: string): FoundRecord | undefined {
+    return this.#settings.records.find(name);
+  }
+
+  /** What the cluster and its `sync` say now; no engine is asked. */
+  live(name: string): Promise<LiveState> {
+    return this.#summaries.live(name);
+  }
+
+  /** The settings of an instance; of one that is not there, what the site says for all. */
+  values(name: string): Promise<StackValues> {
+    return this.#summaries.values(name);
   }
 
   /** Secrets in clear: never print the whole of it. */
@@ -213,42 +252,10 @@ export class Fleet {
     return { cluster, namespace: settings.namespace };
   }
 
-  async #summary(
-    stack: { readonly name: string; readonly lastUpdate?: string },
-    isLive: boolean,
-    isBrief: boolean,
-  ): Promise<InstanceSummary> {
-    const { name, lastUpdate } = stack;
-    const operation = this.#settings.records.find(name);
-    const common = {
-      name,
-      ...(lastUpdate ? { lastUpdate } : {}),
-      ...(operation ? { operation } : {}),
-    };
-    try {
-      const found = await this.#values(name);
-      const { namespace, domain, publicPort, version, projectSpaceId } = judged(withChanges(name, found, {}));
-      const port = publicPort === 443 ? '' : `:${publicPort}`;
-      const url = `https://scipion.${namespace}.${domain}${port}/`;
-      const open = () => this.#open(found);
-      const live = isLive && lastUpdate ? { live: await readLive(open, namespace, isBrief) } : {};
-      return { ...common, url, namespace, version, projectSpaceId, ...live };
-    } catch (error) {
-      return { ...common, problem: (error as Error).message };
-    }
-  }
-
-  #values = (name: string): Promise<StackValues> => readValues(this.#settings.directory, name);
-
-  #open({ others }: StackValues): InstanceCluster {
-    const address = { kubeconfig: others['kubernetes:kubeconfig'], context: others['kubernetes:context'] };
-    return this.#settings.openCluster(address);
-  }
-
   async #living(name: string): Promise<{ cluster: InstanceCluster; settings: Settings }> {
     await this.#assertThere(name);
-    const found = await this.#values(name);
-    return { cluster: this.#open(found), settings: judged(withChanges(name, found, {})) };
+    const found = await this.values(name);
+    return { cluster: this.#summaries.open(found), settings: judged(withChanges(name, found, {})) };
   }
 
   async #assertThere(name: string): Promise<void> {
@@ -256,14 +263,14 @@ export class Fleet {
   }
 
   /** The lock first, then the turn: of two that ask for the same one is told at once. */
-  #start<T>(name: string, kind: OperationKind, work: (run: Run) => Promise<T>): Operation<T> {
+  #start<T>(name: string, kind: OperationKind, work: (run: Run) => Promise<T>, owner?: string): Operation<T> {
     return new Operation(name, kind, async (emit) => {
-      if (!NAME.test(name))
+      if (!INSTANCE_NAME.test(name))
         throw new FleetError(
           'settings',
           `Found ${JSON.stringify(name.slice(0, 80))}, expected the name of an instance: up to 63 of a-z, 0-9 and "-", not at the ends.`,
         );
-      const held = this.#settings.records.begin(name, kind);
+      const held = this.#settings.records.begin(name, kind, owner);
       try {
         const before = this.#turn.activeCount + this.#turn.pendingCount;
         if (this.#turn.activeCount >= this.#turn.concurrency)
@@ -277,7 +284,8 @@ export class Fleet {
         return result;
       } catch (error) {
         const isStopped = error instanceof InterruptedError;
-        const told = isStopped ? new FleetError('stopped', `${error.message} ${GO_ON(name)}`) : error;
+        const what = isStopped ? `${error.message} Nothing that was saved is lost.` : '';
+        const told = isStopped ? new FleetError('stopped', what, GO_ON(name)) : error;
         held.end((told as Error).message);
         throw told;
       }
@@ -308,7 +316,7 @@ export class Fleet {
     run: Run,
   ): Promise<ChangeResult> {
     await this.#assertThere(name);
-    const found = await this.#values(name);
+    const found = await this.values(name);
     judged(withChanges(name, found, { settings, secrets }));
     const real = Object.entries(settings).filter(([key, value]) => isReal(found.values[key], value));
     const keys = changesOfKeys(name, found.values, Object.fromEntries(real));
@@ -319,53 +327,16 @@ export class Fleet {
   }
 
   async #up(name: string, run: Run): Promise<UpResult> {
-    const result = await this.#engine(name, run, 'up');
+    const result = await runEngine(this.#settings.project, name, run, 'up');
     const { url } = await this.#settings.project.outputs(name);
     return typeof url === 'string' ? { ...result, url } : result;
   }
-
-  async #engine(
-    name: string,
-    { emit, held }: Run,
-    what: 'up' | 'destroy',
-    changes: RunChanges = {},
-  ): Promise<UpResult> {
-    const { project } = this.#settings;
-    const underWay = new Set<string>();
-    const orphan = held.previous?.record.engine?.pid;
-    held.update({ stage: 'engine', underWay: [] });
-    const run = () =>
-      project.deployment(name)[what]((text) => emit({ event: 'said', text }), {
-        ...changes,
-        onProcess: (pid) => held.update({ engine: { pid, started: startOf(pid) ?? null } }),
-        onStep: (step) => {
-          const object = `${step.operation} ${step.kind} ${step.name}`;
-          if (step.state === 'begun') underWay.add(object);
-          else underWay.delete(object);
-          held.update({ underWay: [...underWay] });
-          emit({ event: 'step', step });
-        },
-      });
-    const { changes: counts, warnings } = await run().catch(async (error: Error) => {
-      if (!isLockOf(error.message, orphan)) throw error;
-      emit({
-        event: 'said',
-        text: `taking away the lock that the killed engine (process ${orphan}) has left`,
-      });
-      await project.unlock(name);
-      return run();
-    });
-    for (const text of warnings) emit({ event: 'warning', text });
-    return { changes: counts };
-  }
 }
 
-const SEE = (name: string) => `See what it waits for: npm run instance -- status ${name}`;
-const GO_ON = (name: string) =>
-  `Nothing that was saved is lost. To go on: npm run instance -- resume ${name}; to remove it: npm run instance -- remove ${name}`;
-
-const unknown = (name: string) =>
-  new FleetError('unknown', `There is no instance ${name}. Which there are: npm run instance -- list`);
+const SEE = (name: string) => ({ advice: `See what it waits for: npm run instance -- status ${name}` });
+const GO_ON = (name: string) => ({
+  advice: `To go on: npm run instance -- resume ${name}; to remove it: npm run instance -- remove ${name}`,
+});
 
 const prefixed = (values: Readonly<Record<string, string>>) =>
   Object.fromEntries(Object.entries(values).map(([key, value]) => [`${PREFIX}${key}`, value]));
@@ -373,10 +344,3 @@ const prefixed = (values: Readonly<Record<string, string>>) =>
 /** `false` where nothing is written means the same. */
 const isReal = (before: string | undefined, value: string) =>
   before !== value && !(before === undefined && value === 'false');
-
-/** Only a lock of the very engine whose end was seen is taken away; a lock of anybody else is not. */
-export function isLockOf(message: string, pid: number | undefined): boolean {
-  if (pid === undefined || !/stack is currently locked by/.test(message)) return false;
-  const holders = [...message.matchAll(/\(pid (\d+)\)/g)].map(([, found]) => Number(found));
-  return holders.length > 0 && holders.every((holder) => holder === pid);
-}

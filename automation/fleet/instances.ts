@@ -10,7 +10,12 @@ export interface InstanceSpec {
   readonly secrets: Tokens;
   /** Keys with their prefix that are not this program's, e.g. `kubernetes:context`. */
   readonly others?: Values;
+  /** Who it belongs to, for callers that have users; kept with the settings, and nothing of the instance. */
+  readonly owner?: string;
 }
+
+/** Key of the owner in a stack's file; nothing of the program reads it. */
+export const OWNER_KEY = 'fleet:owner';
 
 export interface UpResult {
   readonly changes: Readonly<Record<string, number>>;
@@ -29,6 +34,8 @@ export interface InstanceSummary {
   readonly version?: string;
   readonly namespace?: string;
   readonly projectSpaceId?: string;
+  readonly owner?: string;
+  readonly isPaused?: boolean;
   /** What the cluster says; absent where it was not asked. */
   readonly live?: LiveState;
   /** An operation that runs, failed, or was killed. */

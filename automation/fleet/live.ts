@@ -1,6 +1,6 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import prettyBytes from 'pretty-bytes';
-import type { InstanceCluster } from '../../components/cluster-client.ts';
+import type { InstanceCluster, InstanceObjects } from '../../components/cluster-client.ts';
 import { COMMANDS, CONTAINERS, NAMES } from '../../components/names.ts';
 import { parseJson } from '../../sidecar/contract/parse-json.ts';
 import { type SyncStatus, syncStatusSchema, type Transfer } from '../../sidecar/contract/status.ts';
@@ -22,6 +22,17 @@ const firstLine = (error: unknown) => (error as Error).message.split('\n')[0] ??
 const isReady = (pod: V1Pod) =>
   pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
 
+/** What the objects of an instance say, without asking what runs in them. Pure. */
+export function liveOf({ statefulSet, pod }: InstanceObjects): LiveState {
+  if (statefulSet === undefined) return { phase: 'absent', warnings: [] };
+  if (statefulSet.spec?.replicas === 0) {
+    const reason = 'the pod saves for the last time and ends';
+    return { phase: 'paused', ...(pod === undefined ? {} : { reason }), warnings: [] };
+  }
+  if (pod !== undefined && isReady(pod)) return { phase: 'running', warnings: [] };
+  return { phase: 'starting', reason: `pod: ${pod?.status?.phase ?? 'not there yet'}`, warnings: [] };
+}
+
 /** Never throws: what cannot be asked is told as the reason. */
 export async function readLive(
   open: () => InstanceCluster,
@@ -34,17 +45,10 @@ export async function readLive(
       cluster.statefulSet(namespace, NAMES.statefulSet),
       cluster.pod(namespace, NAMES.pod),
     ]);
-    if (statefulSet === undefined) return { phase: 'absent', warnings: [] };
-    if (statefulSet.spec?.replicas === 0)
-      return pod === undefined
-        ? { phase: 'paused', warnings: [] }
-        : { phase: 'paused', reason: 'the pod saves for the last time and ends', warnings: [] };
-    if (pod === undefined || !isReady(pod)) {
-      const warnings = isBrief ? [] : await cluster.warnings(namespace);
-      return { phase: 'starting', reason: `pod: ${pod?.status?.phase ?? 'not there yet'}`, warnings };
-    }
-    if (isBrief) return { phase: 'running', warnings: [] };
-    return { phase: 'running', warnings: [], ...(await syncOf(cluster, namespace)) };
+    const state = liveOf({ ...(statefulSet ? { statefulSet } : {}), ...(pod ? { pod } : {}) });
+    if (isBrief) return state;
+    if (state.phase === 'starting') return { ...state, warnings: await cluster.warnings(namespace) };
+    return state.phase === 'running' ? { ...state, ...(await syncOf(cluster, namespace)) } : state;
   } catch (error) {
     return { phase: 'unknown', reason: firstLine(error), warnings: [] };
   }

@@ -1,18 +1,7 @@
 import type { Step } from '../engine/index.ts';
+import type { FleetErrorCode, OperationKind } from './kinds.ts';
 
 /** What is done to an instance, as a stream of events with an end. */
-
-export const OPERATION_KINDS = [
-  'create',
-  'change',
-  'pause',
-  'resume',
-  'restart',
-  'save',
-  'token',
-  'remove',
-] as const;
-export type OperationKind = (typeof OPERATION_KINDS)[number];
 
 export type FleetEvent = {
   readonly stack: string;
@@ -28,7 +17,13 @@ export type FleetEvent = {
   | { readonly event: 'said'; readonly text: string }
   | { readonly event: 'warning'; readonly text: string }
   | { readonly event: 'done'; readonly result: unknown }
-  | { readonly event: 'failed'; readonly code: FleetErrorCode; readonly message: string }
+  | {
+      readonly event: 'failed';
+      readonly code: FleetErrorCode;
+      readonly message: string;
+      /** The same without the commands of a terminal. */
+      readonly what: string;
+    }
 );
 
 type Own = 'stack' | 'operation' | 'at';
@@ -36,26 +31,28 @@ type Own = 'stack' | 'operation' | 'at';
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 export type Happening = Without<FleetEvent, Own>;
 
-export type FleetErrorCode =
-  /** Another operation runs on the instance. */
-  | 'busy'
-  | 'exists'
-  | 'unknown'
-  /** Settings or tokens are wrong; nothing was changed. */
-  | 'settings'
-  /** An operation was killed and must be continued or given up first. */
-  | 'interrupted'
-  | 'stopped'
-  | 'failed';
+export interface FleetErrorOptions extends ErrorOptions {
+  /** What to do at a terminal: the end of the message, which other callers leave out. */
+  readonly advice?: string;
+}
 
 /** An expected error, worded for a person. */
 export class FleetError extends Error {
   override readonly name = 'FleetError';
   readonly code: FleetErrorCode;
-  constructor(code: FleetErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
+  /** The message without the commands of a terminal. */
+  readonly what: string;
+  constructor(code: FleetErrorCode, what: string, { advice, ...options }: FleetErrorOptions = {}) {
+    super(advice === undefined ? what : `${what} ${advice}`, options);
     this.code = code;
+    this.what = what;
   }
+}
+
+/** An event with its number: whoever has seen it goes on after it. */
+export interface NumberedEvent {
+  readonly number: number;
+  readonly event: FleetEvent;
 }
 
 /** Those that say what is under way now are given up first. */
@@ -66,7 +63,7 @@ export class Operation<T = unknown> implements AsyncIterable<FleetEvent> {
   readonly stack: string;
   readonly kind: OperationKind;
   readonly result: Promise<T>;
-  readonly #events: { readonly number: number; readonly event: FleetEvent }[] = [];
+  readonly #events: NumberedEvent[] = [];
   #count = 0;
   #isOver = false;
   #news = Promise.withResolvers<void>();
@@ -90,7 +87,13 @@ export class Operation<T = unknown> implements AsyncIterable<FleetEvent> {
       return result;
     } catch (error) {
       const code = error instanceof FleetError ? error.code : 'failed';
-      this.#emit({ event: 'failed', code, message: error instanceof Error ? error.message : String(error) });
+      const message = error instanceof Error ? error.message : String(error);
+      this.#emit({
+        event: 'failed',
+        code,
+        message,
+        what: error instanceof FleetError ? error.what : message,
+      });
       throw error;
     } finally {
       this.#isOver = true;
@@ -109,16 +112,21 @@ export class Operation<T = unknown> implements AsyncIterable<FleetEvent> {
     this.#news = Promise.withResolvers<void>();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<FleetEvent> {
-    for (let seen = 0; ; ) {
+  /** The events after the one of this number, and those to come. */
+  async *after(number: number): AsyncGenerator<NumberedEvent> {
+    for (let seen = number; ; ) {
       const isOver = this.#isOver;
       const news = this.#news.promise;
-      const fresh = this.#events.filter(({ number }) => number > seen);
+      const fresh = this.#events.filter((one) => one.number > seen);
       seen = fresh.at(-1)?.number ?? seen;
-      for (const { event } of fresh) yield event;
+      yield* fresh;
       if (fresh.length > 0) continue;
       if (isOver) return;
       await news;
     }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<FleetEvent> {
+    for await (const { event } of this.after(0)) yield event;
   }
 }

@@ -3,7 +3,8 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import * as z from 'zod';
-import { FleetError, OPERATION_KINDS, type OperationKind } from './operation.ts';
+import { OPERATION_KINDS, OPERATION_STAGES, type OperationKind } from './kinds.ts';
+import { FleetError } from './operation.ts';
 
 /**
  * One operation at a time on a stack, whoever asks: a lock that the kernel takes back when its process ends, however it
@@ -17,11 +18,13 @@ const recordSchema = z.object({
   host: z.string(),
   pid: z.int(),
   /** What it was doing last. */
-  stage: z.enum(['waiting', 'settings', 'engine', 'cluster']),
+  stage: z.enum(OPERATION_STAGES),
   /** The engine's process, which may outlive this one. */
   engine: z.object({ pid: z.int(), started: z.string().nullable() }).optional(),
   /** Objects that the engine had begun and not ended. */
   underWay: z.array(z.string()).default([]),
+  /** Who the instance is for, while its settings do not say it yet. */
+  owner: z.string().optional(),
   /** Why it ended without success; absent: it runs, or it was killed. */
   failure: z.string().optional(),
 });
@@ -52,10 +55,10 @@ export class OperationRecords {
   }
 
   /** @throws FleetError `busy` */
-  begin(stack: string, kind: OperationKind): HeldRecord {
+  begin(stack: string, kind: OperationKind, owner?: string): HeldRecord {
     const unlock = this.#lock(stack);
     const found = this.#read(stack);
-    if (unlock === undefined) throw new FleetError('busy', busyWords(stack, found));
+    if (unlock === undefined) throw busy(stack, found);
     const previous = found && ({ record: found, state: found.failure ? 'failed' : 'killed' } as const);
     let record: OperationRecord = {
       kind,
@@ -64,6 +67,7 @@ export class OperationRecords {
       pid: process.pid,
       stage: 'waiting',
       underWay: [],
+      ...(owner === undefined ? {} : { owner }),
     };
     const write = () => this.#write(stack, record);
     try {
@@ -147,16 +151,22 @@ export class OperationRecords {
       throw new FleetError(
         'failed',
         `${this.#file(stack)} cannot be read: found ${text.length} characters that are no record of an operation. ` +
-          `It only says what was begun last. Remove it, then look what there is: npm run instance -- status ${stack}`,
-        { cause: error },
+          'It only says what was begun last.',
+        { cause: error, advice: `Remove it, then look what there is: npm run instance -- status ${stack}` },
       );
     }
   }
 }
 
-const busyWords = (stack: string, record: OperationRecord | undefined) => {
+const busy = (stack: string, record: OperationRecord | undefined) => {
   const what = record === undefined ? 'Something' : describeRecord(record);
-  return `${what} still runs on ${stack}; nothing was begun. Wait until it has ended, or see how far it is: npm run instance -- status ${stack}`;
+  return new FleetError(
+    'busy',
+    `${what} still runs on ${stack}; nothing was begun. Wait until it has ended.`,
+    {
+      advice: `How far it is: npm run instance -- status ${stack}`,
+    },
+  );
 };
 
 /** `"change" (since 2026-11-30 09:10 UTC, process 12 on host)`. */

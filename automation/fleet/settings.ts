@@ -1,4 +1,4 @@
-import { CHANGE_WORDS, CHANGES } from '../../stacks/changes.ts';
+import { CHANGE_WORDS, CHANGES, type Change } from '../../stacks/changes.ts';
 import { judge, PREFIX, type RawStack } from '../../stacks/judge.ts';
 import { problemsMessage } from '../../stacks/problems.ts';
 import type { SecretKey, Settings } from '../../stacks/schema.ts';
@@ -62,6 +62,7 @@ export function problemsOfKey(raw: RawStack, key: string): readonly string[] {
 
 export interface KeyChange {
   readonly key: string;
+  readonly change: Change;
   /** What happens, in words. */
   readonly words: string;
   readonly needsRestart: boolean;
@@ -80,6 +81,7 @@ export function changesOfKeys(stack: string, before: Values, settings: Values): 
     );
   return known.map((key) => ({
     key,
+    change: CHANGES[key],
     words: CHANGE_WORDS[CHANGES[key]],
     needsRestart: CHANGES[key] === 'at the next start',
   }));

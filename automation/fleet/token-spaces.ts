@@ -5,6 +5,7 @@ import {
   judgeFacts,
   judgeRefusal,
   judgeScope,
+  type TokenFault,
   tokenScopeSchema,
   zoneRefusal,
 } from '../../sidecar/contract/token-judgement.ts';
@@ -18,15 +19,24 @@ export interface ReadableSpace {
   /** Host names of the providers that support it. */
   readonly providers: readonly string[];
   /** Why it cannot be used as this side; absent: it can. */
-  readonly fault?: string;
+  readonly fault?: TokenFault;
   /** What works and is better changed. */
-  readonly advice: readonly string[];
+  readonly advice: readonly TokenAdvice[];
+}
+
+export interface TokenAdvice {
+  readonly code: 'could-write' | 'ends-soon';
+  readonly message: string;
 }
 
 export type TokenReading =
   | { readonly kind: 'spaces'; readonly zone: string; readonly spaces: readonly ReadableSpace[] }
   /** It cannot be used, whatever the space. */
-  | { readonly kind: 'unusable'; readonly message: string }
+  | {
+      readonly kind: 'unusable';
+      readonly code: TokenFault['code'] | 'no-token' | 'no-space';
+      readonly message: string;
+    }
   /** Nobody could be asked: the space must be given by its id. */
   | { readonly kind: 'unasked'; readonly message: string };
 
@@ -37,15 +47,22 @@ export interface TokenQuestion {
   readonly side: 'source' | 'project';
   readonly certificateAuthorities?: string | undefined;
   readonly ask?: Ask;
+  /** Zones that may be asked; absent: whichever the token names. */
+  readonly zones?: readonly string[] | undefined;
 }
 
 /** Never throws, and no sentence holds the token. */
 export async function readToken(question: TokenQuestion): Promise<TokenReading> {
   const { side, ask = askJson, certificateAuthorities } = question;
   const token = question.token.trim();
-  const unusable = (message: string): TokenReading => ({ kind: 'unusable', message });
+  const unusable = (code: (TokenReading & { kind: 'unusable' })['code'], message: string): TokenReading => ({
+    kind: 'unusable',
+    code,
+    message,
+  });
   if (!isToken(token))
     return unusable(
+      'no-token',
       `Found ${token.length === 0 ? 'nothing' : `a text of ${token.length} characters that is no token`}; expected an access token of Onedata, whole and on one line.`,
     );
   const facts = tokenFacts(token);
@@ -57,14 +74,19 @@ export async function readToken(question: TokenQuestion): Promise<TokenReading> 
   const anySpace = { spaceId: '(any)', host: facts.zone, side };
   const worded = (text: string) => text.replaceAll(/ for space \(any\)/g, '');
   const own = judgeFacts(facts, anySpace, Date.now());
-  if (own !== null) return unusable(worded(own.message));
+  if (own !== null) return unusable(own.code, worded(own.message));
+  if (question.zones !== undefined && !question.zones.includes(facts.zone))
+    return unusable(
+      'token-invalid',
+      `The token is of the zone ${facts.zone}. Expected: one of ${question.zones.join(', ')}.`,
+    );
   const path = '/api/v3/onezone/tokens/infer_access_token_scope';
   try {
     const signal = AbortSignal.timeout(ANSWER_MS);
     const answer = await ask({ host: facts.zone, path, body: { token }, certificateAuthorities, signal });
     const refusal = answer.status === 400 ? zoneRefusal(answer.body) : undefined;
     const fault = refusal && judgeRefusal(refusal, anySpace);
-    if (fault) return unusable(worded(fault.message));
+    if (fault) return unusable(fault.code, worded(fault.message));
     const scope = answer.status === 200 ? tokenScopeSchema.safeParse(answer.body).data : undefined;
     if (scope === undefined)
       return {
@@ -79,12 +101,16 @@ export async function readToken(question: TokenQuestion): Promise<TokenReading> 
         id,
         name,
         providers: Object.keys(supports).flatMap((provider) => providers[provider]?.domain ?? []),
-        ...(verdict.fault === null ? {} : { fault: verdict.fault.message }),
-        advice: [...verdict.advice, ...(end === null ? [] : [end])],
+        ...(verdict.fault === null ? {} : { fault: verdict.fault }),
+        advice: [
+          ...verdict.advice.map((message): TokenAdvice => ({ code: 'could-write', message })),
+          ...(end === null ? [] : [{ code: 'ends-soon', message: end } as const]),
+        ],
       };
     });
     if (list.length > 0) return { kind: 'spaces', zone: facts.zone, spaces: list };
     return unusable(
+      'no-space',
       `The token opens no space of the zone ${facts.zone}. Make one that does, in its web page.`,
     );
   } catch (error) {

@@ -19,6 +19,8 @@ export interface ConfigSources {
   readonly stackFile: boolean;
   /** `placeholder`: a secret that cannot be decrypted here becomes the text `placeholder`, still secret. */
   readonly undecryptable: 'error' | 'placeholder';
+  /** Every secret is a placeholder: no passphrase is read, and no key derived, which takes a second a stack. */
+  readonly withoutSecrets?: boolean;
 }
 
 export interface ProgramSettings {
@@ -94,7 +96,7 @@ export async function loadConfig(sources: ConfigSources): Promise<ProgramSetting
   };
 }
 
-/** As `loadConfig`, of what the files say; secrets need not be readable here and have placeholders. */
+/** As `loadConfig`, of what the files say, with placeholders for secrets. */
 export function loadWithoutSecrets(directory: string, stack: string): Promise<ProgramSettings> {
   const [config, secretConfig] = [{}, {}];
   return loadConfig({
@@ -104,6 +106,7 @@ export function loadWithoutSecrets(directory: string, stack: string): Promise<Pr
     secretConfig,
     stackFile: true,
     undecryptable: 'placeholder',
+    withoutSecrets: true,
   });
 }
 
@@ -143,7 +146,9 @@ async function addStackFile(
   sources: ConfigSources,
 ): Promise<void> {
   const file = await readYaml(path, stackSchema);
-  const decrypt = await decrypter(path, file.encryptionsalt, sources.undecryptable);
+  const decrypt = sources.withoutSecrets
+    ? () => SECRET_PLACEHOLDER
+    : await decrypter(path, file.encryptionsalt, sources.undecryptable);
   for (const [name, raw] of Object.entries(file.config ?? {})) {
     const seen = { secret: false };
     const value = resolveSecure(raw, (text) => {

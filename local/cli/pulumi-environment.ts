@@ -1,4 +1,4 @@
-import { ensureEngine, stateEnvironment } from '../../automation/engine/index.ts';
+import { ensureEngine, stateEnvironment, withUsersOwn } from '../../automation/engine/index.ts';
 import { ROOT, readInstance, STACK, STACK_STATE } from './machine.ts';
 import { runningTarget } from './up.ts';
 
@@ -22,20 +22,4 @@ export async function pulumiPlace(stack: string | undefined): Promise<PulumiPlac
     return { engine, directory: STACK_STATE, environment };
   }
   return { engine, directory: ROOT, environment: withUsersOwn(own) };
-}
-
-function withUsersOwn(own: Readonly<Record<string, string>>): Record<string, string> {
-  const { PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, PULUMI_CONFIG_PASSPHRASE_FILE } = process.env;
-  const { PULUMI_BACKEND_URL: backend, PULUMI_CONFIG_PASSPHRASE_FILE: passphrase, ...others } = own;
-  return {
-    ...others,
-    ...(process.env.PULUMI_HOME === undefined ? {} : { PULUMI_HOME: process.env.PULUMI_HOME }),
-    ...(PULUMI_BACKEND_URL === undefined && backend ? { PULUMI_BACKEND_URL: backend } : {}),
-    ...(PULUMI_BACKEND_URL === undefined &&
-    PULUMI_CONFIG_PASSPHRASE === undefined &&
-    PULUMI_CONFIG_PASSPHRASE_FILE === undefined &&
-    passphrase
-      ? { PULUMI_CONFIG_PASSPHRASE_FILE: passphrase }
-      : {}),
-  };
 }

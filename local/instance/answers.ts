@@ -2,7 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { parse } from 'yaml';
 import * as z from 'zod';
-import type { Tokens, Values } from '../../automation/fleet/index.ts';
+import {
+  FORM_KEYS,
+  FORM_LABELS,
+  type FormKey,
+  type Tokens,
+  type Values,
+} from '../../automation/fleet/index.ts';
 import { mayHoldSecret } from '../../stacks/grammar.ts';
 import { nearestKey } from '../../stacks/problems.ts';
 import { isSecretKey, SECRET_KEYS, SETTING_FIELDS } from '../../stacks/schema.ts';
@@ -27,21 +33,19 @@ export interface AnswerOptions {
 
 /** Flags of the questions that most people answer; `--set KEY=VALUE` has all others. */
 export const FLAGS = {
-  sourceSpaceId: ['--source-space <id-or-name>', 'space with the raw data'],
-  projectSpaceId: ['--project-space <id-or-name>', 'space that keeps your work'],
-  onedataHost: ['--onedata-host <host>', 'provider of both spaces (default: found from the tokens)'],
-  version: ['--scipion-version <version>', 'Scipion release'],
-  cpuGuaranteed: ['--cpu <number>', 'CPUs that are always there'],
-  cpuLimit: ['--cpu-limit <number>', 'CPUs that may be used where others leave them'],
-  memory: ['--memory <size>', 'memory, e.g. 16Gi'],
-  sourceVolumeSize: ['--source-volume <size>', 'volume for the copy of the raw data, e.g. 500Gi'],
-  projectVolumeSize: ['--project-volume <size>', 'volume for your work, e.g. 100Gi'],
-} as const;
-export type FlagKey = keyof typeof FLAGS;
-export const FLAG_KEYS = Object.keys(FLAGS) as readonly FlagKey[];
+  sourceSpaceId: ['--source-space <id-or-name>', FORM_LABELS.sourceSpaceId],
+  projectSpaceId: ['--project-space <id-or-name>', FORM_LABELS.projectSpaceId],
+  onedataHost: ['--onedata-host <host>', `${FORM_LABELS.onedataHost} (default: found from the tokens)`],
+  version: ['--scipion-version <version>', FORM_LABELS.version],
+  cpuGuaranteed: ['--cpu <number>', FORM_LABELS.cpuGuaranteed],
+  cpuLimit: ['--cpu-limit <number>', FORM_LABELS.cpuLimit],
+  memory: ['--memory <size>', `${FORM_LABELS.memory}, e.g. 16Gi`],
+  sourceVolumeSize: ['--source-volume <size>', `${FORM_LABELS.sourceVolumeSize}, e.g. 500Gi`],
+  projectVolumeSize: ['--project-volume <size>', `${FORM_LABELS.projectVolumeSize}, e.g. 100Gi`],
+} as const satisfies Record<FormKey, readonly [string, string]>;
 
 /** `--source-space <…>` → `sourceSpace`, as the parser names it. */
-export const optionName = (key: FlagKey): string => {
+export const optionName = (key: FormKey): string => {
   const [flag = ''] = FLAGS[key][0].split(' ');
   return flag.slice(2).replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 };
@@ -54,7 +58,7 @@ const answersSchema = z.record(
 /** @throws Error with what was found and what is expected; nothing of a file that may hold a token is shown */
 export async function givenAnswers(options: AnswerOptions): Promise<GivenAnswers> {
   const written = options.answers === undefined ? {} : await readAnswers(options.answers);
-  const flags = FLAG_KEYS.flatMap((key) => {
+  const flags = FORM_KEYS.flatMap((key) => {
     const value = options[optionName(key)];
     return typeof value === 'string' ? [[key, value] as const] : [];
   });

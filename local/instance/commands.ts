@@ -1,17 +1,19 @@
 import { execa } from 'execa';
 import {
   type ChangeResult,
+  FORM_KEYS,
   type Operation,
+  presetOf,
   readValues,
   type UpResult,
 } from '../../automation/fleet/index.ts';
 import { NAMES } from '../../components/names.ts';
 import { CLI } from '../cli/instance.ts';
 import { STACK } from '../cli/machine.ts';
-import { type AnswerOptions, FLAG_KEYS, FLAGS, givenAnswers, pulumiCommands } from './answers.ts';
+import { type AnswerOptions, FLAGS, givenAnswers, pulumiCommands } from './answers.ts';
 import { openPlace, type Place } from './place.ts';
 import { terminalPrompts } from './prompts.ts';
-import { askNew, askSetting, askToken, presetOf } from './questions.ts';
+import { askNew, askSetting, askToken } from './questions.ts';
 import { follow, listLines, operationLines, printJson, stateWord, statusLines, wayOn } from './show.ts';
 
 /** The commands of `npm run instance`, each as thin as it can be: questions, one call of the fleet, and what is printed. */
@@ -202,7 +204,7 @@ export async function change(name: string, options: Common & AnswerOptions): Pro
       throw new Error('Missing: what to change, e.g. --memory 16Gi or --set KEY=VALUE.');
     await place.fleet.status(name); // refuses a name that is not there before anything is asked
     const base = await readValues(place.directory, name);
-    const keys = FLAG_KEYS.filter((key) => !key.endsWith('SpaceId'));
+    const keys = FORM_KEYS.filter((key) => !key.endsWith('SpaceId'));
     const choices = keys.map((key) => ({
       value: key,
       name: `${FLAGS[key][1]}: now ${presetOf(key, base) || 'found from the tokens'}`,

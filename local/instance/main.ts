@@ -2,10 +2,11 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import tab from '@bomb.sh/tab/commander';
 import { Argument, Command, Option } from 'commander';
+import { FORM_KEYS } from '../../automation/fleet/index.ts';
 import { knownVersions } from '../../stacks/versions.ts';
 import { ROOT } from '../cli/machine.ts';
 import { isBug, parsePair } from '../command-line.ts';
-import { FLAG_KEYS, FLAGS, refuseSecretArguments } from './answers.ts';
+import { FLAGS, refuseSecretArguments } from './answers.ts';
 import * as commands from './commands.ts';
 import { printJson, ToldError } from './show.ts';
 
@@ -35,7 +36,7 @@ function withAnswers(target: Command, what: readonly ('settings' | 'secrets')[])
       .option('--source-token-file <file>', 'token that reads the raw data; - is standard input')
       .option('--project-token-file <file>', 'token that reads and writes your work; - is standard input');
   if (!what.includes('settings')) return target;
-  for (const key of FLAG_KEYS) {
+  for (const key of FORM_KEYS) {
     const option = new Option(FLAGS[key][0], FLAGS[key][1]);
     target.addOption(key === 'version' ? option.choices(knownVersions()) : option);
   }

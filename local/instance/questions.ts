@@ -1,19 +1,25 @@
 import {
+  FORM_LABELS,
+  type FormKey,
+  hostChoices,
   type InstanceSummary,
-  problemsOfKey,
+  othersOnSpace,
+  presetOf,
   type ReadableSpace,
   readToken,
+  SIDE_LABELS,
+  SIZE_KEYS,
+  type Side,
   type StackValues,
   type TokenReading,
-  withChanges,
+  wrongAnswer,
 } from '../../automation/fleet/index.ts';
 import type { Ask } from '../../components/onedata-request.ts';
-import { type FieldNotes, notesOf } from '../../stacks/fields.ts';
+import { notesOf } from '../../stacks/fields.ts';
 import { tokenElsewhere } from '../../stacks/judge.ts';
 import { SETTING_FIELDS } from '../../stacks/schema.ts';
-import { cpuQuantity } from '../../stacks/units.ts';
 import { knownVersions } from '../../stacks/versions.ts';
-import { FLAGS, type FlagKey, type GivenAnswers } from './answers.ts';
+import type { GivenAnswers } from './answers.ts';
 import type { Prompts } from './prompts.ts';
 
 /** What a form would ask, one question at a time, each answer checked at once. What was given is not asked again. */
@@ -30,9 +36,7 @@ export interface Circumstances {
   readonly ask?: Ask;
 }
 
-type Side = 'source' | 'project';
-
-interface Draft {
+interface Answers {
   readonly settings: Record<string, string>;
   readonly secrets: Record<string, string>;
   readonly others: Readonly<Record<string, string>>;
@@ -40,7 +44,7 @@ interface Draft {
 
 /** All that a new instance needs. @throws Error naming all that is missing where nobody can be asked */
 export async function askNew(given: GivenAnswers, circumstances: Circumstances): Promise<GivenAnswers> {
-  const draft: Draft = {
+  const draft: Answers = {
     settings: { ...given.settings },
     secrets: { ...given.secrets },
     others: given.others,
@@ -57,27 +61,14 @@ export async function askNew(given: GivenAnswers, circumstances: Circumstances):
     );
   warnOfUse(draft, circumstances);
   await askHost(chosen, draft, circumstances);
-  for (const key of [
-    'version',
-    'cpuGuaranteed',
-    'cpuLimit',
-    'memory',
-    'sourceVolumeSize',
-    'projectVolumeSize',
-  ] as const)
-    await askSetting(key, draft, circumstances);
+  for (const key of SIZE_KEYS) await askSetting(key, draft, circumstances);
   return draft;
 }
-
-const WORDS: Readonly<Record<Side, { readonly token: string; readonly space: string }>> = {
-  source: { token: 'Token that reads the raw data', space: 'Space with the raw data' },
-  project: { token: 'Token that reads and writes your work', space: 'Space that keeps your work' },
-};
 
 /** Token and space of one side. undefined: the zone could not be asked. */
 async function askSide(
   side: Side,
-  draft: Draft,
+  draft: Answers,
   { base, prompts, warn, ask }: Circumstances,
   missing: string[],
 ): Promise<ReadableSpace | undefined> {
@@ -96,7 +87,7 @@ async function askSide(
   } else if (!isElsewhere) {
     if (prompts === undefined) missing.push(`--${side}-token-file FILE`);
     else
-      draft.secrets[tokenKey] = await prompts.secret(`${WORDS[side].token}:`, async (text) => {
+      draft.secrets[tokenKey] = await prompts.secret(`${SIDE_LABELS[side].token}:`, async (text) => {
         if (side === 'project' && text.trim() === draft.secrets.sourceToken)
           return 'This is the token of the raw data; your work needs a token of its own, which may write.';
         reading = await read(text);
@@ -116,13 +107,13 @@ async function askSide(
       : await chooseSpace(side, spaces, prompts as Prompts, draft);
   draft.settings[spaceKey] = typeof space === 'string' ? space : space.id;
   if (typeof space === 'string') return undefined;
-  for (const text of space.advice) warn(text);
+  for (const { message } of space.advice) warn(message);
   return space;
 }
 
 /** One new token, for whatever the instance has. */
 export async function askToken(side: Side, { prompts, base, warn, ask }: Circumstances): Promise<string> {
-  const draft: Draft = { settings: {}, secrets: {}, others: {} };
+  const draft: Answers = { settings: {}, secrets: {}, others: {} };
   await askSide(side, draft, { name: '', base, prompts, others: [], warn, ...(ask ? { ask } : {}) }, []);
   return draft.secrets[`${side}Token`] ?? '';
 }
@@ -142,7 +133,7 @@ function spaceCalled(
     throw new Error(
       `--${side}-space: ${named.length > 1 ? `${named.length} spaces have this name` : `the ${side} token opens no such space`}; it opens: ${list}.`,
     );
-  if (space.fault !== undefined) throw new Error(`--${side}-space ${space.name}: ${space.fault}`);
+  if (space.fault !== undefined) throw new Error(`--${side}-space ${space.name}: ${space.fault.message}`);
   return space;
 }
 
@@ -150,19 +141,19 @@ async function chooseSpace(
   side: Side,
   spaces: readonly ReadableSpace[] | undefined,
   prompts: Prompts,
-  draft: Draft,
+  draft: Answers,
 ): Promise<ReadableSpace | string> {
   if (spaces === undefined)
-    return prompts.text(`${WORDS[side].space}, its id:`, undefined, (text) =>
+    return prompts.text(`${SIDE_LABELS[side].space}, its id:`, undefined, (text) =>
       SETTING_FIELDS.sourceSpaceId.safeParse(text).success
         ? true
         : `Expected ${notesOf(SETTING_FIELDS.sourceSpaceId).allowed}.`,
     );
   const isTaken = (space: ReadableSpace) => side === 'project' && space.id === draft.settings.sourceSpaceId;
   return prompts.choose(
-    `${WORDS[side].space}:`,
+    `${SIDE_LABELS[side].space}:`,
     spaces.map((space) => {
-      const why = space.fault ?? (isTaken(space) ? 'it is the space with the raw data' : undefined);
+      const why = space.fault?.message ?? (isTaken(space) ? 'it is the space with the raw data' : undefined);
       return {
         value: space,
         name: space.name,
@@ -174,10 +165,8 @@ async function chooseSpace(
 }
 
 /** Two instances on one space: the second one waits for the lease of the first. */
-function warnOfUse({ settings }: Draft, { others, name, warn }: Circumstances): void {
-  const users = others.filter(
-    (other) => other.name !== name && other.projectSpaceId === settings.projectSpaceId,
-  );
+function warnOfUse({ settings }: Answers, { others, name, warn }: Circumstances): void {
+  const users = othersOnSpace(settings.projectSpaceId, name, others);
   if (users.length === 0) return;
   warn(
     `The project space is the one of ${users.map((user) => user.name).join(', ')}: only one instance can write it at a time, the other one waits.`,
@@ -185,11 +174,10 @@ function warnOfUse({ settings }: Draft, { others, name, warn }: Circumstances): 
 }
 
 /** Only where there is something to choose. */
-async function askHost(spaces: readonly ReadableSpace[], draft: Draft, { base, prompts }: Circumstances) {
+async function askHost(spaces: readonly ReadableSpace[], draft: Answers, { base, prompts }: Circumstances) {
   if (prompts === undefined || draft.settings.onedataHost || base.values.onedataHost) return;
-  const lists = spaces.map(({ providers }) => providers);
-  const common = (lists[0] ?? []).filter((host) => lists.every((list) => list.includes(host)));
-  if (lists.length < 2 || lists.every((list) => list.length === 1) || common.length === 0) return;
+  const common = hostChoices(spaces);
+  if (common.length === 0) return;
   const host = await prompts.choose<string>('Provider of both spaces:', [
     {
       value: '',
@@ -201,32 +189,19 @@ async function askHost(spaces: readonly ReadableSpace[], draft: Draft, { base, p
   if (host !== '') draft.settings.onedataHost = host;
 }
 
-/** As one would type it: of the stack or site, else of the schema. */
-export function presetOf(key: FlagKey, { values }: StackValues): string {
-  const own = values[key];
-  if (own !== undefined) return own;
-  const preset = SETTING_FIELDS[key].safeParse(undefined).data;
-  return typeof preset === 'number' ? cpuQuantity(preset) : String(preset ?? '');
-}
-
 /** One setting; an answer that says the default leaves it to the default. */
 export async function askSetting(
-  key: FlagKey,
-  draft: Draft,
+  key: FormKey,
+  draft: Answers,
   { name, base, prompts }: Circumstances,
 ): Promise<void> {
   if (prompts === undefined || draft.settings[key] !== undefined) return;
-  const notes: FieldNotes = notesOf(SETTING_FIELDS[key]);
   const preset = presetOf(key, base);
   const check = (text: string) => {
-    const settings = { ...draft.settings, [key]: text };
-    const raw = withChanges(name, base, { settings, secrets: draft.secrets });
-    const [problem] = problemsOfKey(raw, key);
-    return problem === undefined
-      ? true
-      : `Allowed: ${/allowed: (.*?)(; set it:|$)/.exec(problem)?.[1] ?? notes.allowed}.`;
+    const allowed = wrongAnswer(key, name, base, { ...draft, settings: { ...draft.settings, [key]: text } });
+    return allowed === undefined ? true : `Allowed: ${allowed}.`;
   };
-  const label = `${FLAGS[key][1].replace(/, e\.g\..*/, '')}:`;
+  const label = `${FORM_LABELS[key]}:`;
   const message = `${label.charAt(0).toUpperCase()}${label.slice(1)}`;
   const answer =
     key === 'version'

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
@@ -21,12 +21,15 @@ const SITE = {
   'scipion:imageRepository': 'registry.example.org/scipion',
 };
 
-export function fakeProject(directory: string, milliseconds = 1): FakeProject {
+/** @param lastUpdate of the stacks whose files are there already */
+export function fakeProject(directory: string, milliseconds = 1, lastUpdate?: string): FakeProject {
   writeFileSync(
     join(directory, 'Pulumi.yaml'),
     stringify({ name: 'scipion', runtime: 'nodejs', config: SITE }),
   );
-  const stacks = new Map<string, string | undefined>();
+  // Those of a process before this one.
+  const found = readdirSync(directory).flatMap((name) => /^Pulumi\.(.+)\.yaml$/.exec(name)?.[1] ?? []);
+  const stacks = new Map<string, string | undefined>(found.map((name) => [name, lastUpdate]));
   const [ups, destroyed, unlocked, failures]: [string[], string[], string[], Error[]] = [[], [], [], []];
   let [running, most] = [0, 0];
   const fileOf = (stack: string) => join(directory, `Pulumi.${stack}.yaml`);
