@@ -29,6 +29,7 @@ export default defineConfig({
       project('sidecar', ['sidecar/test/**/*.test.ts'], 60_000),
       project('preview', ['automation/preview/test/**/*.test.ts'], 60_000),
       project('fleet', ['automation/fleet/test/**/*.test.ts'], 60_000),
+      project('console', ['console/test/**/*.test.ts'], 60_000),
       project('emulator', ['emulators/**/test/**/*.test.ts'], 60_000),
       project('local', ['local/**/test/**/*.test.ts'], 60_000),
       project('bench', ['bench/test/**/*.test.ts'], 60_000),

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
+import { runConsoleBench } from './console/run.ts';
 import { runGateway } from './gateway/run.ts';
 import { publish, readResults } from './lib/report.ts';
 import { type CaseResult, type Scale, withCase } from './lib/results.ts';
@@ -141,6 +142,25 @@ const previews = program
       teller: tellerTo(process.stderr),
     });
     await report(result, options.publish === true);
+  });
+
+const ofConsole = program
+  .command('console')
+  .description('answers and memory of the console, of which nothing is deployed')
+  .option('--instances <number>', 'in the list', '500')
+  .option('--operations <number>', 'under way', '20')
+  .option('--requests <number>', 'of each kind', '200')
+  .action(async () => {
+    const options = ofConsole.opts<Record<'instances' | 'operations' | 'requests', string>>();
+    const count = (text: string, preset: number) => Math.max(1, Number.parseInt(text, 10) || preset);
+    await runConsoleBench(
+      {
+        instances: count(options.instances, 500),
+        operations: count(options.operations, 20),
+        requests: count(options.requests, 200),
+      },
+      (line) => process.stdout.write(`${line}\n`),
+    );
   });
 
 program.parseAsync().catch((error: Error) => {

@@ -9,6 +9,7 @@ import type { FleetEvent } from '../../automation/fleet/index.ts';
 import { EMPTY_TRANSFER, type SyncStatus } from '../../sidecar/contract/status.ts';
 import { type ApiServer, sendTo, startApiServer } from '../helpers/api-server.ts';
 import { type FleetPlace, openFleetPlace } from '../helpers/fleet-place.ts';
+import { showInstance } from '../helpers/instance-objects.ts';
 import { CANARIES } from '../helpers/program.ts';
 
 /** The life of instances on the real engine. Objects become files; what runs in a pod is an API server's recorded answers. */
@@ -53,19 +54,7 @@ const STATUS: SyncStatus = {
   problems: [],
 };
 
-/** The pod of an instance, as far as the fleet looks at it. */
-function showPod(name: string, isThere: boolean): void {
-  const set = `/apis/apps/v1/namespaces/${name}/statefulsets/scipion`;
-  const pod = `/api/v1/namespaces/${name}/pods/scipion-0`;
-  delete objects[set];
-  delete objects[pod];
-  if (!isThere) return;
-  objects[set] = { spec: { replicas: 1 } };
-  objects[pod] = {
-    metadata: { uid: 'one' },
-    status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
-  };
-}
+const showPod = (name: string, isThere: boolean) => showInstance(objects, name, isThere);
 
 const spec = (name: string) => ({
   settings: { sourceSpaceId: 'source-space', projectSpaceId: `project-${name}` },

@@ -7,10 +7,10 @@ import {
   openingKeyOf,
   readOpeningCode,
 } from '../../contract/opening-code.ts';
+import { clientKey, languageOf } from '../front/request-checks.ts';
 import { PAGE_OUTDATED } from './action-routes.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Pages } from './pages.ts';
-import { clientKey, languageOf } from '../front/request-checks.ts';
 import { enter, sendHtml } from './routes.ts';
 import { DOORS, type Sessions } from './sessions.ts';
 import type { SecretStore } from './settings.ts';

@@ -1,13 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SIGN_IN_CALLBACK_PATH } from '../../contract/paths.ts';
 import type { GuardedServer } from '../front/guarded-server.ts';
+import { clientKey, languageOf } from '../front/request-checks.ts';
+import { TurnQueue } from '../front/turn-queue.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Pages, Say } from './pages.ts';
-import { clientKey, languageOf } from '../front/request-checks.ts';
 import { COOKIE, enter, sendHtml } from './routes.ts';
 import { DEVICE_COOKIE, type Sessions, SIGN_IN_COOKIE, SIGN_IN_MAX_MS } from './sessions.ts';
 import { type SignIn, SignInError } from './sign-in.ts';
-import { TurnQueue } from '../front/turn-queue.ts';
 
 /**
  * Answers that are traded at the sign-in server, a second; apart for browsers that were here before. Each costs the server

@@ -1,0 +1,66 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Fleet, Operation } from '../../automation/fleet/index.ts';
+import type { Ask } from '../../components/onedata-request.ts';
+import { clientKey } from '../../sidecar/src/front/request-checks.ts';
+import { refused } from './answers.ts';
+import type { AuditLog, Deed } from './audit.ts';
+import type { InstanceBoard } from './board.ts';
+import type { ConsoleConfig } from './config.ts';
+import type { Operations } from './operations.ts';
+import type { Visitor } from './visitors.ts';
+
+/** What the routes of the pages share. */
+
+export interface ApiParts {
+  readonly config: ConsoleConfig;
+  readonly fleet: Fleet;
+  readonly board: InstanceBoard;
+  readonly operations: Operations;
+  readonly audit: AuditLog;
+  readonly visitorOf: (request: FastifyRequest) => Promise<Visitor | undefined>;
+  readonly ask?: Ask;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    visitor: Visitor;
+  }
+}
+
+export const nameOf = (request: FastifyRequest) => (request.params as { name: string }).name;
+export const isForAll = (request: FastifyRequest) => (request.query as { all?: string }).all === '1';
+
+/**
+ * Begins an operation, and writes down who did it before it is done.
+ * @param detail names of what is changed, without values
+ */
+export async function perform(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { audit, operations, board }: ApiParts,
+  what: { readonly instance: string; readonly action: string; readonly detail?: string },
+  make: () => Operation,
+): Promise<FastifyReply> {
+  const { user } = request.visitor;
+  const client = clientKey(request.headers, request.ip);
+  if (!tell(request, audit, { user: user.id, ...what, outcome: 'begun', client }))
+    return reply.code(503).send(refused('not-recorded'));
+  try {
+    await operations.begin(user, make);
+  } catch (error) {
+    tell(request, audit, { user: user.id, ...what, outcome: 'refused', client });
+    throw error;
+  }
+  board.tell();
+  return reply.code(202).send({});
+}
+
+export function tell(request: FastifyRequest, audit: AuditLog, deed: Deed): boolean {
+  try {
+    audit.write(deed);
+    return true;
+  } catch (error) {
+    request.log.error(`The audit log cannot be written, so nothing is done: ${(error as Error).message}`);
+    return false;
+  }
+}

@@ -1,0 +1,162 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { join } from 'node:path';
+import fastifyCookie from '@fastify/cookie';
+import fastifyRateLimit from '@fastify/rate-limit';
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, LogController } from 'fastify';
+import type { Logger } from 'pino';
+import * as z from 'zod';
+import { type Fleet, FleetError } from '../../automation/fleet/index.ts';
+import type { Ask } from '../../components/onedata-request.ts';
+import { addAssets } from '../../sidecar/src/front/assets.ts';
+import { GuardedServer } from '../../sidecar/src/front/guarded-server.ts';
+import { isFromOurPage, languageOf } from '../../sidecar/src/front/request-checks.ts';
+import { securityHeaders } from '../../sidecar/src/front/security-headers.ts';
+import { TEXTS } from '../web/src/texts/index.ts';
+import { refused, sendFleetError } from './answers.ts';
+import { addApi } from './api.ts';
+import { AuditLog } from './audit.ts';
+import { InstanceBoard } from './board.ts';
+import type { ConsoleConfig } from './config.ts';
+import { COOKIES } from './cookies.ts';
+import { OpenIdSignIn } from './openid.ts';
+import { Operations, TooManyError } from './operations.ts';
+import { addPages, HTML, loadPages } from './pages.ts';
+import { Sessions } from './sessions.ts';
+import { addSignIn } from './sign-in-routes.ts';
+import { ProxyVisitors, SessionVisitors, type Visitors } from './visitors.ts';
+
+/** The console: pages and their answers on a fleet. Nothing listens before `listen`. */
+
+export interface ConsoleOptions {
+  readonly config: ConsoleConfig;
+  readonly fleet: Fleet;
+  /** Folder of built pages. */
+  readonly webDirectory: string;
+  /** Folder of the audit log. */
+  readonly stateDirectory: string;
+  readonly logger: Logger;
+  /** How Onedata is asked; for tests. */
+  readonly ask?: Ask;
+  /** Clock of the sessions, in ms since 1970. @default Date.now */
+  readonly now?: () => number;
+}
+
+export interface Console {
+  readonly app: FastifyInstance;
+  readonly board: InstanceBoard;
+  readonly operations: Operations;
+  listen(address: { readonly host: string; readonly port: number }): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Forms and small JSON; two tokens of 16 KiB fit. */
+const BODY_LIMIT_BYTES = 64 * 1024;
+const LIMITS = { maxKnown: 1024, maxStrangers: 450, readsPerSecond: 500, changesPerSecond: 50 } as const;
+
+export async function createConsole(options: ConsoleOptions): Promise<Console> {
+  const { config, fleet, logger } = options;
+  const headers = securityHeaders(config.publicOrigin);
+  const pages = loadPages(options.webDirectory);
+  const visitors = visitorsOf(options);
+  const audit = new AuditLog(options.stateDirectory);
+  const board = new InstanceBoard({ fleet, onProblem: (error) => logger.warn(error.message) });
+  const operations = new Operations(({ operation, user }, error) => {
+    const what = error instanceof FleetError ? error.code : error === undefined ? undefined : 'failed';
+    const { stack: instance, kind: action } = operation;
+    logger.info({ user: user.id, instance, action, what }, 'operation ended');
+    try {
+      const outcome = error === undefined ? 'done' : 'failed';
+      audit.write({ user: user.id, action, instance, outcome, ...(what ? { detail: what } : {}) });
+    } catch (failure) {
+      logger.error(`The audit log cannot be written: ${(failure as Error).message}`);
+    }
+    void board.refresh();
+    void board.look(instance).catch(() => undefined);
+  });
+
+  const guard: { current?: GuardedServer } = {};
+  const busy = (given: IncomingHttpHeaders) => TEXTS[languageOf(given)].refusals['too-many'];
+  const app: FastifyInstance = Fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: BODY_LIMIT_BYTES,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 100 },
+    serverFactory: (listener) => {
+      const isKnown = (request: IncomingMessage) =>
+        visitors.isKnown(request, app.parseCookie(request.headers.cookie ?? '')[COOKIES.session]);
+      guard.current = new GuardedServer({ ...LIMITS, isKnown, headers, busy }, listener);
+      return guard.current.server;
+    },
+    clientErrorHandler: (error, socket) => guard.current?.clientError(error, socket),
+    frameworkErrors: (_error, _request, reply) => {
+      void (reply as unknown as FastifyReply).headers(headers).code(400).send(refused('not-understood'));
+    },
+  }) as unknown as FastifyInstance;
+
+  await app.register(fastifyCookie);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(headers);
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    if (!request.is404 && (isRead || isFromOurPage(request.headers, config.publicOrigin))) return undefined;
+    // What can be refused is refused before its body is read.
+    if (!isRead) reply.header('connection', 'close');
+    if (!request.is404) return reply.code(403).send(refused('not-from-here'));
+    if (!isRead || request.url.startsWith('/api/')) return reply.code(404).send(refused('not-found'));
+    const page = pages.message(
+      languageOf(request.headers),
+      (texts) => texts.notHere,
+      (texts) => texts.notHereText,
+    );
+    return reply.code(404).type(HTML).send(page);
+  });
+  await app.register(fastifyRateLimit, { global: false });
+  app.setErrorHandler(async (error: FastifyError, request, reply) => {
+    if (error instanceof FleetError) return sendFleetError(reply, error);
+    if (error instanceof z.ZodError) return reply.code(400).send(refused('not-understood'));
+    if (error instanceof TooManyError) return reply.code(429).send(refused('too-many'));
+    const status = error.statusCode ?? 500;
+    if (status >= 500) request.log.error({ err: error }, 'request failed');
+    if (status === 429) return reply.code(429).send(refused('too-many'));
+    if (status === 413) return reply.code(413).send(refused('too-large'));
+    if (status >= 500) return reply.code(500).send(refused('failed'));
+    return reply.code(status).send(refused('not-understood'));
+  });
+  addAssets(app, join(options.webDirectory, 'assets'));
+  const visitorOf = (request: {
+    readonly raw: IncomingMessage;
+    readonly cookies: Record<string, string | undefined>;
+  }) => visitors.of(request.raw, request.cookies[COOKIES.session]);
+  const parts = {
+    config,
+    fleet,
+    board,
+    operations,
+    audit,
+    visitorOf,
+    ...(options.ask ? { ask: options.ask } : {}),
+  };
+  addPages(app, { pages, visitorOf, isProxy: config.signIn.kind === 'proxy' });
+  if (visitors instanceof SessionVisitors) addSignIn(app, { visitors, audit, pages, visitorOf });
+  await addApi(app, parts);
+
+  return {
+    app,
+    board,
+    operations,
+    async listen(address) {
+      await board.start();
+      await app.listen(address);
+    },
+    async close() {
+      board.close();
+      await app.close();
+    },
+  };
+}
+
+function visitorsOf({ config, logger, now }: ConsoleOptions): Visitors {
+  if (config.signIn.kind === 'proxy') return new ProxyVisitors(config);
+  const signIn = new OpenIdSignIn(config.signIn, config, now);
+  return new SessionVisitors(new Sessions(now), signIn, logger, now);
+}

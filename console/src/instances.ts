@@ -1,0 +1,46 @@
+import type { ApiParts } from './api-parts.ts';
+import { viewOf } from './view.ts';
+import type { InstanceList, InstanceView } from './view-types.ts';
+import type { Visitor } from './visitors.ts';
+
+/** The instances that a visitor may know of. Of all others there is nothing to be found, not even that they are. */
+export class Instances {
+  readonly #parts: ApiParts;
+
+  constructor(parts: ApiParts) {
+    this.#parts = parts;
+  }
+
+  list(visitor: Visitor, isAll: boolean): InstanceList {
+    const { board, operations } = this.#parts;
+    const known = new Map(board.all().map((summary) => [summary.name, summary]));
+    for (const { operation } of operations.running())
+      if (!known.has(operation.stack)) known.set(operation.stack, { name: operation.stack });
+    const views = [...known.keys()].flatMap((name) => this.view(visitor, name, isAll) ?? []);
+    const { at, problem } = board;
+    return {
+      instances: views.filter(({ isOwn }) => isAll || isOwn),
+      seenAt: at === undefined ? null : new Date(at).toISOString(),
+      isOld: problem !== undefined,
+    };
+  }
+
+  /** @param isBrief asks no instance itself @returns undefined: there is none that this visitor may know of */
+  view({ user }: Visitor, name: string, isBrief = false): InstanceView | undefined {
+    const { board, operations, fleet } = this.#parts;
+    const begun = operations.of(name);
+    // Until its settings are read an instance belongs to whoever makes it here.
+    const isBeingMade = begun?.operation.kind === 'create';
+    const listed = board.find(name);
+    if (listed === undefined && begun === undefined) return undefined;
+    const summary = { name, ...(isBeingMade ? { owner: begun.user.id } : {}), ...listed };
+    const isOwn = summary.owner === user.id;
+    if (!isOwn && !user.isOperator) return undefined;
+    // Gone, as far as this console knows: removed here, or never made.
+    if (listed === undefined && begun?.isOver && fleet.operation(name) === undefined) return undefined;
+    const operation = begun === undefined ? summary.operation : fleet.operation(name);
+    const isRunning = summary.live?.phase === 'running' || summary.live?.phase === 'starting';
+    const detail = isBrief || !isRunning ? undefined : board.detail(name);
+    return viewOf({ summary, detail, operation, isHere: begun !== undefined && !begun.isOver, isOwn });
+  }
+}

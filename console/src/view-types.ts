@@ -1,0 +1,162 @@
+import type { FleetErrorCode, OperationKind, OperationStage } from '../../automation/fleet/kinds.ts';
+import type { Problem, SyncStatus, Transfer, VolumeRoom } from '../../sidecar/contract/status.ts';
+
+/** What the console says to its pages: types and words alone, since the pages import them. */
+
+export const STATES = [
+  'working',
+  'killed',
+  'failed',
+  'settings-wrong',
+  'not-made',
+  'running',
+  'starting',
+  'paused',
+  'absent',
+  'unknown',
+] as const;
+export type InstanceState = (typeof STATES)[number];
+
+export interface InstanceView {
+  readonly name: string;
+  readonly state: InstanceState;
+  /** A sentence where the state needs one. */
+  readonly reason?: string;
+  readonly owner?: string;
+  readonly isOwn: boolean;
+  readonly version?: string;
+  readonly url?: string;
+  readonly isPaused: boolean;
+  /** ISO 8601: when it was last made or changed. */
+  readonly changedAt?: string;
+  readonly operation?: OperationView;
+  readonly sync?: SyncView;
+  /** What keeps the pod from starting, newest last. */
+  readonly warnings: readonly string[];
+}
+
+export interface OperationView {
+  readonly kind: OperationKind;
+  readonly state: 'running' | 'failed' | 'killed';
+  readonly since: string;
+  readonly stage: OperationStage;
+  readonly underWay: readonly string[];
+  readonly failure?: string;
+  /** It was begun here, so that its events can be followed. */
+  readonly isHere: boolean;
+  /** Its settings were not all written: they must be given again. */
+  readonly needsAnswers: boolean;
+}
+
+export interface SyncView {
+  readonly phase: SyncStatus['phase'];
+  readonly isReady: boolean;
+  readonly lastSavedAt: string | null;
+  readonly unsaved: boolean | null;
+  readonly lastError: string | null;
+  readonly source: Transfer;
+  readonly project: Transfer;
+  readonly problems: readonly Problem[];
+  readonly volumes: Readonly<Partial<Record<'source' | 'project', VolumeRoom>>>;
+  readonly tokenExpiresAt: Readonly<Partial<Record<'source' | 'project', string | null>>>;
+}
+
+/** Of `GET /api/instances` and of the event `instances`. */
+export interface InstanceList {
+  readonly instances: readonly InstanceView[];
+  /** ISO 8601: when all this was seen; null: not yet. */
+  readonly seenAt: string | null;
+  /** The last look failed: what is shown is old. */
+  readonly isOld: boolean;
+}
+
+/** Of `GET /api/me`. */
+export interface Me {
+  readonly name: string;
+  readonly isOperator: boolean;
+  readonly csrf: string;
+  /** Where a proxy signs users in, it is the proxy that signs them out. */
+  readonly canSignOut: boolean;
+}
+
+/** Keys of the form, and what may be changed later; a subset of docs/config-reference.md. */
+export interface FormField {
+  readonly key: string;
+  readonly label: string;
+  readonly description: string;
+  /** Completes "Allowed: …". */
+  readonly allowed: string;
+  readonly preset: string;
+  /** Present: one of these. */
+  readonly choices?: readonly string[];
+}
+
+export interface SpaceChoice {
+  readonly id: string;
+  readonly name: string;
+  readonly providers: readonly string[];
+  readonly fault?: { readonly code: string; readonly message: string };
+  readonly advice: readonly { readonly code: string; readonly message: string }[];
+  /** Other instances that write it, and whose they are. */
+  readonly usedBy: readonly { readonly name: string; readonly owner: string | null }[];
+}
+
+/** Of `POST /api/token`. */
+export type TokenAnswer =
+  | { readonly kind: 'spaces'; readonly zone: string; readonly spaces: readonly SpaceChoice[] }
+  | { readonly kind: 'unusable'; readonly code: string; readonly message: string }
+  | { readonly kind: 'unasked'; readonly message: string };
+
+/** What `pulumi up` would do with changed keys. */
+export interface ChangeMeaning {
+  readonly key: string;
+  readonly change: string;
+  readonly needsRestart: boolean;
+}
+
+/** An answer that is not the one that was asked for. `message` is English and may be shown beneath the page's own words. */
+export interface Refused {
+  readonly code: RefusalCode;
+  readonly message?: string;
+  /** Key → what is allowed. */
+  readonly wrong?: Readonly<Record<string, string>>;
+}
+
+export const REFUSAL_CODES = [
+  'signed-out',
+  'not-from-here',
+  'not-found',
+  'not-understood',
+  'too-large',
+  'too-many',
+  'name-not-typed',
+  'name-wrong',
+  'answers-wrong',
+  'not-recorded',
+  'busy',
+  'exists',
+  'unknown',
+  'settings',
+  'interrupted',
+  'stopped',
+  'failed',
+] as const satisfies readonly (string | FleetErrorCode)[];
+export type RefusalCode = (typeof REFUSAL_CODES)[number];
+
+/** Events of an operation, as a page gets them. */
+export type ProgressEvent = { readonly at: string } & (
+  | { readonly event: 'waiting' | 'begun' }
+  | {
+      readonly event: 'step';
+      readonly step: {
+        readonly operation: string;
+        readonly kind: string;
+        readonly name: string;
+        readonly state: string;
+      };
+    }
+  | { readonly event: 'said' | 'warning'; readonly text: string }
+  /** With the address, where the desktop has one now. */
+  | { readonly event: 'done'; readonly url?: string }
+  | { readonly event: 'failed'; readonly code: FleetErrorCode; readonly what: string }
+);

@@ -1,0 +1,69 @@
+import type { FoundRecord, InstanceSummary, LiveState } from '../../automation/fleet/index.ts';
+import type { SyncStatus } from '../../sidecar/contract/status.ts';
+import type { InstanceState, InstanceView, OperationView, SyncView } from './view-types.ts';
+
+/** What the pages show of an instance. No secret is in it. Pure. */
+
+export interface ViewOf {
+  readonly summary: InstanceSummary;
+  readonly detail: LiveState | undefined;
+  readonly operation: FoundRecord | undefined;
+  readonly isHere: boolean;
+  readonly isOwn: boolean;
+}
+
+export function viewOf({ summary, detail, operation, isHere, isOwn }: ViewOf): InstanceView {
+  const { name, owner, version, url, isPaused, lastUpdate, live } = summary;
+  const state = stateOf(summary, operation);
+  const known = state === 'starting' || state === 'running' || state === 'working' ? detail : undefined;
+  const reason = summary.problem ?? live?.reason;
+  return {
+    name,
+    state,
+    ...(reason === undefined ? {} : { reason }),
+    ...(owner === undefined ? {} : { owner }),
+    isOwn,
+    ...(version === undefined ? {} : { version }),
+    ...(url === undefined ? {} : { url }),
+    isPaused: isPaused === true,
+    ...(lastUpdate === undefined ? {} : { changedAt: lastUpdate }),
+    ...(operation === undefined ? {} : { operation: operationView(operation, isHere) }),
+    ...(known?.sync === undefined ? {} : { sync: syncView(known.sync) }),
+    warnings: known?.warnings ?? [],
+  };
+}
+
+function stateOf(
+  { problem, lastUpdate, live }: InstanceSummary,
+  operation: FoundRecord | undefined,
+): InstanceState {
+  if (operation?.state === 'running') return 'working';
+  if (operation !== undefined) return operation.state;
+  if (problem !== undefined) return 'settings-wrong';
+  if (lastUpdate === undefined) return 'not-made';
+  return live?.phase ?? 'unknown';
+}
+
+const operationView = ({ record, state }: FoundRecord, isHere: boolean): OperationView => ({
+  kind: record.kind,
+  state,
+  since: record.since,
+  stage: record.stage,
+  underWay: record.underWay,
+  ...(record.failure === undefined ? {} : { failure: record.failure }),
+  isHere,
+  needsAnswers: record.kind === 'create' && (record.stage === 'settings' || record.stage === 'waiting'),
+});
+
+const syncView = (status: SyncStatus): SyncView => ({
+  phase: status.phase,
+  isReady: status.ready,
+  lastSavedAt: status.save.lastSavedAt,
+  unsaved: status.save.unsavedChanges,
+  lastError: status.save.lastError,
+  source: status.source,
+  project: status.project,
+  problems: status.problems,
+  volumes: status.volumes ?? {},
+  tokenExpiresAt: status.tokenExpiresAt ?? {},
+});

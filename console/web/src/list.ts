@@ -1,0 +1,143 @@
+import type { InstanceList, InstanceView } from '../../src/view-types.ts';
+import { actionRow } from './actions.ts';
+import { factList, stateMark, stateText, troubles } from './facts.ts';
+import { ago, formatTime, t } from './language.ts';
+import { make } from './make.ts';
+import { detailOf, sentenceOf } from './requests.ts';
+import { watchList } from './watch.ts';
+
+/** My instances, each with what matters of it; for operators those of all, as a table. */
+
+interface Card {
+  readonly element: HTMLElement;
+  text: string;
+}
+
+export function showMine(main: HTMLElement): void {
+  const heading = make('h1', {}, t().myInstances);
+  const old = make('p', { class: 'notice', 'data-kind': 'warning', role: 'status' });
+  old.hidden = true;
+  const list = make('ul', { class: 'instances' });
+  const empty = make('div');
+  const more = make('a', { class: 'button primary', href: '/new' }, t().newInstance);
+  main.replaceChildren(make('div', { class: 'row apart' }, heading, more), old, make('p', {}, t().loading));
+  const cards = new Map<string, Card>();
+  watchList(false, (found) => {
+    showAge(old, found);
+    for (const view of found.instances) showCard(list, cards, view);
+    for (const [name, { element }] of cards) {
+      if (found.instances.some((view) => view.name === name)) continue;
+      element.remove();
+      cards.delete(name);
+    }
+    empty.replaceChildren(...(found.instances.length === 0 ? [welcome()] : []));
+    if (list.parentElement === null)
+      main.replaceChildren(make('div', { class: 'row apart' }, heading, more), old, list, empty);
+  });
+}
+
+const welcome = () =>
+  make(
+    'section',
+    { class: 'card' },
+    make('h2', {}, t().none),
+    make('p', {}, t().noneText),
+    make('p', {}, make('a', { class: 'button primary', href: '/new' }, t().newInstance)),
+  );
+
+function showAge(old: HTMLElement, { isOld, seenAt }: InstanceList): void {
+  old.hidden = !isOld;
+  if (isOld) old.textContent = t().listOld(seenAt === null ? '?' : ago(seenAt));
+}
+
+function showCard(list: HTMLElement, cards: Map<string, Card>, view: InstanceView): void {
+  // Ages are counted by the minute, so that nothing moves without news.
+  const text = JSON.stringify(view) + Math.floor(Date.now() / 60_000);
+  const card = cards.get(view.name) ?? { element: make('li', { class: 'card' }), text: '' };
+  if (!cards.has(view.name)) {
+    cards.set(view.name, card);
+    list.append(card.element);
+  }
+  if (card.text === text) return;
+  card.text = text;
+  const focused = card.element.contains(document.activeElement)
+    ? (document.activeElement as HTMLElement).dataset.action
+    : undefined;
+  const problem = make('p', { class: 'error-text', role: 'alert' });
+  const report = (error: unknown) => {
+    problem.textContent = [sentenceOf(error), detailOf(error)].filter(Boolean).join(' ');
+  };
+  const link = make('a', { href: `/instances/${view.name}` }, view.name);
+  link.dataset.action = 'link';
+  const details = make('a', { class: 'button', href: `/instances/${view.name}` }, t().details);
+  details.setAttribute('aria-label', `${t().details}: ${view.name}`);
+  details.dataset.action = 'details';
+  const actions = actionRow(view, report, false);
+  actions.append(details);
+  card.element.replaceChildren(
+    make('div', { class: 'row apart' }, make('h2', {}, link), stateMark(view)),
+    ...troubles(view),
+    factList(view, false),
+    actions,
+    problem,
+  );
+  if (focused !== undefined) card.element.querySelector<HTMLElement>(`[data-action="${focused}"]`)?.focus();
+}
+
+/** Rows that are drawn; the rest is found by its name. */
+const MAX_ROWS = 200;
+
+export function showAll(main: HTMLElement): void {
+  const old = make('p', { class: 'notice', 'data-kind': 'warning', role: 'status' });
+  old.hidden = true;
+  const search = make('input', { type: 'search', 'aria-label': t().find, placeholder: t().find });
+  const count = make('p', { class: 'hint', role: 'status' });
+  const columns = [t().columnName, t().columnState, t().columnOwner, t().columnVersion, t().columnChanged];
+  const body = make('tbody');
+  const head = make(
+    'thead',
+    {},
+    make('tr', {}, ...columns.map((text) => make('th', { scope: 'col' }, text))),
+  );
+  const table = make(
+    'div',
+    { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': t().allInstances },
+    make('table', {}, head, body),
+  );
+  main.replaceChildren(
+    make('h1', {}, t().allInstances),
+    old,
+    make('div', { class: 'row apart' }, search, count),
+    table,
+  );
+  let last: readonly InstanceView[] = [];
+  const draw = () => {
+    const wanted = search.value.trim().toLowerCase();
+    const fits = ({ name, owner = '' }: InstanceView) => `${name} ${owner}`.toLowerCase().includes(wanted);
+    const found = last.filter(fits);
+    count.textContent = last.length === 0 ? t().noneAtAll : t().found(found.length);
+    body.replaceChildren(...found.slice(0, MAX_ROWS).map(rowOf));
+  };
+  search.addEventListener('input', draw);
+  watchList(true, (found) => {
+    showAge(old, found);
+    last = found.instances;
+    draw();
+  });
+}
+
+function rowOf(view: InstanceView): HTMLElement {
+  const cell = (text: string) => make('td', {}, text);
+  const changed = view.changedAt === undefined ? '' : formatTime(view.changedAt);
+  const mark = stateMark(view);
+  mark.textContent = stateText(view);
+  return make(
+    'tr',
+    {},
+    make('td', {}, make('a', { href: `/instances/${view.name}` }, view.name)),
+    make('td', {}, mark),
+    cell(view.owner ?? ''),
+    cell(view.version ?? ''),
+    cell(changed),
+  );
+}

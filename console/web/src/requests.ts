@@ -1,0 +1,51 @@
+import type { Me, Refused } from '../../src/view-types.ts';
+import { t } from './language.ts';
+
+/** What is asked of the console. */
+
+let csrf = '';
+
+export class RefusedError extends Error {
+  readonly refused: Refused;
+  constructor(refused: Refused) {
+    super(t().refusals[refused.code] ?? t().refusals.failed);
+    this.refused = refused;
+  }
+}
+
+async function ask<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> {
+  const answer = await fetch(path, {
+    method,
+    headers: {
+      accept: 'application/json',
+      ...(method === 'POST' ? { 'content-type': 'application/json', 'x-csrf-token': csrf } : {}),
+    },
+    ...(method === 'POST' ? { body: JSON.stringify(body ?? {}) } : {}),
+  });
+  if (answer.status === 401) location.reload();
+  const content: unknown = await answer.json().catch(() => ({ code: 'failed' }));
+  if (!answer.ok) throw new RefusedError(content as Refused);
+  return content as T;
+}
+
+export const get = <T>(path: string): Promise<T> => ask('GET', path);
+export const post = <T = unknown>(path: string, body?: object): Promise<T> => ask('POST', path, body);
+
+export const instancePath = (name: string, rest = ''): string =>
+  `/api/instances/${encodeURIComponent(name)}${rest}`;
+
+export async function signedIn(): Promise<Me> {
+  const me = await get<Me>('/api/me');
+  csrf = me.csrf;
+  return me;
+}
+
+/** A sentence for whatever was thrown. */
+export function sentenceOf(error: unknown): string {
+  if (error instanceof RefusedError) return error.message;
+  return t().connectionLost;
+}
+
+/** The console's own words beneath the sentence, where there are any. */
+export const detailOf = (error: unknown): string | undefined =>
+  error instanceof RefusedError ? error.refused.message : undefined;

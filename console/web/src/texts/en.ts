@@ -1,0 +1,255 @@
+import type { OperationKind } from '../../../../automation/fleet/kinds.ts';
+import { englishNumbers, englishPlural } from '../../../../sidecar/web/shared/plurals.ts';
+import type { InstanceState, RefusalCode } from '../../../src/view-types.ts';
+
+/** English. Functions take what belongs into the sentence, ready to be read. Czech has the same keys. */
+
+export interface FieldText {
+  readonly label: string;
+  readonly description: string;
+  readonly allowed: string;
+}
+
+const states: Record<InstanceState, string> = {
+  working: 'Being worked on',
+  killed: 'Interrupted',
+  failed: 'Needs attention',
+  'settings-wrong': 'Its settings are wrong',
+  'not-made': 'Not made yet',
+  running: 'Running',
+  starting: 'Starting',
+  paused: 'Paused',
+  absent: 'Removed from the cluster',
+  unknown: 'Not known at the moment',
+};
+
+const working: Record<OperationKind, string> = {
+  create: 'Being created',
+  change: 'Being changed',
+  pause: 'Being saved and paused',
+  resume: 'Being started again',
+  restart: 'Being saved and restarted',
+  save: 'Being saved',
+  token: 'Takes a new token',
+  remove: 'Being saved and removed',
+};
+
+const operations: Record<OperationKind, string> = {
+  create: 'Creation',
+  change: 'Change of settings',
+  pause: 'Pause',
+  resume: 'Start after a pause',
+  restart: 'Restart',
+  save: 'Save',
+  token: 'New token',
+  remove: 'Removal',
+};
+
+const refusals: Record<RefusalCode, string> = {
+  'signed-out': 'You are signed out. Load the page again and sign in.',
+  'not-from-here': 'This request did not come from this page. Load the page again.',
+  'not-found': 'There is no such instance.',
+  'not-understood': 'The console did not understand the request. Load the page again.',
+  'too-large': 'That is too much for one request.',
+  'too-many': 'Too much at once. Wait a moment, then try again.',
+  'name-not-typed': 'The name that was typed is another one. Nothing was done.',
+  'name-wrong':
+    'A name has up to 63 of a-z, 0-9 and "-", not at its ends, and is not one of the cluster’s own.',
+  'answers-wrong': 'Some answers cannot be used. Nothing was begun.',
+  'not-recorded': 'The console cannot write its log, so nothing was done. Tell your operators.',
+  busy: 'Something else runs on this instance. Nothing was begun.',
+  exists: 'There is an instance of this name already. Choose another one.',
+  unknown: 'There is nothing of that kind any more. Load the page again.',
+  settings: 'The settings cannot be used. Nothing was changed.',
+  interrupted: 'Something that was interrupted must be continued or given up first.',
+  stopped: 'It was stopped in the middle. Nothing that was saved is lost, and it can be continued.',
+  failed: 'It failed. Nothing that was saved is lost.',
+};
+
+export const en = {
+  ...englishNumbers,
+  language: 'English',
+  title: 'Instances',
+  noScript: 'This page needs JavaScript. Allow it for this address.',
+  signOut: 'Sign out',
+  signIn: 'Sign in',
+  myInstances: 'My instances',
+  allInstances: 'All instances',
+  newInstance: 'New instance',
+  back: 'Back to the list',
+  skip: 'Skip to the content',
+  cancel: 'Cancel',
+  details: 'Details',
+
+  // Messages
+  notHere: 'Nothing is here',
+  notHereText: 'The address leads nowhere.',
+  noEntry: 'You are not signed in',
+  noEntryProxy:
+    'The proxy in front of this console did not say who you are, or you may not have instances. Ask your operators.',
+  signedOut: 'You are signed out',
+  signedOutText: 'Your instances go on running.',
+  userName: 'User name',
+  userPassword: 'Password',
+  wrongPassword: 'User name or password is wrong.',
+  signOutEverywhere: 'You are signed out of the console. Sign out of the sign-in service, too?',
+  staySignedIn: 'Stay signed in there',
+  toConsole: 'To my instances',
+  signInFailed: 'You could not be signed in',
+  signInErrors: {
+    unreachable: 'The sign-in service does not answer. Try again in a moment.',
+    expired: 'This sign-in was begun too long ago, in another browser, or was used already. Begin again.',
+    refused: 'The sign-in service refused. Begin again; if it stays so, ask your operators.',
+    'no-user':
+      'The sign-in service does not say who you are in a way that can be used here. Ask your operators.',
+    'no-group': 'You are signed in, but none of your groups may have instances here. Ask your operators.',
+  } as Record<'unreachable' | 'expired' | 'refused' | 'no-user' | 'no-group', string>,
+
+  // The list
+  none: 'You have no instance yet',
+  noneText: 'An instance is a Scipion desktop beside your data. It takes two tokens of Onedata and a minute.',
+  noneAtAll: 'There is no instance yet.',
+  loading: 'Loading…',
+  listOld: (ago: string) => `What is shown is of ${ago}: the list cannot be read at the moment.`,
+  connectionLost: 'The connection to the console is lost; this page keeps trying.',
+  find: 'Find by name or owner',
+  found: (count: number) => englishPlural('instance')(count),
+  columnName: 'Name',
+  columnState: 'State',
+  columnOwner: 'Owner',
+  columnVersion: 'Scipion',
+  columnChanged: 'Changed',
+  states,
+  working,
+  operations,
+  refusals,
+
+  // Facts
+  state: 'State',
+  owner: 'Owner',
+  version: 'Scipion',
+  changed: 'Last changed',
+  lastSave: 'Last save',
+  neverSaved: 'nothing saved yet',
+  allSaved: 'everything saved',
+  unsaved: 'unsaved work',
+  unsavedUnknown: 'not known whether anything changed since',
+  saveFailed: 'The last save failed',
+  tokens: 'Tokens',
+  tokenEnds: (side: string, when: string) => `${side}: ends ${when}`,
+  tokenEndless: (side: string) => `${side}: does not end`,
+  tokenSoon: (side: string, when: string) => `${side}: ends ${when}. Set a new one before.`,
+  data: 'Data',
+  room: 'Room on the volumes',
+  roomOf: (side: string, used: string, total: string) => `${side}: ${used} of ${total} used`,
+  sides: { source: 'raw data', project: 'projects' } as Record<'source' | 'project', string>,
+  copying: (side: string, done: string) => `Copying ${side}: ${done}`,
+  of: (part: string, whole: string) => `${part} of ${whole}`,
+
+  // Actions
+  open: 'Open',
+  openHint: 'Opens the login page of the desktop in a new tab.',
+  showPassword: 'Show the password',
+  password: 'Password of the desktop',
+  copy: 'Copy',
+  copied: 'Copied',
+  noPassword: 'The password was set by hand and is not known here.',
+  save: 'Save now',
+  pause: 'Pause',
+  resume: 'Start again',
+  restart: 'Restart',
+  change: 'Change settings',
+  newToken: 'New token',
+  remove: 'Remove',
+  continue: 'Continue',
+  giveUp: 'Leave it as it is',
+  answersAgain: 'Answer again',
+  pauseWhat:
+    'Your work is saved, then the desktop stops. What runs in it ends. Both volumes stay, so that starting again is quick.',
+  restartWhat:
+    'Your work is saved, then the desktop starts again with changed settings. What runs in it ends.',
+  removeWhat: [
+    'Your work is saved to the project space. If that fails, nothing is removed.',
+    'Then the desktop, its two volumes and its namespace go. What runs in it ends.',
+    'Both spaces stay: a new instance with the same spaces brings your work back.',
+  ],
+  unsavedNow: 'There is unsaved work: it is saved first.',
+  lastSavedNow: (when: string) => `Last saved ${when}.`,
+  keepSettings: 'Keep settings and tokens, so that it can be started again',
+  loseWork: 'Remove it even if saving fails. WHAT IS NOT SAVED IS LOST.',
+  typeName: (name: string) => `Type ${name} to remove it`,
+  typeNameToLose: (name: string) => `Type ${name} once more to lose what cannot be saved`,
+  giveUpWhat: 'Nothing is undone or continued. The instance stays as it was left.',
+
+  // An operation
+  interruptedWhat: (operation: string, since: string) => `${operation}, begun ${since}, was interrupted.`,
+  failedWhat: (operation: string, since: string) => `${operation}, begun ${since}, did not succeed.`,
+  savedNotTouched: 'What was saved is not touched by this.',
+  stages: {
+    waiting: 'Nothing was begun yet.',
+    settings: 'Its settings were being written; nothing in the cluster was touched.',
+    engine: 'Objects in the cluster were being changed.',
+    cluster: 'The desktop’s pod was being spoken to.',
+  } as Record<'waiting' | 'settings' | 'engine' | 'cluster', string>,
+  underWay: (what: string) => `In the middle of: ${what}`,
+  progress: 'What happens',
+  elsewhere: 'It was begun elsewhere, so its steps are not shown here.',
+  waitingTurn: 'Waits for its turn',
+  steps: { create: 'Create', update: 'Change', delete: 'Remove', same: 'Look at', read: 'Read' } as Record<
+    string,
+    string
+  >,
+  stepStates: { begun: 'under way', done: 'done', failed: 'failed' } as Record<string, string>,
+  readyToOpen: 'The desktop answers. Your data is copied meanwhile.',
+  ended: 'Done',
+  removed: 'It is removed. Your work is in the project space.',
+
+  // The form
+  name: 'Name of the instance',
+  nameHint: 'It becomes part of the address: a-z, 0-9 and "-".',
+  sourceToken: 'Token that reads the raw data',
+  projectToken: 'Token that reads and writes your work',
+  tokenHint:
+    'An access token from the web page of your Onedata zone. It is kept encrypted and never shown again.',
+  sourceSpace: 'Space with the raw data',
+  projectSpace: 'Space that keeps your work',
+  checkingToken: 'Asking which spaces the token opens…',
+  chooseSpace: 'Choose a space',
+  atProviders: (hosts: string) => `at ${hosts}`,
+  noProvider: 'at no provider',
+  sameToken: 'This is the token of the raw data; your work needs a token of its own, which may write.',
+  sameSpace: 'it is the space with the raw data',
+  usedBy: (names: string) =>
+    `The instance ${names} writes this space. Only one can at a time; the other one waits.`,
+  usedByOwner: (name: string, owner: string) => `${name} (${owner})`,
+  couldWrite:
+    'This token could also write the raw data. Reading is enough: a token with read-only access is safer.',
+  endsSoon: 'This token ends within two days. Make one that lasts longer.',
+  provider: 'Provider of both spaces',
+  providerFound: 'Found from the tokens',
+  sizes: 'Size',
+  allowed: (what: string) => `Allowed: ${what}.`,
+  create: 'Create',
+  nothingYet: 'Nothing is made before you press Create.',
+  missing: 'Still missing',
+  taken: 'This name is taken.',
+  /** What a field is called and takes; in English the schema says it. */
+  fields: {} as Readonly<Record<string, FieldText>>,
+  tokenFaults: {} as Readonly<Record<string, string>>,
+  problems: {} as Readonly<Record<string, string>>,
+
+  // Changes
+  whatItMeans: 'What it means',
+  saveChanges: 'Change',
+  nothingChanged: 'Nothing is different.',
+  changes: {
+    refused: 'cannot be changed while the instance exists',
+    pauses: 'stops or starts the desktop, after a save',
+    'at the next start': 'is used after a restart',
+    grows: 'grows in place where the cluster can; smaller is refused',
+    'in place': 'is used at once',
+    later: 'is used the next time',
+  } as Record<string, string>,
+  restartAfter: 'Restart to use it; what runs in the desktop ends.',
+};
+export type Texts = typeof en;

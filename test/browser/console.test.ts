@@ -1,0 +1,272 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { askJson } from '../../components/onedata-request.ts';
+import { type FakeCluster, fakeCluster } from '../../console/test/helpers/fake-cluster.ts';
+import { PASSWORD, type RunningConsole, startConsole } from '../../console/test/helpers/start-console.ts';
+import { type Emulator, pathCaveat, startEmulator } from '../../emulators/onedata/index.ts';
+import { axeFindings, browserMissing, launchBrowser, screenshot } from '../helpers/browser.ts';
+
+/** The pages of the console in a real browser, on a fleet of which nothing is deployed. */
+
+const missing = browserMissing();
+if (missing) console.warn(`browser tests of the console are skipped: ${missing}`);
+
+/** Folder for pictures of every page; unset: none are kept. */
+const SHOTS = process.env.SCREENSHOTS;
+
+describe.skipIf(missing)('the console', () => {
+  const place = mkdtempSync(join(tmpdir(), 'console-pages-'));
+  let browser: Browser;
+  let emulator: Emulator;
+  let running: RunningConsole;
+  let cluster: FakeCluster;
+  let tokens: { source: string; project: string; all: string };
+  let mistakes: string[] = [];
+
+  beforeAll(async () => {
+    browser = await launchBrowser();
+    emulator = await startEmulator({
+      dataDirectory: place,
+      listen: { port: 0 },
+      spaces: [
+        { id: 'raw-id', name: 'Microscope' },
+        { id: 'work-id', name: 'Projects' },
+      ],
+    });
+    tokens = {
+      source: emulator.mint({ caveats: [{ type: 'data.readonly' }, pathCaveat(['raw-id'])] }).token,
+      project: emulator.mint({ caveats: [pathCaveat(['work-id'])] }).token,
+      all: emulator.mint().token,
+    };
+    cluster = fakeCluster();
+    running = await startConsole({
+      openCluster: cluster.open,
+      milliseconds: 1500,
+      ask: (request) =>
+        askJson({
+          ...request,
+          host: `${request.host}:${emulator.providerHost.split(':')[1]}`,
+          certificateAuthorities: emulator.authorityPem,
+        }),
+    });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await running?.stop();
+    await emulator?.close();
+    rmSync(place, { recursive: true, force: true });
+  });
+  afterEach(async () => {
+    for (const context of browser.contexts()) await context.close();
+    mistakes = [];
+  });
+
+  async function open(user = 'jane', context: BrowserContextOptions = {}): Promise<Page> {
+    const page = await (
+      await browser.newContext({ viewport: { width: 1280, height: 900 }, ...context })
+    ).newPage();
+    page.on('pageerror', (error) => mistakes.push(error.message));
+    page.on('console', (message) => {
+      // A refusal that is asked for is told by the browser, too.
+      if (message.type() === 'error' && !/status of (401|404|409|422)/.test(message.text()))
+        mistakes.push(message.text());
+    });
+    await page.goto(running.origin);
+    await page.locator('#username').fill(user);
+    await page.locator('#password').fill(PASSWORD);
+    await page.locator('button[type="submit"]').click();
+    await page.locator('.console-bar').waitFor();
+    await page.locator('main h1').waitFor();
+    return page;
+  }
+
+  async function fillForm(page: Page, name: string): Promise<void> {
+    await page.goto(`${running.origin}/new`);
+    await page.getByLabel('Name of the instance').fill(name);
+    await page.getByLabel('Token that reads the raw data').fill(tokens.source);
+    await page.getByLabel('Token that reads and writes your work').click();
+    await page.getByLabel('Space with the raw data').waitFor();
+    await page.getByLabel('Token that reads and writes your work').fill(tokens.project);
+    await page.keyboard.press('Tab');
+    await page.getByLabel('Space that keeps your work').waitFor();
+  }
+
+  test('signs in, makes an instance with spaces by name, watches it start, and removes it by its name', async () => {
+    const page = await open();
+    await page.getByText('You have no instance yet').waitFor();
+    await fillForm(page, 'mine');
+    expect(await page.getByLabel('Space with the raw data').inputValue()).toBe('raw-id');
+    expect(await page.getByLabel('Space that keeps your work').inputValue()).toBe('work-id');
+    await page.getByLabel('Memory').fill('1Gi');
+    await page.getByLabel('CPUs that are always there').click();
+    await page.getByText('Allowed: a size from 2Gi to 2Ti.').waitFor();
+    await page.getByRole('button', { name: 'Create' }).click();
+    await page.getByText('Some answers cannot be used. Nothing was begun.').waitFor();
+    await page.getByLabel('Memory').fill('16Gi');
+    cluster.states.set('mine', 'running');
+    await page.getByRole('button', { name: 'Create' }).click();
+    await page.getByText('Create StatefulSet').waitFor();
+    expect(page.url()).toBe(`${running.origin}/instances/mine`);
+    // Loaded again in the middle it shows the same steps.
+    await page.reload();
+    await page.getByText('Create StatefulSet').waitFor();
+    await page.getByText('The desktop answers.').waitFor();
+    expect(await page.locator('.steps .time').textContent()).toMatch(/second/);
+    const link = page.getByRole('link', { name: 'Open: mine' }).first();
+    expect(await link.getAttribute('href')).toBe('https://scipion.mine.example.org/');
+    await page.getByText('unsaved work').waitFor();
+
+    await page.getByRole('button', { name: 'Remove' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('There is unsaved work: it is saved first.').waitFor();
+    await dialog.getByLabel('Type mine to remove it').fill('other');
+    await dialog.getByRole('button', { name: 'Remove' }).click();
+    await dialog.getByText('The name that was typed is another one.').waitFor();
+    expect(running.project.destroyed).toEqual([]);
+    await dialog.getByLabel('Type mine to remove it').fill('mine');
+    await dialog.getByRole('button', { name: 'Remove' }).click();
+    await page.getByText('It is removed. Your work is in the project space.').waitFor();
+    expect(running.project.destroyed).toEqual(['mine']);
+    cluster.states.delete('mine');
+    await page.getByRole('link', { name: 'To my instances' }).click();
+    await page.getByText('You have no instance yet').waitFor();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.waitForURL((url) => url.origin === running.issuer);
+    expect(await axeFindings(page)).toEqual([]);
+    await screenshot(page, SHOTS, 'sign-out');
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByText('Your instances go on running.').waitFor();
+    expect(mistakes).toEqual([]);
+  });
+
+  test('warns of a token that could write, and of a space that is in use', async () => {
+    const { settings, secrets } = specOf('other');
+    await running.fleet.create('other', { settings, secrets, owner: 'joe' }).result;
+    await running.console.board.refresh();
+    const page = await open();
+    await fillForm(page, 'second');
+    await page.getByText(/The instance .*other \(joe\) writes this space\./).waitFor();
+    await page.getByLabel('Token that reads the raw data').fill(tokens.all);
+    await page.keyboard.press('Tab');
+    await page.getByLabel('Space with the raw data').selectOption('raw-id');
+    await page.getByText('This token could also write the raw data.').waitFor();
+    await page.getByLabel('Token that reads and writes your work').fill(tokens.all);
+    await page.keyboard.press('Tab');
+    await page.getByText('your work needs a token of its own').waitFor();
+    await page.getByRole('button', { name: 'Create' }).click();
+    await page.getByText('Still missing: Space that keeps your work.').waitFor();
+    expect(mistakes).toEqual([]);
+    await running.fleet.remove('other').result;
+  });
+
+  const specOf = (name: string) => ({
+    settings: { sourceSpaceId: 'raw-id', projectSpaceId: 'work-id' },
+    secrets: {
+      sourceToken: `${name}-source-token-0123456789`,
+      projectToken: `${name}-project-token-0123456789`,
+    },
+  });
+
+  /** One instance of each state, of Jane; what is under way is under way while `look` is called. */
+  async function everyPage(page: Page, look: (name: string) => Promise<void>): Promise<void> {
+    const go = async (path: string, shown: string) => {
+      await page.goto(`${running.origin}${path}`);
+      await page.locator(shown).first().waitFor();
+      await page.waitForTimeout(400);
+      await look(path === '/' ? 'list' : path.slice(1).replaceAll(/[/#]/g, '-'));
+    };
+    await go('/', '.instances li');
+    await go('/instances/runs', 'dl.facts dt');
+    for (const action of ['pause', 'change', 'token', 'remove']) {
+      await page.locator(`[data-action="${action}"]`).click();
+      await page.locator('dialog[open] input, dialog[open] button').first().waitFor();
+      await page.waitForTimeout(300);
+      await look(`dialog-${action}`);
+      await page.keyboard.press('Escape');
+      await page.locator('dialog').waitFor({ state: 'detached' });
+    }
+    await go('/instances/broken', 'main .notice[data-kind="error"]');
+    await go('/instances/starts', 'main .notice');
+    void running.fleet.change('paused', {});
+    await go('/new', 'form');
+    await page.locator('button[type="submit"]').click();
+    await look('new-missing');
+    await page.goto(`${running.origin}/nowhere`);
+    await look('nowhere');
+  }
+
+  async function makeAll(): Promise<void> {
+    for (const name of ['runs', 'starts', 'paused', 'broken']) {
+      if (name === 'broken')
+        running.project.failures.push(new Error('quota exceeded: requested 4 CPUs, 2 are left'));
+      const spec = { ...specOf(name), owner: 'jane' };
+      spec.settings.projectSpaceId = `work-${name}`;
+      await running.fleet.create(name, spec).result.catch(() => undefined);
+    }
+    cluster.states
+      .set('runs', 'running')
+      .set('starts', 'starting')
+      .set('paused', 'paused')
+      .set('broken', 'running');
+    await running.console.board.refresh();
+  }
+
+  test('has no findings of axe on any page, in light and dark, and none of a phone', async () => {
+    await makeAll();
+    const found: string[] = [];
+    const kinds: [string, BrowserContextOptions][] = [
+      ['light', {}],
+      ['dark', { colorScheme: 'dark', locale: 'cs-CZ' }],
+      ['phone', { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }],
+    ];
+    for (const [kind, context] of kinds) {
+      const page = await open('jane', context);
+      await everyPage(page, async (name) => {
+        for (const finding of await axeFindings(page)) found.push(`${kind} ${name}: ${finding}`);
+        const wide = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
+        if (Number(wide) > 0) found.push(`${kind} ${name}: wider than its window by ${wide}`);
+        await screenshot(page, SHOTS, `${kind}-${name}`);
+      });
+      await page.context().clearCookies();
+      await page.goto(running.origin);
+      await page.locator('#username').waitFor();
+      for (const finding of await axeFindings(page)) found.push(`${kind} sign-in: ${finding}`);
+      await screenshot(page, SHOTS, `${kind}-sign-in`);
+    }
+    const page = await open('olga');
+    await page.getByRole('link', { name: 'All instances' }).click();
+    await page.locator('tbody tr').first().waitFor();
+    for (const finding of await axeFindings(page)) found.push(`all: ${finding}`);
+    await screenshot(page, SHOTS, 'all');
+    expect(found).toEqual([]);
+    expect(mistakes).toEqual([]);
+  }, 300_000);
+
+  test('works by keyboard alone, and speaks Czech when asked to', async () => {
+    const page = await open();
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the content');
+    await page.keyboard.press('Enter');
+    await page.locator('[data-action="link"]').first().waitFor();
+    const reached = new Set<string>();
+    for (let count = 0; count < 30; count += 1) {
+      await page.keyboard.press('Tab');
+      reached.add(String(await page.evaluate('document.activeElement.dataset.action ?? ""')));
+    }
+    for (const action of ['link', 'open', 'save', 'details', 'continue', 'resume'])
+      expect([...reached]).toContain(action);
+    await page.goto(`${running.origin}/instances/runs`);
+    await page.locator('[data-action="pause"]').focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('link', { name: 'Čeština' }).click();
+    await page.getByRole('button', { name: 'Pozastavit' }).waitFor();
+    expect(await page.locator('html').getAttribute('lang')).toBe('cs');
+    expect(page.url()).toBe(`${running.origin}/instances/runs`);
+    expect(mistakes).toEqual([]);
+  });
+});
