@@ -210,6 +210,8 @@ export interface InstanceObjects {
 export interface InstanceCluster extends Cluster {
   /** All instances of the cluster by namespace; `undefined` where the user may not list over all namespaces. */
   instances(): Promise<ReadonlyMap<string, InstanceObjects> | undefined>;
+  /** One value of a Secret; `undefined` where there is none, or the user may not read it. */
+  secretValue(namespace: string, name: string, key: string): Promise<string | undefined>;
   /** Ends the pod with all the time that it has for its last save; the StatefulSet starts it again. */
   restartPod(namespace: string, name: string): Promise<void>;
   /** The newest warnings of a namespace, the last one at the end. */
@@ -251,6 +253,11 @@ export function openInstanceCluster(address: ClusterAddress = {}): InstanceClust
           return [namespace, { statefulSet, ...(pod === undefined ? {} : { pod }) }];
         }),
       );
+    },
+    secretValue: async (namespace, name, key) => {
+      const secret = await unless([403, 404], core.readNamespacedSecret({ namespace, name }, answer));
+      const value = secret?.data?.[key];
+      return value === undefined ? undefined : Buffer.from(value, 'base64').toString('utf8');
     },
     restartPod: async (namespace, name) => {
       await unless([404], core.deleteNamespacedPod({ namespace, name }, answer));

@@ -2,7 +2,9 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { InstanceCluster } from '../../components/cluster-client.ts';
-import { NAMES } from '../../components/names.ts';
+import { NAMES, publicOrigin } from '../../components/names.ts';
+import { makeOpeningCode, openingAddress, openingKeyOf } from '../../sidecar/contract/opening-code.ts';
+import { GATEWAY_SECRET_KEYS } from '../../sidecar/contract/paths.ts';
 import { REMOVING_VARIABLE } from '../../stacks/environment.ts';
 import { PREFIX } from '../../stacks/judge.ts';
 import type { Settings } from '../../stacks/schema.ts';
@@ -244,6 +246,19 @@ export class Fleet {
   async outputs(name: string): Promise<Readonly<Record<string, unknown>>> {
     await this.#assertThere(name);
     return this.#settings.project.outputs(name);
+  }
+
+  /**
+   * Where a browser is signed in, once and within a minute; the address is a secret for so long.
+   * @param user as its log will call them; undefined: the gateway's key cannot be read
+   */
+  async openingAddress(name: string, user: string): Promise<string | undefined> {
+    const { cluster, settings } = await this.#living(name);
+    const { namespace, domain, publicPort } = settings;
+    const secret = await cluster.secretValue(namespace, NAMES.gatewaySecret, GATEWAY_SECRET_KEYS.sessionKey);
+    if (secret === undefined) return undefined;
+    const origin = publicOrigin(namespace, domain, publicPort);
+    return openingAddress(origin, await makeOpeningCode({ key: openingKeyOf(secret), origin, user }));
   }
 
   /** For what only looks. */

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import type { ClusterAddress, InstanceCluster, InstanceObjects } from '../../components/cluster-client.ts';
+import { publicOrigin } from '../../components/names.ts';
 import type { Project } from '../engine/index.ts';
 import { type InstanceSummary, OWNER_KEY } from './instances.ts';
 import { type LiveState, liveOf, readLive } from './live.ts';
@@ -97,8 +98,7 @@ export class Summaries {
       if (found.others[OWNER_KEY] !== undefined) owner = { owner: found.others[OWNER_KEY] };
       const settings = judged(withChanges(name, found, {}));
       const { namespace, domain, publicPort, version, projectSpaceId, paused: isPaused } = settings;
-      const port = publicPort === 443 ? '' : `:${publicPort}`;
-      const url = `https://scipion.${namespace}.${domain}${port}/`;
+      const url = `${publicOrigin(namespace, domain, publicPort)}/`;
       const live = look && lastUpdate ? { live: await look(found, namespace) } : {};
       return { ...common, ...owner, url, namespace, version, projectSpaceId, isPaused, ...live };
     } catch (error) {

@@ -34,7 +34,7 @@ const removeSchema = z.strictObject({
 });
 const tokensSchema = z.strictObject({ side: z.enum(['source', 'project']), token: tokenSchema });
 
-/** Each starts the engine once. */
+/** Each starts the engine, or asks the cluster. */
 const PASSWORDS_PER_MINUTE = 10;
 
 const SIMPLE = ['pause', 'resume', 'restart', 'save'] as const;
@@ -136,6 +136,25 @@ export function addActionRoutes(api: FastifyInstance, parts: ApiParts, instances
     const make = () => fleet.remove(name, { discardUnsavedChanges, keepSettings });
     return start(request, reply, 'remove', make, detail);
   });
+
+  /** The address lets in whoever has it, once: it goes to the owner, in an answer that nobody stores. */
+  post(
+    'open',
+    async (request, reply, { name, isOwn, url }) => {
+      nothingSchema.parse(request.body ?? {});
+      if (!isOwn) return reply.code(404).send(refused('not-found'));
+      const { user } = request.visitor;
+      const client = clientKey(request.headers, request.ip);
+      const deed = { user: user.id, action: 'open', instance: name, client, outcome: 'done' } as const;
+      if (!tell(request, audit, deed)) return reply.code(503).send(refused('not-recorded'));
+      const signedIn = await fleet.openingAddress(name, user.id).catch((error: Error) => {
+        request.log.warn({ instance: name }, `no code to open it with: ${error.message}`);
+        return undefined;
+      });
+      return { url: signedIn ?? url ?? null };
+    },
+    perMinute(PASSWORDS_PER_MINUTE),
+  );
 
   /** For its owner alone: an operator looks after instances, and has no business in them. */
   post(

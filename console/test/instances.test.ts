@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,7 +6,9 @@ import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { askJson } from '../../components/onedata-request.ts';
 import { type Emulator, pathCaveat, startEmulator } from '../../emulators/onedata/index.ts';
+import { openingKeyOf, readOpeningCode } from '../../sidecar/contract/opening-code.ts';
 import type { FormField, InstanceList, InstanceView, TokenAnswer } from '../src/view-types.ts';
+import { fakeCluster } from './helpers/fake-cluster.ts';
 import { type RunningConsole, startConsole } from './helpers/start-console.ts';
 import { type Answer, Visitor, visitor } from './helpers/visitor.ts';
 
@@ -14,6 +17,7 @@ import { type Answer, Visitor, visitor } from './helpers/visitor.ts';
 const place = mkdtempSync(join(tmpdir(), 'console-onedata-'));
 let emulator: Emulator;
 let running: RunningConsole;
+const cluster = fakeCluster();
 let tokens: { source: string; project: string; all: string };
 let [jane, joe, olga]: Visitor[] = [];
 const as = (one: Visitor | undefined) => one as Visitor;
@@ -33,6 +37,7 @@ beforeAll(async () => {
     all: emulator.mint().token,
   };
   running = await startConsole({
+    openCluster: cluster.open,
     ask: (request) =>
       askJson({
         ...request,
@@ -272,6 +277,21 @@ describe('whose it is', () => {
     const more = await Promise.all(Array.from({ length: 12 }, ask));
     expect(more.filter((status) => status === 429).length).toBe(3);
   });
+});
+
+test('opens an instance for its owner by a code that its gateway takes, and falls back to its login', async () => {
+  const open = (one: Visitor | undefined) => as(one).post(running, '/api/instances/hers/open');
+  expect((await open(jane)).json()).toEqual({ url: 'https://scipion.hers.example.org/' });
+  const key = randomBytes(32);
+  cluster.sessionKeys.set('hers', key.toString('base64'));
+  const { url } = (await open(jane)).json<{ url: string }>();
+  const [address, code = ''] = url.split('#');
+  expect(address).toBe('https://scipion.hers.example.org/open');
+  const origin = 'https://scipion.hers.example.org';
+  expect(await readOpeningCode(code, { key: openingKeyOf(key), origin })).toMatchObject({ user: 'jane' });
+  for (const other of [joe, olga]) expect(codeOf(await open(other))).toBe('404 not-found');
+  expect(running.audit().at(-1)).toMatchObject({ user: 'jane', action: 'open', instance: 'hers' });
+  expect(running.log.join() + running.files()).not.toContain(code);
 });
 
 describe('what is refused', () => {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { askJson } from '../../components/onedata-request.ts';
 import { type FakeCluster, fakeCluster } from '../../console/test/helpers/fake-cluster.ts';
 import { PASSWORD, type RunningConsole, startConsole } from '../../console/test/helpers/start-console.ts';
 import { type Emulator, pathCaveat, startEmulator } from '../../emulators/onedata/index.ts';
+import { openingKeyOf, readOpeningCode } from '../../sidecar/contract/opening-code.ts';
 import { axeFindings, browserMissing, launchBrowser, screenshot } from '../helpers/browser.ts';
 
 /** The pages of the console in a real browser, on a fleet of which nothing is deployed. */
@@ -115,8 +117,22 @@ describe.skipIf(missing)('the console', () => {
     await page.getByText('Create StatefulSet').waitFor();
     await page.getByText('The desktop answers.').waitFor();
     expect(await page.locator('.steps .time').textContent()).toMatch(/second/);
-    const link = page.getByRole('link', { name: 'Open: mine' }).first();
-    expect(await link.getAttribute('href')).toBe('https://scipion.mine.example.org/');
+    // The desktop itself is not there; where the tab is led to is what counts.
+    const key = randomBytes(32);
+    cluster.sessionKeys.set('mine', key.toString('base64'));
+    await page
+      .context()
+      .route('https://scipion.mine.example.org/**', (route) => route.fulfill({ body: 'the desktop' }));
+    const popup = page.waitForEvent('popup');
+    await page.getByRole('button', { name: 'Open: mine' }).first().click();
+    const tab = await popup;
+    await tab.getByText('the desktop').waitFor();
+    const [address, code = ''] = tab.url().split('#');
+    expect(address).toBe('https://scipion.mine.example.org/open');
+    const origin = 'https://scipion.mine.example.org';
+    expect(await readOpeningCode(code, { key: openingKeyOf(key), origin })).toMatchObject({ user: 'jane' });
+    expect(await tab.evaluate('opener')).toBe(null);
+    await tab.close();
     await page.getByText('unsaved work').waitFor();
 
     await page.getByRole('button', { name: 'Remove' }).click();

@@ -9,6 +9,8 @@ export interface FakeCluster {
   /** What `sync` of a namespace says. */
   readonly syncs: Map<string, Partial<SyncStatus>>;
   readonly asked: { listings: number; looks: number };
+  /** Namespace → key of the gateway's sessions. */
+  readonly sessionKeys: Map<string, string>;
 }
 
 const DONE = {
@@ -46,6 +48,7 @@ const POD = { status: { phase: 'Running', conditions: [{ type: 'Ready', status: 
 export function fakeCluster(): FakeCluster {
   const states: FakeCluster['states'] = new Map();
   const syncs: FakeCluster['syncs'] = new Map();
+  const sessionKeys: FakeCluster['sessionKeys'] = new Map();
   const asked = { listings: 0, looks: 0 };
   const objectsOf = (namespace: string): InstanceObjects => {
     const state = states.get(namespace);
@@ -64,6 +67,7 @@ export function fakeCluster(): FakeCluster {
       return objectsOf(namespace).statefulSet;
     },
     pod: async (namespace: string) => objectsOf(namespace).pod,
+    secretValue: async (namespace: string) => sessionKeys.get(namespace),
     warnings: async () => ['FailedScheduling: 0/1 nodes are available: 1 Insufficient cpu.'],
     exec: async (
       { namespace, command }: { namespace: string; command: readonly string[] },
@@ -78,5 +82,5 @@ export function fakeCluster(): FakeCluster {
       return { kind: 'exit', code: 0, stderr: '' };
     },
   };
-  return { open: () => cluster as never, states, syncs, asked };
+  return { open: () => cluster as never, states, syncs, asked, sessionKeys };
 }

@@ -26,7 +26,7 @@ export function actionRow(
   const { state, operation } = view;
   const isThere = state === 'running' || state === 'starting';
   if (isThere && view.isOwn && view.url !== undefined) {
-    add('open', openLink(view));
+    add('open', openButton(view, report));
     if (isWhole) add('password', passwordButton(view, report));
   }
   if (operation !== undefined && operation.state !== 'running') {
@@ -69,19 +69,29 @@ export function actionRow(
   return row;
 }
 
-export const openLink = ({ url, name }: Pick<InstanceView, 'name' | 'url'>): HTMLElement =>
-  make(
-    'a',
-    {
-      class: 'button primary',
-      href: url,
-      target: '_blank',
-      rel: 'noopener noreferrer',
-      title: t().openHint,
-      'aria-label': `${t().open}: ${name}`,
-    },
-    t().open,
-  );
+/** Leads to the desktop, signed in; where that cannot be, to its login page. */
+export function openButton(
+  { url, name }: Pick<InstanceView, 'name' | 'url'>,
+  report: (error: unknown) => void,
+): HTMLElement {
+  const made = button(t().open, 'primary', async () => {
+    // Made at once, since a browser takes a tab that comes later for an advertisement.
+    const tab = window.open('', '_blank');
+    try {
+      const found = await post<{ url: string | null }>(instancePath(name, '/open'));
+      const to = found.url ?? url ?? '/';
+      if (tab === null) return location.assign(to);
+      tab.opener = null;
+      tab.location.replace(to);
+    } catch (error) {
+      tab?.close();
+      report(error);
+    }
+  });
+  made.title = t().openHint;
+  made.setAttribute('aria-label', `${t().open}: ${name}`);
+  return made;
+}
 
 function passwordButton(view: InstanceView, report: (error: unknown) => void): HTMLElement {
   const made = button(t().showPassword, '', async () => {

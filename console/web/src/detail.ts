@@ -1,6 +1,6 @@
 import type { OperationKind } from '../../../automation/fleet/kinds.ts';
 import type { InstanceList, InstanceView } from '../../src/view-types.ts';
-import { actionRow, openLink } from './actions.ts';
+import { actionRow, openButton } from './actions.ts';
 import { factList, stateMark, troubles } from './facts.ts';
 import { t } from './language.ts';
 import { make } from './make.ts';
@@ -41,7 +41,7 @@ export async function showInstance(main: HTMLElement, name: string, isOperator: 
       if (!isDone) return;
       if (kind === 'remove') return showRemoved(main, name);
       const isOpen = STARTS.includes(kind) && view?.isOwn && url !== undefined;
-      const end = isOpen ? [make('p', {}, t().readyToOpen), openLink({ name, url })] : [];
+      const end = isOpen ? [make('p', {}, t().readyToOpen), openButton({ name, url }, report)] : [];
       happening.append(make('p', { role: 'status' }, t().ended), ...end);
     });
     happening.replaceChildren(progress.element);

@@ -125,7 +125,7 @@ export const cs: Texts = {
   of: (part, whole) => `${part} z ${whole}`,
 
   open: 'Otevřít',
-  openHint: 'Otevře přihlašovací stránku plochy v nové kartě.',
+  openHint: 'Otevře plochu v nové kartě, přihlášenou.',
   showPassword: 'Ukázat heslo',
   password: 'Heslo plochy',
   copy: 'Kopírovat',

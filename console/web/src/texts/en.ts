@@ -148,7 +148,7 @@ export const en = {
 
   // Actions
   open: 'Open',
-  openHint: 'Opens the login page of the desktop in a new tab.',
+  openHint: 'Opens the desktop in a new tab, signed in.',
   showPassword: 'Show the password',
   password: 'Password of the desktop',
   copy: 'Copy',
