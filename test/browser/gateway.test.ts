@@ -192,6 +192,46 @@ describe.skipIf(missing)('the gateway in a browser', ofTheBrowser, () => {
     await page.getByRole('heading', { name: 'Everything is saved' }).waitFor();
   });
 
+  test('says that the data service is away, and that work is saved when it is back, without a reload', async () => {
+    await openDesktop();
+    const save = { ...READY_STATUS.save, lastSavedAt: new Date().toISOString(), unsavedChanges: false };
+    sync.set({ save });
+    await page.locator('#save-state', { hasText: 'All saved' }).waitFor();
+    await page.evaluate('globalThis.isSamePage = true');
+    await sync.stop();
+    await page.locator('#save-state', { hasText: 'is not known at the moment' }).waitFor();
+    expect(await page.locator('body').getAttribute('data-desktop')).toBe('connected');
+    sync = await startFakeSync(gateway.syncSocket);
+    sync.set({ ...READY_STATUS, save: { ...save, unsavedChanges: true } });
+    await page.locator('#save-state', { hasText: 'Unsaved changes' }).waitFor();
+    expect(await page.evaluate('globalThis.isSamePage')).toBe(true);
+    expect(violations).toEqual([]);
+  });
+
+  test('opens the desktop when its socket comes late, and tells times by the gateway’s clock', async () => {
+    // A computer that is three days ahead.
+    await page.addInitScript(`{
+      const Real = Date;
+      const ahead = 3 * 24 * 3_600_000;
+      globalThis.Date = class extends Real {
+        constructor(...given) { super(...(given.length === 0 ? [Real.now() + ahead] : given)); }
+        static now() { return Real.now() + ahead; }
+      };
+    }`);
+    const lastSavedAt = new Date(Date.now() - 120_000).toISOString();
+    sync.set({ ...READY_STATUS, save: { ...READY_STATUS.save, lastSavedAt, unsavedChanges: false } });
+    await login(page, gateway.origin, PASSWORD);
+    await page.getByRole('heading', { name: 'Opening the desktop' }).waitFor();
+    await page.evaluate('globalThis.isSamePage = true');
+    await startDesktop();
+    await waitForDesktop(page);
+    await page.locator('#save-state', { hasText: 'All saved · 2 minutes ago' }).waitFor();
+    expect(await page.locator('#banner').isHidden()).toBe(true);
+    expect(
+      await page.evaluate('[globalThis.isSamePage, Date.now() > performance.timeOrigin + 86_400_000]'),
+    ).toEqual([true, true]);
+  });
+
   test('shares the clipboard through its panel', async () => {
     await openDesktop();
     vnc?.run('sh', ['-c', 'printf "from the desktop" | xclip -selection clipboard']);

@@ -68,12 +68,14 @@ export async function startXvnc(socketPath: string, display = freeDisplay()): Pr
   }
   const env = { ...process.env, DISPLAY: display, LANG: 'C.UTF-8' };
   const library = join(import.meta.dirname, '../../desktop/lib');
-  programs.push(
-    spawn('python3', ['-c', 'from scipion_desktop.key_codes import main; main()'], {
-      stdio: 'ignore',
-      env: { ...env, PYTHONPATH: library, PYTHONDONTWRITEBYTECODE: '1' },
-    }),
-  );
+  for (const helper of ['key_codes', 'clipboard']) {
+    programs.push(
+      spawn('python3', ['-c', `from scipion_desktop.${helper} import main; main()`], {
+        stdio: 'ignore',
+        env: { ...env, PYTHONPATH: library, PYTHONDONTWRITEBYTECODE: '1' },
+      }),
+    );
+  }
   return {
     display,
     run(program, programArgs) {

@@ -147,7 +147,8 @@ class Session:
                 self.display.wait()
                 return
         log(f"display is up on {paths.VNC_SOCKET}")
-        self.helpers.append(subprocess.Popen(["/usr/local/bin/free-key-codes"], stdin=subprocess.DEVNULL))
+        for helper in ("free-key-codes", "relay-clipboard"):
+            self.helpers.append(subprocess.Popen([f"/usr/local/bin/{helper}"], stdin=subprocess.DEVNULL))
 
     def start_window_manager(self) -> None:
         kind = paths.DESKTOP_KIND.read_text().strip()

@@ -4,10 +4,8 @@ import { formatBytes } from './format.ts';
 import { t } from './language.ts';
 import { Panel } from './panel.ts';
 
-/** What Xvnc takes; the session starts it with this as `MaxCutText`. */
+/** What Xvnc takes and gives; the session starts it with this as `MaxCutText`, and hands it long texts whole. */
 export const MAX_CLIPBOARD_BYTES = 8 * 1024 * 1024;
-/** What a program of the desktop hands over in one piece; Xvnc takes no selection in several (ICCCM's INCR). */
-const MAX_FROM_DESKTOP_BYTES = 1_000_000;
 
 /**
  * Keeps the clipboards of browser and desktop the same where the browser allows it (it may ask the user), each way as
@@ -25,10 +23,7 @@ export class Clipboard {
   constructor(connection: () => RFB | undefined, focusDesktop: () => void) {
     this.#connection = connection;
     this.#panel = new Panel('clipboard', focusDesktop, () => {
-      setText(
-        element('clipboard-limit'),
-        t().clipboardLimit(formatBytes(MAX_CLIPBOARD_BYTES), formatBytes(MAX_FROM_DESKTOP_BYTES)),
-      );
+      setText(element('clipboard-limit'), t().clipboardLimit(formatBytes(MAX_CLIPBOARD_BYTES)));
       this.#text.focus();
       this.#text.select();
     });

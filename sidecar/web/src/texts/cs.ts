@@ -178,7 +178,7 @@ export const cs: Texts = {
   clipboardSend: 'Poslat na plochu',
   clipboardIn: 'Přebírat, co zkopíruji na tomto počítači',
   clipboardOut: 'Dávat tomuto počítači, co zkopíruji na ploše',
-  clipboardLimit: (to, from) => `Na plochu nejvýš ${to}, z plochy ${from}; pro víc použijte soubor.`,
+  clipboardLimit: (limit) => `Nejvýš ${limit} každým směrem; pro víc použijte soubor.`,
 
   statusSave: 'Ukládání',
   nextSave: (duration) => `Další automatické uložení: ${duration}.`,

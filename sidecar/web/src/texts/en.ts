@@ -146,8 +146,7 @@ export const en = {
   clipboardSend: 'Send to the desktop',
   clipboardIn: 'Take over what I copy on this computer',
   clipboardOut: 'Give this computer what I copy in the desktop',
-  clipboardLimit: (to: string, from: string) =>
-    `At most ${to} to the desktop, and ${from} from it; use a file for more.`,
+  clipboardLimit: (limit: string) => `At most ${limit} each way; use a file for more.`,
 
   // Status
   statusSave: 'Saving',
