@@ -125,7 +125,3 @@ function token(tokens: Readonly<Record<string, string>>, name: string): string {
   }
   return found;
 }
-
-/** The credentials in one call, e.g. after the pod is ready. */
-export const readEmulatorCredentials = (exec: Exec): Promise<EmulatorCredentials> =>
-  new RemoteEmulator(exec).credentials();

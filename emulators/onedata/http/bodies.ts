@@ -1,12 +1,12 @@
 import type { ServerResponse } from 'node:http';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Faults } from '../faults.ts';
 import { CHUNK_BYTES, releaseChunks, takeChunk } from '../store/chunks.ts';
 import type { ReadAt } from '../store/content-store.ts';
 import { brokenBody, type Call, CUT_AFTER_MS } from './call.ts';
 
-const delay = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const SLICE = 65_536;
 
 async function* paced(faults: Faults, chunk: Buffer): AsyncGenerator<Buffer> {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Context } from '../context.ts';
 import type { FaultAction } from '../faults.ts';
 import type { Provider } from '../provider/provider.ts';
@@ -6,8 +7,6 @@ import { serveProvider } from '../provider/routes.ts';
 import { serveZone } from '../zone/routes.ts';
 import { ApiError, BareStatus } from './api-error.ts';
 import { type Call, decode, parseQuery, sendHead, sendJson } from './call.ts';
-
-const delay = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** Zone and provider behind one port, told apart by the host name that the client asked for. */
 export function makeListener(context: () => Context, report: (error: unknown) => void): RequestListener {
