@@ -9,6 +9,7 @@ import { publish, readResults } from '../lib/report.ts';
 import { type CaseResult, isMet, type Results, withCase } from '../lib/results.ts';
 import { summarise } from '../lib/statistics.ts';
 import { SILENT } from '../lib/teller.ts';
+import { Engine } from '../sync/engine.ts';
 import { runSync } from '../sync/run.ts';
 import { Server } from '../sync/server.ts';
 import { later, slowLink } from '../sync/slow-link.ts';
@@ -87,6 +88,16 @@ describe('a run of the benchmark', { timeout: 300_000 }, () => {
   test('refuses a case that it does not know, with those that there are', async () => {
     await expect(run(['nothing'])).rejects.toThrow('there is no case "nothing"; there are: stage-in-small');
   });
+});
+
+test('the engine without a thread for its connections starts none', async () => {
+  const programs = await Promise.all(
+    (['as it is', 'pool'] as const).map(async (variant) => {
+      await Engine.build(join(directory, variant), variant);
+      return readFile(join(directory, variant, 'engine-process.js'), 'utf8');
+    }),
+  );
+  expect(programs.map((program) => program.includes('startThread("http-thread"'))).toEqual([true, false]);
 });
 
 test('a command that fails is no measurement, and its last words are told', async () => {
