@@ -11,10 +11,16 @@ export interface NextSteps {
   readonly remove: string;
 }
 
-export function nextSteps({ namespace, stack }: Pick<InstanceConfig, 'namespace' | 'stack'>): NextSteps {
+export function nextSteps({
+  namespace,
+  stack,
+  passwordLogin,
+}: Pick<InstanceConfig, 'namespace' | 'stack' | 'passwordLogin'>): NextSteps {
   const sync = `kubectl --namespace ${namespace} exec ${NAMES.pod} --container ${CONTAINERS.sync} -- ${COMMANDS.sync}`;
   return {
-    password: `pulumi stack output desktopPassword --show-secrets --stack ${stack}`,
+    password: passwordLogin
+      ? `pulumi stack output desktopPassword --show-secrets --stack ${stack}`
+      : 'none: passwordLogin is false, so users sign in at signInIssuer',
     status: `${sync} status`,
     save: `${sync} save`,
     // SIGTERM saves before the pod ends; the StatefulSet starts it again with what has changed.

@@ -37,6 +37,12 @@ test('the gateway is told where users sign in and who comes in', () => {
   expect(Object.keys(gatewayConfig(instanceConfig()))).toEqual(['instance', 'publicOrigin']);
 });
 
+test('where no password opens the desktop, no command for it is shown', async () => {
+  const run = await runInstance({ config: { ...SIGN_IN, passwordLogin: 'false' } });
+  expect(run.errors).toEqual([]);
+  expect(run.outputs.passwordCommand).toMatch(/^none: passwordLogin is false/);
+});
+
 test('the secret of the client is in the gateway’s Secret and nowhere else', async () => {
   const secret = 'canary of a client';
   const run = await runInstance({ config: SIGN_IN, secretConfig: { signInClientSecret: ` ${secret}\n` } });
