@@ -1,7 +1,10 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import pLimit from 'p-limit';
 import type { ClusterAddress, InstanceCluster, InstanceObjects } from '../../components/cluster-client.ts';
 import { publicOrigin } from '../../components/names.ts';
 import type { Project } from '../engine/index.ts';
+import { stackFolder } from '../recording/config.ts';
 import { type InstanceSummary, OWNER_KEY } from './instances.ts';
 import { type LiveState, liveOf, readLive } from './live.ts';
 import { FleetError } from './operation.ts';
@@ -23,11 +26,24 @@ interface Stack {
   readonly lastUpdate?: string;
 }
 
+/** What the files of a stack say; read and judged again only where one of them is another one. */
+interface Known {
+  readonly stamp: string;
+  /** Absent: they cannot be read. */
+  readonly found?: StackValues;
+  readonly facts: Pick<
+    InstanceSummary,
+    'owner' | 'url' | 'namespace' | 'version' | 'projectSpaceId' | 'isPaused' | 'problem'
+  >;
+}
+
 /** How the live state of a stack is found; absent: it is not asked for. */
 type Look = (found: StackValues, namespace: string) => Promise<LiveState>;
 
 export class Summaries {
   readonly #settings: SummarySettings;
+  readonly #known = new Map<string, Known>();
+  #folder: { readonly stamp: string; readonly path: string } | undefined;
 
   constructor(settings: SummarySettings) {
     this.#settings = settings;
@@ -41,16 +57,18 @@ export class Summaries {
     const limit = pLimit(8);
     const all: Stack[] = [...stacks, ...begun.map((name) => ({ name }))];
     const look = isLive ? this.#listing() : undefined;
-    const rows = await Promise.all(all.map((stack) => limit(() => this.#summary(stack, look))));
+    const files = await this.#files();
+    const rows = await Promise.all(all.map((stack) => limit(() => this.#summary(stack, look, files))));
+    const names = new Set(all.map(({ name }) => name));
+    for (const name of this.#known.keys()) if (!names.has(name)) this.#known.delete(name);
     return rows.toSorted((left, right) => left.name.localeCompare(right.name));
   }
 
   async status(name: string): Promise<InstanceSummary> {
     const stack = (await this.#settings.project.list()).find((one) => one.name === name);
     if (stack === undefined && this.#settings.records.find(name) === undefined) throw unknown(name);
-    return this.#summary(stack ?? { name }, (found, namespace) =>
-      readLive(() => this.open(found), namespace),
-    );
+    const look: Look = (found, namespace) => readLive(() => this.open(found), namespace);
+    return this.#summary(stack ?? { name }, look, await this.#files());
   }
 
   async live(name: string): Promise<LiveState> {
@@ -85,26 +103,73 @@ export class Summaries {
     };
   }
 
-  async #summary({ name, lastUpdate }: Stack, look: Look | undefined): Promise<InstanceSummary> {
+  async #summary(
+    { name, lastUpdate }: Stack,
+    look: Look | undefined,
+    files: Files,
+  ): Promise<InstanceSummary> {
     const operation = this.#settings.records.find(name);
-    const common = {
+    const { found, facts } = await this.#read(name, files);
+    const { namespace } = facts;
+    const owner = facts.owner ?? operation?.record.owner;
+    const isLive = look !== undefined && lastUpdate !== undefined && found !== undefined;
+    return {
       name,
       ...(lastUpdate ? { lastUpdate } : {}),
       ...(operation ? { operation } : {}),
+      ...facts,
+      ...(owner === undefined ? {} : { owner }),
+      ...(isLive && namespace !== undefined ? { live: await look(found, namespace) } : {}),
     };
-    let owner: { owner?: string } = operation?.record.owner ? { owner: operation.record.owner } : {};
+  }
+
+  async #read(name: string, files: Files): Promise<Known> {
+    const stamp = `${files.stamp} ${await stampOf(join(files.folder, `Pulumi.${name}.yaml`))}`;
+    const known = this.#known.get(name);
+    if (known?.stamp === stamp) return known;
+    const read = await this.#judge(name);
+    this.#known.set(name, { ...read, stamp });
+    return { ...read, stamp };
+  }
+
+  async #judge(name: string): Promise<Omit<Known, 'stamp'>> {
+    let owner: string | undefined;
     try {
       const found = await this.values(name);
-      if (found.others[OWNER_KEY] !== undefined) owner = { owner: found.others[OWNER_KEY] };
+      owner = found.others[OWNER_KEY];
       const settings = judged(withChanges(name, found, {}));
       const { namespace, domain, publicPort, version, projectSpaceId, paused: isPaused } = settings;
       const url = `${publicOrigin(namespace, domain, publicPort)}/`;
-      const live = look && lastUpdate ? { live: await look(found, namespace) } : {};
-      return { ...common, ...owner, url, namespace, version, projectSpaceId, isPaused, ...live };
+      const facts = { url, namespace, version, projectSpaceId, isPaused };
+      return { found, facts: { ...(owner === undefined ? {} : { owner }), ...facts } };
     } catch (error) {
-      return { ...common, ...owner, problem: (error as Error).message };
+      const problem = (error as Error).message;
+      return { facts: { ...(owner === undefined ? {} : { owner }), problem } };
     }
   }
+
+  /** Where the stacks' files are, and which Pulumi.yaml stands above them. */
+  async #files(): Promise<Files> {
+    const { directory } = this.#settings;
+    const stamp = await stampOf(join(directory, 'Pulumi.yaml'));
+    if (this.#folder?.stamp !== stamp) {
+      // A file that cannot be read is told with each stack.
+      const path = await stackFolder(directory).catch(() => directory);
+      this.#folder = { stamp, path };
+    }
+    return { stamp, folder: this.#folder.path };
+  }
+}
+
+interface Files {
+  readonly stamp: string;
+  readonly folder: string;
+}
+
+/** Another one after each change, whoever made it. */
+async function stampOf(path: string): Promise<string> {
+  const found = await stat(path, { bigint: true }).catch(() => undefined);
+  return found === undefined ? 'none' : `${found.ino} ${found.size} ${found.mtimeNs} ${found.ctimeNs}`;
 }
 
 const list = async (open: () => InstanceCluster) => open().instances();

@@ -110,6 +110,12 @@ export function loadWithoutSecrets(directory: string, stack: string): Promise<Pr
   });
 }
 
+/** Folder of the stacks' files of a project. @throws EngineError as `loadConfig` */
+export async function stackFolder(directory: string): Promise<string> {
+  const { stackConfigDir = '.' } = await readYaml(join(directory, 'Pulumi.yaml'), projectSchema);
+  return join(resolve(directory), stackConfigDir);
+}
+
 interface Entry {
   readonly text: string;
   readonly secret: boolean;

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -62,6 +62,45 @@ describe('a life', () => {
     await fleet.remove('jane').result;
     expect(project.destroyed).toEqual(['jane']);
     expect(await fleet.list()).toEqual([]);
+  });
+
+  test('the list sees what is changed in a file by hand, of one stack and of all, and forgets what is gone', async () => {
+    await fleet.create('jane', { ...SPEC, owner: 'u-1' }).result;
+    const listed = async () => (await fleet.list()).map(({ name, owner, url }) => [name, owner, url]);
+    expect(await listed()).toEqual([['jane', 'u-1', 'https://scipion.jane.example.org/']]);
+    const change = (file: string, from: string, to: string) =>
+      writeFileSync(join(place, file), readFileSync(join(place, file), 'utf8').replace(from, to));
+    // As long as before: the length alone does not tell.
+    change('Pulumi.jane.yaml', 'u-1', 'u-2');
+    expect(await listed()).toEqual([['jane', 'u-2', 'https://scipion.jane.example.org/']]);
+    change('Pulumi.yaml', 'domain: example.org', 'domain: example.net');
+    expect(await listed()).toEqual([['jane', 'u-2', 'https://scipion.jane.example.net/']]);
+    change('Pulumi.jane.yaml', 'config:', 'config: [');
+    expect(await fleet.list()).toMatchObject([
+      { name: 'jane', problem: expect.stringContaining('not valid YAML') },
+    ]);
+    await project.forget('jane');
+    expect(await listed()).toEqual([]);
+  });
+
+  test('an instance of somebody is not taken over by the creation of somebody else', async () => {
+    project.failures.push(new Error('quota exceeded'));
+    await messageOf(fleet.create('jane', { ...SPEC, owner: 'u-1' }));
+    const taken = await messageOf(fleet.create('jane', { ...SPEC, owner: 'u-2' }));
+    expect(taken).toContain('There is an instance jane already');
+    expect((await fleet.list()).map(({ owner }) => owner)).toEqual(['u-1']);
+    expect(await messageOf(fleet.create('jane', { ...SPEC, owner: 'u-1' }))).toBe('done');
+  });
+
+  test('what was left undone is taken up as what it was', async () => {
+    await fleet.create('jane', SPEC).result;
+    project.failures.push(new Error('the save failed'));
+    await messageOf(fleet.pause('jane'));
+    const again = fleet.takeUp('jane');
+    expect(again?.kind).toBe('pause');
+    await again?.result;
+    expect(fleet.takeUp('jane')).toBeUndefined();
+    expect(fleet.takeUp('joe')).toBeUndefined();
   });
 
   test('a token is in no event, record or error', async () => {
