@@ -148,11 +148,8 @@ function secretFormProblem(raw: RawStack, key: SecretKey): string | undefined {
 
 /** Why nothing would read a secret that is no token. */
 function unusedSecret(values: RawStack['values'], key: Exclude<SecretKey, TokenKey>): string | undefined {
-  if (key === 'desktopPassword') {
-    return values.passwordLogin?.trim() === 'false'
-      ? 'with passwordLogin false no password opens the desktop'
-      : undefined;
-  }
+  // Also where no password opens the desktop: a new one ends every session.
+  if (key === 'desktopPassword') return undefined;
   return values.signInIssuer ? undefined : 'without signInIssuer nobody signs in elsewhere';
 }
 
