@@ -152,7 +152,7 @@ export function mortal<T extends { readonly state: StateStore; readonly tree: Lo
   const manifest = deaths.of(state.manifest, ['put', 'delete', 'clear'], (call) => `state manifest.${call}`);
   const itself = deaths.of(
     state,
-    ['setMeta'],
+    ['setMeta', 'setJson'],
     (_, [key, value]) => `state ${String(key)}${value === null ? ' removed' : ''}`,
   );
   const tables = new Map<unknown, object>([
@@ -181,7 +181,7 @@ export function watchedState(state: StateStore, seen: string[]): StateStore {
       watched(table, calls, (call) => seen.push(`state ${name}.${call}`)),
     );
   }
-  const itself = watched(state, ['setMeta'], (_, [key, value]) => {
+  const itself = watched(state, ['setMeta', 'setJson'], (_, [key, value]) => {
     seen.push(`state ${String(key)}${value === null ? ' removed' : ''}`);
   });
   return new Proxy(itself, { get: (object, name) => tables.get(name) ?? Reflect.get(object, name, object) });
