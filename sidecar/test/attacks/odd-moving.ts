@@ -15,9 +15,9 @@ function working(script: string, ...args: string[]): () => void {
 const GROWING =
   'import os,sys\nf=os.open(sys.argv[1],os.O_CREAT|os.O_WRONLY)\nwhile True: os.write(f,b"more")';
 
-const SHRINKING = `import os,sys
+const SHRINKING = `import os,sys,time
 f=os.open(sys.argv[1],os.O_CREAT|os.O_WRONLY)
-while True: os.pwrite(f,b"more"*2000000,0); os.ftruncate(f,100)`;
+while True: os.pwrite(f,b"more"*2000000,0); time.sleep(0.02); os.ftruncate(f,100); time.sleep(0.02)`;
 
 /** What others change all the time, so that no look at it is the last. */
 export const MOVING: readonly OddKind[] = [
@@ -44,7 +44,7 @@ export const MOVING: readonly OddKind[] = [
     name: 'a file whose time is set back after each write',
     fate: 'honest',
     make: (folder) =>
-      working('while :; do date +%N >> "$1"; touch -d 2020-01-01 "$1"; done', join(folder, 'odd')),
+      working('while :; do date +%N >> "$1"; touch -d 2020-01-01 "$1"; sleep 0.01; done', join(folder, 'odd')),
     isAlive: true,
   },
   {
