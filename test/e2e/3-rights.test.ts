@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { CLUSTER_RULES, NAMESPACE_RULES } from '../../components/rights.ts';
 import { kubectl } from '../../local/cli/target.ts';
-import { deployer, type Right, rightsOf } from './rights.ts';
+import { type Deployer, deployer, type Right, rightsOf } from './rights.ts';
 import { kubeNamespaces, target } from './world.ts';
 
 /** The life of an instance with the rights that docs/rbac grants: enough for all of it, and none that is never used. */
@@ -30,43 +30,60 @@ const objectsOf = async (namespace: string) =>
     ...['--selector', 'app.kubernetes.io/name=scipion', '--output', 'name'],
   ]);
 
-/** What was used in both lives: a plain removal ends no pod, one that gives the work up does not drain. */
-const used = new Set<Right>();
-/** Asked in the namespace and refused there; the other file grants it. */
-const wanted = new Set<Right>();
+/** What one user asked of the API server. */
+interface Asked {
+  readonly allowed: ReadonlySet<Right>;
+  readonly refused: readonly Right[];
+}
 
-test('in one existing namespace, as its service account: up, up again, a change, drained and removed', async () => {
-  await using somebody = await deployer('namespace-role.yaml', 'rights', {
-    'scipion:createNamespace': 'false',
-  });
+/**
+ * All that an instance goes through: up, up again without a change, a change, a removal with its drain; then up and a
+ * removal that gives the work up, which ends the pod and does not drain.
+ */
+async function wholeLife(somebody: Deployer): Promise<Asked> {
   await somebody.up();
-  expect(await objectsOf('rights')).toContain('pod/scipion-0');
+  expect(await objectsOf(somebody.namespace)).toContain('pod/scipion-0');
   expect((await somebody.up()).changes).toEqual({});
   expect(Object.keys((await somebody.up({ 'scipion:memory': '4Gi' })).changes)).toEqual(['update']);
   await somebody.destroy();
-  expect(await objectsOf('rights')).toBe('');
+  expect(await objectsOf(somebody.namespace)).toBe('');
+  const drained = (await somebody.asked()).allowed;
+  expect(drained).toContain('/pods/exec get');
+  expect(drained).not.toContain('/pods delete');
+  const discarding = { 'scipion:discardUnsavedChanges': 'true' };
+  await somebody.up(discarding);
+  await somebody.destroy(discarding);
+  expect(await objectsOf(somebody.namespace)).toBe('');
+  const { allowed, refused } = await somebody.asked();
+  expect(allowed).toContain('/pods delete');
+  return { allowed, refused: [...refused] };
+}
+
+test('in one existing namespace, as its service account: a whole life needs each right of the Role, and no other', async () => {
+  await using somebody = await deployer('namespace-role.yaml', 'rights', {
+    'scipion:createNamespace': 'false',
+  });
+  const { allowed, refused } = await wholeLife(somebody);
   expect(await kubeNamespaces()).toContain('rights');
-  const { allowed, refused } = await somebody.asked();
-  expect([...refused].filter((right) => !OPTIONAL.includes(right))).toEqual([]);
-  expect(allowed).toContain('/pods/exec get');
-  for (const right of allowed) used.add(right);
-  for (const right of refused) wanted.add(right);
+  expect(refused.filter((right) => !OPTIONAL.includes(right))).toEqual([]);
+  expect(unused(rightsOf(NAMESPACE_RULES), allowed)).toEqual([]);
 });
 
-test('with a namespace of its own, as whoever may make namespaces: up and removed, its work given up', async () => {
-  const own = { 'scipion:namespace': 'rights-own', 'scipion:discardUnsavedChanges': 'true' };
-  await using somebody = await deployer('cluster-role.yaml', 'rights-home', own);
-  await somebody.up();
-  expect(await objectsOf('rights-own')).toContain('pod/scipion-0');
-  await somebody.destroy();
+test('with a namespace of its own, as whoever may make namespaces: a whole life needs each right of the ClusterRole, and no other', async () => {
+  await using somebody = await deployer('cluster-role.yaml', 'rights-home', {
+    'scipion:namespace': 'rights-own',
+  });
+  const { allowed, refused } = await wholeLife(somebody);
   expect(await kubeNamespaces()).not.toContain('rights-own');
-  const { allowed, refused } = await somebody.asked();
-  expect([...refused]).toEqual([]);
-  for (const right of allowed) used.add(right);
+  expect(refused).toEqual([]);
+  const granted = rightsOf(CLUSTER_RULES).filter((right) => !VOLUMES.test(right));
+  expect(unused(granted, allowed)).toEqual([]);
 });
 
-test('no right of either file was never used', () => {
-  expect(unused(rightsOf(NAMESPACE_RULES), used)).toEqual([]);
-  const asked = new Set([...used, ...wanted]);
-  expect(unused(rightsOf(CLUSTER_RULES), asked).filter((right) => !VOLUMES.test(right))).toEqual([]);
+test('a right that nothing uses is found in either file', () => {
+  const used = new Set(rightsOf(NAMESPACE_RULES).filter((right) => right !== '/services watch'));
+  expect(unused(rightsOf(NAMESPACE_RULES), used)).toEqual(['/services watch']);
+  expect(unused([...rightsOf(CLUSTER_RULES), '/nodes list'], new Set(rightsOf(CLUSTER_RULES)))).toEqual([
+    '/nodes list',
+  ]);
 });
