@@ -44,7 +44,10 @@ export const MOVING: readonly OddKind[] = [
     name: 'a file whose time is set back after each write',
     fate: 'honest',
     make: (folder) =>
-      working('while :; do date +%N >> "$1"; touch -d 2020-01-01 "$1"; sleep 0.01; done', join(folder, 'odd')),
+      working(
+        'while :; do date +%N >> "$1"; touch -d 2020-01-01 "$1"; sleep 0.01; done',
+        join(folder, 'odd'),
+      ),
     isAlive: true,
   },
   {
