@@ -59,7 +59,11 @@ const liveDatabase = (mode: 'wal' | 'delete') => (folder: string) => {
   const open = database(join(folder, 'odd.sqlite'), mode);
   const script = `import { DatabaseSync } from 'node:sqlite';
     const d = new DatabaseSync(process.argv[1]); d.exec('PRAGMA busy_timeout=2000');
-    setInterval(() => { try { d.exec('INSERT INTO t VALUES (3)'); } catch {} }, 20);`;
+    const maker = process.ppid;
+    setInterval(() => {
+      if (process.ppid !== maker) process.exit(); // a run of the tests that was killed
+      try { d.exec('INSERT INTO t VALUES (3)'); } catch {}
+    }, 20);`;
   open.close();
   const at = join(folder, 'odd.sqlite');
   const options = { stdio: 'ignore' as const, ...(IS_ROOT ? { uid: 1000, gid: 1000 } : {}) };

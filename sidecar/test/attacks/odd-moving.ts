@@ -2,9 +2,15 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { OddKind } from './odd-kind.ts';
 
+/** Ends the whole group when the pipe of its maker closes: also where a run of the tests is killed. */
+const WITH_ITS_MAKER = '{ cat <&3 >/dev/null; kill -9 0; } &';
+
 /** Goes on in a process of its own until it is ended. */
 function working(script: string, ...args: string[]): () => void {
-  const child: ChildProcess = spawn('sh', ['-c', script, 'sh', ...args], { stdio: 'ignore', detached: true });
+  const child: ChildProcess = spawn('sh', ['-c', `${WITH_ITS_MAKER} ${script}`, 'sh', ...args], {
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+    detached: true,
+  });
   spawnSync('sleep', ['0.2']);
   return () => {
     // The whole group: `sleep` too.
