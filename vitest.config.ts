@@ -1,21 +1,37 @@
 import { availableParallelism } from 'node:os';
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 /** `node:sqlite` says on each start that it is experimental; the engine relies on it knowingly. */
 const execArgv = ['--disable-warning=ExperimentalWarning'];
 
+interface More {
+  readonly testTimeout?: number;
+  readonly globalSetup?: string[];
+  readonly exclude?: string[];
+  /** After all others, one file at a time: where somebody waits for a desktop, seconds are counted. */
+  readonly isAlone?: boolean;
+}
+
 /** One project per kind of test, so that `npm test -- --project sync` runs just that part. */
-const project = (name: string, include: string[], testTimeout = 20_000, globalSetup: string[] = []) => ({
-  test: {
-    name,
-    include,
-    testTimeout,
-    hookTimeout: testTimeout,
-    globalSetup,
-    setupFiles: ['test/helpers/fixed-seed.ts'],
-    execArgv,
-  },
-});
+const project = (name: string, include: string[], more: More = {}) => {
+  const { testTimeout = 20_000, globalSetup = [], exclude = [], isAlone = false } = more;
+  return {
+    test: {
+      name,
+      include,
+      exclude: [...configDefaults.exclude, ...exclude],
+      testTimeout,
+      hookTimeout: testTimeout,
+      globalSetup,
+      setupFiles: ['test/helpers/fixed-seed.ts'],
+      execArgv,
+      ...(isAlone ? { maxWorkers: 1, sequence: { groupOrder: 1 } } : {}),
+    },
+  };
+};
+
+const MINUTE = { testTimeout: 60_000 };
+const GATEWAY_ATTACKS = 'sidecar/test/gateway/attacks.test.ts';
 
 export default defineConfig({
   test: {
@@ -23,17 +39,22 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism()),
     projects: [
       project('architecture', ['test/architecture/**/*.test.ts']),
-      project('program', ['test/{components,stack}/**/*.test.ts'], 60_000),
-      project('recording', ['test/recording/**/*.test.ts'], 60_000),
-      project('engine', ['test/engine/**/*.test.ts'], 120_000),
-      project('sidecar', ['sidecar/test/**/*.test.ts'], 60_000),
-      project('preview', ['automation/preview/test/**/*.test.ts'], 60_000),
-      project('fleet', ['automation/fleet/test/**/*.test.ts'], 60_000),
-      project('console', ['console/test/**/*.test.ts'], 60_000),
-      project('emulator', ['emulators/**/test/**/*.test.ts'], 60_000),
-      project('local', ['local/**/test/**/*.test.ts'], 60_000),
-      project('bench', ['bench/test/**/*.test.ts'], 60_000),
-      project('browser', ['test/browser/**/*.test.ts'], 120_000, ['test/browser/packages.ts']),
+      project('program', ['test/{components,stack}/**/*.test.ts'], MINUTE),
+      project('recording', ['test/recording/**/*.test.ts'], MINUTE),
+      project('engine', ['test/engine/**/*.test.ts'], { testTimeout: 120_000 }),
+      project('sidecar', ['sidecar/test/**/*.test.ts'], { ...MINUTE, exclude: [GATEWAY_ATTACKS] }),
+      project('preview', ['automation/preview/test/**/*.test.ts'], MINUTE),
+      project('fleet', ['automation/fleet/test/**/*.test.ts'], MINUTE),
+      project('console', ['console/test/**/*.test.ts'], MINUTE),
+      project('emulator', ['emulators/**/test/**/*.test.ts'], MINUTE),
+      project('local', ['local/**/test/**/*.test.ts'], MINUTE),
+      project('bench', ['bench/test/**/*.test.ts'], MINUTE),
+      project('attacks', [GATEWAY_ATTACKS], { ...MINUTE, isAlone: true }),
+      project('browser', ['test/browser/**/*.test.ts'], {
+        testTimeout: 120_000,
+        globalSetup: ['test/browser/packages.ts'],
+        isAlone: true,
+      }),
     ],
   },
 });
