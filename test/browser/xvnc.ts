@@ -42,6 +42,10 @@ function freeDisplay(): string {
   }
 }
 
+/** Ends with 0 once the last of the letters that have a key code from the start has its own: the euro sign. */
+const HAS_LETTERS = `from scipion_desktop.key_codes import Display
+raise SystemExit(not any(0x20AC in symbols for symbols in Display().mapping().values()))`;
+
 /** A real VNC server as the desktop image starts it: on a Unix socket only, without a password. */
 export async function startXvnc(socketPath: string, display = freeDisplay()): Promise<Xvnc> {
   const args = [display, '-rfbport', '-1', '-rfbunixpath', socketPath, '-rfbunixmode', '0600'];
@@ -68,13 +72,23 @@ export async function startXvnc(socketPath: string, display = freeDisplay()): Pr
   }
   const env = { ...process.env, DISPLAY: display, LANG: 'C.UTF-8' };
   const library = join(import.meta.dirname, '../../desktop/lib');
+  const pythonEnv = { ...env, PYTHONPATH: library, PYTHONDONTWRITEBYTECODE: '1' };
   for (const helper of ['key_codes', 'clipboard']) {
     programs.push(
       spawn('python3', ['-c', `from scipion_desktop.${helper} import main; main()`], {
         stdio: 'ignore',
-        env: { ...env, PYTHONPATH: library, PYTHONDONTWRITEBYTECODE: '1' },
+        env: pythonEnv,
       }),
     );
+  }
+  // In an image the session starts it long before anybody types.
+  for (
+    let tries = 0;
+    spawnSync('python3', ['-c', HAS_LETTERS], { env: pythonEnv }).status !== 0;
+    tries += 1
+  ) {
+    if (tries > 100) throw new Error(`the letters of Xvnc ${display} did not get their key codes`);
+    await sleep(100);
   }
   return {
     display,
