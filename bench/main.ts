@@ -25,67 +25,65 @@ const program = new Command('bench').description(
   'Measures this project against what one would use without it.',
 );
 
-const sync = program
-  .command('sync')
-  .description(`the sync engine against rsync, rclone and curl: ${CASES.map(({ name }) => name).join(', ')}`)
-  .addOption(
-    new Option('--scale <scale>', 'medium: a tenth of the data; small: a fiftieth')
-      .choices(['tiny', 'small', 'medium', 'full'])
-      .default('small'),
-  )
-  .option('--only <names...>', 'these cases alone', [])
-  .option('--repeats <number>', 'timed runs of each competitor', '3')
-  .option('--directory <folder>', 'where the data is made and removed', tmpdir())
-  .option('--publish', 'write results, plots and docs/benchmarks.md')
-  .action(async () => {
-    const options = sync.opts<{
-      scale: Scale;
-      only: string[];
-      repeats: string;
-      directory: string;
-      publish?: boolean;
-    }>();
-    const { scale, only, directory } = options;
-    await runSync({
-      scale,
-      only,
-      directory,
-      repeats: Math.max(1, Number.parseInt(options.repeats, 10) || 3),
-      teller: tellerTo(process.stderr),
-      onResult: (result) => report(result, options.publish === true),
-    });
-  });
+/** At least one; what is no number is the preset. */
+function countOf(text: string, preset: number): number {
+  return Math.max(1, Number.parseInt(text, 10) || preset);
+}
 
-const ofThread = program
-  .command('thread')
-  .description(
-    `the sync engine with its connections in a thread, and with a plain undici.Pool: ${THREAD_CASES.map(({ name }) => name).join(', ')}`,
-  )
-  .addOption(
-    new Option('--scale <scale>', 'as of sync').choices(['tiny', 'small', 'medium', 'full']).default('small'),
-  )
-  .option('--only <names...>', 'these cases alone', [])
-  .option('--repeats <number>', 'timed runs of each', '5')
-  .option('--directory <folder>', 'where the data is made and removed', tmpdir())
-  .option('--publish', 'write results, plots and docs/benchmarks.md')
-  .action(async () => {
-    const options = ofThread.opts<{
-      scale: Scale;
-      only: string[];
-      repeats: string;
-      directory: string;
-      publish?: boolean;
-    }>();
-    await runSync({
-      cases: THREAD_CASES,
-      scale: options.scale,
-      only: options.only,
-      directory: options.directory,
-      repeats: Math.max(1, Number.parseInt(options.repeats, 10) || 5),
-      teller: tellerTo(process.stderr),
-      onResult: (result) => report(result, options.publish === true),
+interface EngineBench {
+  readonly name: string;
+  readonly description: string;
+  readonly cases: typeof CASES;
+  readonly repeats: number;
+}
+
+/** A command that measures the sync engine. */
+function addEngineBench({ name, description, cases, repeats }: EngineBench): void {
+  const command = program
+    .command(name)
+    .description(`${description}: ${cases.map((one) => one.name).join(', ')}`)
+    .addOption(
+      new Option('--scale <scale>', 'medium: a tenth of the data; small: a fiftieth')
+        .choices(['tiny', 'small', 'medium', 'full'])
+        .default('small'),
+    )
+    .option('--only <names...>', 'these cases alone', [])
+    .option('--repeats <number>', 'timed runs of each competitor', `${repeats}`)
+    .option('--directory <folder>', 'where the data is made and removed', tmpdir())
+    .option('--publish', 'write results, plots and docs/benchmarks.md')
+    .action(async () => {
+      const options = command.opts<{
+        scale: Scale;
+        only: string[];
+        repeats: string;
+        directory: string;
+        publish?: boolean;
+      }>();
+      const { scale, only, directory } = options;
+      await runSync({
+        cases,
+        scale,
+        only,
+        directory,
+        repeats: countOf(options.repeats, repeats),
+        teller: tellerTo(process.stderr),
+        onResult: (result) => report(result, options.publish === true),
+      });
     });
-  });
+}
+
+addEngineBench({
+  name: 'sync',
+  description: 'the sync engine against rsync, rclone and curl',
+  cases: CASES,
+  repeats: 3,
+});
+addEngineBench({
+  name: 'thread',
+  description: 'the sync engine with its connections in a thread, and with a plain undici.Pool',
+  cases: THREAD_CASES,
+  repeats: 5,
+});
 
 const gateway = program
   .command('gateway')
@@ -96,8 +94,8 @@ const gateway = program
   .action(async () => {
     const options = gateway.opts<{ mebibytes: string; repeats: string; publish?: boolean }>();
     await runGateway({
-      bytes: Math.max(1, Number.parseInt(options.mebibytes, 10) || 1024) * 2 ** 20,
-      repeats: Math.max(1, Number.parseInt(options.repeats, 10) || 3),
+      bytes: countOf(options.mebibytes, 1024) * 2 ** 20,
+      repeats: countOf(options.repeats, 3),
       teller: tellerTo(process.stderr),
       onResult: (result) => report(result, options.publish === true),
     });
@@ -117,7 +115,7 @@ const ofProgram = program
   .action(async () => {
     const options = ofProgram.opts<{ repeats: string; directory: string; publish?: boolean }>();
     const results = await runProgramBench({
-      repeats: Math.max(1, Number.parseInt(options.repeats, 10) || 3),
+      repeats: countOf(options.repeats, 3),
       directory: options.directory,
       repository: REPOSITORY,
       teller: tellerTo(process.stderr),
@@ -135,8 +133,8 @@ const previews = program
   .action(async () => {
     const options = previews.opts<{ stacks: string; sample: string; directory: string; publish?: boolean }>();
     const result = await runPreviewsBench({
-      stacks: Math.max(1, Number.parseInt(options.stacks, 10) || 200),
-      sample: Math.max(1, Number.parseInt(options.sample, 10) || 6),
+      stacks: countOf(options.stacks, 200),
+      sample: countOf(options.sample, 6),
       directory: options.directory,
       repository: REPOSITORY,
       teller: tellerTo(process.stderr),
@@ -152,12 +150,11 @@ const ofConsole = program
   .option('--requests <number>', 'of each kind', '200')
   .action(async () => {
     const options = ofConsole.opts<Record<'instances' | 'operations' | 'requests', string>>();
-    const count = (text: string, preset: number) => Math.max(1, Number.parseInt(text, 10) || preset);
     await runConsoleBench(
       {
-        instances: count(options.instances, 500),
-        operations: count(options.operations, 20),
-        requests: count(options.requests, 200),
+        instances: countOf(options.instances, 500),
+        operations: countOf(options.operations, 20),
+        requests: countOf(options.requests, 200),
       },
       (line) => process.stdout.write(`${line}\n`),
     );

@@ -1,56 +1,31 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { askJson } from '../../components/onedata-request.ts';
-import { type Emulator, pathCaveat, startEmulator } from '../../emulators/onedata/index.ts';
 import { openingKeyOf, readOpeningCode } from '../../sidecar/contract/opening-code.ts';
 import type { FormField, InstanceList, InstanceView, TokenAnswer } from '../src/view-types.ts';
+import { type ConsoleOnedata, startConsoleOnedata } from './helpers/console-onedata.ts';
 import { fakeCluster } from './helpers/fake-cluster.ts';
 import { type RunningConsole, startConsole } from './helpers/start-console.ts';
 import { type Answer, Visitor, visitor } from './helpers/visitor.ts';
 
 /** Instances by their pages: whose they are, what may be done with them, and what is refused. */
 
-const place = mkdtempSync(join(tmpdir(), 'console-onedata-'));
-let emulator: Emulator;
+let onedata: ConsoleOnedata;
 let running: RunningConsole;
 const cluster = fakeCluster();
-let tokens: { source: string; project: string; all: string };
+let tokens: ConsoleOnedata['tokens'];
 let [jane, joe, olga]: Visitor[] = [];
 const as = (one: Visitor | undefined) => one as Visitor;
 
 beforeAll(async () => {
-  emulator = await startEmulator({
-    dataDirectory: place,
-    listen: { port: 0 },
-    spaces: [
-      { id: 'raw-id', name: 'Microscope' },
-      { id: 'work-id', name: 'Projects' },
-    ],
-  });
-  tokens = {
-    source: emulator.mint({ caveats: [{ type: 'data.readonly' }, pathCaveat(['raw-id'])] }).token,
-    project: emulator.mint({ caveats: [pathCaveat(['work-id'])] }).token,
-    all: emulator.mint().token,
-  };
-  running = await startConsole({
-    openCluster: cluster.open,
-    ask: (request) =>
-      askJson({
-        ...request,
-        host: `${request.host}:${emulator.providerHost.split(':')[1]}`,
-        certificateAuthorities: emulator.authorityPem,
-      }),
-  });
+  onedata = await startConsoleOnedata();
+  tokens = onedata.tokens;
+  running = await startConsole({ openCluster: cluster.open, ask: onedata.ask });
   [jane, joe, olga] = await Promise.all(['jane', 'joe', 'olga'].map((name) => visitor(running, name)));
 });
 afterAll(async () => {
   await running.stop();
-  await emulator.close();
-  rmSync(place, { recursive: true, force: true });
+  await onedata.close();
 });
 
 const spec = (name: string, settings: object = {}) => ({

@@ -1,13 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { askJson } from '../../components/onedata-request.ts';
+import { type ConsoleOnedata, startConsoleOnedata } from '../../console/test/helpers/console-onedata.ts';
 import { type FakeCluster, fakeCluster } from '../../console/test/helpers/fake-cluster.ts';
 import { PASSWORD, type RunningConsole, startConsole } from '../../console/test/helpers/start-console.ts';
-import { type Emulator, pathCaveat, startEmulator } from '../../emulators/onedata/index.ts';
 import { openingKeyOf, readOpeningCode } from '../../sidecar/contract/opening-code.ts';
 import { axeFindings, browserMissing, launchBrowser, screenshot } from '../helpers/browser.ts';
 
@@ -20,46 +16,28 @@ if (missing) console.warn(`browser tests of the console are skipped: ${missing}`
 const SHOTS = process.env.SCREENSHOTS;
 
 describe.skipIf(missing)('the console', () => {
-  const place = mkdtempSync(join(tmpdir(), 'console-pages-'));
   let browser: Browser;
-  let emulator: Emulator;
+  let onedata: ConsoleOnedata;
   let running: RunningConsole;
   let cluster: FakeCluster;
-  let tokens: { source: string; project: string; all: string };
+  let tokens: ConsoleOnedata['tokens'];
   let mistakes: string[] = [];
 
   beforeAll(async () => {
     browser = await launchBrowser();
-    emulator = await startEmulator({
-      dataDirectory: place,
-      listen: { port: 0 },
-      spaces: [
-        { id: 'raw-id', name: 'Microscope' },
-        { id: 'work-id', name: 'Projects' },
-      ],
-    });
-    tokens = {
-      source: emulator.mint({ caveats: [{ type: 'data.readonly' }, pathCaveat(['raw-id'])] }).token,
-      project: emulator.mint({ caveats: [pathCaveat(['work-id'])] }).token,
-      all: emulator.mint().token,
-    };
+    onedata = await startConsoleOnedata();
+    tokens = onedata.tokens;
     cluster = fakeCluster();
     running = await startConsole({
       openCluster: cluster.open,
       milliseconds: 1500,
-      ask: (request) =>
-        askJson({
-          ...request,
-          host: `${request.host}:${emulator.providerHost.split(':')[1]}`,
-          certificateAuthorities: emulator.authorityPem,
-        }),
+      ask: onedata.ask,
     });
   });
   afterAll(async () => {
     await browser?.close();
     await running?.stop();
-    await emulator?.close();
-    rmSync(place, { recursive: true, force: true });
+    await onedata?.close();
   });
   afterEach(async () => {
     for (const context of browser.contexts()) await context.close();

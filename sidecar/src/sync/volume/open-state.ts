@@ -2,6 +2,7 @@ import { lstatSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { StateStore } from '../state/state.ts';
 import { NewerFormatError } from '../sync-errors.ts';
+import { asideOf } from './aside.ts';
 import { forgetMark, isBehindMark } from './save-mark.ts';
 import { sqliteCode } from './sqlite-copy.ts';
 import { isDamagedDatabase } from './state-fault.ts';
@@ -50,7 +51,7 @@ export function setStateAside(file: string, nowMs: number): void {
 
 function moveAside(file: string, nowMs: number, suffixes: readonly string[]): void {
   for (const suffix of suffixes)
-    if (kindOf(file + suffix) !== 'none') renameSync(file + suffix, `${file}.damaged-${nowMs}${suffix}`);
+    if (kindOf(file + suffix) !== 'none') renameSync(file + suffix, asideOf(file, nowMs) + suffix);
 }
 
 /** Without the state every difference looks like two versions, so a passing trouble of the disk must not cost it. */

@@ -1,10 +1,10 @@
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { VOLUME_FOLDERS } from '../../../contract/paths.ts';
+import { asideOf, isAside } from './aside.ts';
 
-/** Of the names in the state's folder; all others are files. What was put aside before stays whatever it is. */
+/** Of the names in the state's folder; all others are files. */
 const FOLDERS: readonly string[] = ['partial', 'scratch', 'trash'];
-const ASIDE = '.damaged-';
 
 const FILE_RIGHTS = 0o600;
 const FOLDER_RIGHTS = 0o700;
@@ -14,7 +14,7 @@ const FOLDER_RIGHTS = 0o700;
  * would lead a write to some other file, folders in the place of files, files in the place of folders. What has lost its
  * rights gets them back; what belongs to somebody else and cannot be read and written goes aside too.
  *
- * Everything in the folder can be missing, so each start can do this before it reads any of it.
+ * Everything in the folder can be missing, so each start of a pod can do this before it reads any of it.
  *
  * @param root of the volume; its folder of the state is made where something else stands there
  */
@@ -24,7 +24,7 @@ export async function clearState(root: string, nowMs: number): Promise<void> {
   }
   const state = join(root, VOLUME_FOLDERS.state);
   for (const name of await namesIn(state)) {
-    if (name.includes(ASIDE)) continue;
+    if (isAside(name)) continue;
     await makeRight(join(state, name), FOLDERS.includes(name) ? 'directory' : 'file', nowMs);
   }
   await clearPartialFolders(join(state, 'partial'));
@@ -35,7 +35,7 @@ async function makeRight(path: string, kind: 'file' | 'directory', nowMs: number
   if (found === null) return;
   const isRight = kind === 'file' ? found.isFile() : found.isDirectory();
   if (isRight && (await isOpen(path, found.mode, kind))) return;
-  await fs.rename(path, `${path}${ASIDE}${nowMs}`);
+  await fs.rename(path, asideOf(path, nowMs));
 }
 
 /** Whether it can be used, after its rights were given back where they were missing. */

@@ -8,6 +8,7 @@ import type { ReadOnlySpace } from '../../spaces/space.ts';
 import { NameCodec } from '../names.ts';
 import type { StateStore } from '../state/state.ts';
 import { VolumeNotMountedError } from '../sync-errors.ts';
+import { asideOf } from './aside.ts';
 import { LocalTree } from './local-tree.ts';
 import { openState, STATE_FILE } from './open-state.ts';
 import { makePartialFolders } from './partials.ts';
@@ -31,7 +32,7 @@ export async function prepareVolume(root: string): Promise<void> {
   const marker = join(root, VOLUME_FOLDERS.state, MARKER);
   if ((await markedId(marker)) !== null) return;
   // Something else is there: damaged, or somebody's. It gets a new mark, as one that was lost does.
-  if (existsSync(marker)) await fs.rename(marker, `${marker}.damaged-${Date.now()}`);
+  if (existsSync(marker)) await fs.rename(marker, asideOf(marker, Date.now()));
   await replaceFile(marker, `${JSON.stringify({ version: 1, volumeId: randomUUID() })}\n`);
 }
 
