@@ -23,6 +23,8 @@ const KEY_PURPOSE = 'scipion: one-time codes that open an instance, 1';
 const MIN_KEY_BYTES = 32;
 const MAX_CODE_LENGTH = 2000;
 const MAX_USER_LENGTH = 200;
+/** A difference of times with fractions is not exact. */
+const ROUNDING_SECONDS = 0.001;
 
 /** What a code says beside its audience. */
 export interface Opening {
@@ -82,7 +84,8 @@ export interface OpeningCodeOptions {
 /** A code for one use. */
 export async function makeOpeningCode(options: OpeningCodeOptions): Promise<string> {
   const { key, origin, user, seconds = MAX_OPENING_SECONDS, now = Date.now() } = options;
-  const madeAt = Math.floor(now / 1000);
+  // To the millisecond: a gateway that has just begun refuses what was made before.
+  const madeAt = now / 1000;
   return new SignJWT()
     .setProtectedHeader({ alg: ALGORITHM, typ: TYPE })
     .setAudience(new URL(origin).origin)
@@ -104,8 +107,8 @@ const claimsSchema = z.object({
     .string()
     .min(1)
     .max(2 * MAX_USER_LENGTH),
-  iat: z.int(),
-  exp: z.int(),
+  iat: z.number().nonnegative(),
+  exp: z.number().nonnegative(),
 });
 
 /**
@@ -129,11 +132,11 @@ export async function readOpeningCode(
     throw new OpeningCodeError(reasonOf(cause), 'The code opens nothing here.', { cause });
   });
   const claims = claimsSchema.safeParse(payload);
-  if (!claims.success || claims.data.exp - claims.data.iat > MAX_OPENING_SECONDS) {
+  if (!claims.success || claims.data.exp - claims.data.iat > MAX_OPENING_SECONDS + ROUNDING_SECONDS) {
     throw new OpeningCodeError('invalid', 'The code does not say what a code says.');
   }
   const { jti: id, sub: user, iat, exp } = claims.data;
-  return { id, user, madeAt: iat * 1000, endsAt: exp * 1000 };
+  return { id, user, madeAt: Math.round(iat * 1000), endsAt: Math.round(exp * 1000) };
 }
 
 function reasonOf(error: unknown): OpeningRefusal {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type ConsoleOnedata, startConsoleOnedata } from '../../console/test/helpers/console-onedata.ts';
-import { type FakeCluster, fakeCluster } from '../../console/test/helpers/fake-cluster.ts';
+import { type FakeCluster, fakeCluster, SAVED } from '../../console/test/helpers/fake-cluster.ts';
 import { PASSWORD, type RunningConsole, startConsole } from '../../console/test/helpers/start-console.ts';
 import { openingKeyOf, readOpeningCode } from '../../sidecar/contract/opening-code.ts';
 import { axeFindings, browserMissing, launchBrowser, screenshot } from '../helpers/browser.ts';
@@ -192,6 +192,8 @@ describe.skipIf(missing)('the console', () => {
     await look('nowhere');
   }
 
+  let made: Promise<void> | undefined;
+  const everyState = () => (made ??= makeAll());
   async function makeAll(): Promise<void> {
     for (const name of ['runs', 'starts', 'paused', 'broken']) {
       if (name === 'broken')
@@ -209,7 +211,7 @@ describe.skipIf(missing)('the console', () => {
   }
 
   test('has no findings of axe on any page, in light and dark, and none of a phone', async () => {
-    await makeAll();
+    await everyState();
     const found: string[] = [];
     const kinds: [string, BrowserContextOptions][] = [
       ['light', {}],
@@ -239,19 +241,54 @@ describe.skipIf(missing)('the console', () => {
     expect(mistakes).toEqual([]);
   }, 300_000);
 
+  const ACTIONS = ['link', 'open', 'save', 'details', 'continue', 'resume'];
+  const focus = (page: Page) =>
+    page.evaluate(
+      'document.activeElement.dataset.action ?? document.activeElement.getAttribute("href") ?? ""',
+    );
+
+  test('leaves the keyboard where it is while news come', async () => {
+    await everyState();
+    const page = await open();
+    const card = page.locator('.instances li').filter({ has: page.locator('a[href="/instances/runs"]') });
+    const news = async (state: 'running' | 'starting', unsavedChanges: boolean) => {
+      cluster.states.set('runs', state);
+      cluster.syncs.set('runs', { save: { ...SAVED.save, unsavedChanges } });
+      await running.console.board.refresh();
+    };
+    const unsaved = card.getByText('unsaved work');
+    await unsaved.waitFor();
+    await card.locator('[data-action="save"]').focus();
+    await news('running', false);
+    await unsaved.waitFor({ state: 'detached' });
+    expect(await focus(page)).toBe('save');
+    await news('starting', false);
+    await card.locator('[data-action="save"]').waitFor({ state: 'detached' });
+    expect(await focus(page)).toBe('link');
+    const operator = await open('olga');
+    await operator.getByRole('link', { name: 'All instances' }).click();
+    await operator.locator('tbody a[href="/instances/paused"]').focus();
+    await operator.locator('tbody tr').filter({ hasText: 'Starting' }).nth(1).waitFor();
+    await news('running', true);
+    await operator.locator('tbody tr').filter({ hasText: 'Starting' }).nth(1).waitFor({ state: 'detached' });
+    expect(await focus(operator)).toBe('/instances/paused');
+    expect(mistakes).toEqual([]);
+  });
+
   test('works by keyboard alone, and speaks Czech when asked to', async () => {
+    await everyState();
     const page = await open();
     await page.keyboard.press('Tab');
     expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the content');
     await page.keyboard.press('Enter');
-    await page.locator('[data-action="link"]').first().waitFor();
+    // The change of the test before has ended when what is paused can be resumed.
+    for (const action of ACTIONS) await page.locator(`[data-action="${action}"]`).first().waitFor();
     const reached = new Set<string>();
     for (let count = 0; count < 30; count += 1) {
       await page.keyboard.press('Tab');
       reached.add(String(await page.evaluate('document.activeElement.dataset.action ?? ""')));
     }
-    for (const action of ['link', 'open', 'save', 'details', 'continue', 'resume'])
-      expect([...reached]).toContain(action);
+    for (const action of ACTIONS) expect([...reached]).toContain(action);
     await page.goto(`${running.origin}/instances/runs`);
     await page.locator('[data-action="pause"]').focus();
     await page.keyboard.press('Enter');

@@ -55,7 +55,9 @@ export async function showInstance(main: HTMLElement, name: string, isOperator: 
     }
     if (text === last) return;
     last = text;
-    const focused = (document.activeElement as HTMLElement | null)?.dataset.action;
+    const focused = actions.contains(document.activeElement)
+      ? (document.activeElement as HTMLElement).dataset.action
+      : undefined;
     head.replaceChildren(heading, stateMark(found));
     notes.replaceChildren(...troubles(found));
     facts.replaceChildren(factList(found, true));
@@ -63,7 +65,12 @@ export async function showInstance(main: HTMLElement, name: string, isOperator: 
     if (actions.dataset.state !== `${found.state} ${found.operation?.state}`) {
       actions.dataset.state = `${found.state} ${found.operation?.state}`;
       actions.replaceChildren(actionRow(found, report, true));
-      if (focused !== undefined) actions.querySelector<HTMLElement>(`[data-action="${focused}"]`)?.focus();
+      // Who is on an action that is no more goes on from the first that is.
+      if (focused !== undefined)
+        (
+          actions.querySelector<HTMLElement>(`[data-action="${focused}"]`) ??
+          actions.querySelector<HTMLElement>('[data-action]')
+        )?.focus();
     }
   };
   const load = async () => {

@@ -20,19 +20,23 @@ export function showMine(main: HTMLElement): void {
   const list = make('ul', { class: 'instances' });
   const empty = make('div');
   const more = make('a', { class: 'button primary', href: '/new' }, t().newInstance);
-  main.replaceChildren(make('div', { class: 'row apart' }, heading, more), old, make('p', {}, t().loading));
+  const loading = make('p', {}, t().loading);
+  main.replaceChildren(make('div', { class: 'row apart' }, heading, more), old, loading);
   const cards = new Map<string, Card>();
   watchList(false, (found) => {
     showAge(old, found);
     for (const view of found.instances) showCard(list, cards, view);
     for (const [name, { element }] of cards) {
       if (found.instances.some((view) => view.name === name)) continue;
+      if (element.contains(document.activeElement)) more.focus();
       element.remove();
       cards.delete(name);
     }
     empty.replaceChildren(...(found.instances.length === 0 ? [welcome()] : []));
-    if (list.parentElement === null)
-      main.replaceChildren(make('div', { class: 'row apart' }, heading, more), old, list, empty);
+    if (list.parentElement === null) {
+      loading.remove();
+      main.append(list, empty);
+    }
   });
 }
 
@@ -81,7 +85,9 @@ function showCard(list: HTMLElement, cards: Map<string, Card>, view: InstanceVie
     actions,
     problem,
   );
-  if (focused !== undefined) card.element.querySelector<HTMLElement>(`[data-action="${focused}"]`)?.focus();
+  // Who is on an action that is no more goes on from the head of its card.
+  if (focused !== undefined)
+    (card.element.querySelector<HTMLElement>(`[data-action="${focused}"]`) ?? link).focus();
 }
 
 /** Rows that are drawn; the rest is found by its name. */
@@ -116,7 +122,11 @@ export function showAll(main: HTMLElement): void {
     const fits = ({ name, owner = '' }: InstanceView) => `${name} ${owner}`.toLowerCase().includes(wanted);
     const found = last.filter(fits);
     count.textContent = last.length === 0 ? t().noneAtAll : t().found(found.length);
+    const focused = body.contains(document.activeElement)
+      ? document.activeElement?.getAttribute('href')
+      : undefined;
     body.replaceChildren(...found.slice(0, MAX_ROWS).map(rowOf));
+    if (focused) (body.querySelector<HTMLElement>(`a[href="${focused}"]`) ?? search).focus();
   };
   search.addEventListener('input', draw);
   watchList(true, (found) => {

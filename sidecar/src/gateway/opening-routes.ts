@@ -58,7 +58,7 @@ export function addOpeningRoutes(app: FastifyInstance, parts: OpeningParts): voi
     try {
       const key = openingKeyOf(secrets.current().sessionKey);
       const opening = await readOpeningCode(given.data.code, { key, origin: publicOrigin, now: now() });
-      if (!usedCodes.take(opening)) return refuse('used', opening.user);
+      if (!(await usedCodes.take(opening))) return refuse('used', opening.user);
       metrics.logins.inc({ result: 'accepted' });
       request.log.info({ client, outcome: 'accepted', door: DOORS.console, user: opening.user }, 'login');
       return enter(reply, sessions, DOORS.console).send({});

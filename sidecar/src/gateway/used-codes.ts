@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import * as z from 'zod';
 import { OPENING_TOLERANCE_SECONDS, type Opening } from '../../contract/opening-code.ts';
 import { replaceFileSync } from '../replace-file.ts';
@@ -32,8 +33,7 @@ export class UsedCodes {
 
   constructor(options: UsedCodesOptions) {
     this.#options = options;
-    // A code may be of a clock that is ahead by the tolerance.
-    this.#since = options.now() + TOLERANCE_MS;
+    this.#since = options.now();
     try {
       const kept = fileSchema.parse(JSON.parse(readFileSync(options.file, 'utf8')));
       this.#since = kept.since;
@@ -50,11 +50,16 @@ export class UsedCodes {
     }
   }
 
-  /** Uses a code up; false when it was used, or may have been. */
-  take({ id, madeAt, endsAt }: Opening): boolean {
+  /**
+   * Uses a code up; false when it was used, or may have been. One that a clock made which is ahead is waited for, at
+   * most by the tolerance: so none is used before its time, and whatever began later than that knows it for used.
+   */
+  async take({ id, madeAt, endsAt }: Opening): Promise<boolean> {
+    const early = madeAt - this.#options.now();
+    if (early > 0) await setTimeout(Math.min(early, TOLERANCE_MS));
     const now = this.#options.now();
     // The clock was ahead when this began, and was put right: else no code would be taken until it is that late again.
-    if (this.#since > now + TOLERANCE_MS) this.#since = now;
+    if (this.#since > now) this.#since = now;
     if (madeAt < this.#since || this.#used.has(id)) return false;
     for (const [each, end] of this.#used) if (end + TOLERANCE_MS < now) this.#used.delete(each);
     this.#used.set(id, endsAt);
