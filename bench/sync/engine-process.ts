@@ -72,7 +72,7 @@ async function execute(order: EngineRequest): Promise<unknown> {
       await project.acquireLease(true);
       keepAlive(project);
       return order.start
-        ? project.start({ confirmedMissing: order.confirmedMissing ?? 0 })
+        ? project.start({ mayOpenWithout: ({ total }) => total <= (order.confirmedMissing ?? 0) })
         : project.resume();
     }
     case 'seed-project':

@@ -42,6 +42,8 @@ const owner = IS_ROOT ? { uid: UID, gid: UID } : {};
 const HURRY = '20';
 /** Nothing may take longer, on a machine that does other things too. */
 export const BOUND_SECONDS = 90;
+/** About files that are missing: as often a person would answer. */
+const MAX_QUESTIONS = 6;
 /** A drain waits for each locked database, five times over. */
 const DRAIN_SECONDS = 240;
 
@@ -276,12 +278,21 @@ export class Instance {
   /** Opens the desktop; where project files are missing, by the choice to go without so many. */
   async readyWithout(most: number): Promise<SyncStatus> {
     const asks = ({ problems }: SyncStatus) => problems.some(({ code }) => String(code) === 'files-missing');
-    const status = await this.until('the desktop, or the question', (found) => found.ready || asks(found));
-    if (status.ready) return status;
-    const { total } = (status as { fileProblems?: { total: number } }).fileProblems ?? { total: 0 };
-    if (total > most) throw new Error(`${total} files are missing, expected at most ${most}`);
-    await ask(this.paths.syncSocket, 'POST', '/v1/confirm', { what: 'missing', count: total });
-    return this.ready();
+    const agreed = new Set<string>();
+    // What never stands still may be another at each attempt: who answers is asked about what is new.
+    const isNew = ({ fileProblems }: SyncStatus) => !agreed.has(JSON.stringify(fileProblems));
+    for (;;) {
+      const status = await this.until(
+        'the desktop, or the question',
+        (found) => found.ready || (asks(found) && isNew(found)),
+      );
+      if (status.ready) return status;
+      const { total } = status.fileProblems ?? { total: 0 };
+      if (total > most) throw new Error(`${total} files are missing, expected at most ${most}`);
+      if (agreed.size > MAX_QUESTIONS) throw new Error(`${agreed.size} times was asked about missing files`);
+      agreed.add(JSON.stringify(status.fileProblems));
+      await ask(this.paths.syncSocket, 'POST', '/v1/confirm', { what: 'missing', count: total });
+    }
   }
 
   /** What a person would find out. */

@@ -134,6 +134,42 @@ describe('files that can never be saved', () => {
   }, 60_000);
 });
 
+describe('files that cannot be restored', () => {
+  const missing = (...names: string[]) => ({
+    total: names.length,
+    items: names.map((path) => ({ path, kind: 'restore', code: 'damaged', message: '' }) as never),
+  });
+  const agree = (confirmed: Confirmations, count: number) => confirmed.add({ what: 'missing', count });
+
+  test('are agreed to by what was asked about, though another attempt found others meanwhile', () => {
+    const confirmed = new Confirmations();
+    confirmed.askMissing(missing('a', 'b', 'c'));
+    confirmed.askMissing(missing('a', 'b'));
+    // An attempt that did not come so far.
+    confirmed.askMissing({ total: 0, items: [] });
+    agree(confirmed, 3);
+    expect(confirmed.mayOpenWithout(missing('a', 'b', 'c'))).toBe(true);
+    expect(confirmed.mayOpenWithout(missing('c'))).toBe(true);
+    expect(confirmed.mayOpenWithout(missing('a', 'b', 'd'))).toBe(false);
+    confirmed.askMissing(missing('c', 'd'));
+    agree(confirmed, 2);
+    expect(confirmed.mayOpenWithout(missing('a', 'b', 'c', 'd'))).toBe(true);
+    expect(confirmed.mayOpenWithout({ ...missing('a', 'b'), total: 5 })).toBe(false);
+  });
+
+  test('are asked about again after an opening, and no number is agreed to that was not asked', () => {
+    const confirmed = new Confirmations();
+    expect(() => agree(confirmed, 1)).toThrow('no files of the project are missing');
+    confirmed.askMissing(missing('a'));
+    expect(() => agree(confirmed, 2)).toThrow('1 files of the project are missing, not 2');
+    expect(confirmed.mayOpenWithout(missing('a'))).toBe(false);
+    agree(confirmed, 1);
+    confirmed.askMissing(null);
+    expect(confirmed.mayOpenWithout(missing('a'))).toBe(false);
+    expect(() => agree(confirmed, 1)).toThrow('nothing to confirm');
+  });
+});
+
 test('an agreement that no save has used ends with the removals that it was for', () => {
   const confirmed = new Confirmations();
   confirmed.saved(0, { removals: 40, why: '40 of 50' });

@@ -32,7 +32,7 @@ describe('rotten bytes', () => {
     const other = await openProject(folders.make(), space, { clock });
     // A person has to agree to a project without it.
     await expect(startProject(other)).rejects.toThrow('sync confirm missing 1');
-    const { missing } = await startProject(other, { confirmedMissing: 1 });
+    const { missing } = await startProject(other, { mayOpenWithout: ({ total }) => total === 1 });
     expect(sorted(dumpFolder(other.data))).toEqual([
       ['a', 'content of a'],
       ['c', 'content of c'],

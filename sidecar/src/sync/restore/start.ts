@@ -32,8 +32,8 @@ export type StartContext = SaveContext & RestoreContext;
 export interface StartOptions extends SaveOptions {
   /** A person agreed that unsaved work joins a newer save, file by file. */
   readonly confirmedMerge?: boolean;
-  /** A person agreed to a desktop without so many files that cannot be restored. @default 0 */
-  readonly confirmedMissing?: number;
+  /** Whether a person agreed to a desktop without these files, which cannot be restored. @default for none */
+  readonly mayOpenWithout?: (missing: FileProblems) => boolean;
   /** Called before anything on the volume is changed. */
   readonly onRestore?: () => void;
 }
@@ -196,7 +196,7 @@ function resultOf(
 ): StartResult {
   const { restored, removed, savedFirst, notices, warnings } = tally;
   const { problems: missing } = failures;
-  if (missing.total > (options.confirmedMissing ?? 0)) throw new MissingFilesError(missing);
+  if (missing.total > 0 && options.mayOpenWithout?.(missing) !== true) throw new MissingFilesError(missing);
   return {
     generation: knownGeneration(state),
     ...{ restored, removed, savedFirst, unsaved, notices, missing },

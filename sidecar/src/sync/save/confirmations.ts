@@ -24,11 +24,12 @@ export class Confirmations {
   takeOver = false;
   /** So many removals in one save. */
   deletions = 0;
-  /** So many files without which the desktop opens. */
-  missing = 0;
   /** So many files and folders that the next drain may leave unsaved, though they go with the volume. */
   unsaved = 0;
   #unsavedPaths = new Set<string>();
+  /** Of a start that waits: number → what was asked about with it. What is missing may be another at each attempt. */
+  readonly #missingAsked = new Map<number, FileProblems>();
+  readonly #missingAgreed = { total: 0, paths: new Set<string>() };
   readonly #asked: Record<Counted, number> = { deletions: 0, missing: 0, unsaved: 0 };
 
   /** @throws where another number is asked about than the one that is agreed to */
@@ -39,13 +40,23 @@ export class Confirmations {
     }
     const { what, count } = given;
     const asked = this.#asked[what];
+    if (what === 'missing' && this.#agreeToMissing(count)) return;
     if (asked === 0) throw new Error(`${NOTHING[what]}, so there is nothing to confirm`);
     if (count !== asked) {
       throw new Error(
         `${OTHERS[what](asked)}, not ${count}. If that many are meant: ${confirmCommand(asked, what)}`,
       );
     }
-    this[what] = count;
+    if (what !== 'missing') this[what] = count;
+  }
+
+  #agreeToMissing(count: number): boolean {
+    const agreed = this.#missingAgreed;
+    const asked = this.#missingAsked.get(count);
+    if (asked === undefined) return false;
+    for (const { path } of asked.items) agreed.paths.add(path);
+    agreed.total = Math.max(agreed.total, count, agreed.paths.size);
+    return true;
   }
 
   /** After a complete save. @param used what `deletions` was when it began; it counts for one save */
@@ -54,9 +65,25 @@ export class Confirmations {
     if (used > 0 || heldBack === null) this.deletions = 0;
   }
 
-  /** A start waits for this to be agreed to; 0: it does not any more. */
-  askMissing(count: number): void {
-    this.#asked.missing = count;
+  /**
+   * A start waits for this to be agreed to; null: it does not any more, and what was agreed to before is over. Until then
+   * an agreement counts for what was asked about with its number, also when another attempt has found another number.
+   */
+  askMissing(problems: FileProblems | null): void {
+    this.#asked.missing = problems?.total ?? 0;
+    if (problems === null) {
+      this.#missingAsked.clear();
+      this.#missingAgreed.total = 0;
+      this.#missingAgreed.paths.clear();
+    } else if (problems.total > 0) {
+      this.#missingAsked.set(problems.total, problems);
+    }
+  }
+
+  /** Whether a person has agreed to a desktop without these, as far as they are named. */
+  mayOpenWithout({ total, items }: FileProblems): boolean {
+    const { total: agreed, paths } = this.#missingAgreed;
+    return total <= agreed && items.every(({ path }) => paths.has(path));
   }
 
   /** A drain was refused for these; null: it was not. What was agreed to before is over. */

@@ -116,7 +116,7 @@ export class ProjectOpening {
     const agreed = {
       confirmedMerge: confirmed.merge,
       confirmedDeletions: confirmed.deletions,
-      confirmedMissing: confirmed.missing,
+      mayOpenWithout: (missing: FileProblems) => confirmed.mayOpenWithout(missing),
     };
     const result = await timed(this.#options, 'restore', () => project.start(agreed)).catch(
       (error: unknown) => {
@@ -138,7 +138,7 @@ export class ProjectOpening {
 
   /** @param isAsked the desktop waits until a person agrees to open it without these files */
   #missing(problems: FileProblems, isAsked: boolean): void {
-    this.#options.confirmed.askMissing(isAsked ? problems.total : 0);
+    this.#options.confirmed.askMissing(isAsked ? problems : null);
     this.#options.board.setFileProblems('project', 'restore', problems);
   }
 }
