@@ -15,6 +15,8 @@ export interface StackSettings {
   readonly stack: string;
   /** Folder of the state, mode 0700: keep it as long as what was deployed lives. */
   readonly stateDirectory: string;
+  /** Defaults of all stacks of that folder, over those of the program, by full key. */
+  readonly defaults?: Readonly<Record<string, unknown>>;
   /** Over the stack's file and the program's defaults, by full key. */
   readonly config: Readonly<Record<string, string>>;
   readonly secrets: Readonly<Record<string, string>>;
@@ -136,16 +138,21 @@ interface ProjectFile {
   readonly name: string;
   readonly runtime: unknown;
   readonly stackConfigDir?: string;
-  readonly config?: unknown;
+  readonly config?: Readonly<Record<string, unknown>>;
 }
 
 const projectOf = async (program: string) =>
   parse(await readFile(join(program, 'Pulumi.yaml'), 'utf8')) as ProjectFile;
 
 /** A project beside the state that runs the program where it is. */
-async function writeProject({ program, stateDirectory }: StackSettings): Promise<void> {
-  const { name, runtime, config } = await projectOf(program);
-  const own = { name, runtime, main: program, ...(config === undefined ? {} : { config }) };
+async function writeProject({ program, stateDirectory, defaults = {} }: StackSettings): Promise<void> {
+  const { name, runtime, config = {} } = await projectOf(program);
+  // An object is a value only where it says so.
+  const given = Object.entries(defaults).map(([key, value]) => [
+    key,
+    typeof value === 'object' ? { value } : value,
+  ]);
+  const own = { name, runtime, main: program, config: { ...config, ...Object.fromEntries(given) } };
   await replaceFile(join(stateDirectory, 'Pulumi.yaml'), stringify(own));
 }
 

@@ -1,19 +1,14 @@
 import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { pino } from 'pino';
-import { ensureEngine, openProject, stateEnvironment, withUsersOwn } from '../../automation/engine/index.ts';
-import { Fleet, OperationRecords } from '../../automation/fleet/index.ts';
-import { openInstanceCluster } from '../../components/cluster-client.ts';
+import { ensureEngine, stateEnvironment, withUsersOwn } from '../../automation/engine/index.ts';
 import { SettingsError } from '../../sidecar/src/front/settings-error.ts';
-import { buildConsoleWeb } from '../web/build.ts';
 import { loadConfig } from './config.ts';
-import { createConsole } from './console.ts';
+import { consoleLogger } from './logger.ts';
+import { serveConsole } from './serve.ts';
 
 /** `npm run console`: the console on the stacks of a project, as `npm run pulumi` has them. */
 
 const ROOT = join(import.meta.dirname, '..', '..');
-/** Operations that are under way go on with their engine; the next console finds them. */
-const CLOSE_WITHIN_MS = 3_000;
 
 interface Arguments {
   readonly config: string;
@@ -24,37 +19,22 @@ interface Arguments {
 }
 
 async function serve(args: Arguments): Promise<void> {
-  const logger = pino({
-    base: { component: 'console' },
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-  });
+  const logger = consoleLogger();
   const config = loadConfig(args.config);
   const state = resolve(args.state);
-  const directory = resolve(args.project);
-  const webDirectory = join(state, 'web');
-  await buildConsoleWeb(webDirectory);
   const engine = await ensureEngine((line) => logger.info(line));
-  const environment = withUsersOwn(await stateEnvironment(engine, join(state, 'stacks')));
-  const fleet = new Fleet({
-    project: openProject(engine, { directory, environment, cli: 'npm run pulumi --' }),
-    directory,
-    records: new OperationRecords(join(state, 'stacks', 'operations')),
-    openCluster: (address) => openInstanceCluster(address),
-    atOnce: config.atOnce,
+  const stacks = join(state, 'stacks');
+  await serveConsole({
+    config,
+    engine,
+    directory: resolve(args.project),
+    environment: withUsersOwn(await stateEnvironment(engine, stacks)),
+    records: join(stacks, 'operations'),
+    state,
+    host: args.host,
+    port: args.port,
+    logger,
   });
-  const console = await createConsole({ config, fleet, webDirectory, stateDirectory: state, logger });
-  await console.listen({ host: args.host, port: args.port });
-  logger.info({ origin: config.publicOrigin }, 'the console answers');
-  let isClosing = false;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const)
-    process.on(signal, () => {
-      if (isClosing) return;
-      isClosing = true;
-      logger.info({ signal }, 'stopping');
-      setTimeout(() => process.exit(0), CLOSE_WITHIN_MS).unref();
-      void console.close().finally(() => process.exit(0));
-    });
 }
 
 function parsePort(text: string): number {

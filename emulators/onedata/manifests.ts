@@ -33,8 +33,11 @@ export interface KubernetesObject {
   readonly [key: string]: unknown;
 }
 
-const TLS_PORT = 8443;
+/** Of its pod. */
+export const TLS_PORT = 8443;
 const PATHS = { data: '/data', configuration: '/etc/onedata', temporary: '/tmp' } as const;
+/** Both lead to its one pod. */
+export const SERVICES = { zone: 'onezone', provider: 'provider' } as const;
 /** A Deployment's selector cannot be changed, so the name that it had first stays. */
 const LABELS = { 'app.kubernetes.io/name': 'onedata-stand-in' } as const;
 
@@ -84,7 +87,7 @@ export function emulatorManifests(options: EmulatorManifestOptions): KubernetesO
         ...(options.storageClassName === undefined ? {} : { storageClassName: options.storageClassName }),
       },
     },
-    ...['onezone', 'provider'].map((name) => ({
+    ...Object.values(SERVICES).map((name) => ({
       apiVersion: 'v1',
       kind: 'Service',
       metadata: { name, ...inNamespace },

@@ -4,9 +4,11 @@ import { ensureEngine } from '../../automation/engine/index.ts';
 import type { Report } from '../../automation/tools/progress.ts';
 import { EMULATOR } from '../../emulators/onedata/manifests.ts';
 import { clusterStatus, destroyCluster, findLeftovers, stopCluster } from '../cluster/index.ts';
+import { consolePassword, DEMO_USER } from '../console/files.ts';
+import { consoleAddress, stopConsole } from '../console/running.ts';
 import { emulatorOf } from './emulator.ts';
 import { REMOVING, secretsFor, stackOf } from './instance.ts';
-import { CLUSTER_STATE, forgetInstance, NAMESPACE, readInstance, STATE } from './machine.ts';
+import { CLUSTER_STATE, forgetInstance, NAMESPACE, otherStacks, readInstance, STATE } from './machine.ts';
 import { instanceStatus } from './status.ts';
 import { runSteps, type Step } from './steps.ts';
 import { kubectl, kubectlInteractive, type Target } from './target.ts';
@@ -19,6 +21,8 @@ const POD = 'scipion-0';
 export async function status(): Promise<void> {
   const cluster = await clusterLine();
   console.log(cluster.line);
+  const address = await consoleAddress();
+  if (address !== undefined) console.log(`Console    ${address} (user ${DEMO_USER})`);
   if (!cluster.isReachable) return;
   const target = await runningTarget();
   const outputs = await instanceOutputs(target);
@@ -39,9 +43,15 @@ async function clusterLine(): Promise<{ line: string; isReachable: boolean }> {
   return { line, isReachable: false };
 }
 
-export async function password(): Promise<void> {
+export async function password(of: 'desktop' | 'console'): Promise<void> {
+  if (of === 'console') return console.log(await consolePassword());
   const target = await runningTarget();
   console.log(String(await requiredOutput(target, 'desktopPassword')));
+}
+
+export async function tokens(): Promise<void> {
+  const { sourceToken, projectToken } = await emulatorOf(await runningTarget()).credentials();
+  console.log(`Raw data   ${sourceToken}\nYour work  ${projectToken}`);
 }
 
 export async function open(): Promise<void> {
@@ -82,15 +92,35 @@ export async function down(options: DownOptions): Promise<void> {
   const record = await readInstance();
   const isOwnCluster = Boolean(record?.context);
   const isReachable = isOwnCluster || (await clusterStatus(CLUSTER_STATE)).state === 'running';
-  const steps: Step[] = [];
+  const steps: Step[] = [{ id: 'console', title: 'Stop the console', run: stopConsole }];
   if (isReachable) {
     const target = await runningTarget();
+    steps.push(...(await otherInstances(options.discardUnsavedChanges)));
     const run = (report: Report) => removeInstance(target, options.discardUnsavedChanges, report);
     steps.push({ ...REMOVE_STEP, run });
     if (isOwnCluster && options.purge) steps.push(removeEmulatorStep(target));
   }
-  if (!isOwnCluster) steps.push(stopStep(options.purge, isReachable ? [REMOVE_STEP.id] : []));
+  const removals = steps.map(({ id }) => id);
+  if (!isOwnCluster) steps.push(stopStep(options.purge, removals));
   await runSteps(steps);
+}
+
+/** What the console has made goes with the cluster, so it is saved and removed like the first one. */
+async function otherInstances(discardUnsavedChanges: boolean): Promise<Step[]> {
+  return (await otherStacks()).map((name) => ({
+    id: `instance ${name}`,
+    title: `Save the project of ${name} and remove it`,
+    after: ['console'],
+    hint: REMOVE_STEP.hint,
+    run: async (report) => {
+      // Half of what a command loads, for the one that needs it.
+      const { openPlace } = await import('../instance/place.ts');
+      const { fleet } = await openPlace(name, undefined);
+      const removal = fleet.remove(name, { discardUnsavedChanges });
+      for await (const event of removal) if (event.event === 'said') report(event.text);
+      await removal.result;
+    },
+  }));
 }
 
 function stopStep(purge: boolean, after: readonly string[]): Step {
@@ -123,7 +153,7 @@ async function removeInstance(target: Target, discard: boolean, report: Report):
     ? { ...record.overrides, 'scipion:discardUnsavedChanges': 'true' }
     : record.overrides;
   const secrets = secretsFor(await emulatorOf(target).credentials());
-  const stack = stackOf(await ensureEngine(report), { ...record, overrides }, target, secrets);
+  const stack = await stackOf(await ensureEngine(report), { ...record, overrides }, target, secrets);
   await stack.destroy(report, { environment: REMOVING });
   await forgetInstance();
 }
@@ -131,7 +161,7 @@ async function removeInstance(target: Target, discard: boolean, report: Report):
 async function instanceOutputs(target: Target): Promise<Record<string, unknown>> {
   const record = await readInstance();
   if (!record) return {};
-  return stackOf(await ensureEngine(() => {}), record, target, {}).outputs();
+  return (await stackOf(await ensureEngine(() => {}), record, target, {})).outputs();
 }
 
 async function requiredOutput(target: Target, name: string): Promise<unknown> {

@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 
@@ -42,6 +42,14 @@ export async function readInstance(): Promise<InstanceRecord | undefined> {
 
 export async function writeInstance(record: InstanceRecord): Promise<void> {
   await writeFile(FILE, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
+}
+
+const STACK_FILE = /^Pulumi\.(.+)\.yaml$/;
+
+/** Stacks whose settings are beside the state of this machine: those that its console has made. */
+export async function otherStacks(): Promise<string[]> {
+  const files = await readdir(STACK_STATE).catch(() => []);
+  return files.flatMap((file) => STACK_FILE.exec(file)?.[1] ?? []).filter((name) => name !== STACK);
 }
 
 /** Forgets the instance, once nothing of it is left. */

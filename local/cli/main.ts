@@ -1,9 +1,10 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { knownVersions } from '../../stacks/versions.ts';
 import { isBug, parsePair } from '../command-line.ts';
-import { down, logs, open, password, remove, status } from './commands.ts';
+import { DEMO_USER } from '../console/files.ts';
+import { down, logs, open, password, remove, status, tokens } from './commands.ts';
 import { StepError } from './steps.ts';
-import { type UpOptions, up } from './up.ts';
+import { type Brought, type UpOptions, up } from './up.ts';
 
 interface UpArguments extends Omit<UpOptions, 'ownCluster' | 'version'> {
   readonly scipionVersion?: string;
@@ -35,6 +36,7 @@ program
     "values of the stack's configuration, e.g. scipion:memory=4Gi",
     parsePair('scipion:memory=4Gi'),
   )
+  .option('--no-console', 'without the console, which makes more instances in a browser')
   .action(async (given: UpArguments) => {
     const { scipionVersion, context, imageRepository, ...options } = given;
     if ((context === undefined) !== (imageRepository === undefined)) {
@@ -51,7 +53,15 @@ program
   .command('status')
   .description('what runs, what is copied, what is saved, what is wrong')
   .action(status);
-program.command('password').description('show the password of the desktop').action(password);
+program
+  .command('password')
+  .description('show the password of the desktop, or of the console')
+  .addArgument(new Argument('[of]').choices(['desktop', 'console']).default('desktop'))
+  .action(password);
+program
+  .command('tokens')
+  .description('show the tokens of the sample spaces, to be pasted in the console')
+  .action(tokens);
 program.command('open').description('open the desktop in the browser').action(open);
 program
   .command('logs')
@@ -81,7 +91,7 @@ try {
   process.exitCode = 1;
 }
 
-function welcome(url: string, isEmbedded: boolean): string {
+function welcome({ url, console: address }: Brought, isEmbedded: boolean): string {
   const certificate =
     "The certificate is of this machine's own authority, so the browser asks once whether to trust it.";
   return [
@@ -91,6 +101,11 @@ function welcome(url: string, isEmbedded: boolean): string {
     `  Address    ${url}`,
     '  Password   npm run local -- password',
     '  Status     npm run local -- status',
+    ...(address === undefined
+      ? []
+      : [
+          `  Console    ${address}        (makes more; user ${DEMO_USER}, password: npm run local -- password console)`,
+        ]),
     '  Stop       npm run local -- down        (saves the project first)',
     ...(isEmbedded ? ['', certificate] : []),
   ].join('\n');

@@ -1,9 +1,12 @@
 import type { LookupFunction } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, fetch } from 'undici';
+import { OWNER_KEY } from '../../automation/fleet/instances.ts';
 import type { Report } from '../../automation/tools/progress.ts';
 import { DEFAULT_VERSION } from '../../stacks/versions.ts';
 import { attachCluster } from '../cluster/index.ts';
+import { DEMO_USER } from '../console/files.ts';
+import { ensureConsole } from '../console/running.ts';
 import { overridesFor, secretsFor, stackOf } from './instance.ts';
 import { CLUSTER_STATE, NAMESPACE, readInstance, writeInstance } from './machine.ts';
 import { meaningLines } from './meaning.ts';
@@ -26,6 +29,15 @@ export interface UpOptions {
   readonly ownCluster?: OwnClusterOptions;
   /** `key=value` pairs of the stack's configuration. */
   readonly config?: Readonly<Record<string, string>>;
+  /** Whether the console is started too. @default true */
+  readonly console?: boolean;
+}
+
+export interface Brought {
+  /** Address of the instance. */
+  readonly url: string;
+  /** Address of the console; absent: none was wanted. */
+  readonly console?: string;
 }
 
 /** Host name of the instance on the embedded cluster; browsers resolve everything under localhost to loopback. */
@@ -34,12 +46,12 @@ const OPEN_SECONDS = 180;
 
 /**
  * Everything from an empty machine to an address that opens. What is there already is used as it is.
- * @returns the address of the instance
  * @throws StepError naming the step that failed and what to do
  */
-export async function up(options: UpOptions): Promise<string> {
+export async function up(options: UpOptions): Promise<Brought> {
   const platform: Platform = {};
   let url = '';
+  let address: string | undefined;
   let told: readonly string[] = [];
   const version = options.version ?? DEFAULT_VERSION;
   const { ownCluster } = options;
@@ -69,9 +81,19 @@ export async function up(options: UpOptions): Promise<string> {
       run: (report) => waitForPage(url, report),
     },
   ];
+  if (options.console !== false)
+    steps.push({
+      id: 'console',
+      title: 'Start the console',
+      after: ['instance'],
+      hint: 'The instance runs without it: `npm run local -- up --no-console`. The log is in .local/console/console.log.',
+      run: async (report) => {
+        address = await ensureConsole(made(platform.target, 'The cluster').kubeconfig, report);
+      },
+    });
   await runSteps(steps);
   for (const line of told) console.log(line);
-  return url;
+  return { url, ...(address === undefined ? {} : { console: address }) };
 }
 
 async function createInstance(
@@ -84,10 +106,10 @@ async function createInstance(
   const engine = made(platform.engine, 'Pulumi');
   const record = {
     context: target.context ?? null,
-    overrides: overridesFor(onedata, { ...platform.overrides, ...own }),
+    overrides: overridesFor(onedata, { ...platform.overrides, [OWNER_KEY]: DEMO_USER, ...own }),
   };
   await writeInstance(record);
-  const stack = stackOf(engine, record, target, secretsFor(onedata));
+  const stack = await stackOf(engine, record, target, secretsFor(onedata));
   const { warnings, steps } = await stack.up(report);
   const { url } = await stack.outputs();
   const told = [...meaningLines('This `up`', steps), ...warnings.map((warning) => `Warning: ${warning}`)];

@@ -5,7 +5,7 @@ const MAX_LINES = 400;
 const HAND_WRITTEN = /\.(ts|js|mjs|py|sh|go)$/;
 /** Text of other machines: home folders of root, work folders. Written in parts, so that this file has none. */
 const MACHINE_PATH = new RegExp(`(^|[\\s"'\`=:(])/(${['root', 'work'].join('|')})/[\\w.]`, 'm');
-const BINARY = /\.(png|jpg|gz|sqlite|mrc)$/;
+const BINARY = /\.(png|jpg|webp|gz|sqlite|mrc)$/;
 
 describe('files', () => {
   test(`have at most ${MAX_LINES} lines`, () => {

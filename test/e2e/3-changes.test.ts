@@ -1,14 +1,12 @@
-import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { NAMES } from '../../components/names.ts';
-import { ROOT, STACK, STATE } from '../../local/cli/machine.ts';
 import { apply, kubectl } from '../../local/cli/target.ts';
 import { CONFIG_FILES, PORTS } from '../../sidecar/contract/paths.ts';
 import { CHANGES, type Change } from '../../stacks/changes.ts';
 import { nextSave, syncStatus } from './desktop.ts';
 import { spaceTree } from './spaces.ts';
 import { FOUND, type Key, PASSWORD, type Place, type Try, triesWith } from './tries.ts';
-import { emulator, eventually, inContainer, kube, local, NAMESPACE, POD, target } from './world.ts';
+import { emulator, eventually, inContainer, kube, local, NAMESPACE, POD, pulumi, target } from './world.ts';
 
 /**
  * "What can change later" of docs/config-reference.md on a running instance, all rows of a kind in one `up`. It leaves
@@ -17,18 +15,6 @@ import { emulator, eventually, inContainer, kube, local, NAMESPACE, POD, target 
 
 const WORK = 'tried.txt';
 const work = `${new Date().toISOString()}\n`;
-
-/** `npm run pulumi -- ARGS --stack demo`, as a user types it. */
-async function pulumi(args: readonly string[], input?: string) {
-  const result = await execa('npm', ['run', '--silent', 'pulumi', '--', ...args, '--stack', STACK], {
-    cwd: ROOT,
-    env: { SCIPION_LOCAL_STATE: STATE },
-    all: true,
-    reject: false,
-    ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
-  });
-  return { exitCode: result.exitCode, output: String(result.all) };
-}
 
 type Row = readonly [key: Key, given: Try];
 let rows: readonly Row[];

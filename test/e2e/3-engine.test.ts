@@ -3,29 +3,26 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { COMMANDS, NAMES } from '../../components/names.ts';
-import { ROOT, STACK, STACK_STATE, STATE } from '../../local/cli/machine.ts';
+import { STACK, STACK_STATE } from '../../local/cli/machine.ts';
 import { kubectl } from '../../local/cli/target.ts';
 import { verifyPassword } from '../../sidecar/contract/password-hash.ts';
 import { GATEWAY_SECRET_KEYS } from '../../sidecar/contract/paths.ts';
 import { syncStatus } from './desktop.ts';
 import { leaks } from './secrets.ts';
-import { eventually, inContainer, kube, kubeNamespaces, local, NAMESPACE, POD, target } from './world.ts';
+import {
+  eventually,
+  inContainer,
+  kube,
+  kubeNamespaces,
+  local,
+  NAMESPACE,
+  npm,
+  POD,
+  pulumi,
+  target,
+} from './world.ts';
 
 /** The life of a stack on the real engine: what a second run, a change, an interruption and a lost state do. */
-
-/** `npm run SCRIPT -- ARGS --stack demo`, as a user types it. */
-async function npmRun(script: string, args: readonly string[]) {
-  const result = await execa('npm', ['run', '--silent', script, '--', ...args, '--stack', STACK], {
-    cwd: ROOT,
-    env: { SCIPION_LOCAL_STATE: STATE },
-    all: true,
-    reject: false,
-    stdin: 'ignore',
-  });
-  return { exitCode: result.exitCode, output: String(result.all) };
-}
-
-const pulumi = (args: readonly string[]) => npmRun('pulumi', args);
 
 /** SIGKILL for the engine of this run, which the command line started. Its plugins end with it. */
 async function killEngine(): Promise<void> {
@@ -195,10 +192,10 @@ describe('an instance whose state is lost', () => {
     expect(removal.exitCode).not.toBe(0);
     expect(await identities()).toEqual(before);
 
-    const taken = await npmRun('take-over', []);
+    const taken = await npm('take-over', ['--stack', STACK]);
     expect(taken.output).toMatch(/knows the \d+ objects of its instance again; none was changed/);
     expect(taken.exitCode).toBe(0);
-    const again = await npmRun('take-over', []);
+    const again = await npm('take-over', ['--stack', STACK]);
     expect(again.output).toContain('The state knows');
     expect(await local(['up'])).toMatchObject({ exitCode: 0 });
     expect(await identities()).toEqual(before);

@@ -1,8 +1,7 @@
-import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../components/names.ts';
 import { INSTANCE_SPACES } from '../../emulators/onedata/configuration.ts';
-import { ROOT, STACK, STATE } from '../../local/cli/machine.ts';
+import { STACK } from '../../local/cli/machine.ts';
 import { syncStatus } from './desktop.ts';
 import { spaceTree } from './spaces.ts';
 import {
@@ -14,7 +13,9 @@ import {
   kubeNamespaces,
   local,
   NAMESPACE,
+  npm,
   POD,
+  pulumi,
   scaleOnedata,
 } from './world.ts';
 
@@ -37,18 +38,6 @@ const LARGE_MIB = 16;
 /** The large file takes two minutes then. */
 const SLOW_BYTES_PER_SECOND = 140_000;
 
-/** `npm run ARGS`, as a user types it. */
-async function npm(args: readonly string[]): Promise<CommandResult> {
-  const result = await execa('npm', ['run', '--silent', ...args], {
-    cwd: ROOT,
-    env: { SCIPION_LOCAL_STATE: STATE },
-    all: true,
-    reject: false,
-    stdin: 'ignore',
-  });
-  return { exitCode: result.exitCode, output: String(result.all) };
-}
-const pulumi = (args: readonly string[]) => npm(['pulumi', '--', ...args, '--stack', STACK]);
 const upWith = (changes: readonly string[]) =>
   pulumi([...UP, ...changes.flatMap((change) => ['--config', `scipion:${change}`])]);
 
@@ -152,7 +141,7 @@ describe('in the middle of a removal', () => {
     ]);
     const onedata = await emulator();
     await onedata.set({ bytesPerSecond: SLOW_BYTES_PER_SECOND });
-    const removal = npm(['destroy', '--', '--yes', '--skip-preview', '--stack', STACK]);
+    const removal = npm('destroy', ['--yes', '--skip-preview', '--stack', STACK]);
     await isDraining();
     const locked = await upWith(['namespace=other']);
     expect(locked.exitCode).not.toBe(0);

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { EMULATOR } from '../../emulators/onedata/manifests.ts';
 import { emulatorOf } from '../../local/cli/emulator.ts';
-import { CLUSTER_STATE, ROOT, STATE } from '../../local/cli/machine.ts';
+import { CLUSTER_STATE, ROOT, STACK, STATE } from '../../local/cli/machine.ts';
 import { type Platform, platformSteps, targetOf } from '../../local/cli/platform.ts';
 import { runSteps } from '../../local/cli/steps.ts';
 import { kubectl, type Target } from '../../local/cli/target.ts';
@@ -50,27 +50,42 @@ export interface CommandResult {
   readonly output: string;
 }
 
-/**
- * `npm run local -- ARGS`, as a user types it; standard output and error together.
- * @param interrupt each `abort` event is a Ctrl-C: everything in front of the terminal gets it
- */
-export async function local(
+export interface NpmOptions {
+  readonly environment?: NodeJS.ProcessEnv;
+  /** Each `abort` event is a Ctrl-C: everything in front of the terminal gets it. */
+  readonly interrupt?: AbortSignal | undefined;
+  /** Standard input; absent: none. */
+  readonly input?: string | undefined;
+}
+
+/** `npm run SCRIPT -- ARGS`, as a user types it; standard output and error together. */
+export async function npm(
+  script: string,
   args: readonly string[],
-  environment: NodeJS.ProcessEnv = {},
-  interrupt?: AbortSignal,
+  { environment = {}, interrupt, input }: NpmOptions = {},
 ): Promise<CommandResult> {
-  const child = execa('npm', ['run', '--silent', 'local', '--', ...args], {
+  const child = execa('npm', ['run', '--silent', script, '--', ...args], {
     cwd: ROOT,
     env: { SCIPION_LOCAL_STATE: STATE, ...environment },
     all: true,
     reject: false,
-    stdin: 'ignore',
+    ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
     ...(interrupt === undefined ? {} : { detached: true, cleanup: false }),
   });
   interrupt?.addEventListener('abort', () => void process.kill(-(child.pid ?? 0), 'SIGINT'));
   const result = await child;
   return { exitCode: result.exitCode, output: String(result.all) };
 }
+
+export const local = (
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+  interrupt?: AbortSignal,
+): Promise<CommandResult> => npm('local', args, { environment, interrupt });
+
+/** Pulumi on the stack of the instance. */
+export const pulumi = (args: readonly string[], input?: string): Promise<CommandResult> =>
+  npm('pulumi', [...args, '--stack', STACK], { input });
 
 export async function kube(args: readonly string[], input?: string): Promise<string> {
   return kubectl(await target(), ['--namespace', NAMESPACE, ...args], input === undefined ? {} : { input });

@@ -7,10 +7,14 @@ const WITH_ITS_MAKER = '{ cat <&3 >/dev/null; kill -9 0; } &';
 
 /** Goes on in a process of its own until it is ended; with what time others leave, as none of it may slow a test. */
 function working(script: string, ...args: string[]): () => void {
-  const child: ChildProcess = spawn('nice', ['-n', '19', 'sh', '-c', `${WITH_ITS_MAKER} ${script}`, 'sh', ...args], {
-    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-    detached: true,
-  });
+  const child: ChildProcess = spawn(
+    'nice',
+    ['-n', '19', 'sh', '-c', `${WITH_ITS_MAKER} ${script}`, 'sh', ...args],
+    {
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+      detached: true,
+    },
+  );
   spawnSync('sleep', ['0.2']);
   return () => {
     // The whole group: `sleep` too.
