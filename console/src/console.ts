@@ -151,6 +151,7 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
     async close() {
       board.close();
       await app.close();
+      if (visitors instanceof SessionVisitors) await visitors.signIn.close();
     },
   };
 }

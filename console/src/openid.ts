@@ -1,19 +1,21 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
-import * as client from 'openid-client';
 import * as z from 'zod';
-import { type ConsoleConfig, isLoopback, type OpenIdConfig, readSecretFile } from './config.ts';
+import {
+  drawSignInSecrets,
+  type Grant,
+  OpenIdProvider,
+  ProviderError,
+} from '../../sidecar/src/front/openid-provider.ts';
+import { type ConsoleConfig, type OpenIdConfig, readSecretFile } from './config.ts';
 import type { Recheck } from './sessions.ts';
 import { type Refusal, type User, userOf } from './users.ts';
 
-/** Sign-in by OpenID Connect: authorization code with PKCE, state and nonce. */
+/** Sign-in by OpenID Connect, and which of its users is who here. */
 
 export const CALLBACK_PATH = '/sign-in/callback';
 const SIGN_IN_MS = 10 * 60_000;
 /** How often a provider that can be asked is asked whether a user is still one. */
 const RECHECK_MS = 5 * 60_000;
-const ANSWER_SECONDS = 10;
-/** After a failed look for the provider; each stranger would else begin one. */
-const RETRY_MS = 3_000;
 /** States that were used, so that an answer counts once; the provider holds its code to that besides. */
 const MAX_USED = 20_000;
 
@@ -36,7 +38,7 @@ export class SignInError extends Error {
 const pendingSchema = z.strictObject({
   state: z.string(),
   nonce: z.string(),
-  verifier: z.string(),
+  codeVerifier: z.string(),
   to: z.string(),
   until: z.number(),
 });
@@ -46,36 +48,32 @@ export class OpenIdSignIn {
   readonly #settings: OpenIdConfig;
   readonly #config: ConsoleConfig;
   readonly #now: () => number;
+  readonly #provider: OpenIdProvider;
   /** What was begun is with the browser, which cannot read or change it: strangers cost no memory here. */
   readonly #key = randomBytes(32);
   readonly #used = new Map<string, number>();
-  #provider: Promise<client.Configuration> | undefined;
-  #notBefore = 0;
 
   constructor(settings: OpenIdConfig, config: ConsoleConfig, now: () => number = Date.now) {
     this.#settings = settings;
     this.#config = config;
     this.#now = now;
+    const { issuer, clientId, clientSecretFile, scope } = settings;
+    this.#provider = new OpenIdProvider({
+      ...{ issuer, clientId, scope },
+      clientSecret: () => (clientSecretFile === undefined ? '' : readSecretFile(clientSecretFile)),
+      redirectUri: `${config.publicOrigin}${CALLBACK_PATH}`,
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#provider.close();
   }
 
   /** @returns where the browser goes, and the cookie that it brings back */
   async begin(to: string): Promise<{ readonly url: URL; readonly cookie: string }> {
-    const provider = await this.#discover();
-    const pending: Pending = {
-      state: client.randomState(),
-      nonce: client.randomNonce(),
-      verifier: client.randomPKCECodeVerifier(),
-      to,
-      until: this.#now() + SIGN_IN_MS,
-    };
-    const url = client.buildAuthorizationUrl(provider, {
-      redirect_uri: `${this.#config.publicOrigin}${CALLBACK_PATH}`,
-      scope: this.#settings.scope,
-      state: pending.state,
-      nonce: pending.nonce,
-      code_challenge: await client.calculatePKCECodeChallenge(pending.verifier),
-      code_challenge_method: 'S256',
-    });
+    const secrets = drawSignInSecrets();
+    const url = await worded(this.#provider.begin(secrets));
+    const pending: Pending = { ...secrets, to, until: this.#now() + SIGN_IN_MS };
     return { url, cookie: this.#seal(JSON.stringify(pending)) };
   }
 
@@ -86,94 +84,42 @@ export class OpenIdSignIn {
       throw new SignInError('expired', 'no sign-in was begun in this browser, or too long ago');
     if (this.#used.has(pending.state)) throw new SignInError('expired', 'this answer was used before');
     this.#remember(pending);
-    const provider = await this.#discover();
-    const url = new URL(`${this.#config.publicOrigin}${CALLBACK_PATH}${query}`);
-    const checks = {
-      expectedState: pending.state,
-      expectedNonce: pending.nonce,
-      pkceCodeVerifier: pending.verifier,
-      idTokenExpected: true,
-    };
-    const tokens = await client.authorizationCodeGrant(provider, url, checks).catch(refuse);
-    return { ...(await this.#userOf(provider, tokens)), to: pending.to };
+    const grant = await worded(this.#provider.finish(new URLSearchParams(query), pending));
+    return { ...(await this.#userOf(grant)), to: pending.to };
   }
 
   /** Asks again who somebody is. The token that is given is used up. @throws SignInError */
   async recheck(given: Recheck, id: string): Promise<Omit<SignedIn, 'to'>> {
-    const provider = await this.#discover();
-    const tokens = await client.refreshTokenGrant(provider, given.refreshToken).catch(refuse);
-    const found = await this.#userOf(provider, tokens, given);
+    const found = await this.#userOf(await worded(this.#provider.refresh(given.refreshToken)), given);
     if (found.user.id !== id) throw new SignInError('refused', 'the provider names somebody else now');
     return found;
   }
 
   /** Where a sign-out goes on; undefined: the provider has no such place. No token is in the address. */
-  async endUrl(): Promise<URL | undefined> {
-    const provider = await this.#discover();
-    if (provider.serverMetadata().end_session_endpoint === undefined) return undefined;
-    const to = `${this.#config.publicOrigin}/signed-out`;
-    return client.buildEndSessionUrl(provider, { post_logout_redirect_uri: to });
+  endUrl(): Promise<URL | undefined> {
+    return worded(this.#provider.endAddress(`${this.#config.publicOrigin}/signed-out`));
   }
 
   /** The provider takes the refresh token back, where it can. */
-  async revoke(refreshToken: string): Promise<void> {
-    const provider = await this.#discover();
-    if (provider.serverMetadata().revocation_endpoint === undefined) return;
-    await client.tokenRevocation(provider, refreshToken, { token_type_hint: 'refresh_token' });
+  revoke(refreshToken: string): Promise<void> {
+    return worded(this.#provider.revoke(refreshToken));
   }
 
   /** @param before absent at a sign-in, whose answer names its user; of a later one it may leave that out */
-  async #userOf(
-    provider: client.Configuration,
-    tokens: client.TokenEndpointResponse & client.TokenEndpointResponseHelpers,
-    before?: Recheck,
-  ): Promise<Omit<SignedIn, 'to'>> {
+  async #userOf(grant: Grant, before?: Recheck): Promise<Omit<SignedIn, 'to'>> {
     const { userClaim, nameClaim, groupsClaim } = this.#settings;
-    const own = tokens.claims();
-    const subject = own?.sub ?? before?.subject ?? '';
-    let claims: Record<string, unknown> = { ...own };
-    const isWhole = [userClaim, nameClaim, groupsClaim].every((claim) => claims[claim] !== undefined);
-    if (!isWhole && provider.serverMetadata().userinfo_endpoint !== undefined) {
-      const more = await client.fetchUserInfo(provider, tokens.access_token, subject).catch(refuse);
-      claims = { ...more, ...claims };
-    }
+    const subject = grant.claims?.sub ?? before?.subject ?? '';
+    const own: Readonly<Record<string, unknown>> = grant.claims ?? {};
+    const isWhole = [userClaim, nameClaim, groupsClaim].every((claim) => own[claim] !== undefined);
+    const claims = isWhole ? own : { ...(await worded(grant.more(subject))), ...own };
     const user = userOf(
       { id: claims[userClaim], name: claims[nameClaim], groups: claims[groupsClaim] },
       this.#config,
     );
     if (typeof user === 'string') throw new SignInError(user, `claims of ${subject}: ${user}`);
-    const refreshToken = tokens.refresh_token ?? before?.refreshToken;
+    const refreshToken = grant.refreshToken ?? before?.refreshToken;
     if (refreshToken === undefined) return { user };
     return { user, recheck: { at: this.#now() + RECHECK_MS, refreshToken, subject } };
-  }
-
-  #discover(): Promise<client.Configuration> {
-    if (this.#now() < this.#notBefore)
-      return Promise.reject(new SignInError('unreachable', 'the provider did not answer a moment ago'));
-    this.#provider ??= this.#look().catch((cause: Error) => {
-      this.#provider = undefined;
-      this.#notBefore = this.#now() + RETRY_MS;
-      throw new SignInError(
-        'unreachable',
-        `the provider ${this.#settings.issuer} cannot be asked: ${reasonOf(cause)}`,
-        { cause },
-      );
-    });
-    return this.#provider;
-  }
-
-  #look(): Promise<client.Configuration> {
-    const { issuer, clientId, clientSecretFile } = this.#settings;
-    const url = new URL(issuer);
-    const secret = clientSecretFile === undefined ? undefined : readSecretFile(clientSecretFile);
-    const plain = url.protocol === 'http:' && isLoopback(url) ? [client.allowInsecureRequests] : [];
-    return client.discovery(
-      url,
-      clientId,
-      secret,
-      secret === undefined ? client.None() : client.ClientSecretBasic(secret),
-      { execute: [client.enableNonRepudiationChecks, ...plain], timeout: ANSWER_SECONDS },
-    );
   }
 
   #remember({ state, until }: Pending): void {
@@ -208,16 +154,13 @@ export class OpenIdSignIn {
 export const shortDigest = (text: string) =>
   createHash('sha256').update(text).digest('base64url').slice(0, 8);
 
-const reasonOf = (error: Error) => {
-  const { code } = error as NodeJS.ErrnoException;
-  return [error.message, code, (error.cause as Error | undefined)?.message].filter(Boolean).join(', ');
-};
-
 /** A network that fails, or a proxy in front that does, is no answer of the provider. */
-function refuse(error: Error): never {
-  const { name, code, cause } = error as Error & { code?: string };
-  const isNetwork =
-    (name === 'TypeError' && code === undefined) || code === 'OAUTH_TIMEOUT' || code === 'OAUTH_ABORT';
-  const isDown = cause instanceof Response && cause.status >= 500;
-  throw new SignInError(isNetwork || isDown ? 'unreachable' : 'refused', reasonOf(error), { cause: error });
+async function worded<T>(asked: Promise<T>): Promise<T> {
+  try {
+    return await asked;
+  } catch (cause) {
+    if (!(cause instanceof ProviderError)) throw cause;
+    const isUnheard = ['unreachable', 'slow', 'unusable'].includes(cause.reason);
+    throw new SignInError(isUnheard ? 'unreachable' : 'refused', cause.message, { cause });
+  }
 }

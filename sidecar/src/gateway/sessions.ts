@@ -1,9 +1,9 @@
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod';
+import type { SignInSecrets } from '../front/openid-provider.ts';
 import { Revocations } from './revocations.ts';
 import type { SessionEnd, SessionView } from './session-view.ts';
 import type { SecretStore } from './settings.ts';
-import type { SignInSecrets } from './sign-in.ts';
 
 /** Cookie names; the prefix makes browsers insist on Secure, Path=/ and no Domain. */
 export const SESSION_COOKIE = '__Host-scipion';
