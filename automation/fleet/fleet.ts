@@ -7,11 +7,12 @@ import { makeOpeningCode, openingAddress, openingKeyOf } from '../../sidecar/con
 import { GATEWAY_SECRET_KEYS } from '../../sidecar/contract/paths.ts';
 import { REMOVING_VARIABLE } from '../../stacks/environment.ts';
 import { PREFIX } from '../../stacks/judge.ts';
-import type { Settings } from '../../stacks/schema.ts';
+import { SETTING_FIELDS, type Settings } from '../../stacks/schema.ts';
 import { InterruptedError } from '../engine/index.ts';
 import { type Run, runEngine } from './engine-run.ts';
 import {
   type ChangeResult,
+  type Door,
   type InstanceSpec,
   type InstanceSummary,
   OWNER_KEY,
@@ -242,10 +243,18 @@ export class Fleet {
     return this.#summaries.values(name);
   }
 
-  /** Secrets in clear: never print the whole of it. */
-  async outputs(name: string): Promise<Readonly<Record<string, unknown>>> {
+  /** Where its desktop is, and by what it opens. */
+  async door(name: string): Promise<Door> {
     await this.#assertThere(name);
-    return this.#settings.project.outputs(name);
+    const { url, desktopPassword } = await this.#settings.project.outputs(name);
+    // One is drawn in any case; where nobody is asked for it, it opens nothing.
+    const { passwordLogin } = (await this.values(name)).values;
+    return {
+      ...(typeof url === 'string' ? { url } : {}),
+      ...(typeof desktopPassword === 'string' && passwordLogin !== 'false'
+        ? { password: desktopPassword }
+        : {}),
+    };
   }
 
   /**
@@ -333,7 +342,7 @@ export class Fleet {
     await this.#assertThere(name);
     const found = await this.values(name);
     judged(withChanges(name, found, { settings, secrets }));
-    const real = Object.entries(settings).filter(([key, value]) => isReal(found.values[key], value));
+    const real = Object.entries(settings).filter(([key, value]) => isReal(key, found.values[key], value));
     const keys = changesOfKeys(name, found.values, Object.fromEntries(real));
     run.held.update({ stage: 'settings' });
     const plain = { ...prefixed(Object.fromEntries(real)), ...others };
@@ -356,6 +365,11 @@ const GO_ON = (name: string) => ({
 const prefixed = (values: Readonly<Record<string, string>>) =>
   Object.fromEntries(Object.entries(values).map(([key, value]) => [`${PREFIX}${key}`, value]));
 
-/** `false` where nothing is written means the same. */
-const isReal = (before: string | undefined, value: string) =>
-  before !== value && !(before === undefined && value === 'false');
+/** Where nothing is written, what is so by itself changes nothing. */
+function isReal(key: string, before: string | undefined, value: string): boolean {
+  if (before !== undefined || value !== 'false') return before !== value;
+  const field = Object.hasOwn(SETTING_FIELDS, key)
+    ? SETTING_FIELDS[key as keyof typeof SETTING_FIELDS]
+    : undefined;
+  return field?.safeParse(undefined).data !== false;
+}

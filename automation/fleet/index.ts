@@ -18,6 +18,7 @@ export {
 } from './form.ts';
 export {
   type ChangeResult,
+  type Door,
   type InstanceSpec,
   type InstanceSummary,
   OWNER_KEY,

@@ -44,6 +44,13 @@ export interface InstanceSummary {
   readonly problem?: string;
 }
 
+export interface Door {
+  /** Absent before its first `up`. */
+  readonly url?: string;
+  /** In clear. Absent: its users sign in elsewhere. */
+  readonly password?: string;
+}
+
 export interface RemoveOptions {
   /** Gives up work that cannot be saved. It is lost. */
   readonly discardUnsavedChanges?: boolean;

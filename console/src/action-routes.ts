@@ -166,11 +166,8 @@ export function addActionRoutes(api: FastifyInstance, parts: ApiParts, instances
       const client = clientKey(request.headers, request.ip);
       const deed = { user: user.id, action: 'password', instance: name, client, outcome: 'done' } as const;
       if (!tell(request, audit, deed)) return reply.code(503).send(refused('not-recorded'));
-      const { url, desktopPassword } = await fleet.outputs(name);
-      return {
-        url: typeof url === 'string' ? url : null,
-        password: typeof desktopPassword === 'string' ? desktopPassword : null,
-      };
+      const { url = null, password = null } = await fleet.door(name);
+      return { url, password };
     },
     perMinute(PASSWORDS_PER_MINUTE),
   );

@@ -146,11 +146,11 @@ export async function status(name: string, options: Common): Promise<void> {
 
 export async function open(name: string, options: Common): Promise<void> {
   const { fleet } = await openPlace(name, options.project);
-  const { url, desktopPassword } = await fleet.outputs(name);
-  if (typeof url !== 'string')
+  const { url, password } = await fleet.door(name);
+  if (url === undefined)
     throw new Error(`${name} has no address yet. See what it waits for: npm run instance -- status ${name}`);
-  if (options.json) return printJson({ url, password: desktopPassword });
-  console.log(`Address    ${url}\nPassword   ${desktopPassword}`);
+  if (options.json) return printJson({ url, password: password ?? null });
+  console.log(`Address    ${url}\nPassword   ${password ?? 'none: its users sign in at signInIssuer'}`);
   if (process.stdout.isTTY) await execa('xdg-open', [url], { reject: false, stdio: 'ignore' });
 }
 

@@ -65,7 +65,10 @@ export function fakeProject(directory: string, milliseconds = 1, lastUpdate?: st
       const config = { ...before.config, ...plain, ...Object.fromEntries(hidden) };
       writeFileSync(fileOf(stack), stringify({ config }));
     },
-    outputs: async (stack) => ({ url: `https://scipion.${stack}.example.org/` }),
+    outputs: async (stack) => ({
+      url: `https://scipion.${stack}.example.org/`,
+      desktopPassword: 'drawn in any case',
+    }),
     deployment: (stack) => ({
       up: (_report, changes) => {
         ups.push(stack);

@@ -44,6 +44,28 @@ const messageOf = (operation: Operation): Promise<string> =>
     (error: Error) => error.message,
   );
 
+test('the door of an instance has a password only where one opens it', async () => {
+  const url = 'https://scipion.jane.example.org/';
+  await fleet.create('jane', SPEC).result;
+  expect(await fleet.door('jane')).toEqual({ url, password: 'drawn in any case' });
+  const signIn = {
+    signInIssuer: 'https://id.example.org',
+    signInClientId: 'scipion',
+    signInUsers: '["jane"]',
+  };
+  await fleet.change('jane', { settings: { ...signIn, passwordLogin: 'false' } }).result;
+  expect(await fleet.door('jane')).toEqual({ url });
+  await expect(fleet.door('joe')).rejects.toThrow('joe');
+});
+
+test('what is on by itself is turned off, and what is off by itself is no change', async () => {
+  await fleet.create('jane', SPEC).result;
+  const file = () => readFileSync(join(place, 'Pulumi.jane.yaml'), 'utf8');
+  await fleet.change('jane', { settings: { checkTokens: 'false', paused: 'false' } }).result;
+  expect(file()).toContain('scipion:checkTokens: "false"');
+  expect(file()).not.toContain('paused');
+});
+
 describe('a life', () => {
   test('from creation to removal, each step seen by whoever listens, however late', async () => {
     const creation = fleet.create('jane', SPEC);

@@ -130,7 +130,7 @@ export const cs: Texts = {
   password: 'Heslo plochy',
   copy: 'Kopírovat',
   copied: 'Zkopírováno',
-  noPassword: 'Heslo bylo nastaveno ručně a tady se nezná.',
+  noPassword: 'Žádné heslo tu není známo: bylo nastaveno ručně, nebo se uživatelé přihlašují jinde.',
   save: 'Uložit teď',
   pause: 'Pozastavit',
   resume: 'Spustit znovu',

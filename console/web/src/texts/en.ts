@@ -153,7 +153,7 @@ export const en = {
   password: 'Password of the desktop',
   copy: 'Copy',
   copied: 'Copied',
-  noPassword: 'The password was set by hand and is not known here.',
+  noPassword: 'No password is known here: it was set by hand, or users sign in elsewhere.',
   save: 'Save now',
   pause: 'Pause',
   resume: 'Start again',
