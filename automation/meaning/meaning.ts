@@ -20,7 +20,7 @@ export interface Meaning {
 }
 
 /** The gravest first. */
-const GRAVITY: readonly Meaning['change'][] = [
+export const GRAVITY: readonly Meaning['change'][] = [
   'refused',
   'removes',
   'pauses',

@@ -21,6 +21,7 @@ export const workflowRunSchema = z.object({
   workflow_run: z.object({
     event: z.string(),
     head_sha: z.string().regex(/^[0-9a-f]{40}$/),
+    html_url: z.url().optional(),
     head_branch: z.string(),
     head_repository: z.object({ owner: z.object({ login: z.string() }) }),
   }),
@@ -56,6 +57,21 @@ export async function findPullRequest(github: GitHub, run: WorkflowRun): Promise
     await request(github, 'GET', `/pulls?state=open&per_page=100&head=${head}`),
   );
   return pulls.find((pull) => pull.head.sha === run.head_sha)?.number;
+}
+
+const filesSchema = z.array(z.object({ filename: z.string(), previous_filename: z.string().optional() }));
+
+/** As GitHub knows them: at most 3000, and the artifact has no say in it. */
+export async function changedFiles(github: GitHub, pullRequest: number): Promise<string[]> {
+  const found: string[] = [];
+  for (let page = 1; page <= MAX_PAGES * 2; page++) {
+    const path = `/pulls/${pullRequest}/files?per_page=${PAGE}&page=${page}`;
+    const files = filesSchema.parse(await request(github, 'GET', path));
+    for (const { filename, previous_filename: before } of files)
+      found.push(filename, ...(before === undefined ? [] : [before]));
+    if (files.length < PAGE) break;
+  }
+  return found;
 }
 
 /** Writes the comment, over the one of an earlier run where there is one. */

@@ -2,13 +2,15 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { EngineError } from '../recording/index.ts';
+import { isGuard } from './changed-stacks.ts';
 import { ignoreClosedOutput, runCommand, writeSummary } from './command.ts';
 import { findChanged } from './find-changed.ts';
-import { findPullRequest, putComment, workflowRunSchema } from './github.ts';
+import { changedFiles, findPullRequest, putComment, workflowRunSchema } from './github.ts';
 import { previewStacks } from './preview-stacks.ts';
 import {
   boundReport,
   COMMENT_LIMIT,
+  RED,
   type Report,
   reportSchema,
   SUMMARY_LIMIT,
@@ -38,14 +40,16 @@ async function writeReport(options: {
     await writeFile(options.whole, `${toMarkdown(report, Number.POSITIVE_INFINITY)}\n`);
   const summary = toMarkdown(report, SUMMARY_LIMIT);
   await writeSummary(summary);
-  const failed = stacks.filter((stack) => stack.state === 'failed').map((stack) => stack.stack);
+  const failed = stacks.filter(({ state }) => RED.includes(state)).map(({ stack }) => stack);
   if (failed.length > 0) {
     // Quoted, since a name may hold a line that GitHub takes for a command.
     const names = failed
       .slice(0, 10)
       .map((name) => (/^[\w.-]{1,100}$/.test(name) ? name : JSON.stringify(name)));
     const more = failed.length > 10 ? ` and ${failed.length - 10} more` : '';
-    throw new EngineError(`the preview of ${names.join(', ')}${more} failed; the summary says why.`);
+    throw new EngineError(
+      `the preview of ${names.join(', ')}${more} ${failed.length === 1 ? 'fails or is refused' : 'fail or are refused'}; the summary says why.`,
+    );
   }
 }
 
@@ -57,10 +61,6 @@ async function comment(options: { report: string }): Promise<void> {
     return value;
   };
   const event = workflowRunSchema.parse(JSON.parse(await readFile(variable('GITHUB_EVENT_PATH'), 'utf8')));
-  const bytes = await readFile(options.report);
-  if (bytes.length > MAX_ARTIFACT_BYTES)
-    throw new EngineError(`${options.report} is larger than any report.`);
-  const report = reportSchema.parse(JSON.parse(bytes.toString('utf8')));
   const github = {
     api: process.env.GITHUB_API_URL ?? 'https://api.github.com',
     repository: variable('GITHUB_REPOSITORY'),
@@ -71,8 +71,30 @@ async function comment(options: { report: string }): Promise<void> {
     process.stdout.write('The pull request has moved on or is closed; nothing to comment.\n');
     return;
   }
-  await putComment(github, pullRequest, toMarkdown(report, COMMENT_LIMIT));
+  const { head_sha: commit, html_url: address = '' } = event.workflow_run;
+  const report = await readReport(options.report);
+  if (report === undefined) {
+    await putComment(github, pullRequest, noReport(commit, address));
+    return;
+  }
+  const guards = (await changedFiles(github, pullRequest)).filter(isGuard);
+  await putComment(github, pullRequest, toMarkdown(report, COMMENT_LIMIT, { commit, guards }));
 }
+
+/** undefined: the run has left none. */
+async function readReport(path: string): Promise<Report | undefined> {
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (bytes === undefined) return undefined;
+  if (bytes.length > MAX_ARTIFACT_BYTES) throw new EngineError(`${path} is larger than any report.`);
+  return reportSchema.parse(JSON.parse(bytes.toString('utf8')));
+}
+
+/** In place of the report of an earlier commit, which would be taken for this one's. */
+const noReport = (commit: string, address: string) =>
+  `### Preview of the stacks at ${commit.slice(0, 12)}\n\n**There is none:** the run ended before it had written its report. Its log says why${address === '' ? '' : `: ${address}`}.`;
 
 ignoreClosedOutput();
 

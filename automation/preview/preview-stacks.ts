@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { ProgramWorkers } from '../recording/index.ts';
 import { type ChangedStacks, STACK_NAME_RULE } from './changed-stacks.ts';
-import { flagsOf, readFacts } from './flags.ts';
+import { flagsOf, readBefore, readFacts } from './flags.ts';
 import { inParallel } from './in-parallel.ts';
 import type { StackReport } from './report.ts';
 import { previewStack } from './stack-preview.ts';
@@ -14,7 +14,13 @@ export async function previewStacks(
 ): Promise<StackReport[]> {
   const cores = availableParallelism();
   const facts = await inParallel(changed.existing, cores, (stack) => readFacts(head, stack));
-  const flags = flagsOf(facts.filter((each) => each !== undefined));
+  const known =
+    base === undefined ? [] : await inParallel(changed.stacks, cores, (stack) => readFacts(base, stack));
+  const before = await readBefore(base, known);
+  const flags = flagsOf(
+    facts.filter((each) => each !== undefined),
+    before,
+  );
   await using workers = new ProgramWorkers();
   const previewed = await inParallel(changed.stacks, cores, (stack) =>
     previewStack(stack, head, base, { workers }),
@@ -23,7 +29,9 @@ export async function previewStacks(
   return [
     ...previewed.map((report) => {
       const found = flags.get(report.stack);
-      return found === undefined ? report : { ...report, flags: [...found] };
+      if (found === undefined) return report;
+      const isUnseen = found.some(({ kind }) => kind === 'unseen') && report.state === 'unchanged';
+      return { ...report, flags: [...found], ...(isUnseen ? { state: 'changed' as const } : {}) };
     }),
     ...changed.refused.map((stack) => ({
       ...without,

@@ -1,10 +1,11 @@
 import { stripVTControlCharacters } from 'node:util';
 import * as z from 'zod';
+import { GRAVITY } from '../meaning/meaning.ts';
 
 /** What a reviewer must see of a stack, although the stack alone is right. */
 export const flagSchema = z.strictObject({
-  /** Of the first two: the same as that of the stacks in `with`. */
-  kind: z.enum(['namespace', 'projectSpace', 'discards']),
+  /** `namespace`, `projectSpace`: the same as that of the stacks in `with`. `unseen`: `with` are keys that no manifest shows. */
+  kind: z.enum(['namespace', 'projectSpace', 'discards', 'unseen']),
   with: z.array(z.string().max(300)).max(5),
   /** Stacks besides those of `with`. */
   more: z.int().min(0),
@@ -18,7 +19,7 @@ export const reportSchema = z.strictObject({
     .array(
       z.strictObject({
         stack: z.string().max(300),
-        state: z.enum(['new', 'changed', 'unchanged', 'uncompared', 'failed', 'removed']),
+        state: z.enum(['new', 'changed', 'unchanged', 'uncompared', 'failed', 'refused', 'removed']),
         /** Resources that the stack has, the stack and its components left out. */
         resources: z.int().min(0),
         /** Keys that got a placeholder. */
@@ -32,6 +33,8 @@ export const reportSchema = z.strictObject({
         flags: z.array(flagSchema).max(10).optional(),
         /** What an `up` means for the user, the gravest first. */
         meaning: z.array(z.string().max(1000)).max(30).optional(),
+        /** Kind of the first of `meaning`. */
+        gravest: z.string().max(40).optional(),
       }),
     )
     .max(10_000),
@@ -52,6 +55,7 @@ const MAX_BASE_ERRORS = 2000;
 
 const STATE_WORDS: Readonly<Record<StackReport['state'], string>> = {
   failed: 'fails',
+  refused: 'would be refused by `pulumi up` while its instance exists',
   removed:
     'is no longer in stacks/; `npm run destroy -- --stack NAME` saves its project and removes its instance',
   uncompared: 'is not compared, since its base cannot be read',
@@ -61,6 +65,7 @@ const STATE_WORDS: Readonly<Record<StackReport['state'], string>> = {
 };
 const COUNT_WORDS: Readonly<Record<StackReport['state'], string>> = {
   failed: 'failed',
+  refused: 'refused',
   removed: 'removed',
   uncompared: 'not compared',
   changed: 'changed',
@@ -68,6 +73,9 @@ const COUNT_WORDS: Readonly<Record<StackReport['state'], string>> = {
   unchanged: 'unchanged',
 };
 const WORST_FIRST = Object.keys(COUNT_WORDS) as StackReport['state'][];
+
+/** No `up` of these would end well. */
+export const RED: readonly StackReport['state'][] = ['failed', 'refused'];
 
 const size = (text: string) => Buffer.byteLength(text);
 
@@ -95,20 +103,25 @@ export function boundReport(report: Report): Report {
   };
 }
 
+/** What is known of a report besides what it says itself. */
+export interface Source {
+  /** That was previewed. */
+  readonly commit?: string;
+  /** Changed files by which such reports are made or brought to the instances. */
+  readonly guards?: readonly string[];
+}
+
 /**
  * The report as Markdown of at most `limit` bytes (1500 at least), worst stacks first. Its texts appear only inside code
  * fences. Sections are whole or left out; what is left out is counted.
  */
-export function toMarkdown(report: Report, limit: number): string {
-  // After those that fail come those that are flagged.
-  const rank = (stack: StackReport) =>
-    WORST_FIRST.indexOf(stack.state) +
-    (isFlagged(stack) ? 0 : WORST_FIRST.length) * Number(stack.state !== 'failed');
-  const stacks = report.stacks.toSorted((a, b) => rank(a) - rank(b));
+export function toMarkdown(report: Report, limit: number, source: Source = {}): string {
+  const stacks = report.stacks.toSorted((a, b) => gravityOf(a) - gravityOf(b));
   const telling = stacks.filter((stack) => stack.state !== 'unchanged' || isFlagged(stack));
   const unchanged = stacks.slice(telling.length).map((stack) => inline(stack.stack));
   const head = [
-    '### Preview of the stacks',
+    `### Preview of the stacks${source.commit === undefined ? '' : ` at ${source.commit.slice(0, 12)}`}`,
+    ...guardLines(source),
     stacks.length === 0 ? 'No stack to preview.' : `**${countsOf(stacks)}.**`,
     `Why these: ${inline(report.because)}. The manifests of the change are compared with those of its base. No credential and no cluster is used. Secrets are masked.`,
   ];
@@ -129,6 +142,34 @@ export function toMarkdown(report: Report, limit: number): string {
       ? ['The artifact `preview` of the run has the whole report, in `preview.md`.']
       : [];
   return [...head, ...shown, ...left, ...quiet, ...whole].join('\n\n');
+}
+
+const MAX_GUARDS = 10;
+
+/** Whoever changes what makes the report can make it say anything. */
+function guardLines({ guards = [] }: Source): string[] {
+  if (guards.length === 0) return [];
+  const named = guards
+    .slice(0, MAX_GUARDS)
+    .map((file) => inline(file.slice(0, 200)))
+    .join(', ');
+  const more = guards.length > MAX_GUARDS ? ` and ${guards.length - MAX_GUARDS} more` : '';
+  return [
+    `**Look first:** this change touches what makes such reports or brings changes to the instances: ${named}${more}. What follows may say anything.`,
+  ];
+}
+
+/** What ends an instance or cannot be done: before what is flagged. */
+const GRAVE: readonly (string | undefined)[] = ['refused', 'removes'];
+
+/** Less is worse: what cannot be done or ends an instance, what is flagged, then by what an `up` means for the user. */
+function gravityOf(stack: StackReport): number {
+  const { state, gravest } = stack;
+  const isFirst = RED.includes(state) || state === 'removed' || GRAVE.includes(gravest);
+  const group = isFirst ? 0 : isFlagged(stack) ? 1 : 2;
+  const kind = (GRAVITY as readonly string[]).indexOf(gravest ?? '');
+  const within = (kind === -1 ? GRAVITY.length : kind) / (GRAVITY.length + 1);
+  return group * WORST_FIRST.length + WORST_FIRST.indexOf(state) + within;
 }
 
 /** `200 stacks: 2 failed, 3 changed, 195 unchanged` */
@@ -192,6 +233,8 @@ function flagLine({ kind, with: others, more }: Flag): string {
       return `**Flagged:** the same namespace as ${names}. Expected: a namespace of its own.`;
     case 'projectSpace':
       return `**Flagged:** the same project space as ${names}. Expected: a project space of its own.`;
+    case 'unseen':
+      return `**Flagged:** changes ${names}, which no manifest shows: what they do is not known here. Expected: somebody who knows has looked at them.`;
     case 'discards':
       return '**Flagged:** `scipion:discardUnsavedChanges` is true. A removal goes on although the last work is not saved. That work is lost.';
   }
@@ -206,7 +249,7 @@ export interface Fenced {
 
 /** What a section shows in fences; `share` is the part of the room that is left. */
 function textsOf({ state, text, cut = 0, baseErrors = '' }: StackReport): (Fenced & { share?: number })[] {
-  const language = state === 'changed' ? 'diff' : state === 'failed' ? 'text' : 'yaml';
+  const language = state === 'changed' || state === 'refused' ? 'diff' : state === 'failed' ? 'text' : 'yaml';
   const title = state === 'failed' ? 'Errors' : 'Manifests';
   return [
     { title: 'Why the base cannot be read', language: 'text', text: baseErrors, cut: 0, share: 0.5 },

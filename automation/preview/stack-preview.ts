@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { lstat, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, sep } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import { meaningOf, NOTHING } from '../meaning/meaning.ts';
 import { loadWithoutSecrets, type ProgramSettings } from '../recording/config.ts';
 import {
@@ -64,7 +64,9 @@ async function renderStack(
     const message = signal.aborted
       ? `the program was stopped. Found: no end within ${limit / 1000} s. Expected: one within seconds.`
       : (error as Error).message;
-    const named = error instanceof EngineError ? message : `${fileName(stack)}: ${message}`;
+    // Where the files are here is nobody's business.
+    const told = message.replaceAll(`${resolve(directory)}${sep}`, '');
+    const named = error instanceof EngineError ? told : `${fileName(stack)}: ${told}`;
     return { yaml: '', registrations: [], resources: 0, placeholders: [], errors: [named] };
   }
 }
@@ -80,7 +82,7 @@ export async function loadStack(directory: string, stack: string): Promise<Progr
 
 const MAX_FILE_BYTES = 2 ** 20;
 
-const fileName = (stack: string) => `stacks/Pulumi.${stack}.yaml`;
+export const fileName = (stack: string) => `stacks/Pulumi.${stack}.yaml`;
 
 /** @throws EngineError for a file that a change must not make the preview read. */
 async function refuseFile(directory: string, stack: string): Promise<void> {
@@ -116,8 +118,15 @@ export async function previewStack(
   const diff = await diffTexts(before.yaml, after.yaml);
   const changes = changesBetween(before.registrations, after.registrations);
   if (diff === '' && changes.length === 0) return { ...facts, state: 'unchanged', text: diff };
-  const meaning = meaningOf(changes).map(({ text }) => text);
-  return { ...facts, state: 'changed', text: diff, meaning: meaning.length > 0 ? meaning : [NOTHING] };
+  const meaning = meaningOf(changes);
+  const [gravest] = meaning;
+  return {
+    ...facts,
+    state: gravest?.change === 'refused' ? 'refused' : 'changed',
+    text: diff,
+    meaning: meaning.length > 0 ? meaning.map(({ text }) => text) : [NOTHING],
+    ...(gravest === undefined ? {} : { gravest: gravest.change }),
+  };
 }
 
 /** A base without its Pulumi.yaml was not read at all, and says nothing of what is new. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { parse } from 'yaml';
+import { parseDocument, visit } from 'yaml';
 import * as z from 'zod';
 import { EngineError } from './protocol.ts';
 import { decryptText, stackFileKey } from './secrets.ts';
@@ -233,7 +233,7 @@ async function readYaml<T>(path: string, schema: z.ZodType<T>): Promise<T> {
   });
   let content: unknown;
   try {
-    content = parse(decodeUtf8(bytes)) ?? {};
+    content = parseAsPulumi(decodeUtf8(bytes)) ?? {};
   } catch (cause) {
     // Besides its own errors the parser throws others, for aliases without end and for nesting that is too deep.
     throw new EngineError(`${path} is not valid YAML: ${(cause as Error).message}`, { cause });
@@ -241,6 +241,27 @@ async function readYaml<T>(path: string, schema: z.ZodType<T>): Promise<T> {
   const result = schema.safeParse(content);
   if (!result.success) throw new EngineError(`${path}:\n${z.prettifyError(result.error)}`);
   return result.data;
+}
+
+/** Texts that Pulumi's parser takes for numbers in another way than this one, or with digits that this one loses. */
+const OTHER_NUMBER = /^[-+]?(0[0-9_]+|0b[01_]+|[0-9][0-9_]*_[0-9_]*)$/;
+
+/** @throws Error where Pulumi would read another value than the one that is read here */
+function parseAsPulumi(text: string): unknown {
+  const document = parseDocument(text, { merge: true });
+  const [error] = document.errors;
+  if (error !== undefined) throw error;
+  visit(document, {
+    Scalar: (_key, { type, source, value }) => {
+      if (type !== 'PLAIN' || source === undefined) return;
+      const isLong = typeof value === 'number' && /^[-+]?\d+$/.test(source) && !Number.isSafeInteger(value);
+      if (isLong || OTHER_NUMBER.test(source))
+        throw new Error(
+          `found ${source}, which is a number that is read in more than one way; expected quotes around it`,
+        );
+    },
+  });
+  return document.toJS();
 }
 
 function decodeUtf8(bytes: Uint8Array): string {

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { loadConfig } from '../../automation/recording/config.ts';
 import { reveal, runProgram, Secret } from '../../automation/recording/index.ts';
@@ -29,6 +32,26 @@ test('secrets that Pulumi encrypted with a passphrase reach a program under ts-n
   expect(JSON.parse(settings.config['declared:sizes'] ?? '')).toEqual({ small: 1, large: '3' });
   expect(settings.secretKeys.toSorted()).toEqual(['declared:sizes', 'declared:token']);
 });
+
+test.each(['010', '12345678901234567890', '1_000', '0b11', '-007'])(
+  '%s without quotes is refused, since Pulumi reads it otherwise, and taken with them',
+  async (text) => {
+    const directory = mkdtempSync(join(tmpdir(), 'config-'));
+    writeFileSync(join(directory, 'Pulumi.yaml'), 'name: numbers\nruntime: nodejs\n');
+    const read = (value: string) => {
+      writeFileSync(
+        join(directory, 'Pulumi.one.yaml'),
+        `config:\n  numbers:id: ${value}\n  <<: {numbers:more: 7}\n`,
+      );
+      return loadConfig({ ...sealed, directory, stack: 'one' });
+    };
+    await expect(read(text)).rejects.toThrow(
+      `found ${text}, which is a number that is read in more than one way`,
+    );
+    expect((await read(`"${text}"`)).config).toEqual({ 'numbers:id': text, 'numbers:more': '7' });
+    rmSync(directory, { recursive: true });
+  },
+);
 
 test('without the passphrase they are refused, or placeholders where that is enough', async () => {
   await expect(loadConfig(sealed)).rejects.toThrow(

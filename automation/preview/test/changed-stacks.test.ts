@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { changedStacks } from '../changed-stacks.ts';
+import { changedStacks, isGuard } from '../changed-stacks.ts';
 
 const ALL = ['stacks/Pulumi.ada.yaml', 'stacks/Pulumi.bob.yaml', 'stacks/schema.ts', 'stacks/versions.ts'];
 
@@ -14,12 +14,31 @@ describe('which stacks a change concerns', () => {
     ['the versions of packages', ['package-lock.json'], ['ada', 'bob'], []],
     ['the check of the Node version', ['node-version.mjs'], ['ada', 'bob'], []],
     ['the contract', ['sidecar/contract/paths.ts'], ['ada', 'bob'], []],
+    ['data that a component reads', ['components/site.json'], ['ada', 'bob'], []],
+    ['a module beside the program', ['helpers.mjs'], ['ada', 'bob'], []],
+    ['words about a component', ['components/README.md', 'LICENSE'], [], []],
     ['only the sidecar', ['sidecar/src/sync/main.ts', 'docs/index.md', 'test/stack/a.test.ts'], [], []],
     ['a stack taken away', ['stacks/Pulumi.eve.yaml'], [], ['eve']],
     ['a stack taken away with the program', ['stacks/Pulumi.eve.yaml', 'index.ts'], ['ada', 'bob'], ['eve']],
     ['nothing', [], [], []],
   ])('%s', (_name, changed, stacks, removed) => {
     expect(changedStacks(changed, ALL)).toMatchObject({ stacks, removed });
+  });
+
+  test('a stack whose file is a link changes with what it leads to', () => {
+    const links = new Map([['stacks/Pulumi.bob.yaml', 'shared/site.yaml']]);
+    expect(changedStacks(['shared/site.yaml'], ALL, links)).toMatchObject({ stacks: ['bob'] });
+    expect(changedStacks(['shared/other.yaml'], ALL, links)).toMatchObject({ stacks: [] });
+  });
+
+  test.each([
+    ['.github/workflows/preview.yml', true],
+    ['automation/preview/report.ts', true],
+    ['policy/index.ts', true],
+    ['stacks/Pulumi.ada.yaml', false],
+    ['components/pod.ts', false],
+  ])('%s makes reports or brings changes: %s', (file, expected) => {
+    expect(isGuard(file)).toBe(expected);
   });
 
   const ODD = [

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { flagsOf } from '../flags.ts';
+import { flagsOf, readFacts, type StackFacts } from '../flags.ts';
 import { inParallel } from '../in-parallel.ts';
 import { reportSchema } from '../report.ts';
 import { gitIn } from './git-in.ts';
@@ -30,6 +30,7 @@ test('stacks that share a namespace or a project space are flagged, each with th
     stack,
     namespace,
     discards,
+    unseen: {},
     ...(projectSpace === undefined ? {} : { projectSpace }),
   });
   const flags = flagsOf([
@@ -54,6 +55,29 @@ test('stacks that share a namespace or a project space are flagged, each with th
   expect(crowd.get('n0')).toMatchObject([
     { kind: 'namespace', with: ['n1', 'n2', 'n3', 'n4', 'n5'], more: 3 },
   ]);
+});
+
+test('what no manifest shows is flagged where it is not as it was, by name alone', () => {
+  const facts = (stack: string, unseen: Record<string, string>): StackFacts => ({
+    ...{ stack, namespace: stack, discards: false },
+    unseen: { 'kubernetes:enableSecretMutable': 'true', ...unseen },
+  });
+  const site = facts('', {}).unseen;
+  const before = { site, stacks: new Map([['ada', facts('ada', { 'kubernetes:context': 'one' })]]) };
+  const flags = flagsOf(
+    [
+      facts('ada', { 'kubernetes:context': 'other', 'kubernetes:kubeconfig': 'token: canary' }),
+      facts('bob', {}),
+      facts('eve', { 'pulumi:disable-default-providers': '["*"]' }),
+    ],
+    before,
+  );
+  expect(Object.fromEntries(flags)).toEqual({
+    ada: [{ kind: 'unseen', with: ['kubernetes:context', 'kubernetes:kubeconfig'], more: 0 }],
+    eve: [{ kind: 'unseen', with: ['pulumi:disable-default-providers'], more: 0 }],
+  });
+  expect(JSON.stringify([...flags])).not.toContain('canary');
+  expect(flagsOf([facts('ada', { 'kubernetes:context': 'other' })]).size).toBe(0);
 });
 
 test('a change with odd stacks: each fails by its name, the good one is previewed and flagged', async () => {
@@ -100,7 +124,7 @@ test('a change with odd stacks: each fails by its name, the good one is previewe
     const result = run('report', '--out', 'preview.json', '--whole', 'preview.md');
     expect(result.status).toBe(1);
     expect(result.stderr).toMatch(
-      /^error: the preview of broken, linked, .* failed; the summary says why\.\n$/,
+      /^error: the preview of broken, linked, .* (fail or are refused); the summary says why\.\n$/,
     );
     const report = reportSchema.parse(JSON.parse(readFileSync(join(directory, 'preview.json'), 'utf8')));
     const states = Object.fromEntries(report.stacks.map(({ stack, state }) => [stack, state]));
@@ -121,6 +145,34 @@ test('a change with odd stacks: each fails by its name, the good one is previewe
     expect(summary).toContain("#### `$(touch pwned);'touch pwned'<img src=x> ::error::\"x`: fails");
     expect(summary).toContain('Expected: 1 to 100 of A-Z');
     expect(existsSync(join(directory, 'pwned'))).toBe(false);
+    expect(readFileSync(join(directory, 'preview.md'), 'utf8')).not.toContain(directory);
+
+    // Against the base: what no manifest shows, a blank that hides a shared space, and what `up` refuses.
+    writeFileSync(file('demo'), demo.replace('SpaceId: project', 'SpaceId: "project "'));
+    const compare = (text: string) => {
+      writeFileSync(file('demo'), text);
+      git('commit', '--quiet', '--all', '--message', 'again');
+      return run('report', '--base-directory', baseFolder, '--out', 'preview.json');
+    };
+    const baseFolder = join(directory, '..', `${basename(directory)}-base`);
+    git('worktree', 'add', '--quiet', '--detach', baseFolder, base);
+    symlinkSync(join(root, 'node_modules'), join(baseFolder, 'node_modules'));
+    const of = (name: string) =>
+      reportSchema
+        .parse(JSON.parse(readFileSync(join(directory, 'preview.json'), 'utf8')))
+        .stacks.find(({ stack }) => stack === name);
+    compare(`${demo}  kubernetes:context: elsewhere\nenvironment: [shared]\n`);
+    expect(of('demo')).toMatchObject({ state: 'changed' });
+    expect(of('demo')?.flags?.find(({ kind }) => kind === 'unseen')?.with).toEqual([
+      'environment of stacks/Pulumi.demo.yaml',
+      'kubernetes:context',
+    ]);
+    const refused = compare(demo.replace('sourceSpaceId: source', 'sourceSpaceId: another'));
+    expect(of('demo')).toMatchObject({ state: 'refused', gravest: 'refused' });
+    expect(refused.stderr).toContain('demo');
+    writeFileSync(file('demo'), demo.replace('SpaceId: project', 'SpaceId: "project "'));
+    expect((await readFacts(directory, 'demo'))?.projectSpace).toBe('project');
+    rmSync(baseFolder, { recursive: true });
   } finally {
     rmSync(directory, { recursive: true });
   }

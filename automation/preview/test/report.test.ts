@@ -145,6 +145,34 @@ describe('the report as Markdown', () => {
     },
   );
 
+  test('one that is refused or removed is not lost among hundreds that change', () => {
+    const quiet = { meaning: ['nothing for the user'] };
+    const many = Array.from({ length: 300 }, (_, number) => stack({ ...quiet, stack: `s${number}` }));
+    const all = [
+      ...many,
+      stack({ stack: 'shared', flags: [{ kind: 'namespace', with: ['s1'], more: 0 }] }),
+      stack({ stack: 'later', gravest: 'at the next start' }),
+      stack({ stack: 'gone', gravest: 'removes' }),
+      stack({ stack: 'taken', state: 'removed', text: '' }),
+      stack({ stack: 'no', state: 'refused', gravest: 'refused' }),
+    ];
+    const markdown = toMarkdown(report(...all), COMMENT_LIMIT);
+    const titles = [...markdown.matchAll(/^#### `(\w+)`/gm)].map((match) => match[1]);
+    expect(titles.slice(0, 6)).toEqual(['no', 'taken', 'gone', 'shared', 'later', 's0']);
+    expect(markdown).toContain('305 stacks: 1 refused, 1 removed, 303 changed; 1 flagged');
+    expect(markdown).toContain('#### `no`: would be refused by `pulumi up`');
+  });
+
+  test('names the commit, and says first where the change touches what makes it', () => {
+    const guards = ['.github/workflows/preview.yml', 'a`<img>\n# @all'];
+    const markdown = toMarkdown(report(stack({})), COMMENT_LIMIT, { commit: 'a1b2c3d4e5f6a7b8', guards });
+    expect(markdown).toMatch(/^### Preview of the stacks at a1b2c3d4e5f6\n\n\*\*Look first:\*\*/);
+    expect(markdown).toContain(
+      "`.github/workflows/preview.yml`, `a'<img> # @all`. What follows may say anything.",
+    );
+    expect(toMarkdown(report(stack({})), COMMENT_LIMIT)).not.toContain('Look first');
+  });
+
   test('a stack whose base cannot be read says so and why', () => {
     const broken = stack({
       state: 'uncompared',
