@@ -18,6 +18,8 @@ export interface FieldNotes {
   readonly group: 'user' | 'site';
   /** Shown in the reference where the default is worked out and not a fixed value. */
   readonly defaultNote?: string;
+  /** What the example does cannot be taken back: no message offers it in place of a wrong value. */
+  readonly isCareful?: true;
 }
 
 const notes = new Map<z.ZodType, FieldNotes>();

@@ -1,14 +1,5 @@
-import { notesOf } from './fields.ts';
 import { claimOf, isToken } from './grammar.ts';
-import {
-  editDistance,
-  secretProblem,
-  settingProblem,
-  shownValue,
-  unknownKeyProblem,
-  uselessProblem,
-} from './problems.ts';
-import { brokenRules } from './rules.ts';
+import { editDistance, secretProblem, unknownKeyProblem, uselessSecretProblem } from './problems.ts';
 import {
   isSecretKey,
   SECRET_KEYS,
@@ -17,21 +8,13 @@ import {
   type Settings,
   settingsSchema,
 } from './schema.ts';
+import { type RawStack, settingProblems } from './settings.ts';
+
+export type { RawStack };
 
 /** Whether a stack's configuration is right, and what to say where it is not. Pure, and without Pulumi. */
 
 export const PREFIX = 'scipion:';
-
-/** What a stack says, before it is judged. Plain data, so that every refusal can be tested as a table. */
-export interface RawStack {
-  readonly stack: string;
-  /** Key without prefix → text, secrets included. */
-  readonly values: Readonly<Record<string, string>>;
-  /** Keys, without prefix, whose value is stored encrypted. */
-  readonly secretKeys: ReadonlySet<string>;
-  /** Keys of other prefixes, whole. */
-  readonly otherKeys?: readonly string[];
-}
 
 export interface Judgement {
   /** Present when there is no problem. */
@@ -45,54 +28,11 @@ function settingValues({ stack, values }: RawStack): Record<string, string> {
   return { namespace: stack, ...Object.fromEntries(entries) };
 }
 
-function foundText(raw: RawStack, key: string): string | undefined {
-  const value = raw.values[key];
-  if (value === undefined)
-    return key === 'namespace' ? `${shownValue(raw.stack)}, the stack's name` : undefined;
-  if (raw.secretKeys.has(key)) return 'a secret value';
-  return shownValue(value);
-}
-
-/** The fields that are readable one by one, for the rules between them. */
-function readableSettings(values: Readonly<Record<string, string>>): Partial<Settings> {
-  const parsed = Object.entries(SETTING_FIELDS).map(
-    ([key, type]) => [key, type.safeParse(values[key])] as const,
+function unknownKeys(raw: RawStack, values: Readonly<Record<string, string>>): string[] {
+  const unknown = Object.keys(values).filter((key) => !Object.hasOwn(SETTING_FIELDS, key));
+  return [...unknown.map((key) => `${PREFIX}${key}`), ...misspeltPrefixes(raw)].map((key) =>
+    unknownKeyProblem(raw.stack, key),
   );
-  return Object.fromEntries(parsed.flatMap(([key, result]) => (result.success ? [[key, result.data]] : [])));
-}
-
-/** How other tools write "nothing"; here it would be a name. */
-const NULLS = ['null', '~', 'undefined', 'None'];
-
-function settingProblems(raw: RawStack, values: Readonly<Record<string, string>>): string[] {
-  const { stack } = raw;
-  const known = new Set(Object.keys(SETTING_FIELDS));
-  const unknown = Object.keys(values).filter((key) => !known.has(key));
-  const keys = Object.keys(SETTING_FIELDS) as (keyof Settings)[];
-  const isNull = (key: string) => NULLS.includes(values[key]?.trim() ?? '');
-  const isHidden = (key: string) => values[key] !== undefined && raw.secretKeys.has(key);
-  const broken = keys.filter((key) => !SETTING_FIELDS[key].safeParse(values[key]).success);
-  return [
-    ...unknown.map((key) => unknownKeyProblem(stack, `${PREFIX}${key}`)),
-    ...misspeltPrefixes(raw).map((key) => unknownKeyProblem(stack, key)),
-    ...keys.flatMap((key) => {
-      if (isNull(key))
-        return settingProblem(
-          stack,
-          key,
-          foundText(raw, key),
-          `${notesOf(SETTING_FIELDS[key]).allowed}; for nothing at all an empty value ('')`,
-        );
-      if (broken.includes(key)) return settingProblem(stack, key, foundText(raw, key));
-      const allowed = 'a value in clear, since it stands in clear in the cluster';
-      return isHidden(key) ? settingProblem(stack, key, 'a value stored encrypted', allowed) : [];
-    }),
-    ...brokenRules(readableSettings(values)).map((refusal) =>
-      'useless' in refusal
-        ? uselessProblem(stack, refusal.key, refusal.useless)
-        : settingProblem(stack, refusal.key, foundText(raw, refusal.key) ?? 'the default', refusal.allowed),
-    ),
-  ];
 }
 
 /** `scipoin:memory` would else be a key of nobody, which nobody reads. */
@@ -137,7 +77,7 @@ function secretFormProblem(raw: RawStack, key: SecretKey): string | undefined {
   }
   if (!raw.secretKeys.has(key))
     return secretProblem(stack, key, 'a value stored in clear', 'a value stored encrypted');
-  if (elsewhere !== undefined) return uselessProblem(stack, key, elsewhere);
+  if (elsewhere !== undefined) return uselessSecretProblem(stack, key, elsewhere);
   if (value.trim() === '') return secretProblem(stack, key, 'an empty value', 'text');
   if (isPlaceholder(value)) return undefined;
   if (isTokenKey(key)) return tokenProblem(stack, key, value.trim());
@@ -214,6 +154,6 @@ function secretProblems(raw: RawStack): string[] {
 /** Judges a configuration as a whole. Pure: the same stack gives the same problems in the same order. */
 export function judge(raw: RawStack): Judgement {
   const values = settingValues(raw);
-  const problems = [...settingProblems(raw, values), ...secretProblems(raw)];
+  const problems = [...unknownKeys(raw, values), ...settingProblems(raw, values), ...secretProblems(raw)];
   return problems.length > 0 ? { problems } : { problems, settings: settingsSchema.parse(values) };
 }

@@ -1,4 +1,3 @@
-import { type FieldNotes, notesOf } from './fields.ts';
 import { mayHoldSecret } from './grammar.ts';
 import { SECRET_KEYS, SETTING_FIELDS, type SecretKey, type Settings } from './schema.ts';
 
@@ -53,9 +52,9 @@ export function shownValue(value: string): string {
 const shownKey = (key: string) =>
   mayHoldSecret(key) ? 'a key that may be a token (not shown)' : visible(key);
 
-/** A word of a shell as it is, in quotes where it needs them; an example may itself be quoted. */
+/** A word of a shell as it is, in quotes where it needs them; an example may itself be quoted. Nothing is cut. */
 const shellWord = (text: string) =>
-  /^([\w@%+=:,./-]+|"\$\(cat [\w.]+\)")$/.test(text) ? text : `'${visible(text).replaceAll("'", "'\\''")}'`;
+  /^([\w@%+=:,./-]+|"\$\(cat [\w.]+\)")$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
 /** A command for this stack and no other, whichever is selected. */
 const command = (stack: string, verb: string) => `pulumi config ${verb} --stack ${shellWord(stack)}`;
@@ -66,33 +65,48 @@ const setCommand = (stack: string, key: string, value: string) =>
 /** @param key with its prefix */
 export function unknownKeyProblem(stack: string, key: string): string {
   const [, bare = ''] = /^[^:]*:(.*)$/s.exec(key) ?? [];
-  const remove = command(stack, `rm ${key.length > 60 || mayHoldSecret(key) ? 'KEY' : shellWord(key)}`);
-  return `${shownKey(key)}: found a key that is not known; the nearest is scipion:${nearestKey(bare)}; remove it: ${remove}`;
+  // What is shown otherwise than it is cannot be typed.
+  const remove =
+    shownKey(key) === key
+      ? `remove it: ${command(stack, `rm ${shellWord(key)}`)}`
+      : `remove its line from the file of the stack, ${visible(JSON.stringify(`Pulumi.${stack}.yaml`))}`;
+  return `${shownKey(key)}: found a key that is not known; the nearest is scipion:${nearestKey(bare)}; ${remove}`;
 }
 
-/** @param found what the stack holds, ready to be shown; `undefined` where the key is missing. */
+/** @param better a value that helps; empty: none at all does; `undefined`: only whoever wrote it knows one */
+function remedy(stack: string, key: keyof Settings, better: string | undefined): string {
+  if (better === undefined) return 'set it to what you mean, or change what it contradicts';
+  // An empty value also takes back what Pulumi.yaml says, which `rm` cannot.
+  return `${better === '' ? 'take it away' : 'set it'}: ${setCommand(stack, key, better)}`;
+}
+
+/**
+ * @param found what the stack holds, ready to be shown; `undefined` where the key is missing.
+ * @param better what the command sets; see `remedy`
+ */
 export function settingProblem(
   stack: string,
   key: keyof Settings,
   found: string | undefined,
-  allowed?: string,
+  allowed: string,
+  better: string | undefined,
 ): string {
-  const notes: FieldNotes = notesOf(SETTING_FIELDS[key]);
-  const parts = [
-    `scipion:${key}: found ${found ?? 'nothing'}`,
-    `allowed: ${allowed ?? notes.allowed}`,
-    `set it: ${setCommand(stack, key, notes.example)}`,
-  ];
-  return parts.join('; ');
+  return `scipion:${key}: found ${found ?? 'nothing'}; allowed: ${allowed}; ${remedy(stack, key, better)}`;
 }
 
 /** A value that nothing would read, or that another one contradicts. */
-export function uselessProblem(stack: string, key: keyof Settings | SecretKey, reason: string): string {
-  const isSecret = Object.hasOwn(SECRET_KEYS, key);
-  const found = isSecret ? 'a secret value' : 'a value';
-  // An empty value also takes back what Pulumi.yaml says, which `rm` cannot.
-  const away = isSecret ? command(stack, `rm scipion:${key}`) : setCommand(stack, key, '');
-  return `scipion:${key}: found ${found} that contradicts another one; ${reason}; take it away: ${away}`;
+export function uselessProblem(
+  stack: string,
+  key: keyof Settings,
+  reason: string,
+  better: string | undefined,
+): string {
+  return `scipion:${key}: found a value that contradicts another one; ${reason}; ${remedy(stack, key, better)}`;
+}
+
+export function uselessSecretProblem(stack: string, key: SecretKey, reason: string): string {
+  const away = command(stack, `rm scipion:${key}`);
+  return `scipion:${key}: found a secret value that contradicts another one; ${reason}; take it away: ${away}`;
 }
 
 /** The value of a secret is in no sentence, and the command asks for it instead of taking it as an argument. */

@@ -1,9 +1,15 @@
 import { claimOf } from './grammar.ts';
 import type { Settings } from './schema.ts';
+import { cpuQuantity } from './units.ts';
 
 /** A rule between keys that does not hold, under the key that is easiest to change. */
 export type Refusal =
-  | { readonly key: keyof Settings; readonly allowed: string }
+  | {
+      readonly key: keyof Settings;
+      readonly allowed: string;
+      /** A value that holds to it, where one can be named. */
+      readonly better?: string;
+    }
   /** The value has no effect beside another, or the opposite of what it says. */
   | { readonly key: keyof Settings; readonly useless: string };
 
@@ -36,21 +42,25 @@ function cpuRules({
       key: 'cpuLimit',
       isBroken: isLess(cpuLimit, cpuGuaranteed),
       allowed: `at least cpuGuaranteed, which is ${cpus(cpuGuaranteed)}`,
+      better: cpuQuantity(cpuGuaranteed ?? 0),
     },
     {
       key: 'cpuGuaranteed',
       isBroken: hasQuota && isLess(quotaCpuGuaranteed, cpuGuaranteed),
       allowed: `at most quotaCpuGuaranteed, which is ${cpus(quotaCpuGuaranteed)}`,
+      better: cpuQuantity(quotaCpuGuaranteed ?? 0),
     },
     {
       key: 'cpuLimit',
       isBroken: hasQuota && isLess(quotaCpuLimit, cpuLimit),
       allowed: `at most quotaCpuLimit, which is ${cpus(quotaCpuLimit)}`,
+      better: cpuQuantity(quotaCpuLimit ?? 0),
     },
     {
       key: 'quotaCpuLimit',
       isBroken: hasQuota && isLess(quotaCpuLimit, quotaCpuGuaranteed),
       allowed: `at least quotaCpuGuaranteed, which is ${cpus(quotaCpuGuaranteed)}`,
+      better: cpuQuantity(quotaCpuGuaranteed ?? 0),
     },
   ];
 }

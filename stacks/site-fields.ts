@@ -119,14 +119,14 @@ export const siteFields = {
   desktopImage: field(pattern(IMAGE_REFERENCE, 512).optional(), {
     description: 'Desktop image in full, best with its digest, in place of the one of the version.',
     allowed: 'an image reference without scheme, with a tag or a digest',
-    example: 'registry.example.org/scipion/desktop@sha256:…',
+    example: 'registry.example.org/scipion/desktop:3.8.3',
     group: 'site',
     defaultNote: '`<imageRepository>/desktop:<version>`',
   }),
   sidecarImage: field(pattern(IMAGE_REFERENCE, 512).optional(), {
     description: 'Sidecar image in full, best with its digest.',
     allowed: 'an image reference without scheme, with a tag or a digest',
-    example: 'registry.example.org/scipion/sidecar@sha256:…',
+    example: 'registry.example.org/scipion/sidecar:1.0',
     group: 'site',
     defaultNote: '`<imageRepository>/sidecar:<release>`',
   }),

@@ -143,12 +143,14 @@ export const userFields = {
     allowed: 'a size from 1Gi to 1000Ti',
     example: '500Gi',
     group: 'user',
+    isCareful: true,
   }),
   projectVolumeSize: field(size(GIBIBYTE, 1000 * TEBIBYTE).default('50Gi'), {
     description: 'Size of the volume that holds the projects. It can grow later, not shrink.',
     allowed: 'a size from 1Gi to 1000Ti',
     example: '100Gi',
     group: 'user',
+    isCareful: true,
   }),
   autosaveInterval: field(durationSeconds(10, 24 * HOUR).default(300), {
     description: 'Time between two saves of the project to its space.',
@@ -163,6 +165,7 @@ export const userFields = {
     allowed: 'a whole number from 0 to 1000',
     example: '20',
     group: 'user',
+    isCareful: true,
     defaultNote: '10',
   }),
   keepHourlySaves: field(wholeNumber(0, 10_000).optional(), {
@@ -170,6 +173,7 @@ export const userFields = {
     allowed: 'a whole number from 0 to 10000',
     example: '48',
     group: 'user',
+    isCareful: true,
     defaultNote: '24',
   }),
   keepDailySaves: field(wholeNumber(0, 10_000).optional(), {
@@ -177,6 +181,7 @@ export const userFields = {
     allowed: 'a whole number from 0 to 10000',
     example: '30',
     group: 'user',
+    isCareful: true,
     defaultNote: '14',
   }),
   keepWeeklySaves: field(wholeNumber(0, 1_000).optional(), {
@@ -184,6 +189,7 @@ export const userFields = {
     allowed: 'a whole number from 0 to 1000',
     example: '8',
     group: 'user',
+    isCareful: true,
     defaultNote: '0',
   }),
   keepSavesSize: field(size(1_000_000, 1e15).optional(), {
@@ -192,6 +198,7 @@ export const userFields = {
     allowed: 'a size from 1M to 1000T',
     example: '500Gi',
     group: 'user',
+    isCareful: true,
     defaultNote: 'no limit',
   }),
   downloadBandwidth: field(size(1_000_000, 1e12).optional(), {
@@ -243,11 +250,13 @@ export const userFields = {
     allowed: 'true or false',
     example: 'true',
     group: 'user',
+    isCareful: true,
   }),
   discardUnsavedChanges: field(yesOrNo().default(false), {
     description: 'Removes the instance although its last work is not saved. That work is lost.',
     allowed: 'true or false',
     example: 'true',
     group: 'user',
+    isCareful: true,
   }),
 };

@@ -56,7 +56,9 @@ export interface Draft {
 export function wrongAnswer(key: FormKey, name: string, base: StackValues, draft: Draft): string | undefined {
   const [problem] = problemsOfKey(withChanges(name, base, draft), key);
   if (problem === undefined) return undefined;
-  return /allowed: (.*?)(; set it:|$)/.exec(problem)?.[1] ?? notesOf(SETTING_FIELDS[key]).allowed;
+  return (
+    /allowed: (.*?)(; set it|; take it away|$)/.exec(problem)?.[1] ?? notesOf(SETTING_FIELDS[key]).allowed
+  );
 }
 
 /** Other instances on a project space: of two only one can write it, the other one waits for its lease. */

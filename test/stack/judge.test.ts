@@ -179,7 +179,7 @@ describe('refusals', () => {
     ],
     [
       { quotaCpuGuaranteed: '2', quotaCpuLimit: '3' },
-      'scipion:cpuLimit: found the default; allowed: at most quotaCpuLimit, which is 3 CPUs; set it: pulumi config set scipion:cpuLimit 8 --stack jane',
+      'scipion:cpuLimit: found the default; allowed: at most quotaCpuLimit, which is 3 CPUs; set it: pulumi config set scipion:cpuLimit 3 --stack jane',
     ],
     [
       { projectSpaceId: 'source-space' },
@@ -187,7 +187,7 @@ describe('refusals', () => {
     ],
     [
       { projectVolumeSize: '512Mi' },
-      'scipion:projectVolumeSize: found "512Mi"; allowed: a size from 1Gi to 1000Ti; set it: pulumi config set scipion:projectVolumeSize 100Gi --stack jane',
+      'scipion:projectVolumeSize: found "512Mi"; allowed: a size from 1Gi to 1000Ti; take it away: pulumi config set scipion:projectVolumeSize \'\' --stack jane',
     ],
     [
       { autosaveInterval: '5 mins' },

@@ -231,7 +231,9 @@ describe('the report as Markdown', () => {
         stack({
           state: 'failed',
           resources: 0,
-          text: problemsMessage('ada', [settingProblem('ada', 'memory', '"8000Ti"')]),
+          text: problemsMessage('ada', [
+            settingProblem('ada', 'memory', '"8000Ti"', 'a size from 2Gi to 2Ti', '16Gi'),
+          ]),
         }),
         stack({ stack: 'eve', state: 'unchanged', text: '' }),
       ),
