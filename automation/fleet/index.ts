@@ -19,10 +19,12 @@ export {
 export {
   type ChangeResult,
   type Door,
+  type FleetSize,
   type InstanceSpec,
   type InstanceSummary,
   OWNER_KEY,
   type RemoveOptions,
+  sizeOf,
   type UpResult,
 } from './instances.ts';
 export { type FleetErrorCode, OPERATION_KINDS, type OperationKind, type OperationStage } from './kinds.ts';

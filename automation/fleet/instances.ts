@@ -1,3 +1,5 @@
+import type { Settings } from '../../stacks/schema.ts';
+import { parseSizeBytes } from '../../stacks/units.ts';
 import type { LiveState } from './live.ts';
 import type { FoundRecord } from './records.ts';
 import type { KeyChange, Tokens, Values } from './settings.ts';
@@ -27,6 +29,22 @@ export interface ChangeResult extends UpResult {
   readonly keys: readonly KeyChange[];
 }
 
+/** What an instance reserves of its cluster. */
+export interface FleetSize {
+  /** Thousandths of a CPU that are always there. */
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  /** Of both volumes together. */
+  readonly storageBytes: number;
+}
+
+export const sizeOf = (settings: Settings): FleetSize => ({
+  cpuMillis: settings.cpuGuaranteed,
+  memoryBytes: parseSizeBytes(settings.memory) ?? 0,
+  storageBytes:
+    (parseSizeBytes(settings.sourceVolumeSize) ?? 0) + (parseSizeBytes(settings.projectVolumeSize) ?? 0),
+});
+
 export interface InstanceSummary {
   readonly name: string;
   readonly lastUpdate?: string;
@@ -36,6 +54,7 @@ export interface InstanceSummary {
   readonly projectSpaceId?: string;
   readonly owner?: string;
   readonly isPaused?: boolean;
+  readonly size?: FleetSize;
   /** What the cluster says; absent where it was not asked. */
   readonly live?: LiveState;
   /** An operation that runs, failed, or was killed. */

@@ -5,7 +5,7 @@ import type { ClusterAddress, InstanceCluster, InstanceObjects } from '../../com
 import { publicOrigin } from '../../components/names.ts';
 import type { Project } from '../engine/index.ts';
 import { stackFolder } from '../recording/config.ts';
-import { type InstanceSummary, OWNER_KEY } from './instances.ts';
+import { type InstanceSummary, OWNER_KEY, sizeOf } from './instances.ts';
 import { type LiveState, liveOf, readLive } from './live.ts';
 import { FleetError } from './operation.ts';
 import type { OperationRecords } from './records.ts';
@@ -33,7 +33,7 @@ interface Known {
   readonly found?: StackValues;
   readonly facts: Pick<
     InstanceSummary,
-    'owner' | 'url' | 'namespace' | 'version' | 'projectSpaceId' | 'isPaused' | 'problem'
+    'owner' | 'url' | 'namespace' | 'version' | 'projectSpaceId' | 'isPaused' | 'size' | 'problem'
   >;
 }
 
@@ -140,7 +140,7 @@ export class Summaries {
       const settings = judged(withChanges(name, found, {}));
       const { namespace, domain, publicPort, version, projectSpaceId, paused: isPaused } = settings;
       const url = `${publicOrigin(namespace, domain, publicPort)}/`;
-      const facts = { url, namespace, version, projectSpaceId, isPaused };
+      const facts = { url, namespace, version, projectSpaceId, isPaused, size: sizeOf(settings) };
       return { found, facts: { ...(owner === undefined ? {} : { owner }), ...facts } };
     } catch (error) {
       const problem = (error as Error).message;

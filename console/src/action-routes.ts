@@ -3,13 +3,16 @@ import * as z from 'zod';
 import {
   changesOfKeys,
   type FormKey,
+  judged,
   type Operation,
   SIZE_KEYS,
+  type StackValues,
   type Values,
+  withChanges,
 } from '../../automation/fleet/index.ts';
 import { clientKey } from '../../sidecar/src/front/request-checks.ts';
 import { refused } from './answers.ts';
-import { type ApiParts, nameOf, perform, tell } from './api-parts.ts';
+import { type ApiParts, nameOf, perform, performWithin, tell } from './api-parts.ts';
 import {
   changeSchema,
   fieldsOf,
@@ -20,6 +23,7 @@ import {
   wrongAnswers,
 } from './form-routes.ts';
 import type { Instances } from './instances.ts';
+import { takenBySettings } from './limits.ts';
 import type { ChangeMeaning, InstanceView, Refused } from './view-types.ts';
 
 /** What is done to instances: each route is one function of the fleet, after a look at who asks. */
@@ -37,7 +41,7 @@ const tokensSchema = z.strictObject({ side: z.enum(['source', 'project']), token
 /** Each starts the engine, or asks the cluster. */
 const PASSWORDS_PER_MINUTE = 10;
 
-const SIMPLE = ['pause', 'resume', 'restart', 'save'] as const;
+const SIMPLE = ['pause', 'restart', 'save'] as const;
 
 export function addActionRoutes(api: FastifyInstance, parts: ApiParts, instances: Instances): void {
   const { fleet, board, audit } = parts;
@@ -65,10 +69,20 @@ export function addActionRoutes(api: FastifyInstance, parts: ApiParts, instances
 
   const simple: Readonly<Record<(typeof SIMPLE)[number], (name: string) => Operation>> = {
     pause: (name) => fleet.pause(name),
-    resume: (name) => fleet.resume(name),
     restart: (name) => fleet.restart(name),
     save: (name) => fleet.saveNow(name),
   };
+  /** Of an instance once these settings are its own. */
+  const sizeWith = (name: string, owner = '', base: StackValues, settings: Values) => ({
+    owner,
+    taken: takenBySettings(judged(withChanges(name, base, { settings }))),
+  });
+  post('resume', async (request, reply, { name, owner }) => {
+    nothingSchema.parse(request.body ?? {});
+    const size = sizeWith(name, owner, await fleet.values(name), { paused: 'false' });
+    const what = { instance: name, action: 'resume' };
+    return performWithin(request, reply, parts, what, size, () => fleet.resume(name));
+  });
   for (const action of SIMPLE)
     post(action, async (request, reply, { name }) => {
       nothingSchema.parse(request.body ?? {});
@@ -113,13 +127,15 @@ export function addActionRoutes(api: FastifyInstance, parts: ApiParts, instances
     );
     return { meanings };
   });
-  post('change', async (request, reply, { name }) => {
+  post('change', async (request, reply, { name, owner }) => {
     const { settings } = changeSchema.parse(request.body);
-    const { wrong } = await judge(name, settings as Values);
+    const { base, wrong } = await judge(name, settings as Values);
     const answer: Refused = { code: 'answers-wrong', wrong };
     if (Object.keys(wrong).length > 0) return reply.code(422).send(answer);
+    const what = { instance: name, action: 'change', detail: Object.keys(settings).join(', ') };
+    const size = sizeWith(name, owner, base, settings as Values);
     const change = () => fleet.change(name, { settings: settings as Values });
-    return start(request, reply, 'change', change, Object.keys(settings).join(', '));
+    return performWithin(request, reply, parts, what, size, change);
   });
   post('token', async (request, reply, { name }) => {
     const { side, token } = tokensSchema.parse(request.body);
@@ -181,10 +197,12 @@ export function addActionRoutes(api: FastifyInstance, parts: ApiParts, instances
     if (existing !== undefined && existing.owner !== user.id) return reply.code(409).send(refused('exists'));
     const secrets = { sourceToken: sourceToken.trim(), projectToken: projectToken.trim() };
     const spec = { settings: settings as Values, secrets, owner: user.id };
-    const wrong = wrongAnswers(name, await fleet.values(name), spec, Object.keys(settings) as FormKey[]);
+    const base = await fleet.values(name);
+    const wrong = wrongAnswers(name, base, spec, Object.keys(settings) as FormKey[]);
     const answer: Refused = { code: 'answers-wrong', wrong };
     if (Object.keys(wrong).length > 0) return reply.code(422).send(answer);
     const what = { instance: name, action: 'create', detail: Object.keys(settings).join(', ') };
-    return perform(request, reply, parts, what, () => fleet.create(name, spec));
+    const size = { owner: user.id, taken: takenBySettings(judged(withChanges(name, base, spec))) };
+    return performWithin(request, reply, parts, what, size, () => fleet.create(name, spec));
   });
 }

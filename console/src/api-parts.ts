@@ -6,6 +6,7 @@ import { refused } from './answers.ts';
 import type { AuditLog, Deed } from './audit.ts';
 import type { InstanceBoard } from './board.ts';
 import type { ConsoleConfig } from './config.ts';
+import type { Taken, UserLimits } from './limits.ts';
 import type { Operations } from './operations.ts';
 import type { Visitor } from './visitors.ts';
 
@@ -17,6 +18,7 @@ export interface ApiParts {
   readonly board: InstanceBoard;
   readonly operations: Operations;
   readonly audit: AuditLog;
+  readonly limits: UserLimits;
   readonly visitorOf: (request: FastifyRequest) => Promise<Visitor | undefined>;
   readonly ask?: Ask;
 }
@@ -53,6 +55,45 @@ export async function perform(
   }
   board.tell();
   return reply.code(202).send({});
+}
+
+/**
+ * As `perform`, of what makes an instance of a user larger.
+ * @param size of the instance afterwards, and whose it is
+ */
+export async function performWithin(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  parts: ApiParts,
+  what: Parameters<typeof perform>[3],
+  size: { readonly owner: string; readonly taken: Taken },
+  make: () => Operation,
+): Promise<FastifyReply> {
+  const { limits, board } = parts;
+  const { owner, taken } = size;
+  const over = request.visitor.user.isOperator ? {} : limits.over(owner, what.instance, taken);
+  if (Object.keys(over).length > 0) return reply.code(422).send({ ...refused('over-limit'), over });
+  const { settled } = limits.reserve(owner, what.instance, taken);
+  const reserved = () => {
+    try {
+      const operation = make();
+      const end = () => void board.refresh().finally(settled);
+      operation.result.then(end, end);
+      return operation;
+    } catch (error) {
+      settled();
+      throw error;
+    }
+  };
+  let isMade = false;
+  try {
+    return await perform(request, reply, parts, what, () => {
+      isMade = true;
+      return reserved();
+    });
+  } finally {
+    if (!isMade) settled();
+  }
 }
 
 export function tell(request: FastifyRequest, audit: AuditLog, deed: Deed): boolean {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import * as z from 'zod';
 import { SettingsError } from '../../sidecar/src/front/settings-error.ts';
+import { parseSizeBytes } from '../../stacks/units.ts';
 
 /** The configuration of the console: one JSON file, which holds no secret. */
 
@@ -34,6 +35,14 @@ const proxySchema = z.strictObject({
   groupsHeader: HEADER.default('x-forwarded-groups'),
 });
 
+/** → bytes */
+const sizeSchema = z.string().transform((text, context) => {
+  const bytes = parseSizeBytes(text);
+  if (bytes !== undefined) return bytes;
+  context.addIssue('expected a size, e.g. 64Gi');
+  return z.NEVER;
+});
+
 export const consoleConfigSchema = z.strictObject({
   /** What a browser shows as origin, e.g. `https://console.example.org`. */
   publicOrigin: z.url(),
@@ -44,6 +53,18 @@ export const consoleConfigSchema = z.strictObject({
   operatorGroups: z.array(z.string()).default([]),
   /** Zones of Onedata that tokens may be of; absent: any, which is then asked. */
   zones: z.array(z.string()).optional(),
+  /** What one user may have; what is not named is not limited. Operators are not limited. */
+  limits: z
+    .strictObject({
+      instances: z.int().min(1).optional(),
+      /** CPUs that are always there, of instances that run. */
+      cpus: z.number().positive().optional(),
+      /** Of instances that run. */
+      memory: sizeSchema.optional(),
+      /** Of both volumes of all instances, also of those that are paused. */
+      storage: sizeSchema.optional(),
+    })
+    .default({}),
   /** Operations on instances that run at a time. */
   atOnce: z.int().min(1).max(32).default(4),
 });

@@ -18,6 +18,7 @@ import { AuditLog } from './audit.ts';
 import { InstanceBoard } from './board.ts';
 import type { ConsoleConfig } from './config.ts';
 import { COOKIES } from './cookies.ts';
+import { UserLimits } from './limits.ts';
 import { OpenIdSignIn } from './openid.ts';
 import { Operations, TooManyError } from './operations.ts';
 import { addPages, HTML, loadPages } from './pages.ts';
@@ -133,6 +134,7 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
     board,
     operations,
     audit,
+    limits: new UserLimits(config.limits, () => board.all()),
     visitorOf,
     ...(options.ask ? { ask: options.ask } : {}),
   };

@@ -16,7 +16,7 @@ import { notesOf } from '../../stacks/fields.ts';
 import { SETTING_FIELDS } from '../../stacks/schema.ts';
 import { knownVersions } from '../../stacks/versions.ts';
 import type { ApiParts } from './api-parts.ts';
-import type { FormField, TokenAnswer } from './view-types.ts';
+import type { FormField, NewForm, TokenAnswer } from './view-types.ts';
 
 /** What a form is made of and what is said of its answers, before anything is begun. Nothing of it is kept. */
 
@@ -86,11 +86,17 @@ export const perMinute = (max: number) => ({
 });
 
 export function addFormRoutes(api: FastifyInstance, parts: ApiParts): void {
-  const { fleet, board, config, ask } = parts;
+  const { fleet, board, config, limits, ask } = parts;
   /** What the site says for a stack that is not there. */
   const site = () => fleet.values('a-new-one');
 
-  api.get('/form', async () => ({ fields: fieldsOf(await site(), SIZE_KEYS) }));
+  api.get(
+    '/form',
+    async (request): Promise<NewForm> => ({
+      fields: fieldsOf(await site(), SIZE_KEYS),
+      allowances: request.visitor.user.isOperator ? {} : limits.allowances(request.visitor.user.id),
+    }),
+  );
 
   api.post('/check', async (request) => {
     const { name, settings } = checkSchema.parse(request.body);

@@ -79,6 +79,23 @@ export interface Me {
   readonly canSignOut: boolean;
 }
 
+/** What may be limited for a user. CPUs, memory and storage as numbers: CPUs that are always there, and bytes. */
+export type AllowanceKey = 'instances' | 'cpus' | 'memory' | 'storage';
+
+export interface Allowance {
+  /** What a user has, or would have. */
+  readonly taken: number;
+  readonly allowed: number;
+}
+export type Allowances = Readonly<Partial<Record<AllowanceKey, Allowance>>>;
+
+/** Of `GET /api/form`. */
+export interface NewForm {
+  readonly fields: readonly FormField[];
+  /** Of what is limited. */
+  readonly allowances: Allowances;
+}
+
 /** Keys of the form, and what may be changed later; a subset of docs/config-reference.md. */
 export interface FormField {
   readonly key: string;
@@ -120,6 +137,8 @@ export interface Refused {
   readonly message?: string;
   /** Key → what is allowed. */
   readonly wrong?: Readonly<Record<string, string>>;
+  /** What would be more than the user may have. */
+  readonly over?: Allowances;
 }
 
 export const REFUSAL_CODES = [
@@ -133,6 +152,7 @@ export const REFUSAL_CODES = [
   'name-wrong',
   'answers-wrong',
   'not-recorded',
+  'over-limit',
   'busy',
   'exists',
   'unknown',

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import type * as z from 'zod';
 import { Fleet, OperationRecords } from '../../../automation/fleet/index.ts';
 import { type FakeProject, fakeProject } from '../../../automation/fleet/test/fake-project.ts';
 import type { InstanceCluster } from '../../../components/cluster-client.ts';
@@ -11,7 +12,7 @@ import { hashPassword } from '../../../sidecar/contract/password-hash.ts';
 import { freePort } from '../../../sidecar/test/gateway/helpers/start-gateway.ts';
 import { createIdentity, type Identity } from '../../identity/provider.ts';
 import type { LocalUsers } from '../../identity/users.ts';
-import { type ConsoleConfig, judgeConfig } from '../../src/config.ts';
+import { type consoleConfigSchema, judgeConfig } from '../../src/config.ts';
 import { type Console, createConsole } from '../../src/console.ts';
 import { buildConsoleWeb } from '../../web/build.ts';
 
@@ -40,7 +41,8 @@ export interface RunningConsole {
 }
 
 export interface StartOptions {
-  readonly config?: Partial<ConsoleConfig>;
+  /** As a file has it. */
+  readonly config?: Partial<z.input<typeof consoleConfigSchema>>;
   readonly now?: () => number;
   readonly ask?: Ask;
   /** What an engine takes for a run. */

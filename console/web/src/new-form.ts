@@ -1,15 +1,15 @@
-import type { FormField } from '../../src/view-types.ts';
+import type { NewForm } from '../../src/view-types.ts';
 import { typedLine } from './dialogs.ts';
 import { type FieldRow, fieldRow } from './fields.ts';
 import { t } from './language.ts';
 import { make } from './make.ts';
-import { detailOf, get, post, RefusedError, sentenceOf } from './requests.ts';
+import { allowanceText, detailOf, get, post, RefusedError, sentenceOf } from './requests.ts';
 import { tokenField } from './token-field.ts';
 
 /** The form of a new instance. Each answer is checked as it is given; nothing is kept before all of them are sent. */
 export async function showForm(main: HTMLElement, preset: string): Promise<void> {
   document.title = `${t().newInstance} · Scipion`;
-  const { fields } = await get<{ fields: FormField[] }>('/api/form');
+  const { fields, allowances } = await get<NewForm>('/api/form');
   const name = typedLine(t().name, {
     required: '',
     maxlength: '63',
@@ -113,6 +113,9 @@ export async function showForm(main: HTMLElement, preset: string): Promise<void>
       'fieldset',
       {},
       make('legend', {}, t().sizes),
+      ...(Object.keys(allowances).length === 0
+        ? []
+        : [make('p', { class: 'hint' }, t().yours(allowanceText(allowances)))]),
       make('div', { class: 'form-grid' }, ...sizes.map(({ row }) => row)),
     ),
     problem,

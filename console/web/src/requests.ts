@@ -1,5 +1,5 @@
-import type { Me, Refused } from '../../src/view-types.ts';
-import { t } from './language.ts';
+import type { Allowance, AllowanceKey, Allowances, Me, Refused } from '../../src/view-types.ts';
+import { formatBytes, t } from './language.ts';
 
 /** What is asked of the console. */
 
@@ -47,5 +47,21 @@ export function sentenceOf(error: unknown): string {
 }
 
 /** The console's own words beneath the sentence, where there are any. */
-export const detailOf = (error: unknown): string | undefined =>
-  error instanceof RefusedError ? error.refused.message : undefined;
+export function detailOf(error: unknown): string | undefined {
+  if (!(error instanceof RefusedError)) return undefined;
+  const { over, message } = error.refused;
+  return over === undefined ? message : t().would(allowanceText(over));
+}
+
+const IN_BYTES: readonly string[] = ['memory', 'storage'];
+
+/** `instances 1 of 3, memory 8 GB of 64 GB` */
+export function allowanceText(allowances: Allowances): string {
+  const found = Object.entries(allowances) as [AllowanceKey, Allowance][];
+  return found
+    .map(([key, { taken, allowed }]) => {
+      const shown = (amount: number) => (IN_BYTES.includes(key) ? formatBytes(amount) : String(amount));
+      return t().allowances[key](shown(taken), shown(allowed));
+    })
+    .join(', ');
+}

@@ -1,6 +1,6 @@
 import type { OperationKind } from '../../../../automation/fleet/kinds.ts';
 import { englishNumbers, englishPlural } from '../../../../sidecar/web/shared/plurals.ts';
-import type { InstanceState, RefusalCode } from '../../../src/view-types.ts';
+import type { AllowanceKey, InstanceState, RefusalCode } from '../../../src/view-types.ts';
 
 /** English. Functions take what belongs into the sentence, ready to be read. Czech has the same keys. */
 
@@ -56,6 +56,7 @@ const refusals: Record<RefusalCode, string> = {
   'name-wrong':
     'A name has up to 63 of a-z, 0-9 and "-", not at its ends, and is not one of the cluster’s own.',
   'answers-wrong': 'Some answers cannot be used. Nothing was begun.',
+  'over-limit': 'That is more than you may have. Nothing was begun.',
   'not-recorded': 'The console cannot write its log, so nothing was done. Tell your operators.',
   busy: 'Something else runs on this instance. Nothing was begun.',
   exists: 'There is an instance of this name already. Choose another one.',
@@ -230,6 +231,15 @@ export const en = {
   sizes: 'Size',
   allowed: (what: string) => `Allowed: ${what}.`,
   create: 'Create',
+  /** Of what is limited, ready to be read: `CPUs 2 of 8`. */
+  yours: (what: string) => `Yours so far: ${what}.`,
+  would: (what: string) => `It would be: ${what}.`,
+  allowances: {
+    instances: (taken: string, allowed: string) => `instances ${taken} of ${allowed}`,
+    cpus: (taken: string, allowed: string) => `CPUs ${taken} of ${allowed}`,
+    memory: (taken: string, allowed: string) => `memory ${taken} of ${allowed}`,
+    storage: (taken: string, allowed: string) => `volumes ${taken} of ${allowed}`,
+  } as Record<AllowanceKey, (taken: string, allowed: string) => string>,
   nothingYet: 'Nothing is made before you press Create.',
   missing: 'Still missing',
   taken: 'This name is taken.',
