@@ -49,3 +49,4 @@ export {
   withChanges,
 } from './settings.ts';
 export { type ReadableSpace, readToken, type TokenAdvice, type TokenReading } from './token-spaces.ts';
+export { type ToUpgrade, type UpgradeNews, type UpgradeResult, upgrade } from './upgrade.ts';

@@ -25,7 +25,7 @@ export interface Common {
 }
 
 /** Nobody answers a script, and what is asked of it must not wait. */
-const isAsking = ({ json, yes }: Common) =>
+export const isAsking = ({ json, yes }: Common) =>
   json !== true && yes !== true && process.stdin.isTTY === true && process.stderr.isTTY === true;
 
 const print = (common: Common, value: unknown, lines: readonly string[]) => {

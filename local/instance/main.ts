@@ -1,14 +1,15 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import tab from '@bomb.sh/tab/commander';
-import { Argument, Command, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { FORM_KEYS } from '../../automation/fleet/index.ts';
-import { knownVersions } from '../../stacks/versions.ts';
+import { DEFAULT_VERSION, knownVersions } from '../../stacks/versions.ts';
 import { ROOT } from '../cli/machine.ts';
 import { isBug, parsePair } from '../command-line.ts';
 import { FLAGS, refuseSecretArguments } from './answers.ts';
 import * as commands from './commands.ts';
 import { printJson, ToldError } from './show.ts';
+import { upgrade } from './upgrade.ts';
 
 /** `npm run instance`: instances of a site, made, looked at, changed and removed. */
 
@@ -17,6 +18,13 @@ const program = new Command('instance')
   .description('Instances: one Scipion desktop each, beside the data of two Onedata spaces.')
   .showHelpAfterError('(npm run instance -- COMMAND --help shows the options)')
   .enablePositionalOptions();
+
+const MAX_WAVE = 100;
+function waveSize(text: string): number {
+  const wave = Number(text);
+  if (Number.isInteger(wave) && wave > 0 && wave <= MAX_WAVE) return wave;
+  throw new InvalidArgumentError(`expected a number from 1 to ${MAX_WAVE}.`);
+}
 
 const nameArgument = () => new Argument('<name>', 'of the instance');
 
@@ -73,6 +81,16 @@ command('restart', 'save, then start the pod again with what has changed')
   .addArgument(nameArgument())
   .option('--yes', 'ask nothing')
   .action(commands.restart);
+command('upgrade', 'bring instances to another Scipion release: one first, then in waves')
+  .argument('[names...]', 'instances (default: all that have another release)')
+  .addOption(
+    new Option('--scipion-version <version>', 'release (default: the newest)')
+      .choices(knownVersions())
+      .default(DEFAULT_VERSION),
+  )
+  .option('--wave <number>', 'instances at a time, after the first one', waveSize, 5)
+  .option('--yes', 'ask nothing')
+  .action(upgrade);
 withAnswers(command('change', 'change settings'), ['settings', 'secrets'])
   .addArgument(nameArgument())
   .option('--yes', 'ask nothing')
