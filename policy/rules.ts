@@ -163,7 +163,22 @@ const METADATA_ADDRESSES = [
   ...['fd00:ec2::254', 'fd20:ce::254'],
 ];
 
-function reaches(cidr: string, address: string): boolean {
+/** `::ffff:a.b.c.d/96+n` is sent as IPv4 and means `a.b.c.d/n`. */
+function withoutMapping(cidr: string): string {
+  const [network = '', prefix = ''] = cidr.split('/');
+  const mapped = new BlockList();
+  mapped.addSubnet('::ffff:0:0', 96, 'ipv6');
+  if (isIP(network) !== 6 || Number(prefix || 128) < 96 || !mapped.check(network, 'ipv6')) return cidr;
+  const [high = '', low = ''] = new URL(`http://[${network}]`).hostname.slice(1, -1).split(':').slice(-2);
+  const bytes = [high, low].flatMap((pair) => [
+    Number.parseInt(pair, 16) >> 8,
+    Number.parseInt(pair, 16) & 255,
+  ]);
+  return `${bytes.join('.')}/${Number(prefix || 128) - 96}`;
+}
+
+function reaches(mapped: string, address: string): boolean {
+  const cidr = withoutMapping(mapped);
   const [network = '', prefix = ''] = cidr.split('/');
   const family = (text: string) => (isIP(text) === 6 ? 'ipv6' : 'ipv4');
   if (isIP(network) !== isIP(address)) return false;

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
+import { isClosed, networkOf } from './networks.ts';
 
 /** Texts whose meaning a regular expression alone does not hold. Pure; each says whether a text is one. */
 
@@ -120,19 +121,6 @@ export const isToken = (text: string) => /^[A-Za-z0-9_+/=.:~-]{20,16384}$/.test(
 /** Kubernetes quantity of whole things. */
 export const QUANTITY = /^[1-9]\d{0,9}$/;
 
-/** Network in CIDR notation; none of the links of a machine, at which clouds hand out credentials. */
-export function isCidr(text: string): boolean {
-  const [address = '', prefix = '', ...more] = text.split('/');
-  if (/^(169\.254\.|fe[89ab])/i.test(address)) return false;
-  const family = isIP(address);
-  return (
-    more.length === 0 &&
-    /^\d{1,3}$/.test(prefix) &&
-    family !== 0 &&
-    Number(prefix) <= (family === 4 ? 32 : 128)
-  );
-}
-
 const OWN_PATHS = [
   '/mnt/vol-dataset',
   '/mnt/vol-project',
@@ -152,8 +140,8 @@ export function isMountPath(path: string): boolean {
   return isPlain && ![...OWN_PATHS, ...OWN_ROOTS].some(hides);
 }
 
-/** Plain proxy; a password in it would stand in clear in the cluster. */
+/** Plain proxy, none of the addresses that are closed always; a password in it would stand in clear in the cluster. */
 export function isProxy(text: string): boolean {
   const found = /^http:\/\/([^/@]+)\/?$/.exec(text)?.[1];
-  return found?.includes(':') === true && isHost(found);
+  return found?.includes(':') === true && isHost(found) && !isClosed(networkOf(found) ?? '0.0.0.0/0');
 }

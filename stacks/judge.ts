@@ -62,9 +62,12 @@ export function tokenElsewhere(
 
 /** Many strangers may try at once, a few dozen passwords a second in all. */
 const PASSWORD_LENGTH = { least: 12, most: 256 } as const;
+/** One key held down, or what nobody sees, is no password. */
+const PASSWORD_VARIETY = 5;
 
-/** What a preview puts in place of a secret that it must not have. */
-const isPlaceholder = (value: string) => value.startsWith('placeholder');
+/** What a preview without secrets has in place of each; nobody can type it, and Pulumi takes no such secret from a terminal. */
+const PLACEHOLDER = 'placeholder\u0000';
+const isPlaceholder = (value: string) => value === PLACEHOLDER;
 
 function secretFormProblem(raw: RawStack, key: SecretKey): string | undefined {
   const { stack } = raw;
@@ -124,13 +127,17 @@ function tokenProblem(stack: string, key: SecretKey, token: string): string | un
 
 function passwordProblem(stack: string, key: SecretKey, password: string): string | undefined {
   const { least, most } = PASSWORD_LENGTH;
-  const allowed = `${least} to ${most} characters on one line, without control characters`;
+  const allowed = `${least} to ${most} characters on one line, without control characters, ${PASSWORD_VARIETY} of them visible and different`;
   // A person can type neither into a login page.
   if (/[\p{Cc}\p{Zl}\p{Zp}]/u.test(password))
     return secretProblem(stack, key, 'a value with line breaks or control characters', allowed);
   const length = [...password].length;
-  if (length >= least && length <= most) return undefined;
-  return secretProblem(stack, key, `a value of ${length} characters`, allowed);
+  if (length < least || length > most)
+    return secretProblem(stack, key, `a value of ${length} characters`, allowed);
+  const seen = new Set(password.match(/[\p{L}\p{N}\p{P}\p{S}]/gu)).size;
+  return seen >= PASSWORD_VARIETY
+    ? undefined
+    : secretProblem(stack, key, 'a value with too few different characters', allowed);
 }
 
 function secretProblems(raw: RawStack): string[] {

@@ -1,14 +1,7 @@
 import * as z from 'zod';
 import { field, json, pattern, size, text, yesOrNo } from './fields.ts';
-import {
-  DNS_LABEL,
-  isCidr,
-  isMountPath,
-  isProxy,
-  isQualifiedName,
-  OBJECT_NAME,
-  QUANTITY,
-} from './grammar.ts';
+import { DNS_LABEL, isMountPath, isProxy, isQualifiedName, OBJECT_NAME, QUANTITY } from './grammar.ts';
+import { isOpenable } from './networks.ts';
 
 /** What a site says once of where the pod runs, what it gets besides and whom it may reach. */
 
@@ -125,14 +118,14 @@ export const podFields = {
   httpProxy: field(text(isProxy, '^http://[-a-z0-9.]+:[0-9]+/?$').optional(), {
     description:
       'Proxy for the programs of the desktop (HTTP_PROXY, HTTPS_PROXY). The copies and saves speak to Onedata directly.',
-    allowed: 'http://HOST:PORT, without name and password',
+    allowed: 'http://HOST:PORT, without name and password; no metadata address of a cloud',
     example: 'http://proxy.example.org:3128',
     group: 'site',
   }),
-  onedataNetworks: field(json(z.array(z.string().refine(isCidr)).max(MOST)).default([]), {
+  onedataNetworks: field(json(z.array(z.string().refine(isOpenable)).max(MOST)).default([]), {
     description:
       'Networks in which Onedata is: the only ones that the pod may reach at `onedataPorts`. None: the internet without its private ranges, so a provider inside the site needs them.',
-    allowed: 'a list of networks in CIDR notation',
+    allowed: 'a list of networks in CIDR notation, none of them wholly closed (metadata addresses of clouds)',
     example: '["192.0.2.0/24"]',
     group: 'site',
     defaultNote: 'the internet',

@@ -21,7 +21,8 @@ export const SECRET_KEYS = {
     required: 'unless onedataSecret or projectSecret is set, or projectMount names a claim',
   },
   desktopPassword: {
-    description: 'Password of the desktop: 12 to 256 characters, on one line.',
+    description:
+      'Password of the desktop: 12 to 256 characters, on one line, at least five of them visible and different.',
     required: 'no; 24 characters are generated',
   },
   signInClientSecret: {

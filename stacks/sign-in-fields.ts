@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { field, json, text, yesOrNo } from './fields.ts';
-import { isCertificateBundle, isCidr, isIssuer } from './grammar.ts';
+import { isCertificateBundle, isIssuer } from './grammar.ts';
+import { isOpenable } from './networks.ts';
 
 /** Who comes in at the gateway, and by which way. */
 
@@ -76,10 +77,10 @@ export const signInFields = {
     example: 'realm_access.roles',
     group: 'site',
   }),
-  signInNetworks: field(json(z.array(z.string().refine(isCidr)).max(MOST)).default([]), {
+  signInNetworks: field(json(z.array(z.string().refine(isOpenable)).max(MOST)).default([]), {
     description:
       'Networks in which the provider is, for the port of `signInIssuer`. None: the internet without its private ranges.',
-    allowed: 'a list of networks in CIDR notation',
+    allowed: 'a list of networks in CIDR notation, none of them wholly closed (metadata addresses of clouds)',
     example: '["192.0.2.0/24"]',
     group: 'site',
     defaultNote: 'the internet',

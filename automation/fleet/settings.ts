@@ -2,7 +2,7 @@ import { CHANGE_WORDS, CHANGES, type Change } from '../../stacks/changes.ts';
 import { judge, PREFIX, type RawStack } from '../../stacks/judge.ts';
 import { problemsMessage } from '../../stacks/problems.ts';
 import type { SecretKey, Settings } from '../../stacks/schema.ts';
-import { loadWithoutSecrets } from '../recording/config.ts';
+import { loadWithoutSecrets, SECRET_PLACEHOLDER } from '../recording/config.ts';
 import { FleetError } from './operation.ts';
 
 /** Settings of a stack as its files have them: no engine is asked, no secret is opened. */
@@ -24,7 +24,7 @@ export async function readValues(directory: string, stack: string): Promise<Stac
   const { config, secretKeys } = await loadWithoutSecrets(directory, stack);
   const hidden = new Set(secretKeys);
   const own = Object.entries(config).filter(([key]) => key.startsWith(PREFIX));
-  const shown = (key: string, value: string) => (hidden.has(key) ? 'placeholder' : value);
+  const shown = (key: string, value: string) => (hidden.has(key) ? SECRET_PLACEHOLDER : value);
   return {
     values: Object.fromEntries(own.map(([key, value]) => [key.slice(PREFIX.length), shown(key, value)])),
     secretKeys: new Set(own.flatMap(([key]) => (hidden.has(key) ? [key.slice(PREFIX.length)] : []))),

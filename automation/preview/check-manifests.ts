@@ -69,7 +69,7 @@ const USER: Variant = {
   sourceSpaceId: 'source',
   projectSpaceId: 'project',
 };
-const TOKENS = { sourceToken: 'placeholder-source', projectToken: 'placeholder-project' };
+const TOKENS = { sourceToken: 'placeholder-sourceToken', projectToken: 'placeholder-projectToken' };
 
 /** Variant → its objects, a document each. The secrets in them are made up. */
 export async function variantManifests(directory: string): Promise<Map<string, string>> {

@@ -17,7 +17,7 @@ export interface ConfigSources {
   readonly secretConfig: Readonly<Record<string, ConfigValue>>;
   /** Whether the stack's file is read where it exists. */
   readonly stackFile: boolean;
-  /** `placeholder`: a secret that cannot be decrypted here becomes the text `placeholder`, still secret. */
+  /** `placeholder`: a secret that cannot be decrypted here becomes `SECRET_PLACEHOLDER`, still secret. */
   readonly undecryptable: 'error' | 'placeholder';
   /** Every secret is a placeholder: no passphrase is read, and no key derived, which takes a second a stack. */
   readonly withoutSecrets?: boolean;
@@ -32,7 +32,8 @@ export interface ProgramSettings {
   readonly secretKeys: readonly string[];
 }
 
-export const SECRET_PLACEHOLDER = 'placeholder';
+/** Ends in what no secret has, so that a secret that somebody chose is never taken for one that is not at hand. */
+export const SECRET_PLACEHOLDER = 'placeholder\u0000';
 
 const projectSchema = z.looseObject({
   name: z.string().min(1),

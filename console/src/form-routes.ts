@@ -49,7 +49,10 @@ const tokenQuestionSchema = z.strictObject({
 const checkSchema = z.strictObject({ name: z.string().max(200), settings: settingsSchema });
 
 /** Stands in a draft for a token that is judged elsewhere. */
-const SOME_TOKENS = { sourceToken: 'placeholder', projectToken: 'placeholder' };
+const SOME_TOKENS = {
+  sourceToken: 'stands-for-the-token-of-the-source',
+  projectToken: 'stands-for-the-token-of-the-project',
+};
 
 export function fieldsOf(base: StackValues, keys: readonly FormKey[]): FormField[] {
   return keys.map((key) => {

@@ -40,11 +40,27 @@ test('no address at which a cloud hands out credentials can be reached, whatever
     ...['169.254.169.254', '169.254.170.2', '100.100.100.200', '192.0.0.192', '168.63.129.16'],
     ...['fd00:ec2::254', 'fd20:ce::254'],
   ];
-  const all = '["0.0.0.0/0","::/0","168.63.129.16/32","100.64.0.0/10"]';
-  for (const changes of [{}, { onedataNetworks: all }, { httpProxy: 'http://proxy.example.org:3128' }]) {
+  const all = '["0.0.0.0/0","::/0","169.254.0.0/15","168.63.129.0/24","100.64.0.0/10"]';
+  const signIn = { signInIssuer: 'https://login.example.org', signInClientId: 'x', signInUsers: '["a"]' };
+  for (const changes of [
+    {},
+    { onedataNetworks: all },
+    { ...signIn, signInNetworks: all },
+    { httpProxy: 'http://proxy.example.org:3128' },
+  ]) {
     const { egress } = instancePolicyManifest(instanceConfig(changes)).spec;
+    expect(egress.filter(({ to }) => to.length === 0)).toEqual([]);
     expect(metadata.filter((address) => reaches(egress.slice(1), address))).toEqual([]);
   }
+});
+
+test('a rule without peers, which would open every address, is never made', () => {
+  const closed = { ...instanceConfig(), onedataNetworks: ['168.63.129.16/32'] };
+  expect(() => instancePolicyManifest(closed)).toThrow(
+    'found the networks 168.63.129.16/32, expected one that is not closed always',
+  );
+  const proxy = { ...instanceConfig(), httpProxy: 'http://169.254.169.254:80' };
+  expect(() => instancePolicyManifest(proxy)).toThrow('would open every address');
 });
 
 test('Onedata is in the internet, or where the site says, and only the resolver is asked for names', () => {

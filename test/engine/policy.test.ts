@@ -90,6 +90,12 @@ describe('the recorded program', () => {
       '',
       /^metadata-closed: 0\.0\.0\.0\/0 opens the metadata address 169\.254\.169\.254/,
     ],
+    [
+      /"cidr":"::\/0"/,
+      '"cidr":"::ffff:a9fe:a9fe/128"',
+      /^metadata-closed: ::ffff:a9fe:a9fe\/128 opens the metadata address 169\.254\.169\.254/,
+    ],
+    [/"to":\[\{"ipBlock/, '"to":[],"was":[{"ipBlock', /^metadata-closed: a rule for egress has no peers/],
     [/"type":"ClusterIP"/, '"type":"LoadBalancer"', /^service-inside: found a Service of type LoadBalancer/],
     [
       /"annotations":\{/g,

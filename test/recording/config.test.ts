@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { loadConfig } from '../../automation/recording/config.ts';
+import { loadConfig, SECRET_PLACEHOLDER } from '../../automation/recording/config.ts';
 import { reveal, runProgram, Secret } from '../../automation/recording/index.ts';
 import { programDirectory } from './programs.ts';
 
@@ -58,7 +58,7 @@ test('without the passphrase they are refused, or placeholders where that is eno
     /declared:token in .*Pulumi\.sealed\.yaml is encrypted .*PULUMI_CONFIG_PASSPHRASE_FILE/,
   );
   const settings = await loadConfig({ ...sealed, undecryptable: 'placeholder' });
-  expect(settings.config['declared:token']).toBe('placeholder');
+  expect(settings.config['declared:token']).toBe(SECRET_PLACEHOLDER);
   expect(settings.secretKeys).toContain('declared:token');
 });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { SECRET_PLACEHOLDER } from '../../automation/recording/config.ts';
 import { judge } from '../../stacks/judge.ts';
 import { nearestKey, problemsMessage } from '../../stacks/problems.ts';
 import { SETTING_FIELDS } from '../../stacks/schema.ts';
@@ -88,6 +89,30 @@ describe('a right stack', () => {
     const [secret] = problemsOf({ projectSecret: 'work' });
     expect(secret).toContain('a new namespace has no Secret yet');
     expect(problemsOf({ sourceMount: 'work' })).toHaveLength(1);
+  });
+});
+
+describe('secrets', () => {
+  test.each([
+    ['desktopPassword', 'placeholder', 'a value of 11 characters'],
+    ['desktopPassword', 'placeholder\nof two lines', 'line breaks'],
+    ['desktopPassword', 'a'.repeat(12), 'too few different characters'],
+    ['desktopPassword', '\u200b'.repeat(12), 'too few different characters'],
+    ['desktopPassword', 'abcd'.repeat(4), 'too few different characters'],
+    ['desktopPassword', `abcd${'\u00a0\u2003\u200b\u00ad'.repeat(3)}`, 'too few different characters'],
+    ['sourceToken', 'placeholder', 'a value of 11 characters that is no token'],
+    ['projectToken', 'placeholder-token with a gap', 'spaces or line breaks'],
+  ])('%s: %j is judged by what it is', (key, value, found) => {
+    const problems = problemsOf({ [key]: value });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(found);
+    expect(problems[0]).toContain(`scipion:${key}: `);
+  });
+
+  test('that are not at hand are known by what no secret has, for previews alone', () => {
+    const hidden = Object.fromEntries(TOKEN_KEYS.map((key) => [key, SECRET_PLACEHOLDER]));
+    expect(problemsOf(hidden)).toEqual([]);
+    expect(problemsOf({ sourceToken: `${SECRET_PLACEHOLDER}x` })).toHaveLength(1);
   });
 });
 

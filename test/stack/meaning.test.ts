@@ -22,7 +22,7 @@ const USER: Config = {
   sourceSpaceId: 'source',
   projectSpaceId: 'project',
 };
-const TOKENS = { sourceToken: 'placeholder-source', projectToken: 'placeholder-project' };
+const TOKENS = { sourceToken: 'placeholder-sourceToken', projectToken: 'placeholder-projectToken' };
 const recorded = new Map<string, Promise<readonly Registration[]>>();
 
 function record(config: Config, secrets: Config = TOKENS): Promise<readonly Registration[]> {
