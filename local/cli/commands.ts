@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { execa } from 'execa';
 import { ensureEngine } from '../../automation/engine/index.ts';
+import type { FleetError } from '../../automation/fleet/index.ts';
 import type { Report } from '../../automation/tools/progress.ts';
 import { EMULATOR } from '../../emulators/onedata/manifests.ts';
 import { clusterStatus, destroyCluster, findLeftovers, stopCluster } from '../cluster/index.ts';
@@ -118,7 +119,10 @@ async function otherInstances(discardUnsavedChanges: boolean): Promise<Step[]> {
       const { fleet } = await openPlace(name, undefined);
       const removal = fleet.remove(name, { discardUnsavedChanges });
       for await (const event of removal) if (event.event === 'said') report(event.text);
-      await removal.result;
+      await removal.result.catch((error: FleetError) => {
+        // Its file is there, and nothing was ever made of it.
+        if (error.code !== 'unknown') throw error;
+      });
     },
   }));
 }
