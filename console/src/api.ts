@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { addActionRoutes } from './action-routes.ts';
+import { Announcement } from './announcement.ts';
 import { refused } from './answers.ts';
 import { type ApiParts, isForAll, nameOf } from './api-parts.ts';
 import { addEventRoutes } from './event-routes.ts';
@@ -39,9 +40,14 @@ export async function addApi(app: FastifyInstance, parts: ApiParts): Promise<voi
         return reply.code(429).header('retry-after', '60').send(refused('too-many'));
       });
       const instances = new Instances(parts);
+      const announcement = new Announcement(parts.config.announcementFile);
       api.get('/me', async ({ visitor }): Promise<Me> => {
         const { name, isOperator } = visitor.user;
-        return { name, isOperator, csrf: visitor.csrf, canSignOut: visitor.session !== undefined };
+        const text = await announcement.text();
+        return {
+          ...{ name, isOperator, csrf: visitor.csrf, canSignOut: visitor.session !== undefined },
+          ...(text === undefined ? {} : { announcement: text }),
+        };
       });
       api.get('/instances', async (request) => instances.list(request.visitor, isForAll(request)));
       api.get('/instances/:name', async (request, reply) => {

@@ -65,6 +65,8 @@ export const consoleConfigSchema = z.strictObject({
       storage: sizeSchema.optional(),
     })
     .default({}),
+  /** File whose text, where there is any, stands above every page. */
+  announcementFile: z.string().min(1).optional(),
   /** Operations on instances that run at a time. */
   atOnce: z.int().min(1).max(32).default(4),
 });

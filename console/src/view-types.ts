@@ -77,6 +77,8 @@ export interface Me {
   readonly csrf: string;
   /** Where a proxy signs users in, it is the proxy that signs them out. */
   readonly canSignOut: boolean;
+  /** What operators tell all users. */
+  readonly announcement?: string;
 }
 
 /** What may be limited for a user. CPUs, memory and storage as numbers: CPUs that are always there, and bytes. */

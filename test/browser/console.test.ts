@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type ConsoleOnedata, startConsoleOnedata } from '../../console/test/helpers/console-onedata.ts';
@@ -22,6 +25,7 @@ describe.skipIf(missing)('the console', () => {
   let cluster: FakeCluster;
   let tokens: ConsoleOnedata['tokens'];
   let mistakes: string[] = [];
+  const announcementFile = join(tmpdir(), `announcement-${randomBytes(6).toString('hex')}`);
 
   beforeAll(async () => {
     browser = await launchBrowser();
@@ -29,6 +33,7 @@ describe.skipIf(missing)('the console', () => {
     tokens = onedata.tokens;
     cluster = fakeCluster();
     running = await startConsole({
+      config: { announcementFile },
       openCluster: cluster.open,
       milliseconds: 1500,
       ask: onedata.ask,
@@ -134,6 +139,23 @@ describe.skipIf(missing)('the console', () => {
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByText('Your instances go on running.').waitFor();
     expect(mistakes).toEqual([]);
+  });
+
+  test('shows what is announced as text, above every page', async () => {
+    const page = await open();
+    const notice = page.locator('#announcement');
+    expect(await notice.isHidden()).toBe(true);
+    writeFileSync(announcementFile, 'Friday: <b>no</b> desktops.\nBack on Monday.');
+    for (const path of ['/', '/new']) {
+      await page.goto(`${running.origin}${path}`);
+      await page.getByText('Friday: <b>no</b> desktops.').waitFor();
+      expect(await axeFindings(page)).toEqual([]);
+    }
+    await screenshot(page, SHOTS, 'announcement');
+    rmSync(announcementFile);
+    await page.reload();
+    await page.locator('form').waitFor();
+    expect(await notice.isHidden()).toBe(true);
   });
 
   test('warns of a token that could write, and of a space that is in use', async () => {

@@ -16,6 +16,9 @@ async function start(): Promise<void> {
   const me = await signedIn();
   element('user').textContent = me.name;
   element('all-link').hidden = !me.isOperator;
+  const announcement = element('announcement');
+  announcement.textContent = me.announcement ?? '';
+  announcement.hidden = me.announcement === undefined;
   const signOut = element<HTMLButtonElement>('sign-out');
   signOut.hidden = !me.canSignOut;
   signOut.addEventListener('click', async () => {
