@@ -1,5 +1,5 @@
 import { execa } from 'execa';
-import type { EnginePreview } from '../meaning/meaning.ts';
+import type { EnginePreview } from '../meaning/changes.ts';
 import { EngineError } from '../recording/protocol.ts';
 
 /** Pulumi itself, as a job runs it on the stacks of a repository, with the backend and the cluster of its environment. */

@@ -160,7 +160,7 @@ function guardLines({ guards = [] }: Source): string[] {
 }
 
 /** What ends an instance or cannot be done: before what is flagged. */
-const GRAVE: readonly (string | undefined)[] = ['refused', 'removes'];
+const GRAVE: readonly (string | undefined)[] = ['refused', 'removes', 'replaces', 'ends the session'];
 
 /** Less is worse: what cannot be done or ends an instance, what is flagged, then by what an `up` means for the user. */
 function gravityOf(stack: StackReport): number {

@@ -1,4 +1,5 @@
-import { changesOfPreview, type EnginePreview, meaningOf, NOTHING } from '../meaning/meaning.ts';
+import { changesOfPreview, type EnginePreview } from '../meaning/changes.ts';
+import { isHarmless, meaningOf, NOTHING } from '../meaning/meaning.ts';
 import { inParallel } from './in-parallel.ts';
 import type { Pulumi } from './pulumi.ts';
 
@@ -23,21 +24,10 @@ export interface RolloutOptions {
   readonly onOutcome?: (outcome: StackOutcome) => void;
 }
 
-/** Kinds that hold the user's session or work. */
-const HOLDS_WORK = /:(StatefulSet|PersistentVolumeClaim|Namespace)$/;
-const GOES = /^(delete|replace|create-replacement|delete-replaced|discard-replaced)$/;
-
-/** Why the rollout leaves a stack alone; undefined where it does not. */
+/** Why the rollout leaves a stack alone; undefined where it does not: where all that its `up` does is known, and ends no session. */
 export function whyHeld(preview: EnginePreview): string | undefined {
-  const going = (preview.steps ?? []).filter(
-    ({ op, urn }) => GOES.test(op) && HOLDS_WORK.test(urn.split('::')[2] ?? ''),
-  );
-  if (going.length > 0) {
-    const names = [...new Set(going.map(({ urn }) => urn.split('::').at(-1)))].join(', ');
-    return `it would remove or replace what holds the work of a user: ${names}`;
-  }
-  const stops = meaningOf(changesOfPreview(preview)).find(({ change }) => change === 'pauses');
-  return stops && 'it would stop a desktop';
+  const grave = meaningOf(changesOfPreview(preview)).filter((meaning) => !isHarmless(meaning));
+  return grave.length === 0 ? undefined : grave.map(({ text }) => text).join('; ');
 }
 
 export async function rollOut(
@@ -80,7 +70,11 @@ async function runWave(wave: readonly string[], pulumi: Pulumi, limit: number): 
       const preview = await pulumi.preview(stack);
       const held = whyHeld(preview);
       if (held !== undefined)
-        return { stack, outcome: 'held', text: `${held}. Run it by hand: pulumi up --stack ${stack}` };
+        return {
+          stack,
+          outcome: 'held',
+          text: `${held}. Where that is meant, run it by hand: pulumi up --stack ${stack}`,
+        };
       const changes = changesOfPreview(preview);
       const text =
         meaningOf(changes)

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { lstat, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve, sep } from 'node:path';
-import { meaningOf, NOTHING } from '../meaning/meaning.ts';
+import { gravestFirst, meaningOf, NOTHING } from '../meaning/meaning.ts';
 import { loadWithoutSecrets, type ProgramSettings } from '../recording/config.ts';
 import {
   EngineError,
@@ -13,6 +13,7 @@ import {
 } from '../recording/index.ts';
 import { runGit } from './git.ts';
 import { placeholdersFor } from './placeholders.ts';
+import { projectChanges } from './project-changes.ts';
 import { changesBetween } from './recorded-changes.ts';
 import type { StackReport } from './report.ts';
 
@@ -99,6 +100,10 @@ async function refuseFile(directory: string, stack: string): Promise<void> {
     throw new EngineError(`${name}: found ${size} bytes; expected ${MAX_FILE_BYTES} at most.`);
 }
 
+/** What a report takes. */
+const MAX_MEANINGS = 30;
+const MAX_MEANING = 1000;
+
 /** Previews one stack of the change in `head`, against the program and stack file in `base` where that is given. */
 export async function previewStack(
   stack: string,
@@ -117,14 +122,17 @@ export async function previewStack(
   }
   const diff = await diffTexts(before.yaml, after.yaml);
   const changes = changesBetween(before.registrations, after.registrations);
-  if (diff === '' && changes.length === 0) return { ...facts, state: 'unchanged', text: diff };
-  const meaning = meaningOf(changes);
+  const beside = await projectChanges(stack, base, head);
+  if (diff === '' && changes.length === 0 && beside.length === 0)
+    return { ...facts, state: 'unchanged', text: diff };
+  const meaning = gravestFirst([...beside, ...meaningOf(changes)]);
   const [gravest] = meaning;
+  const words = meaning.slice(0, MAX_MEANINGS).map(({ text }) => text.slice(0, MAX_MEANING));
   return {
     ...facts,
     state: gravest?.change === 'refused' ? 'refused' : 'changed',
     text: diff,
-    meaning: meaning.length > 0 ? meaning.map(({ text }) => text) : [NOTHING],
+    meaning: words.length > 0 ? words : [NOTHING],
     ...(gravest === undefined ? {} : { gravest: gravest.change }),
   };
 }

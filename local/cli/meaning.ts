@@ -1,5 +1,6 @@
 import type { EngineStep } from '../../automation/engine/index.ts';
-import { changesOfPreview, meaningOf, NOTHING } from '../../automation/meaning/meaning.ts';
+import { changesOfPreview } from '../../automation/meaning/changes.ts';
+import { meaningOf, NOTHING } from '../../automation/meaning/meaning.ts';
 
 /**
  * What an `up` means for the user, in the words of the comment on a pull request: a list on a terminal, one line each in

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
-import { changesOfPreview, meaningOf } from '../../automation/meaning/meaning.ts';
+import { changesOfPreview } from '../../automation/meaning/changes.ts';
+import { meaningOf } from '../../automation/meaning/meaning.ts';
 import { changesBetween } from '../../automation/preview/recorded-changes.ts';
 import {
   type ConfigValue,

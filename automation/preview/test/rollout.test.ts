@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import type { EnginePreview } from '../../meaning/meaning.ts';
+import type { EnginePreview } from '../../meaning/changes.ts';
 import type { Pulumi } from '../pulumi.ts';
 import { findDrift, rollOut, whyHeld } from '../rollout.ts';
 import { gitIn } from './git-in.ts';
@@ -20,7 +20,7 @@ const step = (op: string, of: string, before: object, after: object) => ({
   newState: { inputs: after as Record<string, unknown> },
 });
 const spec = (replicas: number, image = 'a') => ({
-  spec: { replicas, template: { spec: { containers: [{ image }] } } },
+  spec: { replicas, updateStrategy: { type: 'OnDelete' }, template: { spec: { containers: [{ image }] } } },
 });
 const CHANGE: EnginePreview = { steps: [step('update', SET, spec(1), spec(1, 'b'))] };
 
@@ -88,15 +88,27 @@ test('what would close a desktop is left to a person, and the others go on', asy
   const { ups, outcomes, told } = await outcomesOf(['paused', 'replaced', 'a']);
   expect(outcomes).toEqual(['paused held', 'replaced held', 'a done']);
   expect(ups).toEqual(['a']);
-  expect(told[0]?.text).toBe('it would stop a desktop. Run it by hand: pulumi up --stack paused');
-  expect(told[1]?.text).toContain('remove or replace what holds the work of a user: scipion-workload');
+  expect(told[0]?.text).toBe(
+    'stops the desktop after a last save; both volumes stay. Where that is meant, run it by hand: pulumi up --stack paused',
+  );
+  expect(told[1]?.text).toContain('replaces StatefulSet scipion-workload, which ends the session');
   for (const [type, op] of [
     ['core/v1:PersistentVolumeClaim', 'delete'],
     ['core/v1:Namespace', 'delete-replaced'],
     ['apps/v1:StatefulSet', 'create-replacement'],
+    ['core/v1:ConfigMap', 'delete'],
   ] as const)
-    expect(whyHeld({ steps: [step(op, urn(type, 'x'), {}, {})] })).toContain('replace what holds');
-  expect(whyHeld({ steps: [step('delete', urn('core/v1:ConfigMap', 'x'), {}, {})] })).toBeUndefined();
+    expect(whyHeld({ steps: [step(op, urn(type, 'x'), {}, {})] })).toMatch(/^(removes|replaces) /);
+  expect(
+    whyHeld({ steps: [step('delete', urn('networking.k8s.io/v1:NetworkPolicy', 'x'), {}, {})] }),
+  ).toBeUndefined();
+  const rolling = { ...spec(1, 'b').spec, updateStrategy: { type: 'RollingUpdate' } };
+  expect(whyHeld({ steps: [step('update', SET, spec(1), { spec: rolling })] })).toMatch(/^ends the session/);
+  const service = urn('core/v1:Service', 'x');
+  const ports = (targetPort: number) => ({ spec: { ports: [{ targetPort }] } });
+  expect(whyHeld({ steps: [step('update', service, ports(8080), ports(9))] })).toContain(
+    'is not known: look',
+  );
 });
 
 test('drift of one stack does not keep the others from being compared', async () => {
