@@ -9,6 +9,7 @@ import { type FakeCluster, fakeCluster, SAVED } from '../../console/test/helpers
 import { PASSWORD, type RunningConsole, startConsole } from '../../console/test/helpers/start-console.ts';
 import { openingKeyOf, readOpeningCode } from '../../sidecar/contract/opening-code.ts';
 import { axeFindings, browserMissing, launchBrowser, screenshot } from '../helpers/browser.ts';
+import { giveTokens } from '../helpers/console-form.ts';
 
 /** The pages of the console in a real browser, on a fleet of which nothing is deployed. */
 
@@ -68,16 +69,7 @@ describe.skipIf(missing)('the console', () => {
     return page;
   }
 
-  async function fillForm(page: Page, name: string): Promise<void> {
-    await page.goto(`${running.origin}/new`);
-    await page.getByLabel('Name of the instance').fill(name);
-    await page.getByLabel('Token that reads the raw data').fill(tokens.source);
-    await page.getByLabel('Token that reads and writes your work').click();
-    await page.getByLabel('Space with the raw data').waitFor();
-    await page.getByLabel('Token that reads and writes your work').fill(tokens.project);
-    await page.keyboard.press('Tab');
-    await page.getByLabel('Space that keeps your work').waitFor();
-  }
+  const fillForm = (page: Page, name: string) => giveTokens(page, running.origin, { name, ...tokens });
 
   test('signs in, makes an instance with spaces by name, watches it start, and removes it by its name', async () => {
     const page = await open();

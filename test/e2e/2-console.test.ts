@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { INSTANCE_SPACES } from '../../emulators/onedata/configuration.ts';
 import { DEMO_USER } from '../../local/console/files.ts';
 import { launchBrowser, openPage, screenshot, waitForDesktop } from '../helpers/browser.ts';
+import { giveTokens } from '../helpers/console-form.ts';
 import { importMicrographs, inspectProject } from './desktop.ts';
 import { ARTIFACTS, emulator, kubeNamespaces, local, NAMESPACE, pulumi } from './world.ts';
 
@@ -37,14 +38,7 @@ afterAll(async () => {
 });
 
 async function create(): Promise<void> {
-  await page.goto(`${origin}/new`);
-  await page.getByLabel('Name of the instance').fill(NAMESPACE);
-  await page.getByLabel('Token that reads the raw data').fill(tokens.source);
-  await page.getByLabel('Token that reads and writes your work').click();
-  await page.getByLabel('Space with the raw data').waitFor();
-  await page.getByLabel('Token that reads and writes your work').fill(tokens.project);
-  await page.keyboard.press('Tab');
-  await page.getByLabel('Space that keeps your work').waitFor();
+  await giveTokens(page, origin, { name: NAMESPACE, ...tokens });
   await picture('new');
   await page.getByRole('button', { name: 'Create' }).click();
   await page.getByText('Create StatefulSet').waitFor();
