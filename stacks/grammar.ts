@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
+import { Glob } from '../sidecar/contract/glob.ts';
 import { isClosed, networkOf } from './networks.ts';
 
 /** Texts whose meaning a regular expression alone does not hold. Pure; each says whether a text is one. */
@@ -69,25 +70,8 @@ export function isQualifiedName(text: string): boolean {
 /** Annotations that the program or Pulumi sets and reads. */
 export const isOwnAnnotation = (key: string) => /^([^/]*\.)?(pulumi\.com|scipion-instances\.org)\//.test(key);
 
-/** Whether brackets of a pattern close in order; a `\` takes the meaning of what follows it. */
-function isBalanced(pattern: string): boolean {
-  const open: string[] = [];
-  for (const character of pattern.replaceAll(/\\./gs, '')) {
-    if (open.at(-1) === ']' && character !== ']') continue;
-    if (character === '{') open.push('}');
-    else if (character === '[') open.push(']');
-    else if (character === '(') open.push(')');
-    else if ('})]'.includes(character) && open.pop() !== character) return false;
-  }
-  return open.length === 0;
-}
-
 /** A pattern for paths inside a space; one that leads out of it, or is not closed, would silently match nothing. */
-export function isGlob(pattern: string): boolean {
-  const isText = !/\p{Cc}/u.test(pattern) && /[^/]/.test(pattern) && !pattern.startsWith('!');
-  const isInside = pattern.split('/').every((part) => part !== '..' && part !== '.');
-  return isText && isInside && isBalanced(pattern) && !/\\$/.test(pattern);
-}
+export const isGlob = (pattern: string): boolean => Glob.parse(pattern) !== undefined;
 
 const PEM_BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----\s[\s\S]*?-----END \1-----/g;
 

@@ -1,3 +1,4 @@
+import { Glob } from '../sidecar/contract/glob.ts';
 import { claimOf } from './grammar.ts';
 import type { Settings } from './schema.ts';
 import { cpuQuantity } from './units.ts';
@@ -65,6 +66,21 @@ function cpuRules({
   ];
 }
 
+function leavesNothing({ sourceInclude = [], sourceExclude = [] }: Some): boolean {
+  const excluded = sourceExclude.flatMap((pattern) => Glob.parse(pattern) ?? []);
+  if (excluded.some(({ isEverything }) => isEverything)) return true;
+  const isOut = (base: string) => {
+    const names = base.split('/');
+    return names.some((_, index) => excluded.some((glob) => glob.matches(names, index + 1)));
+  };
+  return (
+    sourceInclude.length > 0 &&
+    sourceInclude.every(
+      (pattern) => sourceExclude.includes(pattern) || Glob.parse(pattern)?.bases.every(isOut) === true,
+    )
+  );
+}
+
 function spaceRules(settings: Some): Rule[] {
   const { sourceSpaceId, projectSpaceId, sourceMount, projectMount, createNamespace = true } = settings;
   return [
@@ -85,8 +101,8 @@ function spaceRules(settings: Some): Rule[] {
     },
     {
       key: 'sourceExclude',
-      isBroken: settings.sourceExclude?.some((glob) => /^\/*\*\*(\/\*{1,2})?\/*$/.test(glob)) === true,
-      allowed: 'patterns of what is left out; this one leaves out everything',
+      isBroken: leavesNothing(settings),
+      allowed: 'patterns that leave something of what is included; these leave out everything',
     },
     ...NAMED_SECRETS.map((key) => ({
       key,

@@ -107,14 +107,14 @@ export const userFields = {
     description:
       'Glob patterns, from the root of the source space, of what is copied; a directory stands for all that is in it. None: everything.',
     allowed:
-      'a list of patterns with *, **, ?, [a-z], {a,b}, brackets closed, without ".." and "!" at the start',
+      'a list of patterns with *, **, ?, [a-z], [^a-z], {a,b}, brackets closed, without ".." and "!" at the start; round brackets are as they are',
     example: '["raw/**/*.mrc"]',
     group: 'user',
   }),
   sourceExclude: field(json(globs).default([]), {
     description: 'Glob patterns of what is not copied from the source space, although it is included.',
     allowed:
-      'a list of patterns with *, **, ?, [a-z], {a,b}, brackets closed, without ".." and "!" at the start',
+      'a list of patterns with *, **, ?, [a-z], [^a-z], {a,b}, brackets closed, without ".." and "!" at the start; round brackets are as they are',
     example: '["**/thumbnails"]',
     group: 'user',
   }),

@@ -39,6 +39,8 @@ describe('a right stack', () => {
     ['version', '3.7.1'],
     ['onedataHost', 'provider.example.org:8443'],
     ['cpuGuaranteed', '4'],
+    ['sourceInclude', '["raw(1)/**","raw(1","a|b","C++","[^a]*","{raw}","run{1..3}","\\\\!a","*/*"]'],
+    ['sourceExclude', '["*/*","raw"]'],
     ['cpuLimit', '14'],
     ['ingressAnnotations', '{"a/b":"c"}'],
     ['ingressNamespaces', '["ingress-nginx"]'],

@@ -25,9 +25,50 @@ test.each([
   [{ include: ['raw'], exclude: ['**/thumbnails'] }, 'raw/a/thumbnails/x.png', false],
   [{ include: [], exclude: ['*.tmp'] }, 'deep/a.tmp', true],
   [{ include: [], exclude: ['{a,b}[0-9]'] }, 'b7/file', false],
-  [{ include: [], exclude: ['!a'] }, 'b', true],
+  [{ include: ['raw(1)/**'], exclude: [] }, 'raw(1)/mic.mrc', true],
+  [{ include: ['raw(1)/**'], exclude: [] }, 'raw1/mic.mrc', false],
+  [{ include: ['raw+x/a.b'], exclude: [] }, 'raw+x/a.b', true],
+  [{ include: ['+(aaa)b'], exclude: [] }, '+(aaa)b', true],
+  [{ include: ['raw[1]'], exclude: [] }, 'raw[1]/mic.mrc', true],
+  [{ include: ['raw[1]'], exclude: [] }, 'raw1/mic.mrc', true],
+  [{ include: ['[^a-c]*'], exclude: [] }, 'b/mic.mrc', false],
+  [{ include: ['[^a-c]*'], exclude: [] }, 'd/mic.mrc', true],
+  [{ include: ['run{1..3}'], exclude: [] }, 'run2/mic.mrc', true],
+  [{ include: ['{raw,old/{a,b}}/*.mrc'], exclude: [] }, 'old/b/mic.mrc', true],
+  [{ include: ['{raw}/x'], exclude: [] }, '{raw}/x', true],
+  [{ include: ['a/**/b'], exclude: [] }, 'a/b', true],
+  [{ include: ['a/**/b'], exclude: [] }, 'a/c/d/b', true],
+  [{ include: ['raw/**'], exclude: [] }, 'raw', true],
+  [{ include: ['raw-*/**'], exclude: [] }, 'raw-1', false],
+  [{ include: ['**.mrc'], exclude: [] }, 'raw/mic.mrc', true],
+  [{ include: ['raw/**.mrc'], exclude: [] }, 'raw/a/mic.mrc', false],
+  [{ include: ['?/mic'], exclude: [] }, '\u{1f52c}/mic', true],
+  [{ include: ['raw\\*'], exclude: [] }, 'raw*/mic', true],
+  [{ include: ['raw\\*'], exclude: [] }, 'rawer/mic', false],
+  [{ include: ['*a*b*c'], exclude: [] }, 'xaxbxbxcxc', true],
 ])('%j: %s %s', (patterns, path, expected) => {
   expect(new Selection(patterns).has(path, false)).toBe(expected);
+});
+
+test('no pattern and no name makes matching slow', () => {
+  const deep = Array.from({ length: 300 }, () => 'a').join('/');
+  const patterns = [
+    `${'*a'.repeat(60)}*b`,
+    `${'**/a/'.repeat(60)}**/b`,
+    `${'{a,*a}'.repeat(8)}*b`,
+    `${'?*'.repeat(60)}b`,
+  ];
+  const selection = new Selection({ include: patterns, exclude: [] });
+  const start = performance.now();
+  for (const name of ['a'.repeat(255), deep]) expect(selection.has(name, false)).toBe(false);
+  // Going back over every star took 89 s of one name.
+  expect(performance.now() - start).toBeLessThan(2000);
+});
+
+test('a pattern that could match nothing is refused with what to do', () => {
+  expect(() => new Selection({ include: ['[z-a]'], exclude: [] })).toThrow(
+    'The pattern "[z-a]" cannot be used: expected *',
+  );
 });
 
 test('directories on the way to a pattern are looked into, others are not', () => {

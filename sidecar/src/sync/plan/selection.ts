@@ -1,4 +1,4 @@
-import picomatch from 'picomatch';
+import { Glob } from '../../../contract/glob.ts';
 
 /** Which part of the source space is copied: what matches a pattern to include, and none to exclude. */
 export interface SelectionPatterns {
@@ -14,42 +14,32 @@ export interface SelectionPatterns {
 export class Selection {
   /** Equal for equal patterns; null: there are none. */
   readonly key: string | null;
-  readonly #includes: readonly ((path: string) => boolean)[];
-  /** Directories before the first wildcard of each pattern: on the way there nothing is left out. */
-  readonly #bases: readonly string[];
-  readonly #excludes: readonly ((path: string) => boolean)[];
+  readonly #includes: readonly Glob[];
+  readonly #excludes: readonly Glob[];
 
+  /** @throws Error for a pattern that is none; the program judges them before. */
   constructor({ include, exclude }: SelectionPatterns) {
     this.key = include.length + exclude.length === 0 ? null : JSON.stringify({ include, exclude });
-    const wanted = include.map(normal);
-    this.#includes = wanted.map(matcher);
-    this.#bases = wanted.map((pattern) => picomatch.scan(pattern).base);
-    this.#excludes = exclude.map(normal).map(matcher);
+    this.#includes = include.map(globOf);
+    this.#excludes = exclude.map(globOf);
   }
 
   /** Whether it is copied, or, for a directory, may hold something that is. */
   has(path: string, isDirectory: boolean): boolean {
-    const paths = withParents(path);
-    if (this.#excludes.some((matches) => paths.some(matches))) return false;
-    if (this.#includes.length === 0) return true;
-    if (this.#includes.some((matches) => paths.some(matches))) return true;
-    return isDirectory && this.#bases.some((base) => isOnTheWay(path, base));
+    const names = path.split('/');
+    const isIn = (glob: Glob) => names.some((_, index) => glob.matches(names, index + 1));
+    if (this.#excludes.some(isIn)) return false;
+    if (this.#includes.length === 0 || this.#includes.some(isIn)) return true;
+    return isDirectory && this.#includes.some(({ bases }) => bases.some((base) => isOnTheWay(path, base)));
   }
 }
 
-function matcher(pattern: string): (path: string) => boolean {
-  const matches = picomatch(pattern, { dot: true, nonegate: true });
-  // A second argument, as `some` gives one, would ask for more than yes or no.
-  return (path) => matches(path);
-}
-
-function normal(pattern: string): string {
-  return pattern.replace(/^\/+|\/+$/g, '');
-}
-
-function withParents(path: string): string[] {
-  const parts = path.split('/');
-  return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+function globOf(pattern: string): Glob {
+  const glob = Glob.parse(pattern);
+  if (glob) return glob;
+  throw new Error(
+    `The pattern ${JSON.stringify(pattern)} cannot be used: expected *, **, ?, [a-z], {a,b} with their brackets closed, inside the space. Change scipion:sourceInclude or scipion:sourceExclude.`,
+  );
 }
 
 function isOnTheWay(path: string, base: string): boolean {
