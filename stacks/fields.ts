@@ -126,9 +126,24 @@ export const text = (isOne: (text: string) => boolean, shape: string, maxLength 
     maxLength,
   });
 
+/** Deeper than anything that Kubernetes takes, and less than what ends the stack of whoever walks it. */
+const MOST_LEVELS = 24;
+
+/** Not too deep, and no part of it under a name that an object loses. */
+function isPlain(value: unknown, levels = MOST_LEVELS): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (levels === 0 || Object.hasOwn(value, '__proto__')) return false;
+  return Object.values(value).every((part) => isPlain(part, levels - 1));
+}
+
+const parsePlain = (text: string) => {
+  const value = parseJson(text);
+  return isPlain(value) ? value : undefined;
+};
+
 /** A value of several parts, handed over as JSON. */
 export const json = <T extends z.ZodType>(type: T) =>
-  shaped(z.string().transform(parseJson).pipe(type), {
+  shaped(z.string().transform(parsePlain).pipe(type), {
     anyOf: [
       z.toJSONSchema(type, { io: 'input', unrepresentable: 'any' }),
       { type: 'string', pattern: '^\\s*[\\[{]' },

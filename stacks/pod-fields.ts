@@ -10,15 +10,20 @@ const MOST = 50;
 
 const labelValue = z.string().regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/);
 const qualifiedName = z.string().refine(isQualifiedName);
-const namespaces = json(z.array(z.string().regex(DNS_LABEL)).max(MOST));
+const namespaces = z.array(z.string().regex(DNS_LABEL)).max(MOST);
 
-const toleration = z.strictObject({
-  key: qualifiedName.optional(),
-  operator: z.enum(['Exists', 'Equal']).optional(),
-  value: labelValue.optional(),
-  effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']).optional(),
-  tolerationSeconds: z.int().min(0).optional(),
-});
+/** The rules between the parts are those of the API server. */
+const toleration = z
+  .strictObject({
+    key: qualifiedName.optional(),
+    operator: z.enum(['Exists', 'Equal']).optional(),
+    value: labelValue.optional(),
+    effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']).optional(),
+    tolerationSeconds: z.int().min(0).optional(),
+  })
+  .refine(({ key, operator }) => key !== undefined || operator === 'Exists')
+  .refine(({ value, operator }) => !value || operator !== 'Exists')
+  .refine(({ effect, tolerationSeconds }) => tolerationSeconds === undefined || effect === 'NoExecute');
 
 /** As Kubernetes takes it; what is inside is checked by the API server, in a preview with a cluster too. */
 const affinity = z.strictObject({
@@ -32,9 +37,12 @@ const isOwnVariable = (name: string) =>
   /^(HOME|USER|LOGNAME|SHELL|PATH|DISPLAY|XAUTHORITY|XDG_RUNTIME_DIR|SCIPION_.*)$/.test(name);
 const variableName = z.string().refine((name) => /^[A-Za-z_]\w{0,127}$/.test(name) && !isOwnVariable(name));
 
+/** The volume is called `extra-NAME`, which has 63 characters at most. */
+const MAX_VOLUME_NAME = 57;
+
 const extraVolume = z
   .strictObject({
-    name: z.string().regex(DNS_LABEL),
+    name: z.string().max(MAX_VOLUME_NAME).regex(DNS_LABEL),
     mountPath: z.string().refine(isMountPath),
     claim: z.string().regex(OBJECT_NAME).max(253).optional(),
     configMap: z.string().regex(OBJECT_NAME).max(253).optional(),
@@ -58,13 +66,14 @@ export const podFields = {
   }),
   tolerations: field(json(z.array(toleration).max(MOST)).default([]), {
     description: 'Taints of nodes that do not keep the pod away.',
-    allowed: 'a list of tolerations of Kubernetes (key, operator, value, effect, tolerationSeconds)',
+    allowed:
+      'a list of tolerations of Kubernetes (key, operator, value, effect, tolerationSeconds): a key unless operator is Exists, which has no value; seconds with NoExecute alone',
     example: '[{"key":"example.org/desktops","operator":"Exists","effect":"NoSchedule"}]',
     group: 'site',
   }),
   affinity: field(json(affinity).optional(), {
     description: 'Affinity of the pod, as Kubernetes takes it.',
-    allowed: 'nodeAffinity, podAffinity and podAntiAffinity',
+    allowed: 'nodeAffinity, podAffinity and podAntiAffinity, up to 24 levels deep',
     example: '{"podAntiAffinity":{}}',
     group: 'site',
   }),
@@ -90,7 +99,13 @@ export const podFields = {
   extraResources: field(
     json(
       z.record(
-        qualifiedName.refine((name) => name.includes('/')),
+        // Quotas put this in front of the name.
+        z
+          .string()
+          .refine(
+            (name) =>
+              name.includes('/') && !name.startsWith('requests.') && isQualifiedName(`requests.${name}`),
+          ),
         z.string().regex(QUANTITY),
       ),
     ).default({}),
@@ -111,7 +126,7 @@ export const podFields = {
     description:
       'Volumes of the namespace that the desktop sees besides, read-only unless `writable` is true. Nothing on them is saved.',
     allowed:
-      'a list of {name, mountPath, claim or configMap, writable}, mountPath absolute and none of the pod’s own',
+      'a list of {name, mountPath, claim or configMap, writable}, name of up to 57 characters, mountPath absolute and none of the pod’s own',
     example: '[{"name":"references","mountPath":"/mnt/references","claim":"references"}]',
     group: 'site',
   }),
@@ -130,13 +145,13 @@ export const podFields = {
     group: 'site',
     defaultNote: 'the internet',
   }),
-  dnsNamespaces: field(namespaces.default(['kube-system']), {
+  dnsNamespaces: field(json(namespaces.min(1)).default(['kube-system']), {
     description: 'Namespaces of the cluster’s resolver, the only one that may be asked, e.g. openshift-dns.',
-    allowed: 'a list of namespaces',
+    allowed: 'a list of namespaces, at least one',
     example: '["kube-system"]',
     group: 'site',
   }),
-  metricsNamespaces: field(namespaces.default([]), {
+  metricsNamespaces: field(json(namespaces).default([]), {
     description:
       'Namespaces of the monitoring that may read `/metrics` on ports 8081 (gateway) and 8082 (sync); none: nobody may.',
     allowed: 'a list of namespaces',

@@ -1,5 +1,6 @@
 import { Glob } from '../sidecar/contract/glob.ts';
 import { claimOf } from './grammar.ts';
+import { contains, isClosed, isPrivate, networkOf } from './networks.ts';
 import type { Settings } from './schema.ts';
 import { cpuQuantity } from './units.ts';
 
@@ -25,6 +26,9 @@ const OWN_CLAIMS = ['scipion-source', 'scipion-project', 'scipion-source-space',
 
 const MOUNTS = ['sourceMount', 'projectMount'] as const;
 const NAMED_SECRETS = ['onedataSecret', 'sourceSecret', 'projectSecret'] as const;
+
+/** Annotations by which cert-manager is asked for a certificate. */
+const ISSUERS = ['cert-manager.io/cluster-issuer', 'cert-manager.io/issuer'];
 
 const isClaim = (mount: string | undefined) => claimOf(mount) !== undefined;
 
@@ -65,6 +69,10 @@ function cpuRules({
     },
   ];
 }
+
+const SIDES = ['source', 'project'] as const;
+const isReadElsewhere = (settings: Some, side: (typeof SIDES)[number]) =>
+  settings[`${side}Secret`] !== undefined || settings[`${side}Mount`] !== undefined;
 
 function leavesNothing({ sourceInclude = [], sourceExclude = [] }: Some): boolean {
   const excluded = sourceExclude.flatMap((pattern) => Glob.parse(pattern) ?? []);
@@ -124,6 +132,12 @@ function spaceRules(settings: Some): Rule[] {
       isBroken: settings[key] !== undefined && isClaim(key === 'sourceSecret' ? sourceMount : projectMount),
       useless: 'a claim shows the space, and no token is read for it',
     })),
+    {
+      key: 'onedataSecret',
+      isBroken:
+        settings.onedataSecret !== undefined && SIDES.every((side) => isReadElsewhere(settings, side)),
+      useless: 'both sides have their token in a Secret of their own, or need none',
+    },
     ...([...NAMED_SECRETS, 'tlsSecretName', 'imagePullSecret'] as const).map((key) => ({
       key,
       isBroken: OWN_SECRETS.includes(settings[key] ?? ''),
@@ -132,9 +146,13 @@ function spaceRules(settings: Some): Rule[] {
   ];
 }
 
-function addressRules(settings: Some): Rule[] {
-  const { namespace, domain, gateway, ingressAnnotations = {}, networkIsolation = true } = settings;
+function addressRules(settings: Some, given: ReadonlySet<string>): Rule[] {
+  const { namespace, domain, gateway, ingressAnnotations = {} } = settings;
   const hasGateway = gateway !== undefined;
+  const issuers = Object.keys(ingressAnnotations).filter((key) => ISSUERS.includes(key));
+  const others = Object.fromEntries(
+    Object.entries(ingressAnnotations).filter(([key]) => !ISSUERS.includes(key)),
+  );
   return [
     {
       key: 'domain',
@@ -156,15 +174,89 @@ function addressRules(settings: Some): Rule[] {
       isBroken: hasGateway && settings.waitForIngress === true,
       useless: 'with gateway there is no Ingress to wait for',
     },
-    ...(['ingressNamespaces', 'metricsNamespaces', 'onedataNetworks'] as const).map((key) => ({
-      key,
-      isBroken: !networkIsolation && (settings[key]?.length ?? 0) > 0,
-      useless: 'with networkIsolation false nothing is closed',
-    })),
+    {
+      key: 'tlsSecretName',
+      isBroken: hasGateway && given.has('tlsSecretName'),
+      useless: 'with gateway the listener of the Gateway has the certificate',
+    },
+    {
+      key: 'ingressAnnotations',
+      isBroken: settings.tlsIssuer !== undefined && issuers.length > 0,
+      allowed: `annotations without ${issuers.join(' and ')}: tlsIssuer names the issuer`,
+      better: JSON.stringify(others),
+    },
   ];
 }
 
-function signInRules(settings: Some): Rule[] {
+/** Whether a stack says something that could have an effect: an empty list takes nothing and gives nothing. */
+const isSaid = (settings: Some, given: ReadonlySet<string>, key: keyof Settings) => {
+  const value = settings[key];
+  return given.has(key) && value !== undefined && !(Array.isArray(value) && value.length === 0);
+};
+
+/** Only with NetworkPolicies they are read. */
+const OF_POLICIES = [
+  'ingressNamespaces',
+  'metricsNamespaces',
+  'onedataNetworks',
+  'onedataPorts',
+  'dnsNamespaces',
+  'signInNetworks',
+] as const;
+
+/** A host that is given by its address must be where the policies let the pod go. */
+function hostRules(
+  hostKey: 'onedataHost' | 'signInIssuer',
+  networksKey: 'onedataNetworks' | 'signInNetworks',
+  host: string | undefined,
+  networks: readonly string[] | undefined,
+): Rule[] {
+  const own = host === undefined ? undefined : networkOf(host);
+  if (own === undefined || networks === undefined) return [];
+  const isReached = networks.length === 0 ? !isPrivate(own) : networks.some((each) => contains(each, own));
+  return [
+    {
+      key: hostKey,
+      isBroken: isClosed(own),
+      allowed: 'a host at another address: this one is closed always (metadata of clouds)',
+    },
+    {
+      key: networksKey,
+      isBroken: !isClosed(own) && !isReached,
+      allowed: `networks with ${own} among them, where ${hostKey} is; ${networks.length === 0 ? 'without any the private ranges are closed' : 'these close it'}`,
+      better: JSON.stringify([...networks, own]),
+    },
+  ];
+}
+
+function networkRules(settings: Some, given: ReadonlySet<string>): Rule[] {
+  const { networkIsolation = true, onedataHost, onedataNetworks, signInIssuer, signInNetworks } = settings;
+  if (!networkIsolation)
+    return OF_POLICIES.map((key) => ({
+      key,
+      isBroken: isSaid(settings, given, key),
+      useless: 'with networkIsolation false nothing is closed',
+    }));
+  const issuer = signInIssuer === undefined ? undefined : new URL(signInIssuer).host;
+  return [
+    ...hostRules('onedataHost', 'onedataNetworks', onedataHost, onedataNetworks),
+    ...hostRules('signInIssuer', 'signInNetworks', issuer, signInNetworks),
+  ];
+}
+
+/** Read only where users sign in elsewhere. */
+const OF_SIGN_IN = [
+  'signInUsers',
+  'signInGroups',
+  'signInClientId',
+  'signInScopes',
+  'signInUserClaim',
+  'signInGroupClaim',
+  'signInNetworks',
+  'signInCertificateAuthorities',
+] as const;
+
+function signInRules(settings: Some, given: ReadonlySet<string>): Rule[] {
   const { signInIssuer, signInUsers = [], signInGroups = [], networkIsolation = true } = settings;
   const hasSignIn = signInIssuer !== undefined;
   return [
@@ -179,16 +271,15 @@ function signInRules(settings: Some): Rule[] {
       allowed:
         'users, here or by signInGroups: else everybody whom signInIssuer knows could open the desktop',
     },
-    ...(['signInUsers', 'signInGroups', 'signInNetworks'] as const).map((key) => ({
+    ...OF_SIGN_IN.map((key) => ({
       key,
-      isBroken: !hasSignIn && (settings[key]?.length ?? 0) > 0,
+      // What the policies do not read either is told once.
+      isBroken:
+        !given.has('signInIssuer') &&
+        isSaid(settings, given, key) &&
+        (networkIsolation || key !== 'signInNetworks'),
       useless: 'without signInIssuer nobody signs in elsewhere',
     })),
-    {
-      key: 'signInNetworks',
-      isBroken: hasSignIn && !networkIsolation && (settings.signInNetworks?.length ?? 0) > 0,
-      useless: 'with networkIsolation false nothing is closed',
-    },
     {
       key: 'passwordLogin',
       isBroken: settings.passwordLogin === false && !hasSignIn,
@@ -198,7 +289,7 @@ function signInRules(settings: Some): Rule[] {
 }
 
 /** Mounted by the instance itself; a claim of somebody else cannot have their names. */
-function volumeRules({ extraVolumes = [] }: Some): Rule[] {
+function volumeRules({ extraVolumes = [], sourceMount }: Some): Rule[] {
   const distinct = (values: readonly string[]) => new Set(values).size === values.length;
   const names = extraVolumes.map(({ name }) => name);
   const paths = extraVolumes.map(({ mountPath }) => mountPath);
@@ -210,6 +301,16 @@ function volumeRules({ extraVolumes = [] }: Some): Rule[] {
     },
     {
       key: 'extraVolumes',
+      isBroken: extraVolumes.some(({ claim, writable }) => writable && claim === claimOf(sourceMount)),
+      allowed: 'the claim of sourceMount read-only: work must not go among the raw data',
+      better: JSON.stringify(
+        extraVolumes.map((volume) =>
+          volume.claim === claimOf(sourceMount) ? { ...volume, writable: false } : volume,
+        ),
+      ),
+    },
+    {
+      key: 'extraVolumes',
       isBroken: extraVolumes.some(({ claim }) => OWN_CLAIMS.includes(claim ?? '')),
       allowed: 'claims of your own: the program makes one of this name itself',
     },
@@ -217,12 +318,13 @@ function volumeRules({ extraVolumes = [] }: Some): Rule[] {
 }
 
 /** The rules between keys that are broken, as far as the keys concerned were readable by themselves. */
-export function brokenRules(settings: Partial<Settings>): readonly Refusal[] {
+export function brokenRules(settings: Partial<Settings>, given: ReadonlySet<string>): readonly Refusal[] {
   const rules = [
     ...cpuRules(settings),
     ...spaceRules(settings),
-    ...addressRules(settings),
-    ...signInRules(settings),
+    ...addressRules(settings, given),
+    ...networkRules(settings, given),
+    ...signInRules(settings, given),
     ...volumeRules(settings),
   ];
   return rules.filter((rule) => rule.isBroken);

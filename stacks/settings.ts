@@ -45,19 +45,22 @@ const sentenceOf = (refusal: Refusal) =>
 /** Whether a value of one key takes the problem away and makes no other. */
 class Trial {
   readonly #readable: Partial<Settings>;
+  readonly #given: readonly string[];
   readonly broken: readonly Refusal[];
 
   constructor(values: Values) {
     this.#readable = readableSettings(values);
-    this.broken = brokenRules(this.#readable);
+    this.#given = Object.keys(values);
+    this.broken = brokenRules(this.#readable, new Set(this.#given));
   }
 
   helps(key: keyof Settings, value: string, refusal: Refusal | undefined): boolean {
-    if (isFromFile(value)) return true;
     const { success, data } = SETTING_FIELDS[key].safeParse(value === '' ? undefined : value);
-    if (!success || isNull(value)) return false;
+    if ((!success && !isFromFile(value)) || isNull(value)) return false;
     const before = new Set(this.broken.filter((each) => each !== refusal).map(sentenceOf));
-    return brokenRules({ ...this.#readable, [key]: data }).every((rule) => before.has(sentenceOf(rule)));
+    const given = new Set([...this.#given.filter((other) => other !== key), ...(value === '' ? [] : [key])]);
+    const after = brokenRules({ ...this.#readable, [key]: success ? data : value }, given);
+    return after.every((rule) => before.has(sentenceOf(rule)));
   }
 }
 

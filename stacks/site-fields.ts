@@ -17,10 +17,17 @@ import {
 /** Kubernetes takes 256 KiB of annotations in all. */
 const annotations = z
   .record(
-    z.string().refine((key) => isQualifiedName(key) && !isOwnAnnotation(key)),
+    z
+      .string()
+      .refine(
+        (key) => isQualifiedName(key) && !isOwnAnnotation(key) && key !== 'kubernetes.io/ingress.class',
+      ),
     z.string().max(16_384),
   )
   .refine((all) => Object.keys(all).length <= 50);
+
+/** `latest` is another image tomorrow; the policy pack refuses it, too. */
+const image = pattern(IMAGE_REFERENCE, 512).refine((name) => !name.endsWith(':latest'));
 
 export const siteFields = {
   domain: field(text(isHostName, '^\\s*[-a-z0-9.]+\\s*$'), {
@@ -44,7 +51,7 @@ export const siteFields = {
   ingressAnnotations: field(json(annotations).default({}), {
     description: 'Annotations of the Ingress, for what its controller needs (WebSockets, time-outs).',
     allowed:
-      'names such as "example.org/name" (name up to 63 characters) with text values; none of pulumi.com and of this program',
+      'names such as "example.org/name" (name up to 63 characters) with text values; none of pulumi.com and of this program, and no class (ingressClass is it)',
     example: '{"projectcontour.io/websocket-routes":"/"}',
     group: 'site',
   }),
@@ -116,16 +123,16 @@ export const siteFields = {
     example: 'registry.example.org/scipion',
     group: 'site',
   }),
-  desktopImage: field(pattern(IMAGE_REFERENCE, 512).optional(), {
+  desktopImage: field(image.optional(), {
     description: 'Desktop image in full, best with its digest, in place of the one of the version.',
-    allowed: 'an image reference without scheme, with a tag or a digest',
+    allowed: 'an image reference without scheme, with a tag (not latest) or a digest',
     example: 'registry.example.org/scipion/desktop:3.8.3',
     group: 'site',
     defaultNote: '`<imageRepository>/desktop:<version>`',
   }),
-  sidecarImage: field(pattern(IMAGE_REFERENCE, 512).optional(), {
+  sidecarImage: field(image.optional(), {
     description: 'Sidecar image in full, best with its digest.',
-    allowed: 'an image reference without scheme, with a tag or a digest',
+    allowed: 'an image reference without scheme, with a tag (not latest) or a digest',
     example: 'registry.example.org/scipion/sidecar:1.0',
     group: 'site',
     defaultNote: '`<imageRepository>/sidecar:<release>`',

@@ -45,5 +45,5 @@ export function candidates(
     return [...(meant === undefined ? [] : [String(meant)]), preset, ''];
   }
   const offered = refusal?.better === undefined ? [] : [refusal.better];
-  return [...meantSize(found), ...(isCareful ? [] : [example]), ...offered, ''];
+  return [...offered, ...meantSize(found), ...(isCareful ? [] : [example]), ''];
 }

@@ -68,7 +68,11 @@ describe('a right stack', () => {
     const changes = { sourceMount: 'csi-onedata', projectMount: 'csi-onedata' };
     expect(problemsOf(changes)).toEqual([]);
     const both = { ...changes, onedataSecret: 'mine', createNamespace: 'false' };
-    expect(problemsOf({ ...both, sourceToken: undefined, projectToken: undefined })).toHaveLength(2);
+    expect(problemsOf({ ...both, sourceToken: undefined, projectToken: undefined })).toEqual([
+      expect.stringContaining('scipion:onedataSecret: found a value that contradicts another one'),
+      expect.stringContaining('scipion:sourceToken: found nothing'),
+      expect.stringContaining('scipion:projectToken: found nothing'),
+    ]);
   });
 
   test('may let users sign in elsewhere, with or without a password and a secret', () => {
@@ -202,7 +206,7 @@ describe('refusals', () => {
     ],
     [
       { cpuGuaranteed: '6' },
-      'scipion:cpuLimit: found the default; allowed: at least cpuGuaranteed, which is 6 CPUs; set it: pulumi config set scipion:cpuLimit 8 --stack jane',
+      'scipion:cpuLimit: found the default; allowed: at least cpuGuaranteed, which is 6 CPUs; set it: pulumi config set scipion:cpuLimit 6 --stack jane',
     ],
     [
       { quotaCpuGuaranteed: '2', quotaCpuLimit: '3' },
@@ -222,7 +226,7 @@ describe('refusals', () => {
     ],
     [
       { ingressAnnotations: '{"a":1}' },
-      `scipion:ingressAnnotations: found "{\\"a\\":1}"; allowed: names such as "example.org/name" (name up to 63 characters) with text values; none of pulumi.com and of this program; set it: pulumi config set scipion:ingressAnnotations '{"projectcontour.io/websocket-routes":"/"}' --stack jane`,
+      `scipion:ingressAnnotations: found "{\\"a\\":1}"; allowed: names such as "example.org/name" (name up to 63 characters) with text values; none of pulumi.com and of this program, and no class (ingressClass is it); set it: pulumi config set scipion:ingressAnnotations '{"projectcontour.io/websocket-routes":"/"}' --stack jane`,
     ],
     [
       { memroy: '4Gi' },

@@ -45,6 +45,21 @@ const TOGETHER: Changes[] = [
   { signInIssuer: 'https://login.example.org' },
   { signInUsers: '["a"]' },
   { passwordLogin: 'false' },
+  { onedataHost: '10.0.0.5', onedataNetworks: '["192.0.2.0/24"]' },
+  { onedataHost: '169.254.169.254' },
+  { signInIssuer: 'https://10.0.0.1', signInClientId: 'x', signInUsers: '["a"]' },
+  { signInScopes: '["openid"]', signInUserClaim: 'email', signInClientId: 'x' },
+  { tlsIssuer: 'le', ingressAnnotations: '{"cert-manager.io/issuer":"a","b":"c"}' },
+  { gateway: 'a/b', tlsSecretName: 'x' },
+  { networkIsolation: 'false', onedataPorts: '[9443]', dnsNamespaces: '["a"]' },
+  { ...EXISTING, onedataSecret: 'a', sourceSecret: 'b', projectSecret: 'c' },
+  {
+    ...EXISTING,
+    sourceMount: 'claim/raw',
+    projectMount: 'claim/b',
+    extraVolumes: '[{"name":"a","mountPath":"/a","claim":"raw","writable":true}]',
+  },
+  { sourceInclude: '["raw"]', sourceExclude: '["raw"]' },
   { extraVolumes: '[{"name":"a","mountPath":"/a","claim":"scipion-project"}]' },
 ];
 

@@ -223,6 +223,51 @@ describe('once accepted, now refused', () => {
     ['extraVolumes', '[{"name":"a","mountPath":"/mnt/a","claim":"scipion-project"}]'],
     ['extraVolumes', '[{"name":"a","mountPath":"/mnt/a"}]'],
     ['desktopEnvironment', '{"HOME":"/root"}'],
+    ['desktopEnvironment', '{"__proto__":"x"}'],
+    ['ingressAnnotations', '{"__proto__":"x","a":"1"}'],
+    ['ingressAnnotations', '{"kubernetes.io/ingress.class":"nginx"}'],
+    ['ingressAnnotations', '{"cert-manager.io/cluster-issuer":"other"}', { tlsIssuer: 'le' }],
+    ['ingressAnnotations', '{"cert-manager.io/issuer":"other"}', { tlsIssuer: 'le' }],
+    ['dnsNamespaces', '[]'],
+    ['tolerations', '[{}]'],
+    ['tolerations', '[{"operator":"Equal","value":"x"}]'],
+    ['tolerations', '[{"key":"a","operator":"Exists","value":"x"}]'],
+    ['tolerations', '[{"key":"a","operator":"Exists","effect":"NoSchedule","tolerationSeconds":5}]'],
+    ['tolerations', '[{"key":"a","operator":"Exists","tolerationSeconds":5}]'],
+    ['extraResources', '{"requests.nvidia.com/gpu":"1"}'],
+    ['extraVolumes', `[{"name":"${'a'.repeat(58)}","mountPath":"/mnt/a","claim":"c"}]`],
+    [
+      'extraVolumes',
+      '[{"name":"a","mountPath":"/mnt/a","claim":"raw","writable":true}]',
+      { sourceMount: 'claim/raw', createNamespace: 'false', sourceToken: undefined },
+    ],
+    ...[30, 3000, 200_000].map((levels): [string, string] => [
+      'affinity',
+      `{"nodeAffinity":${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}}`,
+    ]),
+    ['affinity', `{"nodeAffinity":{"a":${'['.repeat(3000)}${']'.repeat(3000)}}}`],
+    ['desktopImage', 'registry.example.org/scipion/desktop:latest'],
+    ['onedataHost', '169.254.169.254'],
+    ['signInClientId', 'x'],
+    ['signInScopes', '["openid","x"]'],
+    ['signInUserClaim', 'email'],
+    ['signInGroupClaim', 'roles'],
+    ['signInNetworks', '["192.0.2.0/24"]'],
+    ['signInCertificateAuthorities', CERTIFICATE],
+    ['tlsSecretName', 'mine', { gateway: 'net/public' }],
+    ['dnsNamespaces', '["a"]', { networkIsolation: 'false' }],
+    ['onedataPorts', '[9443]', { networkIsolation: 'false' }],
+    [
+      'onedataSecret',
+      'mine',
+      {
+        createNamespace: 'false',
+        sourceSecret: 'raw',
+        projectSecret: 'work',
+        sourceToken: undefined,
+        projectToken: undefined,
+      },
+    ],
     ['extraResources', '{"cpu":"1"}'],
     ['httpProxy', 'http://me:secret@proxy.example.org:3128'],
   ])('%s %j', (key, value, more = {}) => {
@@ -231,6 +276,38 @@ describe('once accepted, now refused', () => {
     expect(problems[0]).toMatch(new RegExp(`^scipion:${key}: found `));
     expect(problems[0]).toContain('--stack jane');
     expect(problems[0]).not.toContain(TOKEN.slice(0, 12));
+  });
+
+  const signIn = { signInClientId: 'x', signInUsers: '["a"]' };
+  test.each<[Record<string, string>, key: string, better: string]>([
+    [{ onedataHost: '10.0.0.5' }, 'onedataNetworks', '["10.0.0.5/32"]'],
+    [
+      { onedataHost: '192.0.2.5:8443', onedataNetworks: '["198.51.100.0/24"]' },
+      'onedataNetworks',
+      '["198.51.100.0/24","192.0.2.5/32"]',
+    ],
+    [{ ...signIn, signInIssuer: 'https://10.0.0.1:8443/realm' }, 'signInNetworks', '["10.0.0.1/32"]'],
+    [
+      { ...signIn, signInIssuer: 'https://192.0.2.9', signInNetworks: '["198.51.100.0/24"]' },
+      'signInNetworks',
+      '["198.51.100.0/24","192.0.2.9/32"]',
+    ],
+  ])('a host where the policies let nobody go: %j', (changes, key, better) => {
+    const [problem, ...more] = problemsOf(changes);
+    expect(more).toEqual([]);
+    expect(problem).toMatch(new RegExp(`^scipion:${key}: found `));
+    expect(problem).toContain(`set it: pulumi config set scipion:${key} '${better}' --stack jane`);
+    expect(problemsOf({ ...changes, [key]: better })).toEqual([]);
+    const open = Object.fromEntries(Object.entries(changes).filter(([name]) => !name.endsWith('Networks')));
+    expect(problemsOf({ ...open, networkIsolation: 'false' })).toEqual([]);
+  });
+
+  test('a key that an object loses', () => {
+    const raw = rawStack();
+    const values = Object.fromEntries([...Object.entries(raw.values), ['__proto__', 'x']]);
+    expect(judge({ ...raw, values }).problems).toEqual([
+      'scipion:__proto__: found a key that is not known; the nearest is scipion:version; remove it: pulumi config rm scipion:__proto__ --stack jane',
+    ]);
   });
 
   test('a setting stored encrypted, which stands in clear in the cluster', () => {
