@@ -1,6 +1,13 @@
 import * as z from 'zod';
 import { parseJson } from '../sidecar/contract/parse-json.ts';
-import { parseCpuMillis, parseDurationSeconds, parseSizeBytes } from './units.ts';
+import { amounts, wholeNumbers } from './number-patterns.ts';
+import {
+  DURATION_SECONDS,
+  parseCpuMillis,
+  parseDurationSeconds,
+  parseSizeBytes,
+  SIZE_UNITS,
+} from './units.ts';
 
 /**
  * The kinds of value a key of the configuration can have. Pulumi hands every value over as text (objects and lists as
@@ -69,13 +76,17 @@ function parsed<T>(
 
 const between = (least: number, most: number) => (value: number) => value >= least && value <= most;
 
+/** The part behind the point is not bounded: what an editor lets through the program refuses. */
+const cpuPattern = (leastMillis: number, mostMillis: number) =>
+  `^\\s*(?:${wholeNumbers(leastMillis, mostMillis)}m|${wholeNumbers(Math.floor(leastMillis / 1000), mostMillis / 1000)}(?:\\.\\d{1,3})?)\\s*$`;
+
 /** Thousandths of a CPU. */
 export const cpuMillis = (leastMillis: number, mostMillis: number) =>
   parsed(
     {
       anyOf: [
         { type: 'number', minimum: leastMillis / 1000, maximum: mostMillis / 1000 },
-        { type: 'string', pattern: '^\\s*(\\d{1,6}m|\\d{1,4}(\\.\\d{1,3})?)\\s*$' },
+        { type: 'string', pattern: cpuPattern(leastMillis, mostMillis) },
       ],
     },
     parseCpuMillis,
@@ -85,7 +96,7 @@ export const cpuMillis = (leastMillis: number, mostMillis: number) =>
 /** A Kubernetes size kept as written, since Kubernetes takes it so. */
 export const size = (leastBytes: number, mostBytes: number) =>
   parsed(
-    { type: 'string', pattern: '^\\s*\\d{1,9}(Mi|Gi|Ti|M|G|T)\\s*$' },
+    { type: 'string', pattern: amounts(SIZE_UNITS, [leastBytes, mostBytes], [9, '', '']) },
     (text) => (parseSizeBytes(text) === undefined ? undefined : text.trim()),
     (text) => between(leastBytes, mostBytes)(parseSizeBytes(text) ?? 0),
   );
@@ -93,7 +104,7 @@ export const size = (leastBytes: number, mostBytes: number) =>
 /** Seconds. */
 export const durationSeconds = (least: number, most: number) =>
   parsed(
-    { type: 'string', pattern: '^\\s*\\d{1,6}\\s+(second|minute|hour|day)s?\\s*$' },
+    { type: 'string', pattern: amounts(DURATION_SECONDS, [least, most], [6, '\\s+', 's?']) },
     parseDurationSeconds,
     between(least, most),
   );
@@ -103,7 +114,7 @@ export const wholeNumber = (least: number, most: number) =>
     {
       anyOf: [
         { type: 'integer', minimum: least, maximum: most },
-        { type: 'string', pattern: '^\\s*\\d{1,9}\\s*$' },
+        { type: 'string', pattern: `^\\s*${wholeNumbers(least, most)}\\s*$` },
       ],
     },
     (text) => (/^\d{1,9}$/.test(text.trim()) ? Number(text) : undefined),

@@ -5,6 +5,13 @@ import { isClosed, networkOf } from './networks.ts';
 
 /** Texts whose meaning a regular expression alone does not hold. Pure; each says whether a text is one. */
 
+/** What an editor can check of texts that are judged below: each takes all that is right, and some that is not. */
+export const CIDR_SHAPE = /^[0-9A-Fa-f:.]+\/\d{1,3}$/;
+export const PATH_SHAPE = /^(?:\/[A-Za-z0-9][-A-Za-z0-9_.]*)+$/;
+export const QUALIFIED_NAME_SHAPE =
+  /^(?:[-a-z0-9.]{1,253}\/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+export const GLOB_SHAPE = /^(?!\/*(?:[\s!]|$))(?!(?:.*\/)?\.\.?(?:\/|$))/;
+
 /** DNS label, RFC 1123. */
 export const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 

@@ -1,6 +1,16 @@
 import * as z from 'zod';
 import { field, json, pattern, size, text, yesOrNo } from './fields.ts';
-import { DNS_LABEL, isMountPath, isProxy, isQualifiedName, OBJECT_NAME, QUANTITY } from './grammar.ts';
+import {
+  CIDR_SHAPE,
+  DNS_LABEL,
+  isMountPath,
+  isProxy,
+  isQualifiedName,
+  OBJECT_NAME,
+  PATH_SHAPE,
+  QUALIFIED_NAME_SHAPE,
+  QUANTITY,
+} from './grammar.ts';
 import { isOpenable } from './networks.ts';
 
 /** What a site says once of where the pod runs, what it gets besides and whom it may reach. */
@@ -9,7 +19,7 @@ const GIBIBYTE = 2 ** 30;
 const MOST = 50;
 
 const labelValue = z.string().regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/);
-const qualifiedName = z.string().refine(isQualifiedName);
+const qualifiedName = z.string().regex(QUALIFIED_NAME_SHAPE).refine(isQualifiedName);
 const namespaces = z.array(z.string().regex(DNS_LABEL)).max(MOST);
 
 /** The rules between the parts are those of the API server. */
@@ -33,9 +43,8 @@ const affinity = z.strictObject({
 });
 
 /** Set by the images; another value would break the desktop. */
-const isOwnVariable = (name: string) =>
-  /^(HOME|USER|LOGNAME|SHELL|PATH|DISPLAY|XAUTHORITY|XDG_RUNTIME_DIR|SCIPION_.*)$/.test(name);
-const variableName = z.string().refine((name) => /^[A-Za-z_]\w{0,127}$/.test(name) && !isOwnVariable(name));
+const OWN_VARIABLES = 'HOME|USER|LOGNAME|SHELL|PATH|DISPLAY|XAUTHORITY|XDG_RUNTIME_DIR|SCIPION_.*';
+const variableName = z.string().regex(new RegExp(`^(?!(?:${OWN_VARIABLES})$)[A-Za-z_]\\w{0,127}$`));
 
 /** The volume is called `extra-NAME`, which has 63 characters at most. */
 const MAX_VOLUME_NAME = 57;
@@ -43,7 +52,7 @@ const MAX_VOLUME_NAME = 57;
 const extraVolume = z
   .strictObject({
     name: z.string().max(MAX_VOLUME_NAME).regex(DNS_LABEL),
-    mountPath: z.string().refine(isMountPath),
+    mountPath: z.string().max(255).regex(PATH_SHAPE).refine(isMountPath),
     claim: z.string().regex(OBJECT_NAME).max(253).optional(),
     configMap: z.string().regex(OBJECT_NAME).max(253).optional(),
     writable: z.boolean().default(false),
@@ -102,6 +111,7 @@ export const podFields = {
         // Quotas put this in front of the name.
         z
           .string()
+          .regex(/^[^/]+\/[^/]+$/)
           .refine(
             (name) =>
               name.includes('/') && !name.startsWith('requests.') && isQualifiedName(`requests.${name}`),
@@ -137,14 +147,18 @@ export const podFields = {
     example: 'http://proxy.example.org:3128',
     group: 'site',
   }),
-  onedataNetworks: field(json(z.array(z.string().refine(isOpenable)).max(MOST)).default([]), {
-    description:
-      'Networks in which Onedata is: the only ones that the pod may reach at `onedataPorts`. None: the internet without its private ranges, so a provider inside the site needs them.',
-    allowed: 'a list of networks in CIDR notation, none of them wholly closed (metadata addresses of clouds)',
-    example: '["192.0.2.0/24"]',
-    group: 'site',
-    defaultNote: 'the internet',
-  }),
+  onedataNetworks: field(
+    json(z.array(z.string().regex(CIDR_SHAPE).refine(isOpenable)).max(MOST)).default([]),
+    {
+      description:
+        'Networks in which Onedata is: the only ones that the pod may reach at `onedataPorts`. None: the internet without its private ranges, so a provider inside the site needs them.',
+      allowed:
+        'a list of networks in CIDR notation, none of them wholly closed (metadata addresses of clouds)',
+      example: '["192.0.2.0/24"]',
+      group: 'site',
+      defaultNote: 'the internet',
+    },
+  ),
   dnsNamespaces: field(json(namespaces.min(1)).default(['kube-system']), {
     description: 'Namespaces of the cluster’s resolver, the only one that may be asked, e.g. openshift-dns.',
     allowed: 'a list of namespaces, at least one',

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { field, json, text, yesOrNo } from './fields.ts';
-import { isCertificateBundle, isIssuer } from './grammar.ts';
+import { CIDR_SHAPE, isCertificateBundle, isIssuer } from './grammar.ts';
 import { isOpenable } from './networks.ts';
 
 /** Who comes in at the gateway, and by which way. */
@@ -77,14 +77,18 @@ export const signInFields = {
     example: 'realm_access.roles',
     group: 'site',
   }),
-  signInNetworks: field(json(z.array(z.string().refine(isOpenable)).max(MOST)).default([]), {
-    description:
-      'Networks in which the provider is, for the port of `signInIssuer`. None: the internet without its private ranges.',
-    allowed: 'a list of networks in CIDR notation, none of them wholly closed (metadata addresses of clouds)',
-    example: '["192.0.2.0/24"]',
-    group: 'site',
-    defaultNote: 'the internet',
-  }),
+  signInNetworks: field(
+    json(z.array(z.string().regex(CIDR_SHAPE).refine(isOpenable)).max(MOST)).default([]),
+    {
+      description:
+        'Networks in which the provider is, for the port of `signInIssuer`. None: the internet without its private ranges.',
+      allowed:
+        'a list of networks in CIDR notation, none of them wholly closed (metadata addresses of clouds)',
+      example: '["192.0.2.0/24"]',
+      group: 'site',
+      defaultNote: 'the internet',
+    },
+  ),
   signInCertificateAuthorities: field(
     text(isCertificateBundle, '-----BEGIN CERTIFICATE-----', 262_144).optional(),
     {

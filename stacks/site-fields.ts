@@ -10,6 +10,7 @@ import {
   isQualifiedName,
   NAMESPACED_NAME,
   OBJECT_NAME,
+  QUALIFIED_NAME_SHAPE,
 } from './grammar.ts';
 
 /** What a site says once in Pulumi.yaml, for all stacks; a stack may say otherwise. */
@@ -19,6 +20,7 @@ const annotations = z
   .record(
     z
       .string()
+      .regex(QUALIFIED_NAME_SHAPE)
       .refine(
         (key) => isQualifiedName(key) && !isOwnAnnotation(key) && key !== 'kubernetes.io/ingress.class',
       ),

@@ -3,7 +3,7 @@
  * for text it does not take, so that the caller can say which key it was.
  */
 
-const SIZE_UNITS: Readonly<Record<string, number>> = {
+export const SIZE_UNITS: Readonly<Record<string, number>> = {
   Mi: 2 ** 20,
   Gi: 2 ** 30,
   Ti: 2 ** 40,
@@ -21,7 +21,12 @@ export function parseSizeBytes(text: string): number | undefined {
   return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined;
 }
 
-const DURATION_SECONDS: Readonly<Record<string, number>> = { second: 1, minute: 60, hour: 3600, day: 86_400 };
+export const DURATION_SECONDS: Readonly<Record<string, number>> = {
+  second: 1,
+  minute: 60,
+  hour: 3600,
+  day: 86_400,
+};
 
 /** Seconds of a duration such as `5 minutes` or `1 hour`. */
 export function parseDurationSeconds(text: string): number | undefined {

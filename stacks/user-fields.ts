@@ -10,7 +10,7 @@ import {
   wholeNumber,
   yesOrNo,
 } from './fields.ts';
-import { DNS_LABEL, isGlob, isHost, OBJECT_NAME, SPACE_ID, SPACE_MOUNT } from './grammar.ts';
+import { DNS_LABEL, GLOB_SHAPE, isGlob, isHost, OBJECT_NAME, SPACE_ID, SPACE_MOUNT } from './grammar.ts';
 import { describeDuration } from './units.ts';
 import { DEFAULT_VERSION, knownVersions } from './versions.ts';
 
@@ -25,22 +25,19 @@ const HOUR = 3600;
 /** Above these an instance does not fit in the usual quota of 12 guaranteed and 16 limit CPUs beside its helpers. */
 export const MAX_CPU_MILLIS = { guaranteed: 10_000, limit: 14_000 } as const;
 
-const globs = z.array(z.string().max(1024).refine(isGlob)).max(MAX_PATTERNS);
+const globs = z.array(z.string().max(1024).regex(GLOB_SHAPE).refine(isGlob)).max(MAX_PATTERNS);
 
-const isReservedNamespace = (name: string) => name === 'default' || name.startsWith('kube-');
+/** A label that is not of Kubernetes itself. */
+const NAMESPACE = new RegExp(`^(?!default$|kube-)${DNS_LABEL.source.slice(1)}`);
 
 export const userFields = {
-  namespace: field(
-    pattern(DNS_LABEL, 63).refine((name) => !isReservedNamespace(name), 'not allowed'),
-    {
-      description:
-        'Namespace of the instance; no other instance may be in it. Fixed once the instance exists.',
-      allowed: 'up to 63 of a-z, 0-9 and "-", not at the ends; not "default", not "kube-…"',
-      example: 'jane-doe',
-      group: 'user',
-      defaultNote: "the stack's name",
-    },
-  ),
+  namespace: field(pattern(NAMESPACE, 63), {
+    description: 'Namespace of the instance; no other instance may be in it. Fixed once the instance exists.',
+    allowed: 'up to 63 of a-z, 0-9 and "-", not at the ends; not "default", not "kube-…"',
+    example: 'jane-doe',
+    group: 'user',
+    defaultNote: "the stack's name",
+  }),
   version: field(z.enum([...knownVersions()]).default(DEFAULT_VERSION), {
     description: 'Scipion release.',
     allowed: `one of ${knownVersions().join(', ')}`,

@@ -1,41 +1,16 @@
-import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parse } from 'yaml';
-import { type JsonShape, notesOf, shapeOf } from '../../stacks/fields.ts';
-import { stackFileSchema } from '../../stacks/json-schema.ts';
+import { notesOf, shapeOf } from '../../stacks/fields.ts';
 import { judge } from '../../stacks/judge.ts';
 import { SETTING_FIELDS, type Settings } from '../../stacks/schema.ts';
 import { CERTIFICATE } from '../helpers/certificate.ts';
+import { asText, fits } from '../helpers/json-shape.ts';
 import { rawStack } from '../helpers/raw-stack.ts';
 
 /** Values that are wrong are refused, whatever they are: in one line of their key, that shows no secret. */
 
 const problemsOf = (changes: Record<string, string | undefined>) => judge(rawStack(changes)).problems;
 const TOKEN = `MDAxY2xvY2F00aW9uIG9uZXpvbmU${'aB3xY9zQ'.repeat(12)}`;
-
-/** As an editor reads the schema; the few words that it uses. */
-function fits(shape: JsonShape, value: unknown): boolean {
-  if (Array.isArray(shape.anyOf)) return shape.anyOf.some((one: JsonShape) => fits(one, value));
-  if (Array.isArray(shape.enum)) return shape.enum.includes(value);
-  if ('const' in shape) return shape.const === value;
-  if (shape.type === 'string') {
-    if (typeof value !== 'string') return false;
-    const expression = shape.pattern === undefined ? undefined : new RegExp(String(shape.pattern));
-    return value.length <= Number(shape.maxLength ?? Infinity) && (expression?.test(value) ?? true);
-  }
-  if (shape.type === 'integer' || shape.type === 'number') {
-    if (typeof value !== 'number' || (shape.type === 'integer' && !Number.isInteger(value))) return false;
-    return value >= Number(shape.minimum ?? -Infinity) && value <= Number(shape.maximum ?? Infinity);
-  }
-  if (shape.type === 'array')
-    return Array.isArray(value) && value.every((item) => fits(shape.items as JsonShape, item));
-  if (shape.type === 'object') return typeof value === 'object' && value !== null && !Array.isArray(value);
-  throw new Error(`The schema has a shape that this test cannot read: ${JSON.stringify(shape)}`);
-}
-
-/** How Pulumi hands a YAML value over. */
-const asText = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
 
 const JUNK = [
   ...[
@@ -329,18 +304,4 @@ describe('once accepted, now refused', () => {
     const [problem] = problemsOf({ ['m'.repeat(1_000_000)]: '1' });
     expect(problem?.length).toBeLessThan(300);
   });
-});
-
-test('the schema knows every key of the demo stack and of the site', () => {
-  const { properties } = stackFileSchema() as {
-    properties: { config: { properties: Record<string, JsonShape> } };
-  };
-  const files = ['stacks/Pulumi.demo.yaml', 'Pulumi.yaml'].map((name) =>
-    parse(readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8')),
-  );
-  const given = files.flatMap(({ config }) => Object.entries<unknown>(config));
-  const own = given.filter(([key]) => key.startsWith('scipion:'));
-  expect(
-    own.filter(([key, value]) => !fits(properties.config.properties[key] ?? { enum: [] }, value)),
-  ).toEqual([]);
 });
