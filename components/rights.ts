@@ -56,6 +56,14 @@ export const CLUSTER_RULES: readonly Rule[] = [...NAMESPACE_RULES, ...NAMESPACE,
 const NAME = 'scipion-deployer';
 const SUBJECT = { kind: 'ServiceAccount', name: NAME, namespace: 'NAMESPACE' };
 
+/** It is nobody's in a pod: whoever deploys has a token of it, or acts in its name. */
+const ACCOUNT = {
+  apiVersion: 'v1',
+  kind: 'ServiceAccount',
+  metadata: { name: NAME, namespace: 'NAMESPACE' },
+  automountServiceAccountToken: false,
+};
+
 const document = (comment: string, ...parts: object[]) =>
   `# Written by \`npm run docs\` from components/rights.ts.\n# ${comment}\n${parts
     .map((part) => stringify(part, { lineWidth: 0 }))
@@ -76,11 +84,13 @@ export function rightsDocuments(): Readonly<Record<string, string>> {
   return {
     'namespace-role.yaml': document(
       'For whoever runs `pulumi up` in one existing namespace; put its name in place of NAMESPACE.',
+      ACCOUNT,
       rbac('Role', inside, { rules: NAMESPACE_RULES }),
       rbac('RoleBinding', inside, { roleRef: roleRef('Role'), subjects: [SUBJECT] }),
     ),
     'cluster-role.yaml': document(
-      'For whoever runs `pulumi up` with a namespace of its own for each instance.',
+      'For whoever runs `pulumi up` with a namespace of its own for each instance; put the namespace of its ServiceAccount in place of NAMESPACE.',
+      ACCOUNT,
       rbac('ClusterRole', { name: NAME }, { rules: CLUSTER_RULES }),
       rbac('ClusterRoleBinding', { name: NAME }, { roleRef: roleRef('ClusterRole'), subjects: [SUBJECT] }),
     ),

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as pulumi from '@pulumi/pulumi';
 import { describe, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import { connect } from '../../components/cluster.ts';
 import {
   CLUSTER_RULES,
@@ -107,6 +108,16 @@ describe('rights', () => {
       ...EXEC,
     ];
     expect(rightsOf(CLUSTER_RULES)).toEqual(unique(needed));
+  });
+
+  test.each(Object.entries(rightsDocuments()))('%s makes whom it gives rights to', (_name, content) => {
+    const objects = parseAllDocuments(content).map((document) => document.toJS());
+    const nameOf = (kind: string, { name, namespace }: { name: string; namespace: string }) =>
+      `${kind} ${namespace}/${name}`;
+    const made = objects.map(({ kind, metadata }) => nameOf(kind, metadata));
+    const subjects = objects.flatMap((object) => object.subjects ?? []);
+    expect(subjects).toHaveLength(1);
+    for (const subject of subjects) expect(made).toContain(nameOf(subject.kind, subject));
   });
 
   test.each(Object.entries(rightsDocuments()))(

@@ -45,7 +45,6 @@ export async function deployer(
   const text = await readFile(new URL(rightsFile, RIGHTS_FOLDER), 'utf8');
   await apply(admin, [
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: home } },
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: ACCOUNT, namespace: home } },
     ...parseAllDocuments(text.replaceAll('NAMESPACE', home)).map((document) => document.toJS() as object),
   ]);
   const token = await kubectl(admin, ['create', 'token', ACCOUNT, '--namespace', home, '--duration=2h']);

@@ -81,6 +81,6 @@ test('the Role for a namespace is what the command makes of its file', () => {
   const [edit = ''] = command.split(' | ');
   const documents = parseAllDocuments(execFileSync('sh', ['-c', edit], { cwd: root, encoding: 'utf8' }));
   const objects = documents.map((document) => document.toJS() as { metadata: { namespace: string } });
-  expect(objects.map(({ metadata }) => metadata.namespace)).toEqual(['jane', 'jane']);
+  expect(objects.map(({ metadata }) => metadata.namespace)).toEqual(['jane', 'jane', 'jane']);
   expect(JSON.stringify(objects)).not.toContain('NAMESPACE');
 });
