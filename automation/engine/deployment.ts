@@ -1,8 +1,8 @@
 import type { EngineEvent, Stack } from '@pulumi/pulumi/automation/index.js';
+import { interruptible } from '../tools/interrupt.ts';
 import type { Report } from '../tools/progress.ts';
 import { automationCommand, CommandFailure } from './command.ts';
 import type { Engine } from './find.ts';
-import { interruptible } from './interrupt.ts';
 import { describeFailure, type Place } from './problems.ts';
 import { Progress, type Step } from './progress.ts';
 import type { EngineStep } from './steps.ts';

@@ -12,7 +12,11 @@ export function runGit(
       const code = error ? (typeof error.code === 'number' ? error.code : 1) : 0;
       if (expected.includes(code)) resolve({ stdout });
       else
-        reject(new EngineError(`git ${args[0]} ended with code ${code}: ${stderr.trim()}`, { cause: error }));
+        reject(
+          new EngineError(`git ${args[0]} ended with code ${code}: ${stderr.trim() || error?.message}`, {
+            cause: error,
+          }),
+        );
     });
   });
 }

@@ -32,7 +32,6 @@ describe('many stacks', () => {
   const git = gitIn(directory);
   let api: KubernetesApi;
   let environment: Record<string, string>;
-  let base: string;
 
   const namespace = (name: string) => api.request('POST', '/api/v1/namespaces', { metadata: { name } });
   const objectOf = (stack: string, path: string) =>
@@ -68,7 +67,6 @@ describe('many stacks', () => {
     };
     git('init', '--quiet');
     commit('base');
-    base = git('rev-parse', 'HEAD');
     for (const stack of STACKS) {
       await runCommand(engine, ['stack', 'init', stack, '--no-select'], { directory, environment });
       // Their tokens are somebody's Secret, in a namespace that is there.
@@ -107,7 +105,7 @@ describe('many stacks', () => {
   test(
     'the first failure ends a rollout: what was before it is there, what is after it is untouched',
     async () => {
-      const { stderr, exitCode, summary: said } = await deploy('rollout', '--base', base, '--limit', '1');
+      const { stderr, exitCode, summary: said } = await deploy('rollout', '--limit', '1');
       expect(stderr).toContain('ada: done\nbob: failed\neve: not begun\n');
       expect(exitCode).toBe(1);
       expect(said).toContain('**3 stacks: 1 done, 1 failed, 1 not begun.**');
@@ -125,13 +123,43 @@ describe('many stacks', () => {
     async () => {
       await namespace('bob');
       const before = await objectOf('ada', SET);
-      const { stderr, exitCode } = await deploy('rollout', '--base', base, '--limit', '2');
+      const { stderr, exitCode } = await deploy('rollout', '--limit', '2');
       expect(stderr).toBe('ada: unchanged\nbob: done\neve: done');
       expect(exitCode).toBe(0);
       expect(await objectOf('ada', SET)).toEqual(before);
       expect(await objectOf('eve', SET)).toMatchObject({ spec: { replicas: 1 } });
     },
     10 * MINUTES,
+  );
+
+  test(
+    'a setting that one rollout leaves behind is drift, and the next takes it up',
+    async () => {
+      const interval = (stack: string, minutes: number) => {
+        const words = readFileSync(stackFile(stack), 'utf8').replace(/ {2}scipion:autosaveInterval.*\n/, '');
+        writeFileSync(
+          stackFile(stack),
+          words.replace('config:\n', `config:\n  scipion:autosaveInterval: ${minutes} minutes\n`),
+        );
+      };
+      for (const stack of STACKS) interval(stack, 7);
+      const bob = readFileSync(stackFile('bob'), 'utf8');
+      writeFileSync(stackFile('bob'), bob.replace('project-bob', 'project-other'));
+      commit('one that is refused');
+      const first = await deploy('rollout', '--limit', '1');
+      expect(first.stderr).toContain('ada: done\nbob: failed\neve: not begun\n');
+      const left = await deploy('drift');
+      expect(left.summary).toContain('- `eve`: left behind');
+      expect(left.exitCode).toBe(1);
+      writeFileSync(stackFile('bob'), bob);
+      commit('put right');
+      const second = await deploy('rollout', '--limit', '1');
+      expect(second.stderr).toBe('ada: unchanged\nbob: done\neve: done');
+      expect(await objectOf('eve', '/api/v1/NAMESPACE/configmaps/scipion-config')).toMatchObject({
+        data: { 'sync.json': expect.stringMatching(/"autosaveIntervalSeconds": ?420/) },
+      });
+    },
+    15 * MINUTES,
   );
 
   test(

@@ -1,13 +1,24 @@
-import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import type { EnginePreview } from '../../meaning/changes.ts';
+import { findDrift } from '../drift.ts';
 import type { Pulumi } from '../pulumi.ts';
-import { findDrift, rollOut, whyHeld } from '../rollout.ts';
+import { rollOut, whyHeld } from '../rollout.ts';
 import { gitIn } from './git-in.ts';
 
 const urn = (type: string, name: string) =>
@@ -47,6 +58,7 @@ function fake() {
       if (stack === 'gone') throw new Error('no such stack');
       return stack === 'moved' ? '~ kubernetes:core/v1:Service' : undefined;
     },
+    stacks: async () => [],
   };
   return { pulumi, ups, most: () => most };
 }
@@ -78,10 +90,10 @@ test('the first failure ends it, whatever fails, and what was not begun is named
   expect(first.outcomes).toEqual(['broken failed', 'b not begun', 'c not begun']);
   expect(first.ups).toEqual([]);
   const later = await outcomesOf(['a', 'b', 'refused', 'd', 'e']);
-  expect(later.outcomes).toEqual(['a done', 'b not begun', 'refused failed', 'd not begun', 'e not begun']);
-  expect(later.ups).toEqual(['a']);
-  const inWave = await outcomesOf(['a', 'broken', 'c', 'd']);
-  expect(inWave.outcomes).toEqual(['a done', 'broken failed', 'c done', 'd not begun']);
+  expect(later.outcomes).toEqual(['a done', 'b done', 'refused failed', 'd not begun', 'e not begun']);
+  expect(later.ups).toEqual(['a', 'b']);
+  const inWave = await outcomesOf(['a', 'b', 'broken', 'c', 'd']);
+  expect(inWave.outcomes).toEqual(['a done', 'b done', 'broken failed', 'c done', 'd not begun']);
 });
 
 test('what would close a desktop is left to a person, and the others go on', async () => {
@@ -111,16 +123,49 @@ test('what would close a desktop is left to a person, and the others go on', asy
   );
 });
 
-test('drift of one stack does not keep the others from being compared', async () => {
-  const found = await findDrift(['a', 'gone', 'moved'], fake().pulumi, 2);
-  expect(found.map(({ stack, state }) => `${stack} ${state}`)).toEqual([
-    'a as it should be',
-    'gone not compared',
-    'moved drifted',
+test.each(['same', 'paused'])(
+  'the first that really changes goes alone, after one that is %s',
+  async (before) => {
+    const { outcomes, ups } = await outcomesOf([before, 'broken', 'c', 'd', 'e', 'f', 'g'], 5);
+    const rest = ['broken failed', 'c not begun', 'd not begun', 'e not begun', 'f not begun', 'g not begun'];
+    expect(outcomes.slice(1)).toEqual(rest);
+    expect(ups).toEqual([]);
+    const later = await outcomesOf(['same1', 'same2', 'broken', 'd'], 2);
+    expect(later.outcomes).toEqual(['same1 unchanged', 'same2 unchanged', 'broken failed', 'd not begun']);
+  },
+);
+
+test('an interrupt ends what runs, begins nothing more, and every stack is named', async () => {
+  const controller = new AbortController();
+  const { pulumi, ups } = fake();
+  const up: Pulumi['up'] = async (stack, signal) => {
+    if (stack !== 'b') return pulumi.up(stack);
+    setTimeout(5).then(() => controller.abort());
+    await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new Error('canceled'))));
+  };
+  const stacks = ['a', 'b', 'c', 'd', 'same'];
+  const told = await rollOut(stacks, { ...pulumi, up }, { limit: 2, signal: controller.signal });
+  expect(told.map(({ stack, outcome }) => `${stack} ${outcome}`)).toEqual([
+    ...['a done', 'b interrupted', 'c not begun', 'd not begun', 'same not begun'],
   ]);
+  expect(told[1]?.text).toBe('its up was stopped in the middle: canceled');
+  expect(ups).toEqual(['a']);
 });
 
-test('the commands call Pulumi without a shell, and say in the summary what they did', () => {
+test('drift of one stack does not keep the others from being compared', async () => {
+  const found = await findDrift(['same', 'gone', 'moved', 'a'], fake().pulumi, 2);
+  expect(found.map(({ stack, state }) => `${stack} ${state}`)).toEqual([
+    'same as it should be',
+    'gone not compared',
+    'moved drifted',
+    'a left behind',
+  ]);
+  expect(found[3]?.text).toMatch(
+    /was not rolled out. An up: takes effect .* images. See it: pulumi preview --diff --stack a$/,
+  );
+});
+
+test('the commands call Pulumi without a shell, and say in the summary what they did', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'rollout-'));
   try {
     const git = gitIn(directory);
@@ -133,61 +178,93 @@ test('the commands call Pulumi without a shell, and say in the summary what they
     writeFileSync(
       join(directory, 'bin/pulumi'),
       `#!/bin/sh\nprintf '%s|' "$@" >>'${log}'; echo >>'${log}'\n` +
-        `case "$*" in *--json*broken*) echo '{"diagnostics":[{"severity":"error","message":"\`</details>@all"}]}'; exit 1;;\n` +
+        `case "$*" in stack*) cat '${join(directory, 'known')}'; exit;;\n*--json*broken*) echo '{"diagnostics":[{"severity":"error","message":"\`</details>@all"}]}'; exit 1;;\n` +
         `*refresh*bob*) echo 'error: no changes were expected but changes were proposed'; exit 1;;\n` +
-        `*--json*) echo '${answer}';; esac\n`,
+        `*--json*bob*) echo '{"steps":[]}';; *--json*) echo '${answer}';;\n` +
+        `up*slow*) trap 'echo "error: canceled"; exit 1' INT; echo $$ >'${join(directory, 'slow')}'; while :; do sleep 0.1; done;;\n` +
+        `up*locked*) echo 'error: the stack is currently locked by 1 lock(s)'; exit 1;; esac\n`,
     );
     chmodSync(join(directory, 'bin/pulumi'), 0o755);
+    const knows = (...names: string[]) =>
+      writeFileSync(
+        join(directory, 'known'),
+        JSON.stringify(names.map((name) => ({ name, resourceCount: name === 'empty' ? 0 : 20 }))),
+      );
     git('init', '--quiet');
-    for (const stack of ['ada', 'gone']) writeFileSync(file(stack), 'config: {}\n');
-    git('add', 'stacks');
-    git('commit', '--quiet', '--message', 'base');
-    const base = git('rev-parse', 'HEAD');
     const odd = '$(touch pwned)`touch pwned`<b>';
-    for (const stack of ['ada', 'bob', odd]) writeFileSync(file(stack), 'config:\n  a:b: c\n');
-    rmSync(file('gone'));
+    for (const stack of ['ada', 'bob', 'new', odd]) writeFileSync(file(stack), 'config:\n  a:b: c\n');
     git('add', 'stacks');
     git('commit', '--quiet', '--message', 'change');
 
     const summary = join(directory, 'summary.md');
-    const deploy = (...args: string[]) =>
-      spawnSync(process.execPath, [fileURLToPath(new URL('../deploy.ts', import.meta.url)), ...args], {
-        cwd: directory,
-        encoding: 'utf8',
-        env: {
-          ...process.env,
-          PATH: `${join(directory, 'bin')}:${process.env.PATH}`,
-          GITHUB_STEP_SUMMARY: summary,
-        },
-      });
-    const good = deploy('rollout', '--base', base);
-    expect(good.stderr).toBe('ada: done\nbob: done\n');
+    const script = fileURLToPath(new URL('../deploy.ts', import.meta.url));
+    const options = (path = `${join(directory, 'bin')}:${process.env.PATH}`) => ({
+      cwd: directory,
+      encoding: 'utf8' as const,
+      env: { ...process.env, PATH: path, GITHUB_STEP_SUMMARY: summary },
+    });
+    const deploy = (...args: string[]) => {
+      rmSync(summary, { force: true });
+      return spawnSync(process.execPath, [script, ...args], options());
+    };
+    const said = () => readFileSync(summary, 'utf8');
+    knows('ada', 'org/bob', 'gone', 'empty');
+    const good = deploy('rollout');
+    expect(good.stderr).toBe('ada: done\nbob: unchanged\n');
     expect(good.status).toBe(0);
     const asked = readFileSync(log, 'utf8').split('\n');
     expect(
       asked.filter((line) => line.startsWith('up|')).map((line) => /--stack\|([^|]*)/.exec(line)?.[1]),
-    ).toEqual(['ada', 'bob']);
+    ).toEqual(['ada']);
     expect(asked.join('\n')).not.toMatch(/destroy|gone|touch/);
-    expect(readFileSync(summary, 'utf8')).toContain(
-      '- `gone`: left alone: `its file is gone; npm run destroy',
-    );
+    expect(said()).toContain('- `gone`: left alone: `its file is gone; npm run destroy');
+    expect(said()).toContain('- `new`: not made yet: `make it, with its secrets: pulumi stack init new`');
+    expect(said()).not.toContain('`empty`');
 
-    writeFileSync(file('broken'), 'config: {}\n');
-    git('add', 'stacks');
-    git('commit', '--quiet', '--message', 'broken');
-    rmSync(summary);
-    const bad = deploy('rollout', '--base', 'HEAD~1');
-    expect(bad.status).toBe(1);
-    expect(bad.stderr).toContain('error: the rollout stopped at broken; 0 stacks were not begun.');
-    expect(readFileSync(summary, 'utf8')).toContain('- `broken`: failed');
-
-    rmSync(summary);
     const drift = deploy('drift');
-    expect(drift.stderr).toBe('error: 1 of 3 stacks drifted or were not compared.\n');
-    expect(readFileSync(summary, 'utf8')).toContain('**3 stacks: 2 as it should be, 1 drifted.**');
-    expect(deploy('rollout', '--base', base, '--limit', '0').stderr).toContain(
-      'expected a whole number from 1 to 100',
+    expect(drift.stderr).toBe('error: 5 of 5 stacks are not as they should be, or were not compared.\n');
+    expect(said()).toContain('**5 stacks: 1 left behind, 1 drifted, 1 not made yet, 2 left alone.**');
+    expect(deploy('rollout', '--limit', '0').stderr).toContain('expected a whole number from 1 to 100');
+    knows('other');
+    expect(deploy('rollout').stderr).toContain('none of the 3 stacks of stacks/ is in this backend');
+
+    for (const stack of ['broken', 'locked', 'slow', 'zoe']) writeFileSync(file(stack), 'config: {}\n');
+    git('add', 'stacks');
+    knows('ada', 'locked', 'zoe');
+    const locked = deploy('rollout', '--limit', '1');
+    expect(locked.stderr).toContain('error: the rollout stopped at locked; 1 stacks were not begun.');
+    expect(said()).toContain('pulumi cancel --yes --stack locked');
+    knows('ada', 'broken');
+    const bad = deploy('rollout');
+    expect(bad.status).toBe(1);
+    expect(bad.stderr).toContain('error: the rollout stopped at broken; 1 stacks were not begun.');
+    expect(said()).toContain('- `broken`: failed');
+
+    knows('ada', 'slow', 'zoe');
+    rmSync(summary);
+    const interrupted = spawn(process.execPath, [script, 'rollout', '--limit', '1'], options());
+    const words = text(interrupted.stderr);
+    while (!existsSync(join(directory, 'slow'))) await setTimeout(50);
+    interrupted.kill('SIGTERM');
+    expect(await words).toContain(
+      'error: the rollout was interrupted in the middle of slow; 1 were done, 1 stacks were not begun. Run it again',
     );
+    expect(said()).toContain('its up was stopped in the middle: the up of slow failed:\nerror: canceled');
+    const pid = Number(readFileSync(join(directory, 'slow'), 'utf8'));
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+
+    mkdirSync(join(directory, 'alone'));
+    symlinkSync(
+      spawnSync('which', ['git'], { encoding: 'utf8' }).stdout.trim(),
+      join(directory, 'alone/git'),
+    );
+    const without = spawnSync(process.execPath, [script, 'rollout'], options(join(directory, 'alone')));
+    expect(without.stderr).toBe(
+      'error: pulumi cannot be run: found ENOENT. Expected: Pulumi on PATH (https://www.pulumi.com/docs/install/).\n',
+    );
+    const preview = fileURLToPath(new URL('../main.ts', import.meta.url));
+    const zeros = spawnSync(process.execPath, [preview, 'stacks', '--base', '0'.repeat(40)], options());
+    expect(zeros.stderr).toContain('which is no commit of this repository; expected one that it has');
     expect(existsSync(join(directory, 'pwned'))).toBe(false);
   } finally {
     rmSync(directory, { recursive: true });

@@ -1,0 +1,32 @@
+import { changesOfPreview, type EnginePreview } from '../meaning/changes.ts';
+import { inParallel } from './in-parallel.ts';
+import type { Pulumi } from './pulumi.ts';
+import { wordsOf } from './rollout.ts';
+
+/** Is the cluster as the states say, and are the states as program and settings say? */
+
+export interface StackDrift {
+  readonly stack: string;
+  readonly state: 'as it should be' | 'drifted' | 'left behind' | 'not compared';
+  readonly text: string;
+}
+
+/** One that cannot be compared does not stop the others. */
+export function findDrift(stacks: readonly string[], pulumi: Pulumi, limit: number): Promise<StackDrift[]> {
+  return inParallel(stacks, limit, async (stack): Promise<StackDrift> => {
+    try {
+      const drifted = await pulumi.drift(stack);
+      const behind = whatIsBehind(await pulumi.preview(stack), stack);
+      const text = [behind, drifted].filter((part) => part !== undefined).join('\n\n');
+      if (drifted !== undefined) return { stack, state: 'drifted', text };
+      return { stack, state: behind === undefined ? 'as it should be' : 'left behind', text };
+    } catch (error) {
+      return { stack, state: 'not compared', text: (error as Error).message };
+    }
+  });
+}
+
+function whatIsBehind(preview: EnginePreview, stack: string): string | undefined {
+  if (changesOfPreview(preview).length === 0) return undefined;
+  return `the branch says otherwise, and was not rolled out. An up: ${wordsOf(preview)}. See it: pulumi preview --diff --stack ${stack}`;
+}
