@@ -84,6 +84,13 @@ function bounded(): Client.ConfigurationOptions<Client.ObservableMiddleware> {
 const isStatus = (error: unknown, ...codes: number[]) =>
   error instanceof library().ApiException && codes.includes(error.code);
 
+/** Where a question takes no signal. @throws DOMException `TimeoutError` */
+const timeOut = (): Promise<never> =>
+  new Promise((_, reject) => {
+    const signal = AbortSignal.timeout(ANSWER_SECONDS * 1000);
+    signal.addEventListener('abort', () => reject(signal.reason));
+  });
+
 async function unless<T>(codes: readonly number[], read: Promise<T>): Promise<T | undefined> {
   try {
     return await read;
@@ -223,6 +230,28 @@ export interface InstanceCluster extends Cluster {
 export interface LogTarget extends Omit<ExecTarget, 'command'> {
   readonly follow: boolean;
   readonly lines: number;
+}
+
+/** Which object of any kind. */
+export interface ObjectReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace?: string | undefined;
+  readonly name: string;
+}
+
+/** Reads objects of any kind as they are; `undefined` where there is none. @throws Error where the kubeconfig leads nowhere */
+export function openObjectReader(address: ClusterAddress = {}) {
+  const api = library().KubernetesObjectApi.makeApiClient(kubeConfig(address));
+  return ({
+    apiVersion,
+    kind,
+    name,
+    namespace,
+  }: ObjectReference): Promise<Client.KubernetesObject | undefined> => {
+    const metadata = { name, ...(namespace === undefined ? {} : { namespace }) };
+    return unless([404], Promise.race([api.read({ apiVersion, kind, metadata }), timeOut()]));
+  };
 }
 
 const MAX_WARNINGS = 5;

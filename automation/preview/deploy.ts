@@ -5,6 +5,7 @@ import { interruptible } from '../tools/interrupt.ts';
 import { ignoreClosedOutput, runCommand, writeSummary } from './command.ts';
 import { findDrift } from './drift.ts';
 import { findAll } from './find-changed.ts';
+import { foreignIn } from './live-objects.ts';
 import { type Pulumi, pulumiIn } from './pulumi.ts';
 import { fenced, inline, SUMMARY_LIMIT } from './report.ts';
 import { type Outcome, rollOut } from './rollout.ts';
@@ -112,7 +113,7 @@ async function drift(options: { limit: string }): Promise<void> {
   const pulumi = pulumiIn({ directory: '.' });
   const limit = limitOf(options.limit);
   const { stacks, left } = await findStacks(pulumi);
-  const found: Line[] = [...(await findDrift(stacks, pulumi, limit)), ...left];
+  const found: Line[] = [...(await findDrift(stacks, pulumi, foreignIn('.'), limit)), ...left];
   await writeSummary(summaryOf('Drift', found, ['as it should be']));
   const other = found.filter(({ state }) => state !== 'as it should be').length;
   if (other > 0)

@@ -3,7 +3,7 @@ import { inParallel } from './in-parallel.ts';
 import type { Pulumi } from './pulumi.ts';
 import { wordsOf } from './rollout.ts';
 
-/** Is the cluster as the states say, and are the states as program and settings say? */
+/** Is the cluster as the states say and nobody else wished, and are the states as program and settings say? */
 
 export interface StackDrift {
   readonly stack: string;
@@ -11,14 +11,25 @@ export interface StackDrift {
   readonly text: string;
 }
 
+/** Asks the cluster what others have set in the objects of a stack, in lines; empty where nobody has. */
+export type ReadForeign = (stack: string, preview: EnginePreview) => Promise<readonly string[]>;
+
 /** One that cannot be compared does not stop the others. */
-export function findDrift(stacks: readonly string[], pulumi: Pulumi, limit: number): Promise<StackDrift[]> {
+export function findDrift(
+  stacks: readonly string[],
+  pulumi: Pulumi,
+  readForeign: ReadForeign,
+  limit: number,
+): Promise<StackDrift[]> {
   return inParallel(stacks, limit, async (stack): Promise<StackDrift> => {
     try {
       const drifted = await pulumi.drift(stack);
-      const behind = whatIsBehind(await pulumi.preview(stack), stack);
-      const text = [behind, drifted].filter((part) => part !== undefined).join('\n\n');
-      if (drifted !== undefined) return { stack, state: 'drifted', text };
+      const preview = await pulumi.preview(stack);
+      const foreign = await readForeign(stack, preview);
+      const behind = whatIsBehind(preview, stack);
+      const added = foreign.length > 0 ? [`set by others:\n${foreign.join('\n')}`] : [];
+      const text = [behind, ...added, drifted].filter((part) => part !== undefined).join('\n\n');
+      if (drifted !== undefined || foreign.length > 0) return { stack, state: 'drifted', text };
       return { stack, state: behind === undefined ? 'as it should be' : 'left behind', text };
     } catch (error) {
       return { stack, state: 'not compared', text: (error as Error).message };

@@ -46,6 +46,7 @@ describe('import arrows', () => {
     ['emulators/onedata/serve.ts', '../../sidecar/src/spaces/space.ts', 'knows none'],
     ['automation/meaning/meaning.ts', '../recording/index.ts', 'whichever engine made it'],
     ['automation/preview/main.ts', '../../components/names.ts', 'recorded, not imported'],
+    ['automation/preview/deploy.ts', '../../components/drain.ts', 'may ask the cluster'],
     ['automation/fleet/fleet.ts', '../../local/cli/machine.ts', 'knows none of its callers'],
     ['automation/fleet/fleet.ts', '../../components/drain.ts', 'drives the program by its engine'],
     ['console/src/board.ts', '../../components/drain.ts', 'every action of it is one of the fleet'],

@@ -123,6 +123,12 @@ export const LAYERS: readonly Layer[] = [
     because: 'every action of it is one of the fleet, and no instance needs it',
   },
   {
+    name: 'rollout',
+    holds: (file) => /^automation\/preview\/(deploy|live-objects)\.ts$/.test(file),
+    mayImport: ['stacks', 'asking', 'meaning', 'recording', 'tools', 'preview'],
+    because: 'what runs after a merge may ask the cluster; previews of a change may not',
+  },
+  {
     name: 'preview',
     holds: under('automation/preview'),
     mayImport: ['stacks', 'meaning', 'recording', 'tools'],

@@ -179,4 +179,23 @@ describe('many stacks', () => {
     },
     10 * MINUTES,
   );
+
+  test(
+    'a rule that somebody added beside those of the program is drift, named with who set it',
+    async () => {
+      const patch = (path: string, body: object) => api.request('PATCH', path, body);
+      const policy = '/apis/networking.k8s.io/v1/namespaces/eve/networkpolicies/scipion';
+      const { spec } = (await api.request('GET', policy)) as { spec: { egress: object[] } };
+      await patch(`${policy}?fieldManager=by-hand`, { spec: { egress: [...spec.egress, {}] } });
+      await patch('/api/v1/namespaces/ada/services/scipion?fieldManager=by-hand', {
+        spec: { externalIPs: ['192.0.2.1'] },
+      });
+      const { exitCode, summary: said } = await deploy('drift');
+      expect(exitCode).toBe(1);
+      expect(said).toContain('**3 stacks: 3 drifted.**');
+      expect(said).toContain('NetworkPolicy scipion: by-hand set spec.egress');
+      expect(said).toContain('Service scipion: by-hand set spec.externalIPs');
+    },
+    10 * MINUTES,
+  );
 });

@@ -153,13 +153,16 @@ test('an interrupt ends what runs, begins nothing more, and every stack is named
 });
 
 test('drift of one stack does not keep the others from being compared', async () => {
-  const found = await findDrift(['same', 'gone', 'moved', 'a'], fake().pulumi, 2);
+  const foreign = async (stack: string) => (stack === 'same-but-set' ? ['Service x: kubectl set spec'] : []);
+  const found = await findDrift(['same', 'gone', 'moved', 'a', 'same-but-set'], fake().pulumi, foreign, 2);
   expect(found.map(({ stack, state }) => `${stack} ${state}`)).toEqual([
     'same as it should be',
     'gone not compared',
     'moved drifted',
     'a left behind',
+    'same-but-set drifted',
   ]);
+  expect(found[4]?.text).toBe('set by others:\nService x: kubectl set spec');
   expect(found[3]?.text).toMatch(
     /was not rolled out. An up: takes effect .* images. See it: pulumi preview --diff --stack a$/,
   );
