@@ -60,7 +60,7 @@ export function meaningOf(changes: readonly ResourceChange[]): Meaning[] {
 }
 
 /** Each sentence once. */
-export const gravestFirst = (meanings: readonly Meaning[]): Meaning[] =>
+const gravestFirst = (meanings: readonly Meaning[]): Meaning[] =>
   meanings
     .filter(({ text }, index) => meanings.findIndex((other) => other.text === text) === index)
     .toSorted((left, right) => GRAVITY.indexOf(left.change) - GRAVITY.indexOf(right.change));

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { lstat, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve, sep } from 'node:path';
-import { gravestFirst, meaningOf, NOTHING } from '../meaning/meaning.ts';
+import { meaningOf, NOTHING } from '../meaning/meaning.ts';
 import { loadWithoutSecrets, type ProgramSettings } from '../recording/config.ts';
 import {
   EngineError,
@@ -13,7 +13,6 @@ import {
 } from '../recording/index.ts';
 import { runGit } from './git.ts';
 import { placeholdersFor } from './placeholders.ts';
-import { projectChanges } from './project-changes.ts';
 import { changesBetween } from './recorded-changes.ts';
 import type { StackReport } from './report.ts';
 
@@ -122,10 +121,8 @@ export async function previewStack(
   }
   const diff = await diffTexts(before.yaml, after.yaml);
   const changes = changesBetween(before.registrations, after.registrations);
-  const beside = await projectChanges(stack, base, head);
-  if (diff === '' && changes.length === 0 && beside.length === 0)
-    return { ...facts, state: 'unchanged', text: diff };
-  const meaning = gravestFirst([...beside, ...meaningOf(changes)]);
+  if (diff === '' && changes.length === 0) return { ...facts, state: 'unchanged', text: diff };
+  const meaning = meaningOf(changes);
   const [gravest] = meaning;
   const words = meaning.slice(0, MAX_MEANINGS).map(({ text }) => text.slice(0, MAX_MEANING));
   return {

@@ -238,6 +238,7 @@ describe('the report as Markdown', () => {
         stack({ stack: 'eve', state: 'unchanged', text: '' }),
       ),
       COMMENT_LIMIT,
+      { commit: '3f2a91c0d4e7' },
     );
     const docs = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
     expect(docs).toContain(`\`\`\`\`markdown\n${markdown}\n\`\`\`\`\n`);

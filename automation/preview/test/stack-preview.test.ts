@@ -56,21 +56,6 @@ test('the demo stack is previewed without any secret, and compared with its base
     'changes in place, without a restart: the quota of the namespace',
   ]);
   expect(changed.text).not.toContain('placeholder-');
-
-  const project = join(base, 'Pulumi.yaml');
-  const other = readFileSync(project, 'utf8').replace(
-    'enableSecretMutable: true',
-    'enableSecretMutable: false',
-  );
-  writeFileSync(project, `${other}backend:\n  url: file:///elsewhere\n`);
-  expect(await previewStack('demo', root, base, { workers })).toMatchObject({
-    state: 'changed',
-    meaning: expect.arrayContaining([
-      'changes backend of Pulumi.yaml: the states of the stacks are looked for elsewhere, where no instance is known',
-      'changes kubernetes:enableSecretMutable; what that means is not known: look',
-    ]),
-  });
-  cpSync(join(root, 'Pulumi.yaml'), project);
 });
 
 test('a stack whose configuration is wrong fails with its own words', async () => {
