@@ -4,7 +4,7 @@ import { EngineError } from '../recording/protocol.ts';
 
 /** Pulumi itself, as a job runs it on the stacks of a repository, with the backend and the cluster of its environment. */
 export interface Pulumi {
-  /** @throws EngineError with what the program or the cluster refuses */
+  /** With the resources that stay as they are. @throws EngineError with what the program or the cluster refuses */
   preview(stack: string, signal?: AbortSignal): Promise<EnginePreview>;
   /** Each `abort` event of the signal is an interrupt: the first ends it in order, a second at once. */
   up(stack: string, signal?: AbortSignal): Promise<void>;
@@ -73,7 +73,11 @@ export function pulumiIn({ command = 'pulumi', directory, environment = {} }: Pu
   };
   return {
     preview: async (stack, signal) => {
-      const { exitCode, output, stdout, cause } = await run(['preview', '--json'], stack, signal);
+      const { exitCode, output, stdout, cause } = await run(
+        ['preview', '--json', '--show-sames'],
+        stack,
+        signal,
+      );
       if (exitCode !== 0) throw failure('the preview', stack, diagnosticsOf(stdout) ?? output, cause);
       return JSON.parse(stdout) as EnginePreview;
     },
