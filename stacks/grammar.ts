@@ -18,7 +18,11 @@ export const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 /** Name of a Kubernetes object, whose labels may be longer than those of the DNS. */
 export const OBJECT_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 /** `namespace/name`. */
-export const NAMESPACED_NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\/[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+export const NAMESPACED_NAME = new RegExp(
+  `^${DNS_LABEL.source.slice(1, -1)}\\/${OBJECT_NAME.source.slice(1, -1)}$`,
+);
+/** What the API server and a process can hold. */
+export const isStorable = (text: string) => !text.includes('\0') && text.isWellFormed();
 /** Onedata's have 38 characters; a token is longer. */
 export const SPACE_ID = /^[A-Za-z0-9_-]{1,59}$/;
 export const SPACE_MOUNT = /^(csi-onedata|claim\/[a-z0-9]([-a-z0-9.]*[a-z0-9])?)$/;

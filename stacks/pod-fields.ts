@@ -6,6 +6,7 @@ import {
   isMountPath,
   isProxy,
   isQualifiedName,
+  isStorable,
   OBJECT_NAME,
   PATH_SHAPE,
   QUALIFIED_NAME_SHAPE,
@@ -126,12 +127,16 @@ export const podFields = {
       group: 'site',
     },
   ),
-  desktopEnvironment: field(json(z.record(variableName, z.string().max(32_768))).default({}), {
-    description: 'Environment variables of the desktop. In clear in the cluster: nothing secret.',
-    allowed: 'names of variables, but those of the image (HOME, PATH, DISPLAY, SCIPION_…), with text values',
-    example: '{"OMP_NUM_THREADS":"4"}',
-    group: 'site',
-  }),
+  desktopEnvironment: field(
+    json(z.record(variableName, z.string().max(32_768).refine(isStorable))).default({}),
+    {
+      description: 'Environment variables of the desktop. In clear in the cluster: nothing secret.',
+      allowed:
+        'names of variables, but those of the image (HOME, PATH, DISPLAY, SCIPION_…), with text values',
+      example: '{"OMP_NUM_THREADS":"4"}',
+      group: 'site',
+    },
+  ),
   extraVolumes: field(json(z.array(extraVolume).max(MOST)).default([]), {
     description:
       'Volumes of the namespace that the desktop sees besides, read-only unless `writable` is true. Nothing on them is saved.',

@@ -257,7 +257,7 @@ const OF_SIGN_IN = [
 ] as const;
 
 function signInRules(settings: Some, given: ReadonlySet<string>): Rule[] {
-  const { signInIssuer, signInUsers = [], signInGroups = [], networkIsolation = true } = settings;
+  const { signInIssuer, networkIsolation = true } = settings;
   const hasSignIn = signInIssuer !== undefined;
   return [
     {
@@ -267,7 +267,8 @@ function signInRules(settings: Some, given: ReadonlySet<string>): Rule[] {
     },
     {
       key: 'signInUsers',
-      isBroken: hasSignIn && signInUsers.length + signInGroups.length === 0,
+      // One that cannot be read is told as that.
+      isBroken: hasSignIn && settings.signInUsers?.length === 0 && settings.signInGroups?.length === 0,
       allowed:
         'users, here or by signInGroups: else everybody whom signInIssuer knows could open the desktop',
     },

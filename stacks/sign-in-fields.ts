@@ -17,7 +17,9 @@ const names = z
       .string()
       .min(1)
       .max(300)
-      .regex(/^[^\p{Cc}\p{Zl}\p{Zp}]+$/u),
+      .regex(/^[^\p{Cc}\p{Zl}\p{Zp}]+$/u)
+      // No claim is compared without its blanks.
+      .refine((name) => name.trim() === name),
   )
   .max(MOST);
 

@@ -8,6 +8,7 @@ import {
   isHostName,
   isOwnAnnotation,
   isQualifiedName,
+  isStorable,
   NAMESPACED_NAME,
   OBJECT_NAME,
   QUALIFIED_NAME_SHAPE,
@@ -24,7 +25,7 @@ const annotations = z
       .refine(
         (key) => isQualifiedName(key) && !isOwnAnnotation(key) && key !== 'kubernetes.io/ingress.class',
       ),
-    z.string().max(16_384),
+    z.string().max(16_384).refine(isStorable),
   )
   .refine((all) => Object.keys(all).length <= 50);
 
