@@ -170,7 +170,7 @@ async function attempt<T>(
     shouldRetry: async ({ error, retriesLeft }) => {
       if (!(error instanceof SpaceError) || error.retry !== 'soon' || retriesLeft <= 0) return false;
       policy.onRetry?.(error, operation);
-      if (error.retryAfterMs !== undefined) await new Promise((done) => setTimeout(done, error.retryAfterMs));
+      if (error.retryAfterMs !== undefined) await pause(error.retryAfterMs, signal);
       return true;
     },
   });
@@ -193,10 +193,27 @@ async function waitForContent(
   failures: number,
   others: number,
   { retryAfterMs = 0 }: SpaceError,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   const maxMs = others >= OTHERS_WELL ? SHORT_WAIT_MS : policy.maxWaitMs;
   const wait = backOffMs(failures, { firstMs: policy.firstWaitMs, maxMs }) * (1 + Math.random());
-  await new Promise((done) => setTimeout(done, Math.max(wait, retryAfterMs)));
+  await pause(Math.max(wait, retryAfterMs), signal);
+}
+
+/** @throws the reason of the signal, at once: who ends must not wait for a provider that wants to be asked later */
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const listeners = signal === undefined ? undefined : listenersOf(signal);
+    const end = () => {
+      clearTimeout(timer);
+      listeners?.delete(end);
+      if (signal?.aborted) reject(signal.reason);
+      else resolve();
+    };
+    const timer = setTimeout(end, ms);
+    listeners?.add(end);
+    if (signal?.aborted) end();
+  });
 }
 
 /** As `attempt`, for the content of one file among many. */
@@ -216,7 +233,7 @@ async function attemptContent<T>(
     } catch (error) {
       if (!(error instanceof SpaceError) || error.retry !== 'soon' || failures > policy.retries) throw error;
       policy.onRetry?.(error, 'write');
-      await waitForContent(policy, failures, health.succeeded - before, error);
+      await waitForContent(policy, failures, health.succeeded - before, error, options?.signal);
     }
   }
 }
@@ -370,8 +387,7 @@ async function* readOn(
       failures += 1;
       if (!(error instanceof SpaceError) || error.retry !== 'soon' || failures > policy.retries) throw error;
       policy.onRetry?.(error, 'read');
-      await waitForContent(policy, failures, health.succeeded - before, error);
-      options.signal?.throwIfAborted();
+      await waitForContent(policy, failures, health.succeeded - before, error, options.signal);
     } finally {
       watch.end(!finished);
       if (!finished) {

@@ -67,3 +67,35 @@ describe.each(['read', 'write'] as const)('the content of one file that cannot b
     expect(await secondsUntilFailure(2, work)).toBeGreaterThan(12);
   });
 });
+
+test.each(['stat', 'write', 'read'] as const)(
+  'the wait that a provider asks for ends with the signal: %s',
+  async (call) => {
+    const inner = new MemorySpace();
+    await inner.write('odd', contentOf('x'));
+    const busy = new SpaceError('unavailable', 'come back in a minute', { retryAfterMs: 60_000 });
+    const space = withRetry(inner, { retries: 3 });
+    inner.stat = inner.write = async () => {
+      throw busy;
+    };
+    inner.read = async function* () {
+      yield* [];
+      throw busy;
+    };
+    const ending = new AbortController();
+    const options = { signal: ending.signal };
+    const asked = {
+      stat: () => space.stat({ path: 'odd' }, options),
+      write: () => space.write('odd', contentOf('y'), options),
+      read: async () => {
+        for await (const _ of space.read({ path: 'odd' }, options));
+      },
+    }
+      [call]()
+      .catch((error: unknown) => error);
+    setTimeout(() => ending.abort(new Error('the pod ends')), 50);
+    const began = performance.now();
+    expect(String(await asked)).toContain('the pod ends');
+    expect(performance.now() - began).toBeLessThan(5000);
+  },
+);

@@ -1,17 +1,20 @@
 import type { Clock } from '../../clock.ts';
 import { FileError } from '../file-errors.ts';
 import {
+  HISTORY_VERSION,
   type HistoryContext,
   type HistoryWriter,
   historyLines,
   historyPath,
   historyStems,
+  historyVersion,
   type KnownSave,
   knownSaves,
   uploadHistory,
 } from '../save/history.ts';
 import type { Lease } from '../save/lease.ts';
 import { putAway } from '../save/move-over.ts';
+import { NewerFormatError } from '../sync-errors.ts';
 
 /**
  * Where a part of the history cannot be read, the history begins with its save: older ones cannot be brought back any more,
@@ -29,6 +32,7 @@ export async function repairHistory(
   const newer = saves[saves.indexOf(damaged) - 1]?.header?.previous;
   const stem = damaged.stem ?? newer?.stem ?? (await historyStems(space)).get(saveId);
   if (stem === undefined) return [];
+  await refuseNewer(context, stem);
   await context.lease.assertHeld();
   await putAway(space, historyPath(stem), clock.now());
   const savedBy = header?.savedBy ?? 'unknown';
@@ -59,4 +63,14 @@ async function firstDamaged(
     }
   }
   return undefined;
+}
+
+/** @throws NewerFormatError: what a newer version has written is not damaged, and must not be replaced */
+async function refuseNewer({ space }: HistoryContext, stem: string): Promise<void> {
+  const version = await historyVersion(space, stem);
+  if (version === undefined || version <= HISTORY_VERSION) return;
+  throw new NewerFormatError(
+    `a part of the history was written by a newer version of this program (${historyPath(stem)} has format ${version}, known ` +
+      `here: ${HISTORY_VERSION}). It was not changed. Use that version, or a newer one, to bring older saves back`,
+  );
 }

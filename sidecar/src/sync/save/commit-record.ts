@@ -33,9 +33,12 @@ export const stepSchema = z.discriminatedUnion('do', [
 export type Step = z.infer<typeof stepSchema>;
 export type Expected = z.infer<typeof expectSchema>;
 
+/** That is written. */
+export const COMMIT_VERSION = 2;
+
 export const commitHeaderSchema = z.object({
   /** 1 has no checksum; a save that an older version of this program decided is finished all the same. */
-  version: z.union([z.literal(1), z.literal(2)]),
+  version: z.union([z.literal(1), z.literal(COMMIT_VERSION)]),
   saveId: z.string().regex(/^[A-Za-z0-9-]{1,100}$/),
   fence: z.int(),
   generation: z.int(),

@@ -14,6 +14,7 @@ import { RecordSum, recordLines } from './commit-record.ts';
 import type { Head } from './head.ts';
 import { completeHead } from './head-copies.ts';
 import { fileContent, manifestLine, writeLines } from './manifest.ts';
+import { versionOf } from './sealed.ts';
 import { LAYOUT, stemOf } from './space-layout.ts';
 
 /**
@@ -26,6 +27,8 @@ import { LAYOUT, stemOf } from './space-layout.ts';
 export type Became = 'removed' | 'replaced' | 'kept';
 const BECAME = ['removed', 'replaced', 'kept'] as const;
 
+export const HISTORY_VERSION = 1;
+
 const STEM = /^[\w-]{1,150}$/;
 const saveNameSchema = z.object({
   saveId: z.string().max(100),
@@ -36,7 +39,7 @@ const saveNameSchema = z.object({
 });
 type SaveName = z.infer<typeof saveNameSchema>;
 const headerSchema = saveNameSchema.extend({
-  version: z.literal(1),
+  version: z.literal(HISTORY_VERSION),
   savedBy: z.string().max(500),
   /** Bytes of the versions in the trash that it names. */
   bytes: z.int().min(0).optional(),
@@ -103,7 +106,7 @@ export async function writeHistory(
   const earlier = previous === null ? null : await stemOfSave(context, previous.saveId);
   if (previous !== null) await removeBrokenOff(context, previous);
   const header: HistoryHeader = {
-    version: 1,
+    version: HISTORY_VERSION,
     saveId: save.saveId,
     generation: save.generation,
     savedAt: new Date(save.decidedAt).toISOString(),
@@ -262,6 +265,16 @@ export async function readHeader(space: Space, stem: string): Promise<HistoryHea
     }
     if (header !== null || attempt === READS) return header;
   }
+}
+
+/** That a part of the history says it has; undefined: it cannot be read, or says none. */
+export async function historyVersion(space: Space, stem: string): Promise<number | undefined> {
+  try {
+    for await (const line of textLines(space.read({ path: historyPath(stem) }))) return versionOf(line);
+  } catch (error) {
+    if (!isWithoutFile(error)) throw error;
+  }
+  return undefined;
 }
 
 /**

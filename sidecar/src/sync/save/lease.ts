@@ -5,7 +5,7 @@ import { contentOf, ENGINE_FOLDER, isSpaceError, type Space, SpaceError } from '
 import { NewerFormatError } from '../sync-errors.ts';
 import { highestFence, isMarkOf, markPath, marksOf, ownerOf, takeFence, tidyFences } from './fences.ts';
 import { moveOver } from './move-over.ts';
-import { readPatiently, seal, unseal } from './sealed.ts';
+import { readPatiently, seal, unseal, versionOf } from './sealed.ts';
 import { ENGINE_FOLDERS, fencePath, LAYOUT } from './space-layout.ts';
 
 const leaseSchema = z.object({
@@ -330,14 +330,15 @@ export function leaseDraftPath(session: string): string {
 /** null where there is none. @throws NewerFormatError */
 export async function readLease(space: Pick<Space, 'read'>): Promise<FoundLease | null> {
   const found = await readPatiently(space, LAYOUT.lease, 65_536, (text) => {
-    const json = unseal(text);
-    if (typeof json?.version === 'number' && json.version > 1) {
+    // Its seal may be one that is not known here.
+    const version = versionOf(text);
+    if (version !== undefined && version > 1) {
       throw new NewerFormatError(
-        `the project space is used by a newer version of this program (${LAYOUT.lease} has format ${json.version}, known ` +
+        `the project space is used by a newer version of this program (${LAYOUT.lease} has format ${version}, known ` +
           'here: 1). Nothing was changed. Use that version, or a newer one',
       );
     }
-    const parsed = leaseSchema.safeParse(json);
+    const parsed = leaseSchema.safeParse(unseal(text));
     return parsed.success ? parsed.data : undefined;
   });
   return found === null ? null : { record: found.value ?? null, text: found.text };

@@ -1,7 +1,16 @@
 import { parseJson } from '../../../contract/parse-json.ts';
 import { isNoFile, type Space, type SpaceEntry, SpaceError } from '../../spaces/space.ts';
+import { NewerFormatError } from '../sync-errors.ts';
 import { textLines } from '../text-lines.ts';
-import { type CommitHeader, commitHeaderSchema, RecordSum, type Step, stepSchema } from './commit-record.ts';
+import {
+  COMMIT_VERSION,
+  type CommitHeader,
+  commitHeaderSchema,
+  RecordSum,
+  type Step,
+  stepSchema,
+} from './commit-record.ts';
+import { versionOf } from './sealed.ts';
 
 /** A commit record that cannot be read although it is complete: a person has to look, nothing is touched. */
 export class DamagedRecordError extends Error {
@@ -36,6 +45,7 @@ async function readOnce(space: Space, record: SpaceEntry): Promise<CommitHeader>
   for await (const line of recordText(space, record, damaged)) {
     const isChecksum = sum.add(line);
     if (header === null) {
+      refuseNewer(line, record.path);
       const parsed = commitHeaderSchema.safeParse(parseJson(line));
       if (!parsed.success) throw damaged('its first line is not one of a commit record');
       header = parsed.data;
@@ -49,6 +59,16 @@ async function readOnce(space: Space, record: SpaceEntry): Promise<CommitHeader>
   if (steps !== header.steps) throw damaged(`it has ${steps} of ${header.steps} steps`);
   if (header.version > 1 && !sum.isRight()) throw damaged('it is not what its checksum says');
   return header;
+}
+
+/** @throws NewerFormatError: a save of a newer version is decided, and that version alone can finish it */
+function refuseNewer(line: string, path: string): void {
+  const version = versionOf(line);
+  if (version === undefined || version <= COMMIT_VERSION) return;
+  throw new NewerFormatError(
+    `a save of a newer version of this program is not finished in the project space (${path} has format ${version}, known ` +
+      `here: ${COMMIT_VERSION}). Nothing of it was changed. Use that version, or a newer one, which finishes it`,
+  );
 }
 
 async function* recordText(

@@ -25,6 +25,7 @@ import { type StartOptions, type StartResult, startProject } from '../restore/st
 import { listTrash, restoreFromTrash, type TrashItem } from '../restore/trash-content.ts';
 import { lastVerification, type Verification, verifySpace } from '../restore/verify.ts';
 import { tidyAfterStart } from '../restore/volume-trash.ts';
+import { readHead } from '../save/head.ts';
 import { soundHead } from '../save/head-copies.ts';
 import { forgetOtherHistory, knownGeneration, noteSave } from '../save/histories.ts';
 import { Lease, type LeaseRecord, type LeaseTimes, readLease } from '../save/lease.ts';
@@ -136,6 +137,8 @@ export class ProjectSession {
   async acquireLease(takeOver = false): Promise<LeaseRecord> {
     return this.#exclusive(async () => {
       await this.#options.space.check();
+      // A space of a newer version is left as it is: not even a lease is taken there.
+      await readHead(this.#options.space);
       const { state, lease } = this.#context;
       const known = state.json<string[]>('sessions', []);
       const sessions = known.includes(lease.session) ? known : [...known, lease.session];

@@ -3,12 +3,10 @@ import { dirname } from 'node:path';
 import { StateStore } from '../state/state.ts';
 import { NewerFormatError } from '../sync-errors.ts';
 import { asideOf } from './aside.ts';
+import { STATE_FILE } from './known-format.ts';
 import { forgetMark, isBehindMark } from './save-mark.ts';
 import { sqliteCode } from './sqlite-copy.ts';
 import { isDamagedDatabase } from './state-fault.ts';
-
-/** In the folder of the state. */
-export const STATE_FILE = 'sync.sqlite';
 
 /**
  * Opens the state, or sets a damaged one aside and begins a new one, which is then rebuilt by comparing.

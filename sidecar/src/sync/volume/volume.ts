@@ -7,17 +7,20 @@ import { replaceFile } from '../../replace-file.ts';
 import type { ReadOnlySpace } from '../../spaces/space.ts';
 import { NameCodec } from '../names.ts';
 import type { StateStore } from '../state/state.ts';
-import { VolumeNotMountedError } from '../sync-errors.ts';
+import { NewerFormatError, VolumeNotMountedError } from '../sync-errors.ts';
 import { asideOf } from './aside.ts';
+import { assertKnownFormat, MARKER, MARKER_VERSION, STATE_FILE } from './known-format.ts';
 import { LocalTree } from './local-tree.ts';
-import { openState, STATE_FILE } from './open-state.ts';
+import { openState } from './open-state.ts';
 import { makePartialFolders } from './partials.ts';
 import { clearState } from './state-folder.ts';
 
-const MARKER = 'volume.json';
-
-/** Makes the folders of a volume, and the mark by which later starts know it. Done again, it changes nothing. */
+/**
+ * Makes the folders of a volume, and the mark by which later starts know it. Done again, it changes nothing; nor does it
+ * where a newer version of this program was: the opening says so, on the page too.
+ */
 export async function prepareVolume(root: string): Promise<void> {
+  if (await isNewer(root)) return;
   await clearState(root, Date.now());
   for (const folder of Object.values(VOLUME_FOLDERS)) {
     const path = join(root, folder);
@@ -33,7 +36,17 @@ export async function prepareVolume(root: string): Promise<void> {
   if ((await markedId(marker)) !== null) return;
   // Something else is there: damaged, or somebody's. It gets a new mark, as one that was lost does.
   if (existsSync(marker)) await fs.rename(marker, asideOf(marker, Date.now()));
-  await replaceFile(marker, `${JSON.stringify({ version: 1, volumeId: randomUUID() })}\n`);
+  await replaceFile(marker, `${JSON.stringify({ version: MARKER_VERSION, volumeId: randomUUID() })}\n`);
+}
+
+async function isNewer(root: string): Promise<boolean> {
+  try {
+    await assertKnownFormat(root);
+    return false;
+  } catch (error) {
+    if (error instanceof NewerFormatError) return true;
+    throw error;
+  }
 }
 
 /** @throws VolumeNotMountedError where the directory is not a prepared volume with a data folder. */
@@ -71,13 +84,14 @@ export interface OpenVolume {
   readonly damaged: string | null;
 }
 
-/** @throws VolumeNotMountedError */
+/** @throws VolumeNotMountedError, NewerFormatError */
 export async function openVolume(
   root: string,
   what: 'source' | 'project',
   space: ReadOnlySpace,
   nowMs: number,
 ): Promise<OpenVolume> {
+  await assertKnownFormat(root);
   const volumeId = await assertMounted(root, what);
   const folder = join(root, VOLUME_FOLDERS.state);
   const scratch = join(folder, 'scratch');
