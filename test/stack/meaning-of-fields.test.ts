@@ -22,7 +22,10 @@ const { registrations, errors } = await runProgram({
     'scipion:sourceSpaceId': 'source',
     'scipion:projectSpaceId': 'project',
   },
-  secretConfig: { 'scipion:sourceToken': 'placeholder-a', 'scipion:projectToken': 'placeholder-b' },
+  secretConfig: {
+    'scipion:sourceToken': 'placeholder-sourceToken',
+    'scipion:projectToken': 'placeholder-projectToken',
+  },
 });
 if (errors.length > 0) throw new Error(errors.join('\n'));
 const objects = registrations
