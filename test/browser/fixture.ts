@@ -1,8 +1,9 @@
+import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import type { SyncStatus } from '../../sidecar/contract/status.ts';
 import { type FakeSync, READY_STATUS, startFakeSync } from '../../sidecar/test/gateway/helpers/fake-sync.ts';
 import {
@@ -103,11 +104,11 @@ async function open(
     mistakes,
     received,
     startReceiver: () => start('python3', [join(import.meta.dirname, 'receiver.py'), file], 'tk'),
-    startTerminal: () =>
-      start(
-        'xterm',
-        ['-geometry', '150x50+0+0', '-T', 'terminal', '-e', 'sh', '-c', `cat >> ${file}`],
-        'terminal',
-      ),
+    startTerminal: async () => {
+      const shell = ['sh', '-c', `touch ${file}; exec cat >> ${file}`];
+      await start('xterm', ['-geometry', '150x50+0+0', '-T', 'terminal', '-e', ...shell], 'terminal');
+      // Its window is there before its shell, and what is typed between the two is lost.
+      await expect.poll(() => existsSync(file), { timeout: 20_000 }).toBe(true);
+    },
   };
 }
