@@ -70,7 +70,7 @@ export async function runPreviewsBench(options: PreviewsOptions): Promise<CaseRe
     return {
       name: 'program-previews',
       title: `A change of the program on ${stacks} stacks`,
-      setup: `Both sides of ${stacks} stacks are rendered and compared. The other bar is ${sample} stacks in processes of their own, times ${stacks / sample}.`,
+      setup: `Both sides of ${stacks} stacks are rendered and compared. The other bar is ${sample} stacks in processes of their own, times ${(stacks / sample).toFixed(1)}.`,
       scale: 'full',
       measuredAt: `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
       machine: machineOf(options.directory),
