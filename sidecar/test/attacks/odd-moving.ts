@@ -5,11 +5,17 @@ import type { OddKind } from './odd-kind.ts';
 /** Ends the whole group when the pipe of its maker closes: also where a run of the tests is killed. */
 const WITH_ITS_MAKER = '{ cat <&3 >/dev/null; kill -9 0; } &';
 
+/**
+ * Each session of processes is a group of its own for the scheduler of a desktop's kernel, which gives all groups alike:
+ * the niceness of its processes counts in it alone.
+ */
+const WITH_WHAT_IS_LEFT = 'echo 19 2>/dev/null >/proc/self/autogroup;';
+
 /** Goes on in a process of its own until it is ended; with what time others leave, as none of it may slow a test. */
 function working(script: string, ...args: string[]): () => void {
   const child: ChildProcess = spawn(
     'nice',
-    ['-n', '19', 'sh', '-c', `${WITH_ITS_MAKER} ${script}`, 'sh', ...args],
+    ['-n', '19', 'sh', '-c', `${WITH_WHAT_IS_LEFT} ${WITH_ITS_MAKER} ${script}`, 'sh', ...args],
     {
       stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
       detached: true,
