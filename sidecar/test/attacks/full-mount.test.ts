@@ -17,8 +17,7 @@ interface FullRow extends Row {
   /** How the one before ended. */
   readonly isKilled: boolean;
 }
-const volumes = new SmallVolumes(new Folders());
-const kinds = volumes.canMount ? (['mounted'] as const) : [];
+const kinds = new SmallVolumes(new Folders()).canMount ? (['mounted'] as const) : [];
 const ROWS: readonly FullRow[] = [
   {
     name: 'no inode: a restart after a kill',
@@ -56,6 +55,8 @@ async function restarted(world: World, one: Instance, { next }: FullRow): Promis
 
 async function life(row: FullRow): Promise<void> {
   await inWorld('mounted', async (world, ends) => {
+    // Of this row alone: others run beside it, and the end of one is not that of their mounts.
+    const volumes = new SmallVolumes(new Folders());
     volumes.mount(world.ids.project, 64 << 20, 400);
     handOver(world.ids.project);
     ends.push(() => volumes.unmountAll());
