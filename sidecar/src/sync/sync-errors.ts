@@ -71,6 +71,25 @@ export class NewerFormatError extends Error {
   override readonly name = 'NewerFormatError';
 }
 
+/**
+ * @param what has the format that was found; undefined: it says none
+ * @param sentence what a newer version did
+ * @param rest whether anything was changed, and what to do
+ * @throws NewerFormatError
+ */
+export function refuseNewer(
+  what: string,
+  found: number | undefined,
+  known: number,
+  sentence: string,
+  rest = 'Nothing was changed. Use that version, or a newer one',
+): void {
+  if (found === undefined || found <= known) return;
+  throw new NewerFormatError(`${sentence} (${what} has format ${found}, known here: ${known}). ${rest}`);
+}
+
+export const VOLUME_IS_NEWER = 'the volume was used by a newer version of this program';
+
 /** The desktop did not end within the time that a drain gives it. What was there is saved; more may come. */
 export class DesktopStillRunningError extends Error {
   override readonly name = 'DesktopStillRunningError';

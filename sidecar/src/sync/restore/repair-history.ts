@@ -14,7 +14,7 @@ import {
 } from '../save/history.ts';
 import type { Lease } from '../save/lease.ts';
 import { putAway } from '../save/move-over.ts';
-import { NewerFormatError } from '../sync-errors.ts';
+import { refuseNewer } from '../sync-errors.ts';
 
 /**
  * Where a part of the history cannot be read, the history begins with its save: older ones cannot be brought back any more,
@@ -32,7 +32,14 @@ export async function repairHistory(
   const newer = saves[saves.indexOf(damaged) - 1]?.header?.previous;
   const stem = damaged.stem ?? newer?.stem ?? (await historyStems(space)).get(saveId);
   if (stem === undefined) return [];
-  await refuseNewer(context, stem);
+  // What a newer version has written is not damaged, and must not be replaced.
+  refuseNewer(
+    historyPath(stem),
+    await historyVersion(space, stem),
+    HISTORY_VERSION,
+    'a part of the history was written by a newer version of this program',
+    'It was not changed. Use that version, or a newer one, to bring older saves back',
+  );
   await context.lease.assertHeld();
   await putAway(space, historyPath(stem), clock.now());
   const savedBy = header?.savedBy ?? 'unknown';
@@ -63,14 +70,4 @@ async function firstDamaged(
     }
   }
   return undefined;
-}
-
-/** @throws NewerFormatError: what a newer version has written is not damaged, and must not be replaced */
-async function refuseNewer({ space }: HistoryContext, stem: string): Promise<void> {
-  const version = await historyVersion(space, stem);
-  if (version === undefined || version <= HISTORY_VERSION) return;
-  throw new NewerFormatError(
-    `a part of the history was written by a newer version of this program (${historyPath(stem)} has format ${version}, known ` +
-      `here: ${HISTORY_VERSION}). It was not changed. Use that version, or a newer one, to bring older saves back`,
-  );
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Space } from '../../spaces/space.ts';
-import { NewerFormatError } from '../sync-errors.ts';
+import { refuseNewer } from '../sync-errors.ts';
 import { readPatiently, seal, unseal, versionOf } from './sealed.ts';
 import { LAYOUT } from './space-layout.ts';
 
@@ -47,13 +47,8 @@ export async function readHead(
 
 /** @returns undefined: damaged. @throws NewerFormatError */
 export function parseHead(text: string, path: string): Head | undefined {
-  const version = versionOf(text);
-  if (version !== undefined && version > HEAD_VERSION) {
-    throw new NewerFormatError(
-      `the project space was saved by a newer version of this program (${path} has format ${version}, known here: ` +
-        `${HEAD_VERSION}). Nothing was changed. Use that version, or a newer one`,
-    );
-  }
+  const sentence = 'the project space was saved by a newer version of this program';
+  refuseNewer(path, versionOf(text), HEAD_VERSION, sentence);
   const parsed = headSchema.safeParse(unseal(text));
   return parsed.success ? parsed.data : undefined;
 }

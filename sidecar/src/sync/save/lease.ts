@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
 import type { Clock } from '../../clock.ts';
 import { contentOf, ENGINE_FOLDER, isSpaceError, type Space, SpaceError } from '../../spaces/space.ts';
-import { NewerFormatError } from '../sync-errors.ts';
+import { refuseNewer } from '../sync-errors.ts';
 import { highestFence, isMarkOf, markPath, marksOf, ownerOf, takeFence, tidyFences } from './fences.ts';
 import { moveOver } from './move-over.ts';
 import { readPatiently, seal, unseal, versionOf } from './sealed.ts';
@@ -331,13 +331,8 @@ export function leaseDraftPath(session: string): string {
 export async function readLease(space: Pick<Space, 'read'>): Promise<FoundLease | null> {
   const found = await readPatiently(space, LAYOUT.lease, 65_536, (text) => {
     // Its seal may be one that is not known here.
-    const version = versionOf(text);
-    if (version !== undefined && version > 1) {
-      throw new NewerFormatError(
-        `the project space is used by a newer version of this program (${LAYOUT.lease} has format ${version}, known ` +
-          'here: 1). Nothing was changed. Use that version, or a newer one',
-      );
-    }
+    const sentence = 'the project space is used by a newer version of this program';
+    refuseNewer(LAYOUT.lease, versionOf(text), 1, sentence);
     const parsed = leaseSchema.safeParse(unseal(text));
     return parsed.success ? parsed.data : undefined;
   });

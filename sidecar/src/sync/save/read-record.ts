@@ -1,6 +1,6 @@
 import { parseJson } from '../../../contract/parse-json.ts';
 import { isNoFile, type Space, type SpaceEntry, SpaceError } from '../../spaces/space.ts';
-import { NewerFormatError } from '../sync-errors.ts';
+import { refuseNewer } from '../sync-errors.ts';
 import { textLines } from '../text-lines.ts';
 import {
   COMMIT_VERSION,
@@ -45,7 +45,14 @@ async function readOnce(space: Space, record: SpaceEntry): Promise<CommitHeader>
   for await (const line of recordText(space, record, damaged)) {
     const isChecksum = sum.add(line);
     if (header === null) {
-      refuseNewer(line, record.path);
+      // That version alone can finish what it has decided.
+      refuseNewer(
+        record.path,
+        versionOf(line),
+        COMMIT_VERSION,
+        'a save of a newer version of this program is not finished in the project space',
+        'Nothing of it was changed. Use that version, or a newer one, which finishes it',
+      );
       const parsed = commitHeaderSchema.safeParse(parseJson(line));
       if (!parsed.success) throw damaged('its first line is not one of a commit record');
       header = parsed.data;
@@ -59,16 +66,6 @@ async function readOnce(space: Space, record: SpaceEntry): Promise<CommitHeader>
   if (steps !== header.steps) throw damaged(`it has ${steps} of ${header.steps} steps`);
   if (header.version > 1 && !sum.isRight()) throw damaged('it is not what its checksum says');
   return header;
-}
-
-/** @throws NewerFormatError: a save of a newer version is decided, and that version alone can finish it */
-function refuseNewer(line: string, path: string): void {
-  const version = versionOf(line);
-  if (version === undefined || version <= COMMIT_VERSION) return;
-  throw new NewerFormatError(
-    `a save of a newer version of this program is not finished in the project space (${path} has format ${version}, known ` +
-      `here: ${COMMIT_VERSION}). Nothing of it was changed. Use that version, or a newer one, which finishes it`,
-  );
 }
 
 async function* recordText(

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { NameStore } from '../names.ts';
-import { NewerFormatError } from '../sync-errors.ts';
+import { refuseNewer, VOLUME_IS_NEWER } from '../sync-errors.ts';
 import { BaseTable } from './base-table.ts';
 import { ManifestTable } from './manifest-table.ts';
 import type { MetaKey } from './meta-keys.ts';
@@ -47,12 +47,7 @@ export class StateStore implements NameStore {
   /** @throws NewerFormatError before anything is written */
   #version(): number {
     const { user_version: found } = this.#db.prepare('PRAGMA user_version').get() as { user_version: number };
-    if (found > MIGRATIONS.length) {
-      throw new NewerFormatError(
-        `the volume was used by a newer version of this program (its state has format ${found}, known here: ` +
-          `${MIGRATIONS.length}). Nothing was changed. Use that version, or a newer one`,
-      );
-    }
+    refuseNewer('its state', found, MIGRATIONS.length, VOLUME_IS_NEWER);
     return found;
   }
 

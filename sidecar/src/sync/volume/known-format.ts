@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseJson } from '../../../contract/parse-json.ts';
 import { VOLUME_FOLDERS } from '../../../contract/paths.ts';
 import { MIGRATIONS } from '../state/state-schema.ts';
-import { NewerFormatError } from '../sync-errors.ts';
+import { refuseNewer, VOLUME_IS_NEWER } from '../sync-errors.ts';
 
 /** Of `volume.json`. */
 export const MARKER = 'volume.json';
@@ -19,17 +19,9 @@ export const STATE_FILE = 'sync.sqlite';
  */
 export async function assertKnownFormat(root: string): Promise<void> {
   const folder = join(root, VOLUME_FOLDERS.state);
-  const marker = (await markerVersion(join(folder, MARKER))) ?? 0;
-  if (marker > MARKER_VERSION) refuse(MARKER, marker, MARKER_VERSION);
+  refuseNewer(MARKER, await markerVersion(join(folder, MARKER)), MARKER_VERSION, VOLUME_IS_NEWER);
   const state = await stateVersion(join(folder, STATE_FILE));
-  if (state > MIGRATIONS.length) refuse('its state', state, MIGRATIONS.length);
-}
-
-export function refuse(what: string, found: number, known: number): never {
-  throw new NewerFormatError(
-    `the volume was used by a newer version of this program (${what} has format ${found}, known here: ${known}). ` +
-      'Nothing was changed. Use that version, or a newer one',
-  );
+  refuseNewer('its state', state, MIGRATIONS.length, VOLUME_IS_NEWER);
 }
 
 async function markerVersion(path: string): Promise<number | undefined> {
