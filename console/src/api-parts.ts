@@ -58,7 +58,8 @@ export async function perform(
 }
 
 /**
- * As `perform`, of what makes an instance of a user larger.
+ * As `perform`, of what makes an instance of a user larger. Nothing is awaited between the look at the limits and the
+ * reservation.
  * @param size of the instance afterwards, and whose it is
  */
 export async function performWithin(
@@ -73,27 +74,13 @@ export async function performWithin(
   const { owner, taken } = size;
   const over = request.visitor.user.isOperator ? {} : limits.over(owner, what.instance, taken);
   if (Object.keys(over).length > 0) return reply.code(422).send({ ...refused('over-limit'), over });
-  const { settled } = limits.reserve(owner, what.instance, taken);
-  const reserved = () => {
-    try {
-      const operation = make();
-      const end = () => void board.refresh().finally(settled);
-      operation.result.then(end, end);
-      return operation;
-    } catch (error) {
-      settled();
-      throw error;
-    }
-  };
-  let isMade = false;
-  try {
-    return await perform(request, reply, parts, what, () => {
-      isMade = true;
-      return reserved();
-    });
-  } finally {
-    if (!isMade) settled();
-  }
+  return perform(request, reply, parts, what, () => {
+    const settled = limits.reserve(owner, what.instance, taken);
+    const operation = make();
+    const end = () => void board.refresh().finally(settled);
+    operation.result.then(end, end);
+    return operation;
+  });
 }
 
 export function tell(request: FastifyRequest, audit: AuditLog, deed: Deed): boolean {

@@ -9,6 +9,7 @@ export type Limits = Readonly<Partial<Record<AllowanceKey, number | undefined>>>
 
 interface Reserved {
   readonly user: string;
+  readonly name: string;
   readonly taken: Taken;
 }
 export type Taken = Readonly<Record<AllowanceKey, number>>;
@@ -37,7 +38,8 @@ const plus = (left: Taken, right: Taken): Taken => ({
 export class UserLimits {
   readonly #limits: Limits;
   readonly #all: () => readonly InstanceSummary[];
-  readonly #reserved = new Map<string, Reserved>();
+  /** In the order in which it was asked for. */
+  readonly #reserved = new Set<Reserved>();
 
   /** @param all instances that there are, as far as is known */
   constructor(limits: Limits, all: () => readonly InstanceSummary[]) {
@@ -55,25 +57,24 @@ export class UserLimits {
     return this.#against(plus(this.#takenBut(user, name), taken), (would, allowed) => would > allowed);
   }
 
-  /** Counts it, whatever is listed, until `settled` is called: by then the list has it. */
-  reserve(user: string, name: string, taken: Taken): { settled(): void } {
-    const reserved = { user, taken };
-    this.#reserved.set(name, reserved);
-    return {
-      settled: () => {
-        if (this.#reserved.get(name) === reserved) this.#reserved.delete(name);
-      },
-    };
+  /** Counts it, whatever is listed, until what is returned is called: by then the list has it. */
+  reserve(user: string, name: string, taken: Taken): () => void {
+    const reserved = { user, name, taken };
+    this.#reserved.add(reserved);
+    return () => void this.#reserved.delete(reserved);
   }
 
   #takenBut(user: string, but: string | undefined): Taken {
-    const listed = this.#all()
-      .filter(({ name, owner }) => owner === user && name !== but && !this.#reserved.has(name))
-      .map(({ size, isPaused }) => takenBy(size, isPaused === true));
-    const asked = [...this.#reserved]
-      .filter(([name, reserved]) => reserved.user === user && name !== but)
-      .map(([, { taken }]) => taken);
-    return [...listed, ...asked].reduce(plus, NOTHING);
+    // Of two for one instance the later one counts, and the earlier one where that is refused.
+    const asked = new Map([...this.#reserved].map((reserved) => [reserved.name, reserved]));
+    const isOther = (name: string, owner: string | undefined) => owner === user && name !== but;
+    const sizes = [
+      ...this.#all()
+        .filter(({ name, owner }) => isOther(name, owner) && !asked.has(name))
+        .map(({ size, isPaused }) => takenBy(size, isPaused === true)),
+      ...[...asked.values()].filter((one) => isOther(one.name, one.user)).map(({ taken }) => taken),
+    ];
+    return sizes.reduce(plus, NOTHING);
   }
 
   #against(taken: Taken, isWanted: (taken: number, allowed: number) => boolean): Allowances {

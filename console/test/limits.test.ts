@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { UserLimits } from '../src/limits.ts';
 import type { NewForm } from '../src/view-types.ts';
 import { type RunningConsole, startConsole } from './helpers/start-console.ts';
 import { type Answer, type Visitor, visitor } from './helpers/visitor.ts';
@@ -14,6 +15,16 @@ const spec = (name: string, settings: object) => ({
   name,
   settings: { sourceSpaceId: 'raw-id', projectSpaceId: `work-${name}`, ...settings },
   ...TOKENS,
+});
+
+test('a second try for one instance that is refused gives back nothing of the first', () => {
+  const limits = new UserLimits({ instances: 1 }, () => []);
+  const taken = { instances: 1, cpus: 1, memory: 1, storage: 1 };
+  const first = limits.reserve('jane', 'a', taken);
+  limits.reserve('jane', 'a', taken)();
+  expect(limits.over('jane', 'b', taken)).toEqual({ instances: { taken: 2, allowed: 1 } });
+  first();
+  expect(limits.over('jane', 'b', taken)).toEqual({});
 });
 
 describe('limits of a user', () => {
