@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
+import { replaceFile } from '../tools/replace-file.ts';
 import { runCommand } from './command.ts';
 import { type Deployment, deploymentOf, wordsOf } from './deployment.ts';
 import { type Engine, engineEnvironment } from './find.ts';
@@ -15,8 +16,8 @@ export interface StackSettings {
   readonly stack: string;
   /** Folder of the state, mode 0700: keep it as long as what was deployed lives. */
   readonly stateDirectory: string;
-  /** Defaults of all stacks of that folder, over those of the program, by full key. */
-  readonly defaults?: Readonly<Record<string, unknown>>;
+  /** Full keys that are of this stack alone: all else of its configuration is a default for others of that folder. */
+  readonly ownKeys?: readonly string[];
   /** Over the stack's file and the program's defaults, by full key. */
   readonly config: Readonly<Record<string, string>>;
   readonly secrets: Readonly<Record<string, string>>;
@@ -99,17 +100,19 @@ export function openStack(engine: Engine, settings: StackSettings): DeployedStac
 
   async function prepare(): Promise<void> {
     await environmentOf(); // makes the folder
-    await writeProject(settings);
+    const { config: given } = await readStackFile(await stackFileOf(settings));
+    const config = { ...given, ...settings.config };
+    await writeProject(settings, config);
     if (!(await isThere())) await run(['stack', 'init', name, '--secrets-provider', 'passphrase']);
-    await writeConfig();
+    await writeConfig(config);
   }
 
   /** The repository's stack file as it is now, what is set over it, and the secrets that are kept encrypted. */
-  async function writeConfig(): Promise<void> {
+  async function writeConfig(plain: Readonly<Record<string, unknown>>): Promise<void> {
     const file = join(stateDirectory, `Pulumi.${name}.yaml`);
-    const [own, given] = [await readStackFile(file), await readStackFile(await stackFileOf(settings))];
+    const own = await readStackFile(file);
     const secure = Object.entries(own.config ?? {}).filter(([key]) => key in settings.secrets);
-    const config = { ...given.config, ...settings.config, ...Object.fromEntries(secure) };
+    const config = { ...plain, ...Object.fromEntries(secure) };
     await replaceFile(file, stringify({ config, encryptionsalt: own.encryptionsalt }));
     const missing = Object.entries(settings.secrets);
     if (missing.length === 0) return;
@@ -145,13 +148,14 @@ const projectOf = async (program: string) =>
   parse(await readFile(join(program, 'Pulumi.yaml'), 'utf8')) as ProjectFile;
 
 /** A project beside the state that runs the program where it is. */
-async function writeProject({ program, stateDirectory, defaults = {} }: StackSettings): Promise<void> {
+async function writeProject(
+  { program, stateDirectory, ownKeys }: StackSettings,
+  ofStack: Readonly<Record<string, unknown>>,
+): Promise<void> {
   const { name, runtime, config = {} } = await projectOf(program);
+  const shared = Object.entries(ofStack).filter(([key]) => ownKeys?.includes(key) === false);
   // An object is a value only where it says so.
-  const given = Object.entries(defaults).map(([key, value]) => [
-    key,
-    typeof value === 'object' ? { value } : value,
-  ]);
+  const given = shared.map(([key, value]) => [key, typeof value === 'object' ? { value } : value]);
   const own = { name, runtime, main: program, config: { ...config, ...Object.fromEntries(given) } };
   await replaceFile(join(stateDirectory, 'Pulumi.yaml'), stringify(own));
 }
@@ -169,10 +173,4 @@ interface StackFile {
 async function readStackFile(path: string): Promise<StackFile> {
   if (!existsSync(path)) return {};
   return (parse(await readFile(path, 'utf8')) ?? {}) as StackFile;
-}
-
-/** Old or new, never half of it. */
-async function replaceFile(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.new`, text, { mode: 0o600 });
-  await rename(`${path}.new`, path);
 }

@@ -157,7 +157,7 @@ async function removeInstance(target: Target, discard: boolean, report: Report):
     ? { ...record.overrides, 'scipion:discardUnsavedChanges': 'true' }
     : record.overrides;
   const secrets = secretsFor(await emulatorOf(target).credentials());
-  const stack = await stackOf(await ensureEngine(report), { ...record, overrides }, target, secrets);
+  const stack = stackOf(await ensureEngine(report), { ...record, overrides }, target, secrets);
   await stack.destroy(report, { environment: REMOVING });
   await forgetInstance();
 }
@@ -165,7 +165,7 @@ async function removeInstance(target: Target, discard: boolean, report: Report):
 async function instanceOutputs(target: Target): Promise<Record<string, unknown>> {
   const record = await readInstance();
   if (!record) return {};
-  return (await stackOf(await ensureEngine(() => {}), record, target, {})).outputs();
+  return stackOf(await ensureEngine(() => {}), record, target, {}).outputs();
 }
 
 async function requiredOutput(target: Target, name: string): Promise<unknown> {

@@ -1,6 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { parse } from 'yaml';
 import { type DeployedStack, type Engine, openStack } from '../../automation/engine/index.ts';
 import { OWNER_KEY } from '../../automation/fleet/instances.ts';
 import type { EmulatorCredentials } from '../../emulators/onedata/remote.ts';
@@ -31,7 +28,7 @@ export function secretsFor(onedata: EmulatorCredentials): Record<string, string>
   return { 'scipion:sourceToken': onedata.sourceToken, 'scipion:projectToken': onedata.projectToken };
 }
 
-/** What is of this one instance; all else that its configuration says is right for others on the same machine. */
+/** What is of this one instance; all else is right for those that the console of this machine makes beside it. */
 const OF_ONE_INSTANCE = [
   'scipion:sourceSpaceId',
   'scipion:projectSpaceId',
@@ -42,30 +39,20 @@ const OF_ONE_INSTANCE = [
   OWNER_KEY,
 ];
 
-/** Defaults for the instances that the console of this machine makes beside this one. */
-async function defaultsFor(config: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> {
-  const file = parse(await readFile(join(ROOT, 'stacks', `Pulumi.${STACK}.yaml`), 'utf8')) as {
-    readonly config: Readonly<Record<string, unknown>>;
-  };
-  const all = Object.entries({ ...file.config, ...config });
-  return Object.fromEntries(all.filter(([key]) => !OF_ONE_INSTANCE.includes(key)));
-}
-
 /** The stack of the instance of this record. */
-export async function stackOf(
+export function stackOf(
   engine: Engine,
   record: InstanceRecord,
   target: Target,
   secrets: Readonly<Record<string, string>>,
-): Promise<DeployedStack> {
+): DeployedStack {
   const context = target.context === undefined ? {} : { 'kubernetes:context': target.context };
-  const config = { ...record.overrides, ...context };
   return openStack(engine, {
     program: ROOT,
     stack: STACK,
     stateDirectory: STACK_STATE,
-    defaults: await defaultsFor(config),
-    config,
+    config: { ...record.overrides, ...context },
+    ownKeys: OF_ONE_INSTANCE,
     secrets,
     environment: { KUBECONFIG: target.kubeconfig },
     cli: CLI,

@@ -109,7 +109,7 @@ async function createInstance(
     overrides: overridesFor(onedata, { ...platform.overrides, [OWNER_KEY]: DEMO_USER, ...own }),
   };
   await writeInstance(record);
-  const stack = await stackOf(engine, record, target, secretsFor(onedata));
+  const stack = stackOf(engine, record, target, secretsFor(onedata));
   const { warnings, steps } = await stack.up(report);
   const { url } = await stack.outputs();
   const told = [...meaningLines('This `up`', steps), ...warnings.map((warning) => `Warning: ${warning}`)];

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { replaceFile } from '../../automation/tools/replace-file.ts';
 import { hashPassword } from '../../sidecar/contract/password-hash.ts';
 import { STATE } from '../cli/machine.ts';
 
@@ -50,13 +51,13 @@ export async function ensureFiles(choose: (usual: number) => Promise<number>): P
     consolePort: await choose(before?.consolePort ?? USUAL.consolePort),
     identityPort: await choose(before?.identityPort ?? USUAL.identityPort),
   };
-  await writeSecret(FILES.settings, JSON.stringify(settings));
-  if (!existsSync(FILES.clientSecret)) await writeSecret(FILES.clientSecret, secret());
+  await replaceFile(FILES.settings, JSON.stringify(settings));
+  if (!existsSync(FILES.clientSecret)) await replaceFile(FILES.clientSecret, secret());
   if (!existsSync(FILES.users) || !existsSync(FILES.password)) {
     const password = secret();
     const demo = { passwordHash: await hashPassword(password), name: 'Demo', groups: [OPERATORS] };
-    await writeSecret(FILES.password, password);
-    await writeSecret(FILES.users, JSON.stringify({ [DEMO_USER]: demo }));
+    await replaceFile(FILES.password, password);
+    await replaceFile(FILES.users, JSON.stringify({ [DEMO_USER]: demo }));
   }
   return settings;
 }
@@ -71,9 +72,3 @@ export async function consolePassword(): Promise<string> {
 }
 
 const secret = () => randomBytes(18).toString('base64url');
-
-/** Old or new, never half of it. */
-export async function writeSecret(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.new`, text, { mode: 0o600 });
-  await rename(`${path}.new`, path);
-}

@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
 import type { Report } from '../../automation/tools/progress.ts';
+import { replaceFile } from '../../automation/tools/replace-file.ts';
 import { CLUSTER_STATE, ROOT } from '../cli/machine.ts';
 import { layoutOf } from '../cluster/layout.ts';
 import { choosePort } from '../cluster/ports.ts';
 import { identify, isRunning } from '../cluster/process.ts';
 import { withLock } from '../cluster/record.ts';
-import { CONSOLE_FILES, ensureFiles, readSettings, writeSecret } from './files.ts';
+import { CONSOLE_FILES, ensureFiles, readSettings } from './files.ts';
 
 /** The console of this machine as a process behind the terminal: started, found again, ended. */
 
@@ -77,7 +78,7 @@ async function startedOne(kubeconfig: string, report: Report): Promise<string> {
   const child = await start(kubeconfig);
   const record = child.pid === undefined ? null : identify(child.pid);
   if (record !== null)
-    await writeSecret(CONSOLE_FILES.record, JSON.stringify({ process: record, kubeconfig, sources }));
+    await replaceFile(CONSOLE_FILES.record, JSON.stringify({ process: record, kubeconfig, sources }));
   const address = addressOf(consolePort);
   const deadline = Date.now() + ANSWER_SECONDS * 1000;
   while (

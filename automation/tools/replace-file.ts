@@ -1,0 +1,7 @@
+import { rename, writeFile } from 'node:fs/promises';
+
+/** Old or new, never half of it; for its user alone. */
+export async function replaceFile(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.new`, text, { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}
