@@ -17,6 +17,8 @@ export const CLOSE_CODES = { sessionEnded: 4401, stopping: 1001, protocolError: 
 export interface WindowOptions {
   readonly pingEveryMs: number;
   readonly isStillAllowed: () => boolean;
+  /** Whether other windows are open. */
+  readonly isShared: () => boolean;
   /** Of a window that only looks. */
   readonly filter: ViewOnlyFilter | undefined;
 }
@@ -28,8 +30,10 @@ const UNANSWERED_PINGS = 3;
 const SESSION_CHECK_MS = 2000;
 /** What is read at once of either side; of the desktop also all that is kept for a slow browser. */
 const READ_BYTES = 128 * 1024;
-/** After so much of one window the others have their turn. */
+/** After so much of one window the process looks at everything else that waits. */
 const TURN_BYTES = 256 * 1024;
+/** The same where other windows are open: each key there waits for a turn of this one, and its answer for another. */
+const SHARED_TURN_BYTES = 64 * 1024;
 /** Reads of the browser that wait for a slow desktop: enough to fill its socket again whenever that has room. */
 const MAX_WAITING_READS = 4;
 const NOTHING = Buffer.alloc(0);
@@ -62,8 +66,10 @@ export class RelayWindow {
 
   constructor(options: WindowOptions) {
     this.#options = options;
+    const whole = this.#buffer.subarray(MAX_HEADER_BYTES);
+    const shared = whole.subarray(0, SHARED_TURN_BYTES);
     this.reading = {
-      buffer: this.#buffer.subarray(MAX_HEADER_BYTES),
+      buffer: () => (options.isShared() ? shared : whole),
       callback: (length) => this.#toBrowser(length),
     };
     this.#reader = new FrameReader({
@@ -118,7 +124,7 @@ export class RelayWindow {
       this.#isBrowserPaused = true;
       return false;
     }
-    if (this.#browserTurnBytes < TURN_BYTES) return true;
+    if (this.#browserTurnBytes < this.#turn()) return true;
     setImmediate(this.#onBrowserTurn);
     return false;
   }
@@ -129,6 +135,10 @@ export class RelayWindow {
     if (!this.#isBrowserPaused) return;
     this.#isBrowserPaused = false;
     this.#onBrowserTurn();
+  }
+
+  #turn(): number {
+    return this.#options.isShared() ? SHARED_TURN_BYTES : TURN_BYTES;
   }
 
   readonly #onBrowserTurn = () => {
@@ -193,7 +203,7 @@ export class RelayWindow {
       this.#isWaiting = true;
       return false;
     }
-    if (this.#turnBytes < TURN_BYTES) return true;
+    if (this.#turnBytes < this.#turn()) return true;
     setImmediate(this.#onTurn);
     return false;
   }

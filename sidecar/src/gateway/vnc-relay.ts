@@ -67,6 +67,7 @@ export class VncRelay {
       pingEveryMs: this.#options.pingEveryMs ?? PING_EVERY_MS,
       // Asked again while the connection lasts: a session or link may end before its desktop is closed.
       isStillAllowed: () => admit(request).status === undefined,
+      isShared: () => this.#sockets.size > 1,
       filter: isViewOnly ? new ViewOnlyFilter() : undefined,
     });
     const desktop = createConnection({ path: vncSocket, onread: window.reading });
