@@ -7,7 +7,7 @@ import type { Peer } from './peers.ts';
 const CHUNK_BYTES = 64 * 1024;
 
 /** A frame of a browser; the mask of zeros is undone like any other. A bare proxy gets the payload alone. */
-function frame(peer: Peer, payload: Buffer): Buffer {
+export function frame(peer: Peer, payload: Buffer): Buffer {
   if (!peer.isWebSocket) return payload;
   const { length } = payload;
   const header = Buffer.alloc(length < 126 ? 6 : length < 65_536 ? 8 : 14);
@@ -18,8 +18,8 @@ function frame(peer: Peer, payload: Buffer): Buffer {
   return Buffer.concat([header, payload]);
 }
 
-/** A connection to the desktop through the peer, with its order given. */
-export async function open(peer: Peer, order: keyof typeof ORDERS, bytes = 0): Promise<Socket> {
+/** A connection to the desktop through the peer, which has said nothing yet. @throws Error where the peer refuses it */
+export async function connectTo(peer: Peer): Promise<Socket> {
   const socket = connect({ port: peer.port, host: '127.0.0.1', noDelay: true });
   socket.on('error', () => undefined);
   await once(socket, 'connect');
@@ -33,7 +33,16 @@ export async function open(peer: Peer, order: keyof typeof ORDERS, bytes = 0): P
     if (!answer.toString('latin1').startsWith('HTTP/1.1 101')) {
       throw new Error(`${peer.name} refused the WebSocket: ${answer.toString('latin1').split('\r\n')[0]}`);
     }
+    // A desktop that speaks first may do so in the same piece.
+    const early = answer.subarray(answer.indexOf('\r\n\r\n') + 4);
+    if (early.length > 0) socket.unshift(early);
   }
+  return socket;
+}
+
+/** A connection to the desktop that gives orders, with its order given. */
+export async function open(peer: Peer, order: keyof typeof ORDERS, bytes = 0): Promise<Socket> {
+  const socket = await connectTo(peer);
   const head = Buffer.alloc(9);
   head.write(ORDERS[order]);
   head.writeBigUInt64BE(BigInt(bytes), 1);

@@ -1,11 +1,15 @@
+import { rm } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ensurePackages } from '../../local/apt.ts';
+import { startXvnc } from '../../test/browser/xvnc.ts';
 import { machineOf } from '../lib/machine.ts';
 import { usageOf } from '../lib/measure.ts';
 import { type CaseResult, isMet, type Series, type Target } from '../lib/results.ts';
 import { medianSeconds, type Run, summarise } from '../lib/statistics.ts';
 import type { Teller } from '../lib/teller.ts';
 import { download, open, roundTrips, upload } from './client.ts';
+import { secondsPerFrame } from './frames.ts';
 import { end, type Peer, startBare, startDesktop, startOurs, startWebsockify } from './peers.ts';
 
 const GIBIBYTE = 2 ** 30;
@@ -84,17 +88,37 @@ const TITLES: Readonly<Record<string, string>> = {
   'round-trip-99': 'A key to the desktop and back, 99th of a hundred',
   'round-trip-busy': 'The same beside a window that streams, median',
   'round-trip-busy-99': 'The same beside a window that streams, 99th of a hundred',
+  frames: 'A moving picture of a real desktop, each',
 };
+
+const XVNC = ['tigervnc-standalone-server', 'x11-utils', 'xclip', 'xterm'];
+/** Pictures of a real desktop in a row. */
+const FRAMES = 200;
+const PAINTER = ['glxgears', '-geometry', '800x600'] as const;
+const PAINTER_START_MS = 3000;
+
+const ON_REAL_DESKTOP: Record<string, Measure> = {
+  frames: (peer) => timed(peer, () => secondsPerFrame(peer, FRAMES)),
+};
+
+function setupOf(name: string, bytes: number): string {
+  if (name.endsWith('browser'))
+    return `${bytes / 2 ** 20} MiB between a client and a desktop that does nothing else.`;
+  if (name in ON_REAL_DESKTOP) {
+    return `Xvnc with \`${PAINTER.join(' ')}\`, ${FRAMES} pictures in a row without compression; it makes 60 a second at most.`;
+  }
+  return `${ROUND_TRIPS} messages of 8 bytes to a desktop that sends them back.`;
+}
 
 /** Ours, websockify and a bare proxy in one run, each on the same socket. @throws Error where a peer refuses */
 export async function runGateway({ bytes, repeats, teller, onResult }: GatewayRunOptions): Promise<void> {
-  await ensurePackages(['websockify', 'socat'], teller.step);
+  await ensurePackages(['websockify', 'socat', 'mesa-utils', ...XVNC], teller.step);
   const ours = await startOurs();
   const desktop = await startDesktop(ours.vncSocket);
   const peers: Peer[] = [ours, await startWebsockify(ours.vncSocket), await startBare(ours.vncSocket)];
   try {
     const machine = machineOf(tmpdir());
-    for (const [name, measure] of Object.entries(measures(bytes))) {
+    const runCase = async ([name, measure]: [string, Measure]) => {
       teller.result(TITLES[name] as string);
       const runs = new Map<Peer, Run[]>(peers.map((peer) => [peer, []]));
       for (let round = 0; round < repeats; round += 1) {
@@ -112,18 +136,15 @@ export async function runGateway({ bytes, repeats, teller, onResult }: GatewayRu
         isOurs: peer === ours,
         runs: runs.get(peer) as Run[],
       }));
-      const isTransfer = name.endsWith('browser');
       const result: CaseResult = {
         name: `gateway-${name}`,
         title: TITLES[name] as string,
-        setup: isTransfer
-          ? `${bytes / 2 ** 20} MiB between a client and a desktop that does nothing else.`
-          : `${ROUND_TRIPS} messages of 8 bytes to a desktop that sends them back.`,
+        setup: setupOf(name, bytes),
         scale: bytes >= GIBIBYTE ? 'full' : 'small',
         measuredAt: `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
         machine,
         series,
-        targets: targets(series, isTransfer),
+        targets: targets(series, name),
         growth: [],
       };
       for (const target of result.targets) {
@@ -133,25 +154,45 @@ export async function runGateway({ bytes, repeats, teller, onResult }: GatewayRu
         );
       }
       await onResult(result);
-    }
-    for (const peer of peers) {
-      const count = peer === ours ? OUR_WINDOWS : WINDOWS;
-      const sockets = await Promise.all(Array.from({ length: count }, () => open(peer, 'echo')));
-      teller.result(
-        `${peer.name}: ${Math.round(usageOf(peer.pid).residentBytes / 2 ** 20)} MiB with ${count} windows`,
-      );
-      for (const socket of sockets) socket.destroy();
+    };
+    for (const each of Object.entries(measures(bytes))) await runCase(each);
+    await tellMemory(peers, ours, teller);
+    await end(desktop);
+    await rm(ours.vncSocket);
+    const xvnc = await startXvnc(ours.vncSocket);
+    try {
+      const [program, ...args] = PAINTER;
+      xvnc.run(program, args);
+      await sleep(PAINTER_START_MS);
+      for (const each of Object.entries(ON_REAL_DESKTOP)) await runCase(each);
+    } finally {
+      await xvnc.stop();
     }
   } finally {
     await Promise.all([...peers.map((peer) => peer.stop()), end(desktop)]);
   }
 }
 
-function targets([ours, theirs]: readonly Series[], isTransfer: boolean): Target[] {
+async function tellMemory(peers: readonly Peer[], ours: Peer, teller: Teller): Promise<void> {
+  for (const peer of peers) {
+    const count = peer === ours ? OUR_WINDOWS : WINDOWS;
+    const sockets = await Promise.all(Array.from({ length: count }, () => open(peer, 'echo')));
+    teller.result(
+      `${peer.name}: ${Math.round(usageOf(peer.pid).residentBytes / 2 ** 20)} MiB with ${count} windows`,
+    );
+    for (const socket of sockets) socket.destroy();
+  }
+}
+
+function targets([ours, theirs]: readonly Series[], name: string): Target[] {
   if (ours === undefined || theirs === undefined) return [];
   const cpu = ({ runs }: Series) => summarise(runs.map(({ cpuSeconds }) => cpuSeconds ?? 0)).median;
   const time = medianSeconds(theirs.runs) / medianSeconds(ours.runs);
-  if (!isTransfer) {
+  if (name in ON_REAL_DESKTOP) {
+    // The desktop itself is the limit: what differs by less is its own unevenness.
+    return [{ text: 'time against websockify', measured: 1 / time, limit: 1.1, sense: 'at most', unit: '×' }];
+  }
+  if (!name.endsWith('browser')) {
     return [{ text: 'time against websockify', measured: 1 / time, limit: 1, sense: 'at most', unit: '×' }];
   }
   return [
