@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { activitySchema } from './activity.ts';
 
 /**
  * What `sync` says of itself: `GET /v1/status` on its socket answers one of these, `GET /v1/events` sends one as a
@@ -123,11 +124,15 @@ const warningSchema = z.object({
     'space-repaired',
     'trash-shortened',
     'settings-refused',
+    /** `at`: the instance is saved and paused then, by whoever looks after it. */
+    'pauses-soon',
   ]),
   /** Which of the two spaces it concerns, where it concerns one. */
   space: sideSchema.optional(),
   /** One or two sentences a scientist understands: what was found, what to do. */
   message: z.string(),
+  /** ISO 8601, UTC, where it is about a time. */
+  at: z.iso.datetime().optional(),
 });
 export type Warning = z.infer<typeof warningSchema>;
 
@@ -172,6 +177,8 @@ export const syncStatusSchema = z.object({
   volumes: z.partialRecord(sideSchema, volumeSchema).optional(),
   /** ISO 8601, UTC, for each space whose token was checked; null: it never ends, or the zone could not be asked. */
   tokenExpiresAt: z.partialRecord(sideSchema, z.iso.datetime().nullable()).optional(),
+  /** Absent: an older `sync`. */
+  activity: activitySchema.optional(),
 });
 export type SyncStatus = z.infer<typeof syncStatusSchema>;
 

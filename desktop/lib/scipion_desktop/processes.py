@@ -53,6 +53,22 @@ def parents() -> dict[int, int]:
     return table
 
 
+def cpu_seconds(pid: int) -> float | None:
+    """What a process and those of its children that have ended have used so far; None where it has ended itself."""
+    try:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def arguments(pid: int) -> list[str]:
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return []
+
+
 def owns_container() -> bool:
     """Whether PID 1 is the init of this container and this process is its child."""
     if os.getpid() == 1:

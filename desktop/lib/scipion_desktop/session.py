@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 
-from . import home, paths, processes
+from . import activity, home, paths, processes
 from .log import log
 
 # Together under the five seconds in which the container promises to be gone.
@@ -46,6 +46,7 @@ class Session:
         paths.RUNTIME_DIRECTORY.mkdir(mode=0o700, parents=True, exist_ok=True)
         home.prepare()
         os.chdir(paths.HOME)
+        activity.report_for_ever()
         while not self.stopping:
             log(f"waiting for the data ({paths.READY})")
             try:

@@ -26,11 +26,16 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.settimeout(self.timeout)
 
 
-def request(method: str, path: str, timeout: float | None = CONNECT_SECONDS) -> dict[str, Any]:
+def request(
+    method: str, path: str, timeout: float | None = CONNECT_SECONDS, content: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Sends one request; answers the JSON body. Raises SyncError with a sentence for the user."""
     connection = UnixConnection(str(paths.SYNC_SOCKET), timeout)
     try:
-        connection.request(method, path, headers={"content-length": "0"} if method == "POST" else {})
+        if content is not None:
+            connection.request(method, path, json.dumps(content), {"content-type": "application/json"})
+        else:
+            connection.request(method, path, headers={"content-length": "0"} if method == "POST" else {})
         response = connection.getresponse()
         body = response.read()
     except OSError as error:

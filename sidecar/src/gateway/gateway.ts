@@ -55,6 +55,8 @@ export interface GatewayOptions {
   readonly now?: () => number;
   /** @default PING_EVERY_MS */
   readonly pingEveryMs?: number;
+  /** @default REPORT_EVERY_MS */
+  readonly reportEveryMs?: number;
 }
 
 export interface Gateway {

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { REPORT_EVERY_MS } from '../../contract/activity.ts';
 import { desktopAnswers } from './desktop-probe.ts';
 import { FilesError } from './project-files.ts';
 import { SyncClient } from './sync-client.ts';
@@ -12,6 +13,8 @@ export interface LiveViewOptions {
   readonly syncSocket: string;
   readonly vncSocket: string;
   readonly readyFile: string;
+  /** @default REPORT_EVERY_MS */
+  readonly reportEveryMs?: number;
 }
 
 /** The one view of the instance that all open pages share, kept up to date while the gateway runs. */
@@ -26,6 +29,7 @@ export class LiveView {
   #stopping = false;
   #probing = false;
   #timer: NodeJS.Timeout | undefined;
+  #reports: NodeJS.Timeout | undefined;
 
   constructor(options: LiveViewOptions) {
     this.#options = options;
@@ -42,10 +46,12 @@ export class LiveView {
   start(): void {
     void this.sync.follow();
     this.#timer = setInterval(() => void this.#probe(), PROBE_EVERY_MS);
+    this.#reports = setInterval(() => this.#report(), this.#options.reportEveryMs ?? REPORT_EVERY_MS);
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    clearInterval(this.#reports);
     await this.sync.close();
   }
 
@@ -79,12 +85,14 @@ export class LiveView {
     if (isViewOnly) this.#watchers += 1;
     this.#answers = true;
     this.#changed();
+    this.#report();
   }
 
   relayClosed(isViewOnly: boolean): void {
     this.#relays -= 1;
     if (isViewOnly) this.#watchers -= 1;
     this.#changed();
+    this.#report();
     void this.#probe();
   }
 
@@ -98,6 +106,12 @@ export class LiveView {
   announceStop(): void {
     this.#stopping = true;
     this.#changed();
+  }
+
+  /** What is not heard is not known to `sync`, which then takes nobody for absent. */
+  #report(): void {
+    if (this.sync.reachability === 'up')
+      void this.sync.ask('/v1/activity', { from: 'gateway', windows: this.#relays });
   }
 
   async #probe(): Promise<void> {

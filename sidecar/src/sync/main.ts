@@ -1,5 +1,6 @@
-import { Argument, Command, InvalidArgumentError } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { pino } from 'pino';
+import { type Notice, noticeSchema } from '../../contract/activity.ts';
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
 import { systemClock } from '../clock.ts';
 import type { RetryPolicy } from '../spaces/retry.ts';
@@ -124,6 +125,16 @@ export function program(
   );
   act(verify, (context) => commands.verify(context, verify.opts()));
   act(asking('repair', 'mend what the last check of the project space found'), commands.repair);
+  const notice = asking('notice', 'what the page says of a pause to come')
+    .option('--pauses-at <time>', 'when, as ISO 8601 in UTC; without it nothing is announced')
+    .addOption(new Option('--why <why>', 'why').choices(['idle', 'expiry']).default('expiry'));
+  act(notice, (context) => {
+    const { pausesAt: at, why } = notice.opts<{ pausesAt?: string; why: Notice['why'] }>();
+    const found = noticeSchema.safeParse({ why, at });
+    if (at !== undefined && !found.success)
+      notice.error(`--pauses-at: found ${at}, expected a time such as 2027-01-31T12:00:00Z`);
+    return commands.announce(context, found.data ?? null);
+  });
   const lease = asking('lease', 'who may write the project space').option('--take-over', 'take it');
   act(lease, (context) => commands.lease(context, lease.opts().takeOver === true));
   const confirm = asking('confirm', 'agree to what was held back')

@@ -15,7 +15,7 @@ let cookie: string;
 const cleanUps: (() => Promise<unknown>)[] = [];
 
 beforeEach(async () => {
-  gateway = await startGateway({ pingEveryMs: 50 });
+  gateway = await startGateway({ pingEveryMs: 50, reportEveryMs: 100 });
   cookie = await sessionCookie(gateway);
 });
 afterEach(async () => {
@@ -181,6 +181,27 @@ describe('save now', () => {
     expect((await fetch(`${gateway.origin}/save`, { method: 'POST', headers })).status).toBe(403);
     expect(sync.saves).toBe(0);
   });
+});
+
+test('tells the data service again and again in how many windows the desktop is open', async () => {
+  const sync = await withSync();
+  await withDesktop();
+  await eventually(
+    () => sync.windows.length,
+    (count) => count > 2,
+  );
+  expect(new Set(sync.windows)).toEqual(new Set([0]));
+  const socket = await openDesktop(gateway, { cookie, origin: gateway.origin });
+  if (typeof socket === 'number') throw new Error(`refused with ${socket}`);
+  await eventually(
+    () => sync.windows.at(-1),
+    (count) => count === 1,
+  );
+  socket.terminate();
+  await eventually(
+    () => sync.windows.at(-1),
+    (count) => count === 0,
+  );
 });
 
 describe('the relay', () => {

@@ -192,8 +192,8 @@ export function warningTexts({ status }: GatewayView): string[] {
   return (status?.warnings ?? []).map(warningText);
 }
 
-function warningText({ space, message, code }: Warning): string {
-  const text = t().warning(message, code);
+function warningText({ space, message, code, at }: Warning): string {
+  const text = t().warning(message, code, at === undefined ? '' : formatTime(at));
   return space === undefined ? text : `${t()[space]}: ${text}`;
 }
 

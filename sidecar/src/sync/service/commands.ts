@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Activity, Notice } from '../../../contract/activity.ts';
 import { EXIT_CODES } from '../../../contract/exit-codes.ts';
 import {
   type FileProblems,
@@ -293,6 +294,13 @@ export async function repair(context: CommandContext): Promise<number> {
   return left.length === 0 ? EXIT_CODES.done : EXIT_CODES.damaged;
 }
 
+/** What the pages of the instance say of an end that somebody else has decided. */
+export async function announce(context: CommandContext, notice: Notice | null): Promise<number> {
+  await ask(context.socket, 'POST', '/v1/notice', notice === null ? undefined : { ...notice });
+  print(context, { notice }, [notice === null ? 'nothing is announced' : `announced for ${notice.at}`]);
+  return EXIT_CODES.done;
+}
+
 const PROGRESS_MS = 5_000;
 
 export async function confirm(context: CommandContext, given: Confirmation): Promise<number> {
@@ -314,6 +322,7 @@ function describe(status: SyncStatus): string[] {
     `project    ${transferText(status.project)}`,
     `last save  ${save.lastSavedAt === null ? 'never' : `${save.lastSavedAt}, save ${save.generation}`}`,
     ...(save.nextSaveAt === null ? [] : [`next save  ${save.nextSaveAt}`]),
+    ...(status.activity === undefined ? [] : [`in use     ${activityText(status.activity)}`]),
     ...Object.entries(status.tokenExpiresAt ?? {}).map(
       ([space, at]) => `${space} token ends ${at ?? 'never, as far as known'}`,
     ),
@@ -321,6 +330,12 @@ function describe(status: SyncStatus): string[] {
     ...fileLines(status.fileProblems),
     ...(status.warnings ?? []).map((warning) => `warning    ${warning.message}`),
   ];
+}
+
+function activityText({ windows, protocols, cpus, idleSeconds }: Activity): string {
+  const number = (found: number | null) => found ?? '?';
+  const idle = idleSeconds ? `, not used for ${Math.floor(idleSeconds / 60)} min` : '';
+  return `${number(windows)} windows, ${number(protocols)} protocols, ${number(cpus)} CPUs${idle}`;
 }
 
 const DURING = { 'stage-in': 'not copied', restore: 'not restored', save: 'not saved' } as const;

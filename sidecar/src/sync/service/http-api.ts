@@ -1,6 +1,7 @@
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Logger } from 'pino';
 import * as z from 'zod';
+import { activityReportSchema, noticeSchema } from '../../../contract/activity.ts';
 import type { SyncStatus } from '../../../contract/status.ts';
 import { isPlain } from '../restore/restore-to-folder.ts';
 import { RequestError } from '../sync-errors.ts';
@@ -85,6 +86,14 @@ export function syncApi(runner: Runner, log: Logger): FastifyInstance {
   app.post('/v1/confirm', async (request) => {
     runner.confirm(confirmSchema.parse(request.body));
     return { confirmed: true };
+  });
+  app.post('/v1/activity', async (request) => {
+    runner.board.activity.note(activityReportSchema.parse(request.body));
+    return {};
+  });
+  app.post('/v1/notice', async (request) => {
+    runner.board.announce(noticeSchema.nullable().parse(request.body ?? null));
+    return {};
   });
   app.get('/v1/plan', async () => {
     const plan = await requireProject(runner).plan();

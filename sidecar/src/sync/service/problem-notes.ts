@@ -138,4 +138,6 @@ export const WARNING_NOTES: Record<Warning['code'], string> = {
   'trash-shortened': 'The project space is full, so older versions were removed before their time.',
   'settings-refused':
     'The configuration was changed under the running instance to one that cannot be used; the settings before stay in use.',
+  'pauses-soon':
+    'Whoever looks after the instance saves and pauses it at this time: nobody uses it, or its time ends. Nothing is removed.',
 };

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Notice } from '../../../contract/activity.ts';
 import {
   EMPTY_TRANSFER,
   type FileProblem,
@@ -12,6 +13,7 @@ import {
 import type { Clock } from '../../clock.ts';
 import type { Side } from '../../spaces/space.ts';
 import type { Progress } from '../progress.ts';
+import { ActivityWatch } from './activity.ts';
 import { toProblem } from './problems.ts';
 
 const MAX_NOTICES = 5;
@@ -25,6 +27,7 @@ export interface TokenState {
 
 /** The one status that everybody asks for; tells listeners of changes, at most four times a second. */
 export class StatusBoard {
+  readonly activity: ActivityWatch;
   readonly #clock: Clock;
   readonly #listeners = new Set<(status: SyncStatus) => void>();
   readonly #problems = new Map<string, Problem>();
@@ -45,17 +48,25 @@ export class StatusBoard {
     lastError: null,
   };
   #volumes: SyncStatus['volumes'] | null = null;
+  #notice: Notice | null = null;
   #changes = 0;
   #timer: NodeJS.Timeout | undefined;
   #lastSent = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    // Whoever comes back ends what was announced because nobody was there.
+    const comeBack = () => {
+      if (this.#notice?.why === 'idle') this.announce(null);
+    };
+    this.activity = new ActivityWatch(clock, () => this.#isOpen(), comeBack);
   }
 
   get phase(): Phase {
     return this.#phase;
   }
+
+  #isOpen = () => this.#ready && (this.#phase === 'running' || this.#phase === 'saving');
 
   status(): SyncStatus {
     return {
@@ -75,7 +86,9 @@ export class StatusBoard {
           message,
         })),
         ...this.#advice.values(),
+        ...(this.#notice === null ? [] : [warningOf(this.#notice)]),
       ],
+      activity: this.activity.view(),
       tokenExpiresAt: Object.fromEntries(
         [...this.#tokens].map(([side, { expiresAt }]) => [side, expiresAt?.toISOString() ?? null]),
       ),
@@ -132,6 +145,13 @@ export class StatusBoard {
   /** What was advised holds no longer. */
   withdraw(code: Warning['code']): void {
     if (this.#advice.delete(code)) this.changed();
+  }
+
+  /** An end of the session that comes from outside; null: it does not. */
+  announce(notice: Notice | null): void {
+    if (isDeepStrictEqual(this.#notice, notice)) return;
+    this.#notice = notice;
+    this.changed();
   }
 
   setToken(side: Side, state: TokenState): void {
@@ -222,4 +242,14 @@ export class StatusBoard {
     }, wait);
     this.#timer.unref();
   }
+}
+
+/** Pure. In UTC: the container has no other time. */
+function warningOf({ why, at }: Notice): Warning {
+  const when = `${at.slice(0, 16).replace('T', ' ')} UTC`;
+  const message =
+    why === 'idle'
+      ? `Nobody uses this desktop, so it is saved and paused at ${when}. Opening it keeps it running.`
+      : `The time of this instance ends: it is saved and paused at ${when}. Nothing is removed. Ask your operators if you need it longer.`;
+  return { code: 'pauses-soon', message, at };
 }

@@ -1,4 +1,5 @@
 import { createServer, type ServerResponse } from 'node:http';
+import { json } from 'node:stream/consumers';
 import { EMPTY_TRANSFER, type SyncStatus } from '../../../contract/status.ts';
 
 export const IDLE_STATUS: SyncStatus = {
@@ -41,6 +42,8 @@ export interface FakeSync {
   /** Bodies are answered with this status and JSON. */
   saveAnswer: { status: number; body: unknown };
   readonly saves: number;
+  /** Windows that the gateway has told of, newest last. */
+  readonly windows: readonly number[];
   stop(): Promise<void>;
 }
 
@@ -48,6 +51,7 @@ export interface FakeSync {
 export async function startFakeSync(socketPath: string, hasEvents = true): Promise<FakeSync> {
   let status = IDLE_STATUS;
   let saves = 0;
+  const windows: number[] = [];
   const listeners = new Set<ServerResponse>();
   const event = () => `event: status\ndata: ${JSON.stringify(status)}\n\n`;
   const server = createServer((request, response) => {
@@ -61,6 +65,9 @@ export async function startFakeSync(socketPath: string, hasEvents = true): Promi
     } else if (route === 'POST /v1/save') {
       saves += 1;
       response.writeHead(fake.saveAnswer.status).end(JSON.stringify(fake.saveAnswer.body));
+    } else if (route === 'POST /v1/activity') {
+      void json(request).then((body) => windows.push((body as { windows: number }).windows));
+      response.end('{}');
     } else {
       response.writeHead(404).end();
     }
@@ -68,6 +75,7 @@ export async function startFakeSync(socketPath: string, hasEvents = true): Promi
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
   const fake: FakeSync = {
     saveAnswer: { status: 202, body: {} },
+    windows,
     get saves() {
       return saves;
     },

@@ -75,6 +75,7 @@ function builtWeb(): Promise<string> {
 export interface StartOptions {
   readonly now?: () => number;
   readonly pingEveryMs?: number;
+  readonly reportEveryMs?: number;
   readonly config?: Partial<GatewayConfig>;
   /** Of the client at the sign-in server. */
   readonly clientSecret?: string;

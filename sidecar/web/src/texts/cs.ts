@@ -41,6 +41,8 @@ const WARNINGS: Record<string, string> = {
     'Změněné nastavení instance nejde použít, platí dál to předchozí a práce pokračuje. Řekněte to správci instance.',
   'token-advice': 'Token dovoluje víc, než je třeba, nebo by se měl změnit.',
 };
+const pausesSoon = (when: string) =>
+  `Instance se uloží a pozastaví: ${when}. Nic se neodstraní; obě kopie dat zůstanou. Pokud ji potřebujete déle, řekněte to správcům.`;
 const FILE_PROBLEMS: Record<string, string> = {
   'no-access': 'nedá se číst: chybí práva',
   'disk-fault': 'disk svazku při něm hlásí chybu; řekněte to správcům',
@@ -130,7 +132,7 @@ export const cs: Texts = {
   nextAttempt: (duration) => `Další pokus: ${duration}.`,
   saveFailed: (message) => `Uložení selhalo a zkouší se znovu: ${message}`,
   problem: (message, code) => CZECH_PROBLEMS[code] ?? message,
-  warning: (message, code) => WARNINGS[code] ?? message,
+  warning: (message, code, when) => (code === 'pauses-soon' ? pausesSoon(when) : (WARNINGS[code] ?? message)),
   fileProblem: (message, code) => FILE_PROBLEMS[code] ?? message,
 
   saveUnknown: 'Zda je práce uložená, teď není známo',

@@ -95,7 +95,7 @@ export const en = {
   nextAttempt: (duration: string) => `Next attempt in ${duration}.`,
   saveFailed: (message: string) => `Saving failed and is tried again: ${message}`,
   problem: (message: string, _code: string) => message.replace(/ ?\(scipion:\w+\)/g, ''),
-  warning: (message: string, _code: string) => message.replace(/ ?\(scipion:\w+\)/g, ''),
+  warning: (message: string, _code: string, _when: string) => message.replace(/ ?\(scipion:\w+\)/g, ''),
   fileProblem: (message: string, _code: string) => message,
 
   // Saving
