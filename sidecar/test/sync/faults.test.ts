@@ -4,9 +4,10 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { MemorySpace } from '../spaces/memory-space.ts';
-import { durableSteps, watchedSpace, watchedState } from './durable-writes.ts';
+import { rowsOf, saveSteps } from './durable-writes.ts';
 import type { FaultKind } from './faulty-space.ts';
 import { FaultySpace } from './faulty-space.ts';
+import { RecordedWrites } from './recorded-writes.ts';
 import { changeAll, firstVersion } from './two-versions.ts';
 import { dumpFolder, Folders, openProject, sorted, TestClock, takeLease, visible } from './world.ts';
 
@@ -41,19 +42,19 @@ async function faultyRun(
   kind: FaultKind,
   work: 'save' | 'start',
 ) {
-  const done: string[] = [];
-  const faulty = new FaultySpace(watchedSpace(w.space, done), at, kind);
+  const writes = new RecordedWrites();
+  const faulty = new FaultySpace(writes.space(w.space), at, kind);
   let skipped = 0;
   const context = await openProject(w.root, faulty.space, { clock: w.clock, lease: false });
   try {
     await takeLease(context);
-    if (work === 'save') skipped = (await save(context)).skipped;
+    if (work === 'save') skipped = (await writes.during(() => save(context))).skipped;
     else await startProject(context);
   } catch {
     // What it left behind is what counts.
   }
   context.close();
-  return { calls: faulty.calls, fired: faulty.fired, skipped, done };
+  return { calls: faulty.calls, fired: faulty.fired, skipped, done: writes.calls };
 }
 
 /** Paths at which two trees differ. */
@@ -76,22 +77,7 @@ async function restored(space: MemorySpace, clock: TestClock): Promise<Map<strin
   return result;
 }
 
-const STEPS = durableSteps();
-
-test('the steps of a save are those of the table in the documentation, in its order', async () => {
-  const w = await world();
-  const seen: string[] = [];
-  const context = await openProject(w.root, watchedSpace(w.space, seen), { clock: w.clock });
-  seen.length = 0;
-  await save({ ...context, state: watchedState(context.state, seen) });
-  context.close();
-  const order = seen.map((call) => {
-    const row = STEPS.findIndex(({ calls }) => calls.includes(call));
-    expect(row, `"${call}" has a row in the table of durable writes`).toBeGreaterThanOrEqual(0);
-    return row;
-  });
-  expect(order.filter((row, at) => row !== order[at - 1])).toEqual(STEPS.map((_, row) => row));
-});
+const STEPS = saveSteps();
 
 describe.each(KINDS)('every call to the space fails once: %s', (kind) => {
   test('save: the next volume gets one complete save, the next run completes it', async () => {
@@ -118,7 +104,7 @@ describe.each(KINDS)('every call to the space fails once: %s', (kind) => {
       }
       if (kind.startsWith('crash')) {
         const last = faulty.done.at(-1);
-        const step = STEPS.find(({ calls }) => last !== undefined && calls.includes(last));
+        const step = rowsOf(STEPS, faulty.done).at(-1);
         const promised = step?.leadsTo === 'this save' ? two : one;
         expect(sorted(found), `as the table promises after ${last}, call ${at}`).toEqual(promised);
       }
