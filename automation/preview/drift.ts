@@ -1,5 +1,5 @@
+import pLimit from 'p-limit';
 import { changesOfPreview, type EnginePreview } from '../meaning/changes.ts';
-import { inParallel } from './in-parallel.ts';
 import type { Pulumi } from './pulumi.ts';
 import { wordsOf } from './rollout.ts';
 
@@ -21,7 +21,7 @@ export function findDrift(
   readForeign: ReadForeign,
   limit: number,
 ): Promise<StackDrift[]> {
-  return inParallel(stacks, limit, async (stack): Promise<StackDrift> => {
+  return pLimit(limit).map(stacks, async (stack): Promise<StackDrift> => {
     try {
       const drifted = await pulumi.drift(stack);
       const preview = await pulumi.preview(stack);

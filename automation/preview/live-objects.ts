@@ -1,8 +1,8 @@
+import pLimit from 'p-limit';
 import { openObjectReader } from '../../components/cluster-client.ts';
 import { EngineError } from '../recording/protocol.ts';
 import type { ReadForeign } from './drift.ts';
 import { foreignFields, type ManagedFields, objectsOf } from './foreign-fields.ts';
-import { inParallel } from './in-parallel.ts';
 import { loadStack } from './stack-preview.ts';
 
 /** What others have set in the objects of a stack, by who owns their fields. */
@@ -23,7 +23,7 @@ export const foreignIn =
       kubeconfig: config['kubernetes:kubeconfig'],
       context: config['kubernetes:context'],
     });
-    const found = await inParallel(objects, AT_ONCE, async (reference) => {
+    const found = await pLimit(AT_ONCE).map(objects, async (reference) => {
       const object = await read(reference);
       const managed = (object?.metadata?.managedFields ?? []) as readonly ManagedFields[];
       const byManager = Map.groupBy(foreignFields(managed), ({ manager }) => manager);

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
+import pLimit from 'p-limit';
 import { ProgramWorkers } from '../recording/index.ts';
 import { type ChangedStacks, STACK_NAME_RULE } from './changed-stacks.ts';
 import { flagsOf, readBefore, readFacts } from './flags.ts';
-import { inParallel } from './in-parallel.ts';
 import type { StackReport } from './report.ts';
 import { previewStack } from './stack-preview.ts';
 
@@ -13,16 +13,16 @@ export async function previewStacks(
   base: string | undefined,
 ): Promise<StackReport[]> {
   const cores = availableParallelism();
-  const facts = await inParallel(changed.existing, cores, (stack) => readFacts(head, stack));
+  const facts = await pLimit(cores).map(changed.existing, (stack) => readFacts(head, stack));
   const known =
-    base === undefined ? [] : await inParallel(changed.stacks, cores, (stack) => readFacts(base, stack));
+    base === undefined ? [] : await pLimit(cores).map(changed.stacks, (stack) => readFacts(base, stack));
   const before = await readBefore(base, known);
   const flags = flagsOf(
     facts.filter((each) => each !== undefined),
     before,
   );
   await using workers = new ProgramWorkers();
-  const previewed = await inParallel(changed.stacks, cores, (stack) =>
+  const previewed = await pLimit(cores).map(changed.stacks, (stack) =>
     previewStack(stack, head, base, { workers }),
   );
   const without = { resources: 0, placeholders: [] };

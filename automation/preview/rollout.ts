@@ -1,6 +1,6 @@
+import pLimit from 'p-limit';
 import { changesOfPreview, type EnginePreview } from '../meaning/changes.ts';
 import { isHarmless, meaningOf, NOTHING } from '../meaning/meaning.ts';
-import { inParallel } from './in-parallel.ts';
 import type { Pulumi } from './pulumi.ts';
 
 /**
@@ -72,14 +72,14 @@ async function runWave(
   { limit, signal }: RolloutOptions,
   hasShown: boolean,
 ): Promise<StackOutcome[]> {
-  const planned = await inParallel(wave, limit, (stack) => plan(stack, pulumi, signal));
+  const planned = await pLimit(limit).map(wave, (stack) => plan(stack, pulumi, signal));
   const stop = (why: string) => planned.map((each) => notBegun(each, why));
   if (signal?.aborted) return stop(INTERRUPTED);
   if (planned.some(({ outcome }) => outcome === 'failed')) return stop('a preview of its wave failed');
   const first = hasShown ? undefined : planned.find(({ outcome }) => outcome === 'done');
   const shown = first && (await carryOut(first, pulumi, signal));
   const isBad = shown !== undefined && shown.outcome !== 'done';
-  return inParallel(planned, limit, async (each) => {
+  return pLimit(limit).map(planned, async (each) => {
     if (each === first && shown !== undefined) return shown;
     return isBad && !signal?.aborted
       ? notBegun(each, 'a stack before it failed')

@@ -1,7 +1,7 @@
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
-import { inParallel } from '../../automation/preview/in-parallel.ts';
+import pLimit from 'p-limit';
 import { previewStacks } from '../../automation/preview/preview-stacks.ts';
 import { previewStack } from '../../automation/preview/stack-preview.ts';
 import { machineOf } from '../lib/machine.ts';
@@ -59,7 +59,7 @@ export async function runPreviewsBench(options: PreviewsOptions): Promise<CaseRe
     const all = await preview(names);
     teller.step(`${sample} stacks, each render in a process of its own`);
     const alone = await timed(async () => {
-      await inParallel(names.slice(0, sample), availableParallelism(), (stack) =>
+      await pLimit(availableParallelism()).map(names.slice(0, sample), (stack) =>
         previewStack(stack, head, base),
       );
     });

@@ -8,3 +8,8 @@ export interface BackOff {
 export function backOffMs(failures: number, { firstMs, maxMs }: BackOff): number {
   return Math.min(maxMs, firstMs * 2 ** (failures - 1));
 }
+
+/** @param waitedMs before the attempt that has failed; absent: it was the first one @returns ms to wait before the next one */
+export function longerWaitMs(waitedMs: number | undefined, { firstMs, maxMs }: BackOff): number {
+  return waitedMs === undefined ? firstMs : Math.min(maxMs, waitedMs * 2);
+}

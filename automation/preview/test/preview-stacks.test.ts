@@ -2,28 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { flagsOf, readFacts, type StackFacts } from '../flags.ts';
-import { inParallel } from '../in-parallel.ts';
 import { reportSchema } from '../report.ts';
 import { gitIn } from './git-in.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-
-test('as many at once as there are workers, results in order', async () => {
-  let running = 0;
-  let most = 0;
-  const results = await inParallel([5, 4, 3, 2, 1], 2, async (item) => {
-    most = Math.max(most, ++running);
-    await setTimeout(item);
-    running--;
-    return item * 10;
-  });
-  expect(results).toEqual([50, 40, 30, 20, 10]);
-  expect(most).toBe(2);
-});
 
 test('stacks that share a namespace or a project space are flagged, each with the others', () => {
   const facts = (stack: string, namespace: string, projectSpace?: string, discards = false) => ({

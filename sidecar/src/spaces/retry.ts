@@ -1,4 +1,3 @@
-import pRetry from 'p-retry';
 import { backOffMs } from '../back-off.ts';
 import {
   type CallOptions,
@@ -153,29 +152,6 @@ async function moveOnce(
   });
 }
 
-async function attempt<T>(
-  policy: RetryPolicy,
-  operation: string,
-  options: CallOptions | undefined,
-  action: (options: CallOptions) => Promise<T>,
-): Promise<T> {
-  const signal = options?.signal;
-  return pRetry(() => action(options ?? {}), {
-    retries: policy.retries,
-    minTimeout: policy.firstWaitMs,
-    maxTimeout: policy.maxWaitMs,
-    factor: 2,
-    randomize: true,
-    ...(signal === undefined ? {} : { signal }),
-    shouldRetry: async ({ error, retriesLeft }) => {
-      if (!(error instanceof SpaceError) || error.retry !== 'soon' || retriesLeft <= 0) return false;
-      policy.onRetry?.(error, operation);
-      if (error.retryAfterMs !== undefined) await pause(error.retryAfterMs, signal);
-      return true;
-    },
-  });
-}
-
 /** Of one space. */
 interface Health {
   /** Contents that went well. */
@@ -187,15 +163,15 @@ const OTHERS_WELL = 8;
 /** No wait makes room for anybody then, and others would wait for this one. */
 const SHORT_WAIT_MS = 100;
 
-/** Waits before a content is tried again. @param others that went well meanwhile */
-async function waitForContent(
+/** Waits before the next attempt. @param othersWell contents of others that went well meanwhile */
+async function waitAfter(
   policy: RetryPolicy,
   failures: number,
-  others: number,
   { retryAfterMs = 0 }: SpaceError,
+  othersWell: number,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const maxMs = others >= OTHERS_WELL ? SHORT_WAIT_MS : policy.maxWaitMs;
+  const maxMs = othersWell >= OTHERS_WELL ? SHORT_WAIT_MS : policy.maxWaitMs;
   const wait = backOffMs(failures, { firstMs: policy.firstWaitMs, maxMs }) * (1 + Math.random());
   await pause(Math.max(wait, retryAfterMs), signal);
 }
@@ -216,6 +192,27 @@ function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   });
 }
 
+/** @param othersWell asked for how many contents of others went well so far. @default none: its call is no content */
+async function attempt<Options extends CallOptions, T>(
+  policy: RetryPolicy,
+  operation: string,
+  options: Options | undefined,
+  action: (options: Options) => Promise<T>,
+  othersWell: () => number = () => 0,
+): Promise<T> {
+  const before = othersWell();
+  for (let failures = 1; ; failures += 1) {
+    options?.signal?.throwIfAborted();
+    try {
+      return await action(options ?? ({} as Options));
+    } catch (error) {
+      if (!mayPass(policy, failures, error)) throw error;
+      policy.onRetry?.(error, operation);
+      await waitAfter(policy, failures, error, othersWell() - before, options?.signal);
+    }
+  }
+}
+
 /** As `attempt`, for the content of one file among many. */
 async function attemptContent<T>(
   policy: RetryPolicy,
@@ -223,19 +220,13 @@ async function attemptContent<T>(
   options: WriteOptions | undefined,
   action: (options: WriteOptions) => Promise<T>,
 ): Promise<T> {
-  const before = health.succeeded;
-  for (let failures = 1; ; failures += 1) {
-    options?.signal?.throwIfAborted();
-    try {
-      const result = await action(options ?? {});
-      health.succeeded += 1;
-      return result;
-    } catch (error) {
-      if (!(error instanceof SpaceError) || error.retry !== 'soon' || failures > policy.retries) throw error;
-      policy.onRetry?.(error, 'write');
-      await waitForContent(policy, failures, health.succeeded - before, error, options?.signal);
-    }
-  }
+  const result = await attempt(policy, 'write', options, action, () => health.succeeded);
+  health.succeeded += 1;
+  return result;
+}
+
+function mayPass(policy: RetryPolicy, failures: number, error: unknown): error is SpaceError {
+  return error instanceof SpaceError && error.retry === 'soon' && failures <= policy.retries;
 }
 
 /** Who waits for a signal, through one listener of ours: a signal looks through all it has whenever one comes or goes. */
@@ -385,9 +376,9 @@ async function* readOn(
       }
     } catch (error) {
       failures += 1;
-      if (!(error instanceof SpaceError) || error.retry !== 'soon' || failures > policy.retries) throw error;
+      if (!mayPass(policy, failures, error)) throw error;
       policy.onRetry?.(error, 'read');
-      await waitForContent(policy, failures, health.succeeded - before, error, options.signal);
+      await waitAfter(policy, failures, error, health.succeeded - before, options.signal);
     } finally {
       watch.end(!finished);
       if (!finished) {

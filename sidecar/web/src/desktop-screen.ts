@@ -1,4 +1,5 @@
 import RFB from '@novnc/novnc';
+import { type BackOff, backOffMs } from '../../src/back-off.ts';
 import type { GatewayView } from '../../src/gateway/view.ts';
 import { element, setText } from '../shared/dom.ts';
 import { Clipboard } from './clipboard.ts';
@@ -9,8 +10,7 @@ import { t } from './language.ts';
 import { Settings } from './settings.ts';
 import { addTouch } from './touch.ts';
 
-const FIRST_RETRY_MS = 500;
-const LONGEST_RETRY_MS = 8000;
+const AFTER_FAILURES: BackOff = { firstMs: 500, maxMs: 8000 };
 const CONTROL = 0xffe3;
 /** A drop that is mended faster than this is not worth a word. */
 const OVERLAY_AFTER_MS = 300;
@@ -148,9 +148,8 @@ export class DesktopScreen {
       this.#overlay.hidden = false;
       element('overlay-retry').focus();
     }, OVERLAY_AFTER_MS);
-    const delay = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#attempts);
     this.#attempts += 1;
-    this.#scheduleRetry(delay);
+    this.#scheduleRetry(backOffMs(this.#attempts, AFTER_FAILURES));
     await this.#explain();
   }
 

@@ -1,3 +1,4 @@
+import { type BackOff, longerWaitMs } from '../../src/back-off.ts';
 import { t } from './language.ts';
 
 /** Files that this page sends into the project, part by part; what broke off goes on. */
@@ -8,8 +9,7 @@ const FIRST_PART_BYTES = 1024 * 1024;
 const MAX_PART_BYTES = 16 * 1024 * 1024;
 /** A part is as large as the line takes in this time: the gateway waits 20 s for one. */
 const PART_MS = 3000;
-const FIRST_WAIT_MS = 500;
-const MAX_WAIT_MS = 10_000;
+const AFTER_FAILURES: BackOff = { firstMs: 500, maxMs: 10_000 };
 /** Without a byte for so long a file waits for its user. */
 const GIVE_UP_MS = 10 * 60_000;
 
@@ -99,10 +99,10 @@ export class Uploader {
   }
 
   async #run(sending: Sending): Promise<void> {
-    let wait = FIRST_WAIT_MS;
+    let wait: number | undefined;
     let movedAt = performance.now();
     const onMoved = () => {
-      wait = FIRST_WAIT_MS;
+      wait = undefined;
       movedAt = performance.now();
       sending.state = 'sending';
       this.#onChange();
@@ -124,8 +124,8 @@ export class Uploader {
         else sending.state = 'retrying';
         this.#onChange();
         if (sending.state !== 'retrying') return;
+        wait = longerWaitMs(wait, AFTER_FAILURES);
         await new Promise((resolve) => setTimeout(resolve, wait));
-        wait = Math.min(MAX_WAIT_MS, wait * 2);
       }
     }
   }

@@ -1,3 +1,4 @@
+import { type BackOff, longerWaitMs } from '../../back-off.ts';
 import type { Clock } from '../../clock.ts';
 import type { FileFailures } from '../file-failures.ts';
 import { decodeItem } from '../plan/plan.ts';
@@ -21,8 +22,7 @@ interface Waiting {
 }
 
 const META = 'left-out';
-const FIRST_WAIT_MS = 10 * 60_000;
-const LONGEST_WAIT_MS = 6 * 3_600_000;
+const AFTER_FAILURES: BackOff = { firstMs: 10 * 60_000, maxMs: 6 * 3_600_000 };
 
 /** Autosaves try it again ever less often: each attempt is a save of its own. It stays named. */
 export function holdBackLeftOut(context: LeftOutContext, unread: FileFailures): void {
@@ -47,7 +47,7 @@ export function noteLeftOut(context: LeftOutContext, left: readonly string[]): v
   const next: Record<string, Waiting> = {};
   const now = context.clock.now();
   for (const path of left) {
-    const waitMs = Math.min(LONGEST_WAIT_MS, 2 * (before[path]?.waitMs ?? FIRST_WAIT_MS / 2));
+    const waitMs = longerWaitMs(before[path]?.waitMs, AFTER_FAILURES);
     next[path] = { facts: factsOf(context.tree, path), until: now + waitMs, waitMs };
   }
   for (const [path, each] of Object.entries(before)) if (each.until > now) next[path] ??= each;

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { type BackOff, longerWaitMs } from '../../back-off.ts';
 import type { Clock } from '../../clock.ts';
 import type { StageInResult } from '../restore/stage-in.ts';
 import { type MetricsSink, timed } from './metrics.ts';
@@ -6,8 +7,7 @@ import type { Sessions } from './sessions.ts';
 import type { StatusBoard } from './status-board.ts';
 
 /** Between two attempts at source files that could not be copied; it doubles with each that brings nothing. */
-const FIRST_WAIT_MS = 60_000;
-const LAST_WAIT_MS = 1_800_000;
+const AFTER_FAILURES: BackOff = { firstMs: 60_000, maxMs: 1_800_000 };
 /** An attempt lists the whole space: it gets no more than this share of the time. */
 const SHARE = 10;
 
@@ -52,7 +52,7 @@ export class SourceCopy {
 
   /** Tries what is left again from time to time. Ends with the signal. */
   async keepTrying(signal: AbortSignal): Promise<void> {
-    const { sessions, clock, log, sourceRetryMs = FIRST_WAIT_MS } = this.#options;
+    const { sessions, clock, log, sourceRetryMs = AFTER_FAILURES.firstMs } = this.#options;
     let wait = sourceRetryMs;
     while (!signal.aborted) {
       await clock.sleep(wait, signal).catch(() => undefined);
@@ -67,7 +67,7 @@ export class SourceCopy {
       }
       const isBetter = this.#left < before;
       wait = Math.max(
-        isBetter ? sourceRetryMs : Math.min(LAST_WAIT_MS, wait * 2),
+        isBetter ? sourceRetryMs : longerWaitMs(wait, AFTER_FAILURES),
         (clock.monotonic() - began) * SHARE,
       );
     }
