@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { MARKER } from '../../src/sync/volume/known-format.ts';
 import { prepareVolume } from '../../src/sync/volume/volume.ts';
 import { DAMAGES, type Damage } from './damages.ts';
 import { changeGood, expectSource, goodOf, handOver, makeGood } from './good-files.ts';
@@ -28,7 +29,12 @@ interface StateRow extends Row, VolumeDamage {
   readonly file: string;
   /** By SIGKILL, so that the write-ahead log of the state is there. */
   readonly isKilled: boolean;
+  /** The start stops with a sentence and changes nothing; it continues once the file is as it was. */
+  readonly isRefused: boolean;
 }
+
+/** What a newer program has left is for that program. */
+const NEWER = 'of a newer format';
 
 const FILES: readonly (Pick<StateRow, 'volume' | 'file' | 'isKilled'> & { readonly what: string })[] = [
   { what: 'the state database', volume: 'project', file: 'sync.sqlite', isKilled: false },
@@ -93,6 +99,7 @@ const ROWS: readonly StateRow[] = FILES.flatMap(({ what, ...file }) =>
     name: `${what} ${how}`,
     ...damage,
     ...file,
+    isRefused: how === NEWER && file.file === MARKER,
     ...(file.isKilled && how === 'cut in the middle' && file.file === 'sync.sqlite'
       ? { sample: 'mounted' as const }
       : {}),
@@ -139,6 +146,13 @@ async function life(row: StateRow, kind: Kind): Promise<void> {
     for (const each of [one.paths.projectVolume, one.paths.sourceVolume]) await prepareVolume(each);
     for (const name of readdirSync(join(volume, 'state'))) handOver(join(volume, 'state', name));
     one.launch();
+    if (row.isRefused) {
+      const found = readFileSync(at);
+      await one.until('a sentence', ({ problems }) => problems.some(({ code }) => code === 'state-damaged'));
+      expect(await one.told(), 'both versions').toMatch(/format 99, known here: 1\b/);
+      expect(readFileSync(at), 'nothing is changed').toEqual(found);
+      writeFileSync(at, before as Buffer);
+    }
     await one.ready();
     expect(goodOf(one.data), 'the volume keeps all it had').toEqual(good);
     expectSource(one);
