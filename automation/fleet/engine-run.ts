@@ -1,9 +1,13 @@
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Project, RunChanges } from '../engine/index.ts';
 import type { UpResult } from './instances.ts';
-import type { Happening } from './operation.ts';
-import { type HeldRecord, startOf } from './records.ts';
+import { FleetError, type Happening } from './operation.ts';
+import { describeRecord, type HeldRecord, isEngineAlive, startOf } from './records.ts';
 
 /** One run of the engine, told step by step, and written down so that whoever comes after a crash knows how far it was. */
+
+const ENGINE_POLL_MS = 500;
 
 export interface Run {
   readonly emit: (happening: Happening) => void;
@@ -50,4 +54,22 @@ export function isLockOf(message: string, pid: number | undefined): boolean {
   if (pid === undefined || !/stack is currently locked by/.test(message)) return false;
   const holders = [...message.matchAll(/\(pid (\d+)\)/g)].map(([, found]) => Number(found));
   return holders.length > 0 && holders.every((holder) => holder === pid);
+}
+
+/** What a killed process has left: its engine may still work. */
+export async function recover(name: string, { emit, held }: Run): Promise<void> {
+  if (held.previous?.state !== 'killed') return;
+  const { record } = held.previous;
+  if (record.host !== hostname() && record.stage === 'engine')
+    throw new FleetError(
+      'interrupted',
+      `${describeRecord(record)} was begun on ${name} by another machine and may still run there. If not: npm run instance -- resume ${name} --give-up, then again.`,
+    );
+  emit({ event: 'said', text: `${describeRecord(record)} was killed; it is taken up from there` });
+  if (!isEngineAlive(record)) return;
+  emit({
+    event: 'said',
+    text: `its engine (process ${record.engine?.pid}) still works; waiting for its end`,
+  });
+  while (isEngineAlive(record)) await sleep(ENGINE_POLL_MS);
 }

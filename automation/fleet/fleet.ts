@@ -1,18 +1,19 @@
-import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { InstanceCluster } from '../../components/cluster-client.ts';
 import { NAMES, publicOrigin } from '../../components/names.ts';
+import type { Notice } from '../../sidecar/contract/activity.ts';
 import { makeOpeningCode, openingAddress, openingKeyOf } from '../../sidecar/contract/opening-code.ts';
 import { GATEWAY_SECRET_KEYS } from '../../sidecar/contract/paths.ts';
 import { REMOVING_VARIABLE } from '../../stacks/environment.ts';
 import { PREFIX } from '../../stacks/judge.ts';
-import { SETTING_FIELDS, type Settings } from '../../stacks/schema.ts';
+import type { Settings } from '../../stacks/schema.ts';
 import { InterruptedError } from '../engine/index.ts';
-import { type Run, runEngine } from './engine-run.ts';
+import { type Run, recover, runEngine } from './engine-run.ts';
 import {
   type ChangeResult,
   type Door,
+  EXPIRES_KEY,
   type InstanceSpec,
   type InstanceSummary,
   OWNER_KEY,
@@ -23,7 +24,15 @@ import type { OperationKind } from './kinds.ts';
 import { type LiveState, readLive, runSync } from './live.ts';
 import { FleetError, Operation } from './operation.ts';
 import { describeRecord, type FoundRecord, isEngineAlive } from './records.ts';
-import { changesOfKeys, judged, type StackValues, type Tokens, withChanges } from './settings.ts';
+import {
+  changesOfKeys,
+  isReal,
+  judged,
+  prefixed,
+  type StackValues,
+  type Tokens,
+  withChanges,
+} from './settings.ts';
 import { Summaries, type SummarySettings, unknown } from './summaries.ts';
 
 /** The one module that makes, changes, lists and removes instances: one stack each, of one program, by Pulumi itself. */
@@ -36,7 +45,6 @@ export interface FleetSettings extends SummarySettings {
 /** Names of stacks that are also names of namespaces and of files. */
 export const INSTANCE_NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const RESTART_POLL_MS = 2_000;
-const ENGINE_POLL_MS = 500;
 
 export class Fleet {
   readonly #settings: FleetSettings;
@@ -97,6 +105,19 @@ export class Fleet {
   /** Saves, then stops the pod; both volumes stay. */
   pause(name: string): Operation<ChangeResult> {
     return this.#start(name, 'pause', (run) => this.#change(name, { settings: { paused: 'true' } }, run));
+  }
+
+  /**
+   * As `pause`, after a save that succeeded.
+   * @param isWanted throws FleetError where it is not, asked when its turn has come and once more after the save
+   */
+  pauseSaved(name: string, isWanted: () => Promise<void>): Operation<ChangeResult> {
+    return this.#start(name, 'pause', async (run) => {
+      await isWanted();
+      await this.#save(name, run);
+      await isWanted();
+      return this.#change(name, { settings: { paused: 'true' } }, run);
+    });
   }
 
   /** The desktop runs again, and what was begun on the instance and did not end is done. */
@@ -167,16 +188,19 @@ export class Fleet {
   }
 
   saveNow(name: string): Operation<unknown> {
-    return this.#start(name, 'save', async ({ emit, held }) => {
-      const { cluster, settings } = await this.#living(name);
-      held.update({ stage: 'cluster' });
-      const command = ['save', '--json'];
-      const run = await runSync(cluster, settings.namespace, command);
-      if (run.said !== '' && run.code === 0 && !run.said.startsWith('it ended'))
-        emit({ event: 'warning', text: run.said });
-      if (run.code === 0) return JSON.parse(run.lines.at(-1) ?? '{}') as unknown;
-      throw new FleetError('failed', `${name} was not saved: ${run.said}.`, SEE(name));
+    return this.#start(name, 'save', async (run) => {
+      run.held.update({ stage: 'cluster' });
+      return this.#save(name, run);
     });
+  }
+
+  async #save(name: string, { emit }: Run): Promise<unknown> {
+    const { cluster, settings } = await this.#living(name);
+    const run = await runSync(cluster, settings.namespace, ['save', '--json']);
+    if (run.said !== '' && run.code === 0 && !run.said.startsWith('it ended'))
+      emit({ event: 'warning', text: run.said });
+    if (run.code === 0) return JSON.parse(run.lines.at(-1) ?? '{}') as unknown;
+    throw new FleetError('failed', `${name} was not saved: ${run.said}.`, SEE(name));
   }
 
   /** Saves the project to its space, then removes everything of the instance. Nothing is removed where the save fails. */
@@ -270,6 +294,27 @@ export class Fleet {
     return openingAddress(origin, await makeOpeningCode({ key: openingKeyOf(secret), origin, user }));
   }
 
+  /** What its pages say of a pause to come; null: of none. @throws FleetError where it cannot be told */
+  async announce(name: string, notice: Notice | null): Promise<void> {
+    const { cluster, settings } = await this.#living(name);
+    const given = notice === null ? [] : ['--pauses-at', notice.at, '--why', notice.why];
+    const { code, said } = await runSync(cluster, settings.namespace, ['notice', '--json', ...given]);
+    if (code !== 0) throw new FleetError('failed', `${name} could not be told of its pause: ${said}.`);
+  }
+
+  /** When its time ends; undefined: never. Nothing of the instance changes. @throws FleetError `busy`, `interrupted` */
+  setExpiry(name: string, end: Date | undefined): Operation<unknown> {
+    return this.#start(name, 'change', async ({ held }) => {
+      await this.#assertThere(name);
+      if (held.previous !== undefined)
+        throw new FleetError(
+          'interrupted',
+          `${describeRecord(held.previous.record)} was left undone on ${name}.`,
+        );
+      await this.#settings.project.set(name, { plain: { [EXPIRES_KEY]: end?.toISOString() ?? '' } });
+    });
+  }
+
   /** For what only looks. */
   async cluster(name: string): Promise<{ readonly cluster: InstanceCluster; readonly namespace: string }> {
     const { cluster, settings } = await this.#living(name);
@@ -301,7 +346,7 @@ export class Fleet {
           emit({ event: 'waiting', text: `${before} other operations are before this one` });
         const result = await this.#turn(async () => {
           emit({ event: 'begun' });
-          await this.#recover(name, { emit, held });
+          await recover(name, { emit, held });
           return work({ emit, held });
         });
         held.end();
@@ -314,24 +359,6 @@ export class Fleet {
         throw told;
       }
     });
-  }
-
-  /** What a killed process has left: its engine may still work. */
-  async #recover(name: string, { emit, held }: Run): Promise<void> {
-    if (held.previous?.state !== 'killed') return;
-    const { record } = held.previous;
-    if (record.host !== hostname() && record.stage === 'engine')
-      throw new FleetError(
-        'interrupted',
-        `${describeRecord(record)} was begun on ${name} by another machine and may still run there. If not: npm run instance -- resume ${name} --give-up, then again.`,
-      );
-    emit({ event: 'said', text: `${describeRecord(record)} was killed; it is taken up from there` });
-    if (!isEngineAlive(record)) return;
-    emit({
-      event: 'said',
-      text: `its engine (process ${record.engine?.pid}) still works; waiting for its end`,
-    });
-    while (isEngineAlive(record)) await sleep(ENGINE_POLL_MS);
   }
 
   async #change(
@@ -361,15 +388,3 @@ const SEE = (name: string) => ({ advice: `See what it waits for: npm run instanc
 const GO_ON = (name: string) => ({
   advice: `To go on: npm run instance -- resume ${name}; to remove it: npm run instance -- remove ${name}`,
 });
-
-const prefixed = (values: Readonly<Record<string, string>>) =>
-  Object.fromEntries(Object.entries(values).map(([key, value]) => [`${PREFIX}${key}`, value]));
-
-/** Where nothing is written, what is so by itself changes nothing. */
-function isReal(key: string, before: string | undefined, value: string): boolean {
-  if (before !== undefined || value !== 'false') return before !== value;
-  const field = Object.hasOwn(SETTING_FIELDS, key)
-    ? SETTING_FIELDS[key as keyof typeof SETTING_FIELDS]
-    : undefined;
-  return field?.safeParse(undefined).data !== false;
-}

@@ -19,6 +19,7 @@ export {
 export {
   type ChangeResult,
   type Door,
+  EXPIRES_KEY,
   type FleetSize,
   type InstanceSpec,
   type InstanceSummary,
@@ -29,6 +30,7 @@ export {
 } from './instances.ts';
 export { type FleetErrorCode, OPERATION_KINDS, type OperationKind, type OperationStage } from './kinds.ts';
 export { describeSync, type LiveState } from './live.ts';
+export { takeLock } from './lock.ts';
 export { FleetError, type FleetEvent, type NumberedEvent, Operation } from './operation.ts';
 export {
   describeRecord,

@@ -19,6 +19,12 @@ export interface InstanceSpec {
 /** Key of the owner in a stack's file; nothing of the program reads it. */
 export const OWNER_KEY = 'fleet:owner';
 
+/**
+ * When the time of an instance ends, as ISO 8601 in UTC, for callers that give it one; empty: never. Kept with the
+ * settings like its owner.
+ */
+export const EXPIRES_KEY = 'fleet:expires';
+
 export interface UpResult {
   readonly changes: Readonly<Record<string, number>>;
   readonly url?: string;
@@ -53,6 +59,8 @@ export interface InstanceSummary {
   readonly namespace?: string;
   readonly projectSpaceId?: string;
   readonly owner?: string;
+  /** ISO 8601, UTC. */
+  readonly expiresAt?: string;
   readonly isPaused?: boolean;
   readonly size?: FleetSize;
   /** What the cluster says; absent where it was not asked. */

@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import * as z from 'zod';
 import { OPERATION_KINDS, OPERATION_STAGES, type OperationKind } from './kinds.ts';
+import { takeLock } from './lock.ts';
 import { FleetError } from './operation.ts';
 
 /**
@@ -114,18 +114,11 @@ export class OperationRecords {
   /** undefined: somebody has it. */
   #lock(stack: string): (() => void) | undefined {
     if (this.#held.has(stack)) return undefined;
-    const database = new DatabaseSync(join(this.#folder, `${stack}.lock`), { timeout: 200 });
-    try {
-      database.exec('BEGIN EXCLUSIVE');
-    } catch (error) {
-      database.close();
-      // 5: SQLITE_BUSY
-      if ((error as { errcode?: number }).errcode !== 5) throw error;
-      return undefined;
-    }
+    const release = takeLock(join(this.#folder, `${stack}.lock`));
+    if (release === undefined) return undefined;
     this.#held.add(stack);
     return () => {
-      if (this.#held.delete(stack)) database.close();
+      if (this.#held.delete(stack)) release();
     };
   }
 

@@ -1,7 +1,7 @@
 import { CHANGE_WORDS, CHANGES, type Change } from '../../stacks/changes.ts';
 import { judge, PREFIX, type RawStack } from '../../stacks/judge.ts';
 import { problemsMessage } from '../../stacks/problems.ts';
-import type { SecretKey, Settings } from '../../stacks/schema.ts';
+import { SETTING_FIELDS, type SecretKey, type Settings } from '../../stacks/schema.ts';
 import { loadWithoutSecrets, SECRET_PLACEHOLDER } from '../recording/config.ts';
 import { FleetError } from './operation.ts';
 
@@ -85,4 +85,16 @@ export function changesOfKeys(stack: string, before: Values, settings: Values): 
     words: CHANGE_WORDS[CHANGES[key]],
     needsRestart: CHANGES[key] === 'at the next start',
   }));
+}
+
+export const prefixed = (values: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(values).map(([key, value]) => [`${PREFIX}${key}`, value]));
+
+/** Where nothing is written, what is so by itself changes nothing. */
+export function isReal(key: string, before: string | undefined, value: string): boolean {
+  if (before !== undefined || value !== 'false') return before !== value;
+  const field = Object.hasOwn(SETTING_FIELDS, key)
+    ? SETTING_FIELDS[key as keyof typeof SETTING_FIELDS]
+    : undefined;
+  return field?.safeParse(undefined).data !== false;
 }

@@ -5,7 +5,7 @@ import type { ClusterAddress, InstanceCluster, InstanceObjects } from '../../com
 import { publicOrigin } from '../../components/names.ts';
 import type { Project } from '../engine/index.ts';
 import { stackFolder } from '../recording/config.ts';
-import { type InstanceSummary, OWNER_KEY, sizeOf } from './instances.ts';
+import { EXPIRES_KEY, type InstanceSummary, OWNER_KEY, sizeOf } from './instances.ts';
 import { type LiveState, liveOf, readLive } from './live.ts';
 import { FleetError } from './operation.ts';
 import type { OperationRecords } from './records.ts';
@@ -33,7 +33,15 @@ interface Known {
   readonly found?: StackValues;
   readonly facts: Pick<
     InstanceSummary,
-    'owner' | 'url' | 'namespace' | 'version' | 'projectSpaceId' | 'isPaused' | 'size' | 'problem'
+    | 'owner'
+    | 'expiresAt'
+    | 'url'
+    | 'namespace'
+    | 'version'
+    | 'projectSpaceId'
+    | 'isPaused'
+    | 'size'
+    | 'problem'
   >;
 }
 
@@ -133,18 +141,17 @@ export class Summaries {
   }
 
   async #judge(name: string): Promise<Omit<Known, 'stamp'>> {
-    let owner: string | undefined;
+    let own: Pick<InstanceSummary, 'owner' | 'expiresAt'> = {};
     try {
       const found = await this.values(name);
-      owner = found.others[OWNER_KEY];
+      own = ownFacts(found.others);
       const settings = judged(withChanges(name, found, {}));
       const { namespace, domain, publicPort, version, projectSpaceId, paused: isPaused } = settings;
       const url = `${publicOrigin(namespace, domain, publicPort)}/`;
       const facts = { url, namespace, version, projectSpaceId, isPaused, size: sizeOf(settings) };
-      return { found, facts: { ...(owner === undefined ? {} : { owner }), ...facts } };
+      return { found, facts: { ...own, ...facts } };
     } catch (error) {
-      const problem = (error as Error).message;
-      return { facts: { ...(owner === undefined ? {} : { owner }), problem } };
+      return { facts: { ...own, problem: (error as Error).message } };
     }
   }
 
@@ -159,6 +166,16 @@ export class Summaries {
     }
     return { stamp, folder: this.#folder.path };
   }
+}
+
+/** What callers keep with an instance. */
+function ownFacts(others: StackValues['others']): Pick<InstanceSummary, 'owner' | 'expiresAt'> {
+  const owner = others[OWNER_KEY];
+  const end = Date.parse(others[EXPIRES_KEY] ?? '');
+  return {
+    ...(owner === undefined ? {} : { owner }),
+    ...(Number.isNaN(end) ? {} : { expiresAt: new Date(end).toISOString() }),
+  };
 }
 
 interface Files {

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import * as z from 'zod';
 import {
   changesOfKeys,
+  EXPIRES_KEY,
   type FormKey,
   judged,
   type Operation,
@@ -29,6 +30,8 @@ import type { ChangeMeaning, InstanceView, Refused } from './view-types.ts';
 /** What is done to instances: each route is one function of the fleet, after a look at who asks. */
 
 const nothingSchema = z.strictObject({});
+/** The last day, in UTC; empty: it does not end. */
+const expirySchema = z.strictObject({ date: z.iso.date().or(z.literal('')) });
 const removeSchema = z.strictObject({
   /** The name of the instance, typed by its user. */
   typed: z.string().max(200),
@@ -40,11 +43,12 @@ const tokensSchema = z.strictObject({ side: z.enum(['source', 'project']), token
 
 /** Each starts the engine, or asks the cluster. */
 const PASSWORDS_PER_MINUTE = 10;
+const DAY_MS = 24 * 3_600_000;
 
 const SIMPLE = ['pause', 'restart', 'save'] as const;
 
 export function addActionRoutes(api: FastifyInstance, parts: ApiParts, instances: Instances): void {
-  const { fleet, board, audit } = parts;
+  const { fleet, board, audit, config, now } = parts;
 
   /** A route of one instance, which its visitor may know of. */
   const post = (
@@ -77,8 +81,10 @@ export function addActionRoutes(api: FastifyInstance, parts: ApiParts, instances
     owner,
     taken: takenBySettings(judged(withChanges(name, base, { settings }))),
   });
-  post('resume', async (request, reply, { name, owner }) => {
+  post('resume', async (request, reply, { name, owner, expiresAt }) => {
     nothingSchema.parse(request.body ?? {});
+    const isOver = config.expiry !== undefined && Date.parse(expiresAt ?? '') <= now();
+    if (isOver && !request.visitor.user.isOperator) return reply.code(422).send(refused('expired'));
     const size = sizeWith(name, owner, await fleet.values(name), { paused: 'false' });
     const what = { instance: name, action: 'resume' };
     return performWithin(request, reply, parts, what, size, () => fleet.resume(name));
@@ -106,6 +112,13 @@ export function addActionRoutes(api: FastifyInstance, parts: ApiParts, instances
     await fleet.giveUp(name);
     await board.refresh();
     return reply.send({});
+  });
+
+  post('expiry', async (request, reply, { name, mayExtend }) => {
+    const { date } = expirySchema.parse(request.body);
+    if (!mayExtend) return reply.code(404).send(refused('not-found'));
+    const end = date === '' ? undefined : new Date(`${date}T23:59:59Z`);
+    return start(request, reply, 'expiry', () => fleet.setExpiry(name, end), date === '' ? 'never' : date);
   });
 
   post('form', async (request) => ({ fields: fieldsOf(await fleet.values(nameOf(request)), SIZE_KEYS) }));
@@ -196,7 +209,9 @@ export function addActionRoutes(api: FastifyInstance, parts: ApiParts, instances
     const existing = board.find(name);
     if (existing !== undefined && existing.owner !== user.id) return reply.code(409).send(refused('exists'));
     const secrets = { sourceToken: sourceToken.trim(), projectToken: projectToken.trim() };
-    const spec = { settings: settings as Values, secrets, owner: user.id };
+    const days = config.expiry?.days;
+    const end = days === undefined ? {} : { [EXPIRES_KEY]: new Date(now() + days * DAY_MS).toISOString() };
+    const spec = { settings: settings as Values, secrets, owner: user.id, others: end };
     const base = await fleet.values(name);
     const wrong = wrongAnswers(name, base, spec, Object.keys(settings) as FormKey[]);
     const answer: Refused = { code: 'answers-wrong', wrong };

@@ -8,6 +8,7 @@ import type { InstanceBoard } from './board.ts';
 import type { ConsoleConfig } from './config.ts';
 import type { Taken, UserLimits } from './limits.ts';
 import type { Operations } from './operations.ts';
+import type { Rules } from './rules/rules.ts';
 import type { Visitor } from './visitors.ts';
 
 /** What the routes of the pages share. */
@@ -19,8 +20,11 @@ export interface ApiParts {
   readonly operations: Operations;
   readonly audit: AuditLog;
   readonly limits: UserLimits;
+  readonly rules: Pick<Rules, 'of'>;
   readonly visitorOf: (request: FastifyRequest) => Promise<Visitor | undefined>;
   readonly ask?: Ask;
+  /** ms since 1970. */
+  readonly now: () => number;
 }
 
 declare module 'fastify' {

@@ -30,7 +30,7 @@ export class InstanceBoard {
   readonly #options: BoardOptions;
   readonly #news = new EventEmitter<{ news: [] }>();
   readonly #details = new Map<string, Detail>();
-  readonly #looks = new Map<string, Promise<void>>();
+  readonly #looks = new Map<string, Promise<LiveState | undefined>>();
   readonly #limit = pLimit(DETAILS_AT_ONCE);
   #instances: ReadonlyMap<string, InstanceSummary> = new Map();
   #at: number | undefined;
@@ -83,8 +83,8 @@ export class InstanceBoard {
     return found?.live;
   }
 
-  /** Asks an instance itself, once at a time. */
-  look(name: string): Promise<void> {
+  /** Asks an instance itself, once at a time. @returns undefined where it could not be asked */
+  look(name: string): Promise<LiveState | undefined> {
     const running = this.#looks.get(name);
     if (running !== undefined) return running;
     const look = this.#limit(async () => {
@@ -92,8 +92,10 @@ export class InstanceBoard {
         const live = await this.#options.fleet.live(name);
         this.#details.set(name, { at: Date.now(), live });
         this.#news.emit('news');
+        return live;
       } catch (error) {
         this.#options.onProblem(error as Error);
+        return undefined;
       } finally {
         this.#looks.delete(name);
       }

@@ -43,6 +43,13 @@ const sizeSchema = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+const webhookSchema = z.strictObject({
+  url: z.url({ protocol: /^https?$/ }),
+  /** Sent as `Authorization: Bearer`. */
+  tokenFile: z.string().min(1).optional(),
+});
+export type WebhookConfig = z.output<typeof webhookSchema>;
+
 export const consoleConfigSchema = z.strictObject({
   /** What a browser shows as origin, e.g. `https://console.example.org`. */
   publicOrigin: z.url(),
@@ -65,6 +72,28 @@ export const consoleConfigSchema = z.strictObject({
       storage: sizeSchema.optional(),
     })
     .default({}),
+  /** Pauses what nobody is connected to and what computes nothing. Absent: nothing is paused for it. */
+  idle: z
+    .strictObject({
+      pauseAfterHours: z.number().positive().max(8760),
+      /** It is told so long before. */
+      warnHours: z.number().positive().default(1),
+    })
+    .refine(({ pauseAfterHours, warnHours }) => warnHours <= pauseAfterHours, {
+      path: ['warnHours'],
+      message: 'expected at most pauseAfterHours',
+    })
+    .optional(),
+  /** Instances end: they are paused, never removed. Absent: none does. */
+  expiry: z
+    .strictObject({
+      /** Of what is made from now on; absent: operators set the end of each. */
+      days: z.number().positive().max(3650).optional(),
+      warnDays: z.number().positive().default(7),
+    })
+    .optional(),
+  /** Told of warnings and pauses, so that it writes e-mails. */
+  webhook: webhookSchema.optional(),
   /** File whose text, where there is any, stands above every page. */
   announcementFile: z.string().min(1).optional(),
   /** Operations on instances that run at a time. */
@@ -90,11 +119,12 @@ export function judgeConfig(given: unknown, where: string): ConsoleConfig {
   const addresses = [
     origin,
     ...(found.data.signIn.kind === 'openid' ? [new URL(found.data.signIn.issuer)] : []),
+    ...(found.data.webhook ? [new URL(found.data.webhook.url)] : []),
   ];
   const plain = addresses.find((url) => url.protocol !== 'https:' && !isLoopback(url));
   if (plain !== undefined)
     throw new SettingsError(
-      `The configuration of the console, ${where}: found ${plain.href}, expected an address with https, since sessions and tokens go there.`,
+      `The configuration of the console, ${where}: found ${plain.origin}, expected an address with https, since sessions, tokens and names go there.`,
     );
   return { ...found.data, publicOrigin: origin.origin };
 }
@@ -119,7 +149,7 @@ export function readSecretFile(path: string): string {
     return readFileSync(path, 'utf8').trim();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new SettingsError(`The secret of the sign-in cannot be read: ${path} (${code}). Expected: a file.`);
+    throw new SettingsError(`A secret cannot be read: ${path} (${code}). Expected: a file.`);
   }
 }
 

@@ -22,6 +22,7 @@ import { UserLimits } from './limits.ts';
 import { OpenIdSignIn } from './openid.ts';
 import { Operations, TooManyError } from './operations.ts';
 import { addPages, HTML, loadPages } from './pages.ts';
+import { Rules } from './rules/rules.ts';
 import { Sessions } from './sessions.ts';
 import { addSignIn } from './sign-in-routes.ts';
 import { ProxyVisitors, SessionVisitors, type Visitors } from './visitors.ts';
@@ -35,17 +36,22 @@ export interface ConsoleOptions {
   readonly webDirectory: string;
   /** Folder of the audit log. */
   readonly stateDirectory: string;
+  /** Folder of what the rules remember, which all consoles on these stacks share. @default in `stateDirectory` */
+  readonly rulesDirectory?: string;
   readonly logger: Logger;
   /** How Onedata is asked; for tests. */
   readonly ask?: Ask;
   /** Clock of the sessions, in ms since 1970. @default Date.now */
   readonly now?: () => number;
+  /** Clock of what is counted, in ms. @default performance.now */
+  readonly monotonic?: () => number;
 }
 
 export interface Console {
   readonly app: FastifyInstance;
   readonly board: InstanceBoard;
   readonly operations: Operations;
+  readonly rules: Rules;
   listen(address: { readonly host: string; readonly port: number }): Promise<void>;
   close(): Promise<void>;
 }
@@ -73,6 +79,12 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
     }
     void board.refresh();
     void board.look(instance).catch(() => undefined);
+  });
+
+  const rules = new Rules({
+    ...options,
+    ...{ board, operations, audit },
+    folder: options.rulesDirectory ?? join(options.stateDirectory, 'rules'),
   });
 
   const guard: { current?: GuardedServer } = {};
@@ -134,8 +146,10 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
     board,
     operations,
     audit,
+    rules,
     limits: new UserLimits(config.limits, () => board.all()),
     visitorOf,
+    now: options.now ?? Date.now,
     ...(options.ask ? { ask: options.ask } : {}),
   };
   addPages(app, { pages, visitorOf, isProxy: config.signIn.kind === 'proxy' });
@@ -146,12 +160,15 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
     app,
     board,
     operations,
+    rules,
     async listen(address) {
       await board.start();
       await app.listen(address);
+      rules.start();
     },
     async close() {
       board.close();
+      await rules.close();
       await app.close();
       if (visitors instanceof SessionVisitors) await visitors.signIn.close();
     },

@@ -27,7 +27,7 @@ export class Instances {
 
   /** @param isBrief asks no instance itself @returns undefined: there is none that this visitor may know of */
   view({ user }: Visitor, name: string, isBrief = false): InstanceView | undefined {
-    const { board, operations, fleet } = this.#parts;
+    const { board, operations, fleet, rules, config } = this.#parts;
     const begun = operations.of(name);
     // Until its settings are read an instance belongs to whoever makes it here.
     const isBeingMade = begun?.operation.kind === 'create';
@@ -41,6 +41,8 @@ export class Instances {
     const operation = begun === undefined ? summary.operation : fleet.operation(name);
     const isRunning = summary.live?.phase === 'running' || summary.live?.phase === 'starting';
     const detail = isBrief || !isRunning ? undefined : board.detail(name);
-    return viewOf({ summary, detail, operation, isHere: begun !== undefined && !begun.isOver, isOwn });
+    const isHere = begun !== undefined && !begun.isOver;
+    const mayExtend = user.isOperator && config.expiry !== undefined;
+    return viewOf({ summary, detail, operation, isHere, isOwn, mayExtend, rule: rules.of(name) });
   }
 }

@@ -47,6 +47,7 @@ export async function serveConsole(options: ServeOptions): Promise<Console> {
     fleet,
     webDirectory: webDirectoryOf(state),
     stateDirectory: state,
+    rulesDirectory: join(options.records, 'rules'),
     logger,
     ...(ask === undefined ? {} : { ask }),
   });

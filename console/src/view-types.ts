@@ -1,4 +1,5 @@
 import type { FleetErrorCode, OperationKind, OperationStage } from '../../automation/fleet/kinds.ts';
+import type { Activity } from '../../sidecar/contract/activity.ts';
 import type { Problem, SyncStatus, Transfer, VolumeRoom } from '../../sidecar/contract/status.ts';
 
 /** What the console says to its pages: types and words alone, since the pages import them. */
@@ -17,6 +18,16 @@ export const STATES = [
 ] as const;
 export type InstanceState = (typeof STATES)[number];
 
+export const RULE_REASONS = ['idle', 'expiry'] as const;
+export type RuleReason = (typeof RULE_REASONS)[number];
+
+/** A pause by a rule of the site. */
+export interface RuleView {
+  readonly why: RuleReason;
+  /** ISO 8601: when it comes; absent: it is paused for it. */
+  readonly at?: string;
+}
+
 export interface InstanceView {
   readonly name: string;
   readonly state: InstanceState;
@@ -29,6 +40,11 @@ export interface InstanceView {
   readonly isPaused: boolean;
   /** ISO 8601: when it was last made or changed. */
   readonly changedAt?: string;
+  /** ISO 8601: when its time ends. */
+  readonly expiresAt?: string;
+  /** Who looks may give it another end. */
+  readonly mayExtend: boolean;
+  readonly rule?: RuleView;
   readonly operation?: OperationView;
   readonly sync?: SyncView;
   /** What keeps the pod from starting, newest last. */
@@ -59,6 +75,8 @@ export interface SyncView {
   readonly problems: readonly Problem[];
   readonly volumes: Readonly<Partial<Record<'source' | 'project', VolumeRoom>>>;
   readonly tokenExpiresAt: Readonly<Partial<Record<'source' | 'project', string | null>>>;
+  /** Absent: it does not tell. */
+  readonly activity?: Omit<Activity, 'cpus'>;
 }
 
 /** Of `GET /api/instances` and of the event `instances`. */
@@ -155,6 +173,7 @@ export const REFUSAL_CODES = [
   'answers-wrong',
   'not-recorded',
   'over-limit',
+  'expired',
   'busy',
   'exists',
   'unknown',

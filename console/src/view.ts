@@ -1,6 +1,7 @@
 import type { FoundRecord, InstanceSummary, LiveState } from '../../automation/fleet/index.ts';
+import type { Activity } from '../../sidecar/contract/activity.ts';
 import type { SyncStatus } from '../../sidecar/contract/status.ts';
-import type { InstanceState, InstanceView, OperationView, SyncView } from './view-types.ts';
+import type { InstanceState, InstanceView, OperationView, RuleView, SyncView } from './view-types.ts';
 
 /** What the pages show of an instance. No secret is in it. Pure. */
 
@@ -10,10 +11,12 @@ export interface ViewOf {
   readonly operation: FoundRecord | undefined;
   readonly isHere: boolean;
   readonly isOwn: boolean;
+  readonly mayExtend: boolean;
+  readonly rule: RuleView | undefined;
 }
 
-export function viewOf({ summary, detail, operation, isHere, isOwn }: ViewOf): InstanceView {
-  const { name, owner, version, url, isPaused, lastUpdate, live } = summary;
+export function viewOf({ summary, detail, operation, isHere, isOwn, mayExtend, rule }: ViewOf): InstanceView {
+  const { name, owner, version, url, isPaused, lastUpdate, live, expiresAt } = summary;
   const state = stateOf(summary, operation);
   const known = state === 'starting' || state === 'running' || state === 'working' ? detail : undefined;
   const reason = summary.problem ?? live?.reason;
@@ -27,6 +30,9 @@ export function viewOf({ summary, detail, operation, isHere, isOwn }: ViewOf): I
     ...(url === undefined ? {} : { url }),
     isPaused: isPaused === true,
     ...(lastUpdate === undefined ? {} : { changedAt: lastUpdate }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    mayExtend,
+    ...(rule === undefined ? {} : { rule }),
     ...(operation === undefined ? {} : { operation: operationView(operation, isHere) }),
     ...(known?.sync === undefined ? {} : { sync: syncView(known.sync) }),
     warnings: known?.warnings ?? [],
@@ -66,4 +72,12 @@ const syncView = (status: SyncStatus): SyncView => ({
   problems: status.problems,
   volumes: status.volumes ?? {},
   tokenExpiresAt: status.tokenExpiresAt ?? {},
+  ...(status.activity === undefined ? {} : { activity: activityView(status.activity) }),
+});
+
+/** By the minute, so that nothing is told again without news. */
+const activityView = ({ windows, protocols, idleSeconds }: Activity): NonNullable<SyncView['activity']> => ({
+  windows,
+  protocols,
+  idleSeconds: idleSeconds === null ? null : idleSeconds - (idleSeconds % 60),
 });

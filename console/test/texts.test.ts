@@ -66,7 +66,9 @@ test('the pages ask for texts that there are, and every text is asked for', () =
   const named = [...html.matchAll(/data-t="(\w+)"/g)].map(([, key]) => key as keyof Texts);
   for (const key of named) expect([key, typeof en[key]]).toEqual([key, 'string']);
   const server = ['../src', '../identity'].flatMap((folder) =>
-    readdirSync(join(WEB, folder)).map((name) => read(join(folder, name))),
+    readdirSync(join(WEB, folder))
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => read(join(folder, name))),
   );
   const all = [html, ...scripts.map((name) => read(join('src', name))), ...server].join('\n');
   const own = Object.keys(en).filter((key) => !(key in NUMBERS));

@@ -18,6 +18,7 @@ if (missing) console.warn(`browser tests of the console are skipped: ${missing}`
 
 /** Folder for pictures of every page; unset: none are kept. */
 const SHOTS = process.env.SCREENSHOTS;
+const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 
 describe.skipIf(missing)('the console', () => {
   let browser: Browser;
@@ -26,6 +27,7 @@ describe.skipIf(missing)('the console', () => {
   let cluster: FakeCluster;
   let tokens: ConsoleOnedata['tokens'];
   let mistakes: string[] = [];
+  let counted = 0;
   const announcementFile = join(tmpdir(), `announcement-${randomBytes(6).toString('hex')}`);
 
   beforeAll(async () => {
@@ -34,9 +36,10 @@ describe.skipIf(missing)('the console', () => {
     tokens = onedata.tokens;
     cluster = fakeCluster();
     running = await startConsole({
-      config: { announcementFile },
+      config: { announcementFile, idle: { pauseAfterHours: 24, warnHours: 2 }, expiry: {} },
       openCluster: cluster.open,
       milliseconds: 1500,
+      monotonic: () => counted,
       ask: onedata.ask,
     });
   });
@@ -230,7 +233,7 @@ describe.skipIf(missing)('the console', () => {
     const kinds: [string, BrowserContextOptions][] = [
       ['light', {}],
       ['dark', { colorScheme: 'dark', locale: 'cs-CZ' }],
-      ['phone', { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }],
+      ['phone', PHONE],
     ];
     for (const [kind, context] of kinds) {
       const page = await open('jane', context);
@@ -254,6 +257,56 @@ describe.skipIf(missing)('the console', () => {
     expect(found).toEqual([]);
     expect(mistakes).toEqual([]);
   }, 300_000);
+
+  test('says when an instance is paused because nobody uses it or its time ends, and operators move the end', async () => {
+    await everyState();
+    const activity = { windows: 0, protocols: 0, cpus: 0, idleSeconds: 23 * 3600 };
+    cluster.syncs.set('runs', { activity });
+    await running.console.rules.round();
+    const warning = 'Nobody uses it: it is saved and paused';
+    const kinds: [string, BrowserContextOptions, string, string][] = [
+      ['light', {}, warning, 'not used for 23 hours'],
+      [
+        'dark-phone-cs',
+        { ...PHONE, colorScheme: 'dark', locale: 'cs-CZ' },
+        'Nikdo ji nepoužívá',
+        'bez použití: 23 hodin',
+      ],
+    ];
+    for (const [kind, context, notice, fact] of kinds) {
+      const page = await open('jane', context);
+      for (const path of ['/', '/instances/runs']) {
+        await page.goto(`${running.origin}${path}`);
+        await page.getByText(notice).first().waitFor();
+        await page.getByText(fact).first().waitFor();
+        expect([kind, path, await axeFindings(page)]).toEqual([kind, path, []]);
+        expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(
+          0,
+        );
+        await screenshot(page, SHOTS, `${kind}-idle${path === '/' ? '' : '-one'}`);
+      }
+      expect(await page.locator('[data-action="expiry"]').count()).toBe(0);
+    }
+    const operator = await open('olga');
+    await operator.goto(`${running.origin}/instances/runs`);
+    await operator.locator('[data-action="expiry"]').click();
+    const dialog = operator.getByRole('dialog');
+    await dialog.getByLabel('Last day').fill('2040-02-29');
+    expect(await axeFindings(operator)).toEqual([]);
+    await screenshot(operator, SHOTS, 'set-end');
+    await dialog.getByRole('button', { name: 'Set its end' }).click();
+    await dialog.waitFor({ state: 'detached' });
+    await operator.getByText(/(29 Feb|1 Mar) 2040/).waitFor();
+    // The warning goes when somebody comes.
+    counted += 1000;
+    cluster.syncs.set('runs', { activity: { ...activity, windows: 1, idleSeconds: 0 } });
+    await running.console.rules.round();
+    const page = await open();
+    await page.goto(`${running.origin}/instances/runs`);
+    await page.getByText('1 window, 0 protocols running').waitFor();
+    expect(await page.getByText(warning).count()).toBe(0);
+    expect(mistakes).toEqual([]);
+  });
 
   const ACTIONS = ['link', 'open', 'save', 'details', 'continue', 'resume'];
   const focus = (page: Page) =>

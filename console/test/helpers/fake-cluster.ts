@@ -11,6 +11,10 @@ export interface FakeCluster {
   readonly asked: { listings: number; looks: number };
   /** Namespace → key of the gateway's sessions. */
   readonly sessionKeys: Map<string, string>;
+  /** Commands of `sync`, other than looks: `namespace: save`. */
+  readonly commands: string[];
+  /** Namespaces where `sync` does not do what it is asked to. */
+  readonly refusing: Set<string>;
 }
 
 const DONE = {
@@ -49,6 +53,8 @@ export function fakeCluster(): FakeCluster {
   const states: FakeCluster['states'] = new Map();
   const syncs: FakeCluster['syncs'] = new Map();
   const sessionKeys: FakeCluster['sessionKeys'] = new Map();
+  const commands: string[] = [];
+  const refusing = new Set<string>();
   const asked = { listings: 0, looks: 0 };
   const objectsOf = (namespace: string): InstanceObjects => {
     const state = states.get(namespace);
@@ -74,6 +80,10 @@ export function fakeCluster(): FakeCluster {
       onLine: (line: string) => void,
     ) => {
       const isSave = command.includes('save');
+      if (!command.includes('status')) {
+        commands.push(`${namespace}: ${command.slice(1).join(' ')}`);
+        if (refusing.has(namespace)) return { kind: 'exit', code: 1, stderr: 'the space is full' };
+      }
       onLine(
         JSON.stringify(
           isSave ? { saved: true, changes: 3, generation: 7 } : { ...SAVED, ...syncs.get(namespace) },
@@ -82,5 +92,5 @@ export function fakeCluster(): FakeCluster {
       return { kind: 'exit', code: 0, stderr: '' };
     },
   };
-  return { open: () => cluster as never, states, syncs, asked, sessionKeys };
+  return { open: () => cluster as never, states, syncs, asked, sessionKeys, commands, refusing };
 }

@@ -44,6 +44,9 @@ export interface StartOptions {
   /** As a file has it. */
   readonly config?: Partial<z.input<typeof consoleConfigSchema>>;
   readonly now?: () => number;
+  readonly monotonic?: () => number;
+  /** Of the rules; another console may have it too. */
+  readonly rulesDirectory?: string;
   readonly ask?: Ask;
   /** What an engine takes for a run. */
   readonly milliseconds?: number;
@@ -112,6 +115,8 @@ export async function startConsole(options: StartOptions = {}): Promise<RunningC
     logger: pino({ level: 'info' }, { write: (line) => void log.push(line) }),
     ...(options.ask ? { ask: options.ask } : {}),
     ...(options.now ? { now: options.now } : {}),
+    ...(options.monotonic ? { monotonic: options.monotonic } : {}),
+    ...(options.rulesDirectory ? { rulesDirectory: options.rulesDirectory } : {}),
   });
   await console.listen({ host: '127.0.0.1', port });
   const read = (name: string) => {

@@ -61,6 +61,11 @@ export function actionRow(
       button(t().newToken, '', () => askToken(view)),
     );
   }
+  if (isWhole && view.mayExtend && state !== 'working')
+    add(
+      'expiry',
+      button(t().setEnd, '', () => askEnd(view)),
+    );
   if (isWhole && state !== 'working')
     add(
       'remove',
@@ -177,6 +182,16 @@ function askRemoval(view: InstanceView): void {
         keepSettings: keep.input.checked,
         ...(lose.input.checked ? { typedToLose: again.input.value.trim() } : {}),
       }),
+  });
+}
+
+function askEnd(view: InstanceView): void {
+  const date = typedLine(t().lastDay, { type: 'date', value: view.expiresAt?.slice(0, 10) ?? '' });
+  ask({
+    title: `${t().setEnd}: ${view.name}`,
+    content: [line(t().endWhat), date.row, make('p', { class: 'hint' }, t().endNever)],
+    action: t().setEnd,
+    run: () => start(view, 'expiry', { date: date.input.value }),
   });
 }
 

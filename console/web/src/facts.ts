@@ -1,5 +1,5 @@
 import type { InstanceView } from '../../src/view-types.ts';
-import { ago, formatBytes, formatTime, t } from './language.ts';
+import { ago, formatBytes, formatDuration, formatTime, t } from './language.ts';
 import { type Child, make } from './make.ts';
 
 /** What is known of an instance, in words. */
@@ -42,7 +42,9 @@ export function factList(view: InstanceView, isWhole: boolean): HTMLElement {
   if (view.owner !== undefined && !view.isOwn) add(t().owner, view.owner);
   if (view.version !== undefined) add(t().version, view.version);
   if (isWhole && view.changedAt !== undefined) add(t().changed, formatTime(view.changedAt));
+  if (view.expiresAt !== undefined) add(t().ends, formatTime(view.expiresAt));
   if (sync !== undefined) {
+    add(t().inUse, useText(sync.activity));
     add(t().lastSave, saveText(sync), sync.lastError !== null && attention(t().saveFailed));
     for (const side of SIDES) {
       const { state, bytesDone, bytesTotal } = sync[side];
@@ -63,6 +65,15 @@ export function factList(view: InstanceView, isWhole: boolean): HTMLElement {
     );
   }
   return list;
+}
+
+function useText(activity: NonNullable<InstanceView['sync']>['activity']): string | undefined {
+  if (activity === undefined) return undefined;
+  const { windows, protocols, idleSeconds } = activity;
+  if (windows === null || protocols === null) return t().useUnknown;
+  if (windows === 0 && protocols === 0 && idleSeconds !== null && idleSeconds > 0)
+    return t().notUsedFor(formatDuration(idleSeconds));
+  return t().useNow(windows, protocols);
 }
 
 const attention = (text: string) => make('span', { class: 'attention' }, text);
@@ -107,9 +118,16 @@ export function troubles(view: InstanceView): HTMLElement[] {
     found.push(
       box(state === 'starting' ? 'info' : 'warning', make('p', { class: 'said', lang: 'en' }, reason)),
     );
+  if (view.rule !== undefined) found.push(ruleNotice(view.rule));
   for (const problem of sync?.problems ?? [])
     found.push(box('warning', line(t().problems[problem.code] ?? problem.message)));
   if (view.warnings.length > 0)
     found.push(box('warning', ...view.warnings.map((text) => make('p', { lang: 'en' }, text))));
   return found;
+}
+
+function ruleNotice({ why, at }: NonNullable<InstanceView['rule']>): HTMLElement {
+  const text = at === undefined ? t().pausedFor[why] : t().pausesSoon[why](formatTime(at));
+  const kind: Kind = at === undefined ? 'info' : 'warning';
+  return make('div', { class: 'notice', 'data-kind': kind }, make('p', {}, text));
 }

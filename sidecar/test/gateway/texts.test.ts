@@ -4,6 +4,7 @@ import { clientKey, isFromOurPage } from '../../src/front/request-checks.ts';
 import { fillTemplate } from '../../src/front/templates.ts';
 import { chooseScreen, type GatewayView, type Observed } from '../../src/gateway/view.ts';
 import { formatAgo, formatBytes, formatDuration } from '../../web/src/format.ts';
+import { LANGUAGES } from '../../web/src/language.ts';
 import {
   bannerTexts,
   headlineOf,
@@ -196,6 +197,14 @@ describe('the bar', () => {
       'Saving failed and is tried again: No answer.',
     ]);
     expect(bannerTexts(running({}))).toEqual([]);
+  });
+
+  test('the banner says when the instance is paused', () => {
+    const message = 'The time of this instance ends: it is saved and paused at 2027-01-31 12:00 UTC.';
+    const warnings = [{ code: 'pauses-soon', at: '2027-01-31T12:00:00Z', message } as const];
+    const view = viewWith({ screen: 'desktop' }, { ...READY_STATUS, warnings });
+    expect(bannerTexts(view)).toEqual([message]);
+    expect(LANGUAGES.cs.warning(message, 'pauses-soon', '31. 1. 2027 13:00')).toContain('31. 1. 2027 13:00');
   });
 
   test('says what is better changed after what is wrong', () => {

@@ -93,6 +93,7 @@ export const cs: Texts = {
     'name-not-typed': 'Napsané jméno je jiné. Nic se nestalo.',
     'name-wrong': 'Jméno má nejvýš 63 znaků a-z, 0-9 a „-“ (ne na krajích) a nepatří clusteru samému.',
     'answers-wrong': 'Některé odpovědi se nedají použít. Nic nezačalo.',
+    expired: 'Její čas skončil. Požádejte správce o pozdější konec; nic z ní se neodstraní.',
     'over-limit': 'To je víc, než smíte mít. Nic nezačalo.',
     'not-recorded': 'Konzole nemůže psát svůj záznam, takže se nic nestalo. Řekněte to správcům.',
     busy: 'Na této instanci právě běží něco jiného. Nic nezačalo.',
@@ -124,6 +125,28 @@ export const cs: Texts = {
   sides: { source: 'zdrojová data', project: 'projekty' },
   copying: (side, done) => `Kopírují se ${side}: ${done}`,
   of: (part, whole) => `${part} z ${whole}`,
+
+  inUse: 'Používá se',
+  useUnknown: 'teď není známo',
+  useNow: (windows, protocols) =>
+    `${czechPlural('okno', 'okna', 'oken')(windows)}, běží ${czechPlural('protokol', 'protokoly', 'protokolů')(protocols)}`,
+  notUsedFor: (time) => `bez použití: ${time}`,
+  ends: 'Končí',
+  pausesSoon: {
+    idle: (when) =>
+      `Nikdo ji nepoužívá: uloží se a pozastaví ${when}. Otevřením plochy poběží dál; nic se neodstraní.`,
+    expiry: (when) =>
+      `Její čas končí: uloží se a pozastaví ${when}. Nic se neodstraní. Pokud ji potřebujete déle, řekněte to správcům.`,
+  },
+  pausedFor: {
+    idle: 'Byla uložena a pozastavena, protože ji nikdo nepoužíval. Až ji budete potřebovat, spusťte ji znovu.',
+    expiry:
+      'Byla uložena a pozastavena, protože její čas skončil. Nic se neodstranilo; správci mohou konec posunout.',
+  },
+  setEnd: 'Určit konec',
+  lastDay: 'Poslední den',
+  endWhat: 'Po tomto dni se uloží a pozastaví a její uživatel ji už nespustí. Nic se neodstraní.',
+  endNever: 'Bez dne nekončí.',
 
   open: 'Otevřít',
   openHint: 'Otevře plochu v nové kartě, přihlášenou.',

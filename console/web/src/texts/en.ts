@@ -1,6 +1,6 @@
 import type { OperationKind } from '../../../../automation/fleet/kinds.ts';
 import { englishNumbers, englishPlural } from '../../../../sidecar/web/shared/plurals.ts';
-import type { AllowanceKey, InstanceState, RefusalCode } from '../../../src/view-types.ts';
+import type { AllowanceKey, InstanceState, RefusalCode, RuleReason } from '../../../src/view-types.ts';
 
 /** English. Functions take what belongs into the sentence, ready to be read. Czech has the same keys. */
 
@@ -56,6 +56,7 @@ const refusals: Record<RefusalCode, string> = {
   'name-wrong':
     'A name has up to 63 of a-z, 0-9 and "-", not at its ends, and is not one of the cluster’s own.',
   'answers-wrong': 'Some answers cannot be used. Nothing was begun.',
+  expired: 'Its time has ended. Ask your operators to give it a later end; nothing of it is removed.',
   'over-limit': 'That is more than you may have. Nothing was begun.',
   'not-recorded': 'The console cannot write its log, so nothing was done. Tell your operators.',
   busy: 'Something else runs on this instance. Nothing was begun.',
@@ -146,6 +147,28 @@ export const en = {
   sides: { source: 'raw data', project: 'projects' } as Record<'source' | 'project', string>,
   copying: (side: string, done: string) => `Copying ${side}: ${done}`,
   of: (part: string, whole: string) => `${part} of ${whole}`,
+
+  inUse: 'In use',
+  useUnknown: 'not known at the moment',
+  useNow: (windows: number, protocols: number) =>
+    `${englishPlural('window')(windows)}, ${englishPlural('protocol')(protocols)} running`,
+  notUsedFor: (time: string) => `not used for ${time}`,
+  ends: 'Ends',
+  pausesSoon: {
+    idle: (when: string) =>
+      `Nobody uses it: it is saved and paused ${when}. Opening the desktop keeps it running; nothing is removed.`,
+    expiry: (when: string) =>
+      `Its time ends: it is saved and paused ${when}. Nothing is removed. Ask your operators if you need it longer.`,
+  } as Record<RuleReason, (when: string) => string>,
+  pausedFor: {
+    idle: 'It was saved and paused because nobody used it. Start it again when you need it.',
+    expiry:
+      'It was saved and paused because its time has ended. Nothing was removed; your operators can give it a later end.',
+  } as Record<RuleReason, string>,
+  setEnd: 'Set its end',
+  lastDay: 'Last day',
+  endWhat: 'After this day it is saved and paused, and its user cannot start it again. Nothing is removed.',
+  endNever: 'Without a day it does not end.',
 
   // Actions
   open: 'Open',
