@@ -90,6 +90,6 @@ export function refusalOf(changes: readonly IdentityChange[], stack: string): st
   return [
     `The instance of stack ${stack} exists, and what says whose work it holds cannot change under it. Nothing was changed.`,
     ...changes.map((change) => line(change, stack)),
-    `Set it back, or go on with what was asked for: npm run destroy -- --stack ${stack} (saves the work to the project space it has now), then pulumi up --stack ${stack}.`,
+    `Set it back, or continue with what was asked for: npm run destroy -- --stack ${stack} (saves the work to the project space it has now), then pulumi up --stack ${stack}.`,
   ].join('\n');
 }

@@ -93,7 +93,7 @@ function secretFormProblem(raw: RawStack, key: SecretKey): string | undefined {
 function unusedSecret(values: RawStack['values'], key: Exclude<SecretKey, TokenKey>): string | undefined {
   // Also where no password opens the desktop: a new one ends every session.
   if (key === 'desktopPassword') return undefined;
-  return values.signInIssuer ? undefined : 'without signInIssuer nobody signs in elsewhere';
+  return values.signInIssuer ? undefined : 'without signInIssuer there is no sign-in elsewhere';
 }
 
 function clientSecretProblem(stack: string, key: SecretKey, secret: string): string | undefined {

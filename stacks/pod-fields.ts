@@ -101,7 +101,7 @@ export const podFields = {
   }),
   userNamespace: field(yesOrNo().default(false), {
     description:
-      'Whether the pod has users of its own (`hostUsers: false`): who breaks out of a container is nobody on the node. Off, since the kernel (6.3), the runtime (containerd 2.0, CRI-O 1.25) and the file system of every volume must be able to, which NFS and FUSE are not; a pod that cannot start says so among its events.',
+      'Whether the pod has users of its own (`hostUsers: false`): who breaks out of a container has no rights on the node. Off, since the kernel (6.3), the runtime (containerd 2.0, CRI-O 1.25) and the file system of every volume must be able to, which NFS and FUSE are not; a pod that cannot start says so among its events.',
     allowed: 'true or false',
     example: 'true',
     group: 'site',
@@ -172,7 +172,7 @@ export const podFields = {
   }),
   metricsNamespaces: field(json(namespaces).default([]), {
     description:
-      'Namespaces of the monitoring that may read `/metrics` on ports 8081 (gateway) and 8082 (sync); none: nobody may.',
+      'Namespaces of the monitoring that may read `/metrics` on ports 8081 (gateway) and 8082 (sync); none: no one may.',
     allowed: 'a list of namespaces',
     example: '["monitoring"]',
     group: 'site',

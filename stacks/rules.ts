@@ -279,12 +279,12 @@ function signInRules(settings: Some, given: ReadonlySet<string>): Rule[] {
         !given.has('signInIssuer') &&
         isSaid(settings, given, key) &&
         (networkIsolation || key !== 'signInNetworks'),
-      useless: 'without signInIssuer nobody signs in elsewhere',
+      useless: 'without signInIssuer there is no sign-in elsewhere',
     })),
     {
       key: 'passwordLogin',
       isBroken: settings.passwordLogin === false && !hasSignIn,
-      allowed: 'true: without signInIssuer nobody could log in at the page',
+      allowed: 'true: without signInIssuer no one could log in at the page',
     },
   ];
 }

@@ -229,7 +229,7 @@ export const userFields = {
   }),
   syncPriority: field(z.enum(['low', 'normal']).default('low'), {
     description:
-      "Priority (nice) of the process that copies and saves, at the processor and the disk, where its node compares processes of different containers. Its container's guaranteed share of the CPUs stays, so a save always goes on.",
+      "Priority (nice) of the process that copies and saves, at the processor and the disk, where its node compares processes of different containers. Its container's guaranteed share of the CPUs stays, so a save always continues.",
     allowed: 'low or normal',
     example: 'normal',
     group: 'user',
@@ -243,7 +243,7 @@ export const userFields = {
     defaultNote: describeDuration(HOUR),
   }),
   paused: field(yesOrNo().default(false), {
-    description: 'Stops the pod after a save and keeps both volumes; set to false to go on.',
+    description: 'Stops the pod after a save and keeps both volumes; set to false to continue.',
     allowed: 'true or false',
     example: 'true',
     group: 'user',

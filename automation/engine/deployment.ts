@@ -95,11 +95,11 @@ export function deploymentOf(engine: Engine, settings: DeploymentSettings): Depl
 
   function interruptedWords(what: string, left: readonly string[], atOnce: boolean): string {
     if (!atOnce)
-      return `${what} of stack ${name} was stopped after what was under way. The same command goes on from there.`;
+      return `${what} of stack ${name} was stopped after what was under way. The same command continues from there.`;
     const open = left.length === 0 ? '' : ` in the middle of: ${left.join('; ')}`;
     return (
       `${what} of stack ${name} was stopped at once${open}. It may be done or not, and the state is locked. ` +
-      `To go on: ${cli} cancel --yes --stack ${name}, then the same command again.`
+      `To continue: ${cli} cancel --yes --stack ${name}, then the same command again.`
     );
   }
 

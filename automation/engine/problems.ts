@@ -36,7 +36,7 @@ const KNOWN: readonly (readonly [pattern: RegExp, words: (place: Place) => strin
   [
     /could not (load|read) plugin|no resource plugin|failed to load plugin|plugin .* exited|could not start plugin|error starting plugin/i,
     ({ cli }) =>
-      `A plugin of the engine does not start. Which are there: ${cli} plugin ls. Remove it there and run again to get it anew.`,
+      `A plugin of the engine does not start. Which are there: ${cli} plugin ls. Remove it there and run again to get it once more.`,
   ],
   [
     /Unauthorized|must be logged in|asked for the client to provide credentials/,

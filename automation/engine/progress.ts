@@ -8,7 +8,7 @@ const DOING: Readonly<Partial<Record<OpType, string>>> = {
   update: 'changing',
   delete: 'deleting',
   replace: 'replacing',
-  'create-replacement': 'creating anew',
+  'create-replacement': 'recreating',
   'delete-replaced': 'deleting the old',
   read: 'reading',
   refresh: 'looking at',

@@ -386,5 +386,5 @@ export class Fleet {
 
 const SEE = (name: string) => ({ advice: `See what it waits for: npm run instance -- status ${name}` });
 const GO_ON = (name: string) => ({
-  advice: `To go on: npm run instance -- resume ${name}; to remove it: npm run instance -- remove ${name}`,
+  advice: `To continue: npm run instance -- resume ${name}; to remove it: npm run instance -- remove ${name}`,
 });

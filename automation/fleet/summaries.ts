@@ -46,7 +46,7 @@ interface Known {
 }
 
 /** How the live state of a stack is found; absent: it is not asked for. */
-type Look = (found: StackValues, namespace: string) => Promise<LiveState>;
+type ReadLiveState = (found: StackValues, namespace: string) => Promise<LiveState>;
 
 export class Summaries {
   readonly #settings: SummarySettings;
@@ -75,7 +75,7 @@ export class Summaries {
   async status(name: string): Promise<InstanceSummary> {
     const stack = (await this.#settings.project.list()).find((one) => one.name === name);
     if (stack === undefined && this.#settings.records.find(name) === undefined) throw unknown(name);
-    const look: Look = (found, namespace) => readLive(() => this.open(found), namespace);
+    const look: ReadLiveState = (found, namespace) => readLive(() => this.open(found), namespace);
     return this.#summary(stack ?? { name }, look, await this.#files());
   }
 
@@ -94,7 +94,7 @@ export class Summaries {
   }
 
   /** Each cluster is asked once for all its instances; where that is not allowed, for each. */
-  #listing(): Look {
+  #listing(): ReadLiveState {
     const listings = new Map<string, Promise<ReadonlyMap<string, InstanceObjects> | undefined>>();
     return async (found, namespace) => {
       const open = () => this.open(found);
@@ -113,7 +113,7 @@ export class Summaries {
 
   async #summary(
     { name, lastUpdate }: Stack,
-    look: Look | undefined,
+    look: ReadLiveState | undefined,
     files: Files,
   ): Promise<InstanceSummary> {
     const operation = this.#settings.records.find(name);

@@ -69,7 +69,7 @@ const uniqueWords = (meanings: readonly Meaning[]) => [...new Set(meanings.map((
 
 const atNextStart = (words: readonly string[]): Meaning => ({
   change: 'at the next start',
-  text: `takes effect at the next start of the pod, the session goes on until then: ${words.join(', ')}`,
+  text: `takes effect at the next start of the pod, the session continues until then: ${words.join(', ')}`,
 });
 
 /** `OnDelete` leaves a pod alone; with anything else the controller ends one that is not as its template says. */
@@ -134,7 +134,7 @@ const REPLACED: Readonly<Record<string, (change: ResourceChange) => string>> = {
   Namespace: (change) => `replaces ${holder(change)} with everything in it`,
   RandomPassword: () =>
     'draws another password of the desktop, so that the one its user knows opens it no more',
-  RandomBytes: () => "draws the gateway's key or salt anew, which ends what its user has signed in to",
+  RandomBytes: () => "generates the gateway's key or salt again, which logs its user out",
 };
 
 /** In words: not while the instance exists, unless somebody has looked. */

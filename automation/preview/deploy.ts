@@ -99,7 +99,7 @@ async function rollout(options: { limit: string }): Promise<void> {
     const stopped = named('interrupted');
     const middle = stopped.length > 0 ? ` in the middle of ${stopped.join(', ')}` : '';
     throw new EngineError(
-      `the rollout was interrupted${middle}; ${named('done').length} were done, ${notBegun}. Run it again: it goes on with what is left.`,
+      `the rollout was interrupted${middle}; ${named('done').length} were done, ${notBegun}. Run it again: it continues with what is left.`,
     );
   }
   const failed = named('failed');

@@ -236,7 +236,7 @@ function flagLine({ kind, with: others, more }: Flag): string {
     case 'unseen':
       return `**Flagged:** changes ${names}, which no manifest shows: what they do is not known here. Expected: somebody who knows has looked at them.`;
     case 'discards':
-      return '**Flagged:** `scipion:discardUnsavedChanges` is true. A removal goes on although the last work is not saved. That work is lost.';
+      return '**Flagged:** `scipion:discardUnsavedChanges` is true. A removal continues even where the last work is not saved. That work is lost.';
   }
 }
 

@@ -80,7 +80,7 @@ async function execute(order: EngineRequest): Promise<unknown> {
       return seedProject(order.root, openSpace(order.space));
     case 'save':
       if (project === undefined) throw new Error('no project is open');
-      return project.save({ look: order.full ? 'everything' : 'changed' });
+      return project.save({ scope: order.full ? 'everything' : 'changed' });
   }
 }
 

@@ -2,9 +2,9 @@
 import { channel } from 'node:diagnostics_channel';
 import type { Dispatcher } from 'undici';
 import { type DispatcherOptions, makeDispatcher } from '../../sidecar/src/spaces/onedata/dispatcher.ts';
-import type { Headers } from '../../sidecar/src/spaces/onedata/exchange.ts';
 import type { Answer, Answered, OutgoingRequest } from '../../sidecar/src/spaces/onedata/http-connections.ts';
 import type { LoadMeter } from '../../sidecar/src/spaces/onedata/load-meter.ts';
+import type { Headers } from '../../sidecar/src/spaces/onedata/thread-messages.ts';
 
 export const ANSWERED = 'scipion:onedata:answered';
 const answered = channel(ANSWERED);

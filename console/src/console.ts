@@ -23,7 +23,7 @@ import { OpenIdSignIn } from './openid.ts';
 import { Operations, TooManyError } from './operations.ts';
 import { addPages, HTML, loadPages } from './pages.ts';
 import { Rules } from './rules/rules.ts';
-import { Sessions } from './sessions.ts';
+import { SessionStore } from './sessions.ts';
 import { addSignIn } from './sign-in-routes.ts';
 import { ProxyVisitors, SessionVisitors, type Visitors } from './visitors.ts';
 
@@ -178,5 +178,5 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
 function visitorsOf({ config, logger, now }: ConsoleOptions): Visitors {
   if (config.signIn.kind === 'proxy') return new ProxyVisitors(config);
   const signIn = new OpenIdSignIn(config.signIn, config, now);
-  return new SessionVisitors(new Sessions(now), signIn, logger, now);
+  return new SessionVisitors(new SessionStore(now), signIn, logger, now);
 }

@@ -31,7 +31,7 @@ const MAX_OF_USER = 20;
 
 const digest = (secret: string) => createHash('sha256').update(secret).digest('base64url');
 
-export class Sessions {
+export class SessionStore {
   readonly #sessions = new Map<string, Session>();
   readonly #now: () => number;
 

@@ -5,7 +5,7 @@ import { isIPv6 } from 'node:net';
 import type { Logger } from 'pino';
 import { type ConsoleConfig, networksOf } from './config.ts';
 import { type OpenIdSignIn, SignInError } from './openid.ts';
-import type { Session, Sessions } from './sessions.ts';
+import type { Session, SessionStore } from './sessions.ts';
 import { type User, userOf } from './users.ts';
 
 /** Who a request comes from, whichever way of signing in the site has. */
@@ -30,13 +30,13 @@ export interface Visitors {
 const UNREACHABLE_MS = 15 * 60_000;
 
 export class SessionVisitors implements Visitors {
-  readonly sessions: Sessions;
+  readonly sessions: SessionStore;
   readonly signIn: OpenIdSignIn;
   readonly #logger: Logger;
   readonly #now: () => number;
   readonly #rechecks = new Map<Session, Promise<void>>();
 
-  constructor(sessions: Sessions, signIn: OpenIdSignIn, logger: Logger, now: () => number = Date.now) {
+  constructor(sessions: SessionStore, signIn: OpenIdSignIn, logger: Logger, now: () => number = Date.now) {
     this.sessions = sessions;
     this.signIn = signIn;
     this.#logger = logger;

@@ -39,7 +39,7 @@ const PATHS = { data: '/data', configuration: '/etc/onedata', temporary: '/tmp' 
 /** Both lead to its one pod. */
 export const SERVICES = { zone: 'onezone', provider: 'provider' } as const;
 /** A Deployment's selector cannot be changed, so the name that it had first stays. */
-const LABELS = { 'app.kubernetes.io/name': 'onedata-stand-in' } as const;
+const LABELS = { 'app.kubernetes.io/name': 'onedata-emulator' } as const;
 
 /** What the emulator reads in the pod. */
 export function podConfiguration(options: Partial<EmulatorOptions> = {}): EmulatorOptions {

@@ -67,7 +67,7 @@ program
   .command('logs')
   .description('show the last lines of a container')
   .argument('[container]', 'sync, gateway or desktop', 'sync')
-  .option('-f, --follow', 'go on showing new lines', false)
+  .option('-f, --follow', 'keep showing new lines', false)
   .action(async (container: string, options: { follow: boolean }) => {
     process.exitCode = await logs(container, options.follow);
   });

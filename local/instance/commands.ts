@@ -168,7 +168,7 @@ export async function pause(name: string, options: Common): Promise<void> {
   const place = await openPlace(name, options.project);
   await perform(place, name, `Save and pause ${name}`, options, () => place.fleet.pause(name));
   if (!options.json)
-    console.log(`${name} is paused: both volumes stay. To go on: npm run instance -- resume ${name}`);
+    console.log(`${name} is paused: both volumes stay. To continue: npm run instance -- resume ${name}`);
 }
 
 export async function resume(name: string, options: Common & { giveUp?: boolean }): Promise<void> {

@@ -73,7 +73,7 @@ command('save', 'save the work now').addArgument(nameArgument()).action(commands
 command('pause', 'save, then stop the pod; both volumes stay')
   .addArgument(nameArgument())
   .action(commands.pause);
-command('resume', 'go on after a pause, or with what was killed or failed')
+command('resume', 'continue after a pause, or with what was killed or failed')
   .addArgument(nameArgument())
   .option('--give-up', 'forget what was killed or failed, and leave everything as it is')
   .action(commands.resume);
@@ -104,7 +104,7 @@ command('logs', 'the last lines of a container')
   .addArgument(
     new Argument('[container]', 'part of the pod').choices(['sync', 'gateway', 'desktop']).default('sync'),
   )
-  .option('-f, --follow', 'go on showing new lines')
+  .option('-f, --follow', 'keep showing new lines')
   .option('-n, --lines <number>', 'how many', '200')
   .action(commands.logs);
 command(

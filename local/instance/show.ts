@@ -34,7 +34,7 @@ export async function follow<T>(operation: Operation<T>, title: string, isJson: 
 }
 
 const whatNow = (name: string) =>
-  `npm run instance -- status ${name} says what was begun and how to go on. Saved work is not touched by a failure.`;
+  `npm run instance -- status ${name} says what was begun and how to continue. Saved work is not touched by a failure.`;
 
 /** It was printed as an event. */
 export class ToldError extends Error {}
@@ -101,7 +101,7 @@ export function operationLines(name: string, { record, state }: FoundRecord): st
   return [
     how,
     ...engine,
-    `           saved work is not touched by this. To go on: ${wayOn(name, { record, state })}`,
+    `           saved work is not touched by this. To continue: ${wayOn(name, { record, state })}`,
     `           to leave it as it is and forget this: npm run instance -- resume ${name} --give-up`,
   ];
 }

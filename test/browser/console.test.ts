@@ -132,7 +132,7 @@ describe.skipIf(missing)('the console', () => {
     expect(await axeFindings(page)).toEqual([]);
     await screenshot(page, SHOTS, 'sign-out');
     await page.getByRole('button', { name: 'Sign out' }).click();
-    await page.getByText('Your instances go on running.').waitFor();
+    await page.getByText('Your instances keep running.').waitFor();
     expect(mistakes).toEqual([]);
   });
 

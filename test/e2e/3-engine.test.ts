@@ -140,7 +140,7 @@ test('a Ctrl-C in the middle ends the run, and the same command goes on, with no
   controller.abort();
   const stopped = await up;
   expect(stopped.output).toContain(
-    'was stopped after what was under way. The same command goes on from there.',
+    'was stopped after what was under way. The same command continues from there.',
   );
   expect(stopped.exitCode).not.toBe(0);
   const before = await identities();

@@ -65,7 +65,7 @@ test('npm run pulumi says it after a preview on a terminal, and leaves a pipe to
   const shown = stripVTControlCharacters(terminal.stdout).replaceAll('\r', '');
   expect(shown.slice(shown.indexOf('An `up`:')).trim().split('\n')).toEqual([
     'An `up`:',
-    '- takes effect at the next start of the pod, the session goes on until then: CPUs, memory or scratch',
+    '- takes effect at the next start of the pod, the session continues until then: CPUs, memory or scratch',
     '- changes in place, without a restart: the quota of the namespace',
   ]);
   expect(shown).not.toContain('canary');

@@ -128,9 +128,9 @@ describe('refusals', () => {
   test.each([
     [{ ...signIn, signInClientId: undefined, signInUsers: '["a"]' }, 'signInClientId', 'the id by which'],
     [signIn, 'signInUsers', 'else everybody whom signInIssuer knows could open the desktop'],
-    [{ signInUsers: '["a"]' }, 'signInUsers', 'without signInIssuer nobody signs in'],
-    [{ signInGroups: '["a"]' }, 'signInGroups', 'without signInIssuer nobody signs in'],
-    [{ passwordLogin: 'false' }, 'passwordLogin', 'nobody could log in at the page'],
+    [{ signInUsers: '["a"]' }, 'signInUsers', 'without signInIssuer there is no sign-in elsewhere'],
+    [{ signInGroups: '["a"]' }, 'signInGroups', 'without signInIssuer there is no sign-in elsewhere'],
+    [{ passwordLogin: 'false' }, 'passwordLogin', 'no one could log in at the page'],
     [{ ...signIn, signInUsers: '["a"]', signInScopes: '["profile"]' }, 'signInScopes', 'among them openid'],
     [{ ...signIn, signInUsers: '"a"' }, 'signInUsers', 'a list of texts'],
     [
@@ -157,7 +157,7 @@ describe('refusals', () => {
     const secretKeys = new Set([...TOKEN_KEYS, 'signInClientSecret']);
     const [unused] = judge(rawStack({ signInClientSecret: 'canary' }, { secretKeys })).problems;
     expect(unused).toContain('scipion:signInClientSecret');
-    expect(unused).toContain('without signInIssuer nobody signs in elsewhere');
+    expect(unused).toContain('without signInIssuer there is no sign-in elsewhere');
     const off = {
       ...signIn,
       signInUsers: '["a"]',

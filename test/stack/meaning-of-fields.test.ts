@@ -163,7 +163,7 @@ test.each<[string, readonly Edit[], string]>([
 test.each<[readonly Edit[], string[]]>([
   [
     [GRACE],
-    ['takes effect at the next start of the pod, the session goes on until then: time of the final save'],
+    ['takes effect at the next start of the pod, the session continues until then: time of the final save'],
   ],
   [[[...SET, 'metadata/labels/site', 'two']], []],
   [[[...SET, 'spec/minReadySeconds', 3]], []],
@@ -171,7 +171,7 @@ test.each<[readonly Edit[], string[]]>([
     [ROLLING, GRACE, [...SET, 'spec/replicas', 0]],
     [
       'stops the desktop after a last save; both volumes stay',
-      'takes effect at the next start of the pod, the session goes on until then: time of the final save',
+      'takes effect at the next start of the pod, the session continues until then: time of the final save',
     ],
   ],
   [

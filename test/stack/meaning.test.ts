@@ -82,7 +82,7 @@ describe('an up in words', () => {
       {},
       { memory: '16Gi', finalSaveGrace: '2 hours' },
       [
-        'takes effect at the next start of the pod, the session goes on until then: time of the final save, CPUs, memory or scratch',
+        'takes effect at the next start of the pod, the session continues until then: time of the final save, CPUs, memory or scratch',
         'changes in place, without a restart: the quota of the namespace',
       ],
     ],
@@ -92,7 +92,7 @@ describe('an up in words', () => {
       { projectSpaceId: 'other' },
       [
         'refused while the instance exists: scipion:projectSpaceId from "project" to "other"',
-        'takes effect at the next start of the pod, the session goes on until then: project',
+        'takes effect at the next start of the pod, the session continues until then: project',
       ],
     ],
   ])('%s', async (_, before, after, expected) => {

@@ -222,7 +222,7 @@ describe('what did not end well', () => {
   test('a run that its user stopped says how to go on', async () => {
     project.failures.push(new InterruptedError('up of stack jane was stopped.'));
     expect(await messageOf(fleet.create('jane', SPEC))).toContain(
-      'To go on: npm run instance -- resume jane',
+      'To continue: npm run instance -- resume jane',
     );
   });
 

@@ -225,7 +225,7 @@ describe('the report as Markdown', () => {
           flags: [{ kind: 'projectSpace', with: ['jane'], more: 0 }],
           meaning: [
             'grows the project volume from 10Gi to 20Gi, where the storage class can',
-            'takes effect at the next start of the pod, the session goes on until then: CPUs, memory or scratch',
+            'takes effect at the next start of the pod, the session continues until then: CPUs, memory or scratch',
           ],
         }),
         stack({

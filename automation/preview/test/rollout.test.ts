@@ -81,7 +81,7 @@ test('one stack first, then waves of the limit', async () => {
   expect(ups[0]).toBe('a');
   expect(most).toBe(2);
   expect(told[0]?.text).toBe(
-    'takes effect at the next start of the pod, the session goes on until then: images',
+    'takes effect at the next start of the pod, the session continues until then: images',
   );
 });
 

@@ -52,7 +52,7 @@ test('the demo stack is previewed without any secret, and compared with its base
   expect(changed.state).toBe('changed');
   expect(changed.text).toMatch(/^-\s+memory: /m);
   expect(changed.meaning).toEqual([
-    'takes effect at the next start of the pod, the session goes on until then: CPUs, memory or scratch',
+    'takes effect at the next start of the pod, the session continues until then: CPUs, memory or scratch',
     'changes in place, without a restart: the quota of the namespace',
   ]);
   expect(changed.text).not.toContain('placeholder-');

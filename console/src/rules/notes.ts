@@ -40,7 +40,7 @@ export class RuleNotes {
       this.#entries = new Map(Object.entries(fileSchema.parse(JSON.parse(text))));
     } catch {
       onDamaged(
-        `${this.#file} holds no notes of warnings (${text.length} characters); all warnings begin anew.`,
+        `${this.#file} holds no notes of warnings (${text.length} characters); all warnings begin again.`,
       );
     }
   }

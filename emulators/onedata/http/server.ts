@@ -94,7 +94,7 @@ const retryAfter = (seconds: number | undefined): Record<string, string> =>
 /** What was sent of an upload is taken in and dropped. */
 function answerWrongly(call: Call): void {
   call.request.resume();
-  const page = '<!doctype html><title>Sign in</title><p>Sign in to go on.</p>';
+  const page = '<!doctype html><title>Sign in</title><p>Sign in to continue.</p>';
   const headers = { 'content-type': 'text/html; charset=utf-8', 'content-length': String(page.length) };
   sendHead(call, 200, headers);
   call.response.end(page);

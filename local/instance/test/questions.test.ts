@@ -266,9 +266,9 @@ test('what was killed is explained with the way on', () => {
   };
   expect(operationLines('jane', { record, state: 'killed' })).toEqual([
     'Operation  "create" (since 2026-11-30 09:10 UTC, process 12 on h) was killed: the engine was changing the objects in the cluster, in the middle of: create StatefulSet scipion',
-    '           saved work is not touched by this. To go on: npm run instance -- resume jane',
+    '           saved work is not touched by this. To continue: npm run instance -- resume jane',
     '           to leave it as it is and forget this: npm run instance -- resume jane --give-up',
   ]);
   const early = operationLines('jane', { record: { ...record, stage: 'settings' }, state: 'killed' });
-  expect(early.join('\n')).toContain('To go on: npm run instance -- new jane');
+  expect(early.join('\n')).toContain('To continue: npm run instance -- new jane');
 });

@@ -6,7 +6,7 @@ import { sendFile } from './download.ts';
 import type { LiveView } from './live-view.ts';
 import { FilesError, type ProjectFiles } from './project-files.ts';
 import { shortId } from './routes.ts';
-import type { Session, Sessions } from './sessions.ts';
+import type { CookieSessions, Session } from './sessions.ts';
 import type { Uploads } from './uploads.ts';
 
 const MAX_DOWNLOADS = 8;
@@ -24,7 +24,7 @@ export interface FileParts {
   readonly files: ProjectFiles;
   readonly uploads: Uploads;
   readonly live: LiveView;
-  readonly sessions: Sessions;
+  readonly sessions: CookieSessions;
   readonly sessionOf: (request: FastifyRequest) => Session | undefined;
 }
 

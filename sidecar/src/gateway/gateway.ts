@@ -27,7 +27,7 @@ import { loadPages, type Pages, type Say } from './pages.ts';
 import { createProbes } from './probes.ts';
 import { ProjectFiles } from './project-files.ts';
 import { addRoutes, shortId } from './routes.ts';
-import { DEVICE_COOKIE, SESSION_COOKIE, Sessions } from './sessions.ts';
+import { CookieSessions, DEVICE_COOKIE, SESSION_COOKIE } from './sessions.ts';
 import type { SecretStore } from './settings.ts';
 import { addShareRoutes, WATCH_DESKTOP_PATH } from './share-routes.ts';
 import { SHARE_COOKIE, Shares } from './shares.ts';
@@ -93,7 +93,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const pages = loadPages(webDirectory, config.instance, doors);
   const onProblem = (error: Error) => logger.error(error.message);
   const clock = now === undefined ? {} : { now };
-  const sessions = new Sessions({
+  const sessions = new CookieSessions({
     secrets,
     file: join(options.stateDirectory, 'revoked-sessions.json'),
     onProblem,
@@ -195,7 +195,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 interface RelayParts {
-  readonly sessions: Sessions;
+  readonly sessions: CookieSessions;
   readonly shares: Shares;
   readonly live: LiveView;
 }

@@ -4,7 +4,7 @@ import PQueue from 'p-queue';
 import { verifyPassword } from '../../contract/password-hash.ts';
 import { clientKey } from '../front/request-checks.ts';
 import { TurnQueue } from '../front/turn-queue.ts';
-import { DEVICE_COOKIE, type Sessions, TURN_AFTER_MS, TURN_COOKIE } from './sessions.ts';
+import { type CookieSessions, DEVICE_COOKIE, TURN_AFTER_MS, TURN_COOKIE } from './sessions.ts';
 import type { SecretStore } from './settings.ts';
 
 /** Wrong passwords before a client has to wait until the window ends. */
@@ -36,7 +36,11 @@ export type CheckLogin = (request: FastifyRequest, password: string) => Promise<
  * looked at, so that nobody who has the password can be kept out. Browsers that have logged in before have limits and
  * queues of their own. Needs `@fastify/rate-limit` and `@fastify/cookie`.
  */
-export function createLoginCheck(app: FastifyInstance, secrets: SecretStore, sessions: Sessions): CheckLogin {
+export function createLoginCheck(
+  app: FastifyInstance,
+  secrets: SecretStore,
+  sessions: CookieSessions,
+): CheckLogin {
   const verifier = new Verifier(secrets);
   const deviceOf = (request: FastifyRequest) => sessions.knownDevice(request.cookies[DEVICE_COOKIE]);
   const lane = (keyOf: (request: FastifyRequest) => string) => new Lane(app, verifier, sessions, keyOf);
@@ -54,7 +58,7 @@ type Limiter = ReturnType<FastifyInstance['createRateLimit']>;
 /** Limits and queues of one kind of visitors. */
 class Lane {
   readonly #verifier: Verifier;
-  readonly #sessions: Sessions;
+  readonly #sessions: CookieSessions;
   readonly #limiters: readonly Limiter[];
   readonly #queue = new PQueue({ concurrency: 1 });
   readonly #turns = new TurnQueue(TURNS);
@@ -63,7 +67,7 @@ class Lane {
   constructor(
     app: FastifyInstance,
     verifier: Verifier,
-    sessions: Sessions,
+    sessions: CookieSessions,
     keyOf: (request: FastifyRequest) => string,
   ) {
     this.#verifier = verifier;

@@ -12,7 +12,7 @@ import { PAGE_OUTDATED } from './action-routes.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Pages } from './pages.ts';
 import { enter, sendHtml } from './routes.ts';
-import { DOORS, type Sessions } from './sessions.ts';
+import { type CookieSessions, DOORS } from './sessions.ts';
 import type { SecretStore } from './settings.ts';
 import type { UsedCodes } from './used-codes.ts';
 
@@ -30,7 +30,7 @@ const openSchema = z.strictObject({ code: z.string() });
 
 export interface OpeningParts {
   readonly pages: Pages;
-  readonly sessions: Sessions;
+  readonly sessions: CookieSessions;
   readonly secrets: SecretStore;
   readonly metrics: GatewayMetrics;
   readonly usedCodes: UsedCodes;

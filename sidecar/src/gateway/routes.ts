@@ -9,19 +9,19 @@ import type { CheckLogin } from './login.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Pages, Say } from './pages.ts';
 import {
+  type CookieSessions,
   DEVICE_COOKIE,
   DEVICE_MAX_MS,
   DOORS,
   SESSION_COOKIE,
   type Session,
-  type Sessions,
   TURN_COOKIE,
   TURN_MAX_MS,
 } from './sessions.ts';
 
 export interface RouteParts {
   readonly pages: Pages;
-  readonly sessions: Sessions;
+  readonly sessions: CookieSessions;
   readonly live: LiveView;
   readonly metrics: GatewayMetrics;
   /** Undefined: no password opens this desktop. */
@@ -43,7 +43,7 @@ export function sendHtml(reply: FastifyReply, status: number, html: string): Fas
 }
 
 /** Opens a session in this browser, and marks it as one that was here before. */
-export function enter(reply: FastifyReply, sessions: Sessions, door: string): FastifyReply {
+export function enter(reply: FastifyReply, sessions: CookieSessions, door: string): FastifyReply {
   return reply
     .setCookie(SESSION_COOKIE, sessions.open(door), COOKIE)
     .setCookie(DEVICE_COOKIE, sessions.markDevice(), { ...COOKIE, maxAge: DEVICE_MAX_MS / 1000 });

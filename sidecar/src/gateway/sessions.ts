@@ -71,7 +71,7 @@ export interface SessionsOptions {
  * Sessions live in signed cookies, so a restart of the gateway does not log anybody out. The signing key is derived
  * from the Secret's key *and* the password's hash: a changed password ends every session by itself.
  */
-export class Sessions {
+export class CookieSessions {
   readonly #secrets: SecretStore;
   readonly #now: () => number;
   /** Session → last sign of its user, where that is newer than what the cookie says. */

@@ -6,7 +6,7 @@ import { TurnQueue } from '../front/turn-queue.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Pages, Say } from './pages.ts';
 import { COOKIE, enter, sendHtml } from './routes.ts';
-import { DEVICE_COOKIE, type Sessions, SIGN_IN_COOKIE, SIGN_IN_MAX_MS } from './sessions.ts';
+import { type CookieSessions, DEVICE_COOKIE, SIGN_IN_COOKIE, SIGN_IN_MAX_MS } from './sessions.ts';
 import { type SignIn, SignInError } from './sign-in.ts';
 
 /**
@@ -20,7 +20,7 @@ const LAX = { ...COOKIE, sameSite: 'lax' } as const;
 
 export interface SignInParts {
   readonly pages: Pages;
-  readonly sessions: Sessions;
+  readonly sessions: CookieSessions;
   readonly metrics: GatewayMetrics;
   readonly guard: GuardedServer;
   readonly signIn: SignIn;

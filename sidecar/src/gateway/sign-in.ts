@@ -60,7 +60,7 @@ export class SignIn {
   async finish(query: URLSearchParams, secrets: SignInSecrets): Promise<string> {
     return this.#worded(async () => {
       const { claims, more } = await this.#provider.finish(query, secrets);
-      if (claims === undefined) throw new ProviderError('unusable', 'The answer says of nobody who it is.');
+      if (claims === undefined) throw new ProviderError('unusable', 'The answer names no user.');
       return this.#admit(claims, () => more(claims.sub));
     });
   }

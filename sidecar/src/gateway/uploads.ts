@@ -127,7 +127,7 @@ export class Uploads {
   async append(id: string, offset: number, body: Parts): Promise<Progress> {
     const upload = this.#open.get(id);
     if (upload === undefined)
-      throw new FilesError(404, 'file-forgotten', 'Begin this file again: it goes on.');
+      throw new FilesError(404, 'file-forgotten', 'Begin this file again: it continues where it broke off.');
     if (upload.isBusy) throw busy();
     upload.isBusy = true;
     try {

@@ -9,7 +9,7 @@ export type Gate = <T>(work: () => Promise<T>, isShort?: boolean) => Promise<T>;
 /** A transfer of so many bytes is a short call: on a slow line too, all that wait are over long before one looks stalled. */
 export const isShort = (bytes: number): boolean => bytes <= 1 << 16;
 
-interface Waiting {
+interface QueuedTransfer {
   readonly owner: object;
   readonly isShort: boolean;
   readonly start: () => void;
@@ -22,7 +22,7 @@ interface Waiting {
 export class Connections {
   readonly #capabilities: () => SpaceCapabilities;
   readonly #held = new Map<object, number>();
-  readonly #waiting: Waiting[] = [];
+  readonly #queue: QueuedTransfer[] = [];
   #used = 0;
   /** Of these, work that is not short. */
   #long = 0;
@@ -51,7 +51,7 @@ export class Connections {
         this.#held.set(owner, this.#holds(owner) + 1);
         resolve();
       };
-      this.#waiting.push({ owner, isShort, start });
+      this.#queue.push({ owner, isShort, start });
       this.refresh();
     });
     try {
@@ -71,22 +71,22 @@ export class Connections {
   }
 
   /** Takes the one out that may start now. */
-  #next(): Waiting | undefined {
+  #next(): QueuedTransfer | undefined {
     let best = 0;
     let least = Number.POSITIVE_INFINITY;
-    for (const [index, { owner }] of this.#waiting.entries()) {
+    for (const [index, { owner }] of this.#queue.entries()) {
       const held = this.#holds(owner);
       if (held >= least) continue;
       [best, least] = [index, held];
       if (held === 0) break;
     }
-    const next = this.#waiting[best];
+    const next = this.#queue[best];
     if (next === undefined || this.#used >= this.#limit(next)) return undefined;
-    return this.#waiting.splice(best, 1)[0];
+    return this.#queue.splice(best, 1)[0];
   }
 
   /** Behind long work a short one would wait long. */
-  #limit({ isShort }: Waiting): number {
+  #limit({ isShort }: QueuedTransfer): number {
     const capabilities = this.#capabilities();
     return isShort && this.#long === 0 ? shortCalls(capabilities) : capabilities.concurrency;
   }

@@ -110,12 +110,12 @@ export class MountedSpace extends DirectorySpace {
     return super.removeTree(path);
   }
 
-  /** @throws SpaceError `not-mounted`; `unavailable` where the space was mounted anew meanwhile: ask again */
+  /** @throws SpaceError `not-mounted`; `unavailable` where the space was mounted again meanwhile: ask again */
   async #assertSameRoot(): Promise<void> {
     if (this.#root === null) return this.#recognise();
     if ((await this.#rootNow()) === this.#root) return;
     await this.#recognise();
-    throw new SpaceError('unavailable', `the ${this.#options.side} space was mounted anew`);
+    throw new SpaceError('unavailable', `the ${this.#options.side} space was mounted again`);
   }
 
   async #recognise(): Promise<void> {

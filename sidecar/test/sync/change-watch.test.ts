@@ -15,7 +15,7 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { FileFailures } from '../../src/sync/file-failures.ts';
-import { collectDifferences, type Look } from '../../src/sync/plan/collect.ts';
+import { collectDifferences, type ScanScope } from '../../src/sync/plan/collect.ts';
 import { decodeItem } from '../../src/sync/plan/plan.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
@@ -72,14 +72,14 @@ async function world(given: Partial<ChangeWatchOptions> & { space?: MemorySpace 
 }
 
 /** @returns the directories that were read */
-async function looked(context: World, look: Look = 'changed'): Promise<string[]> {
+async function looked(context: World, scope: ScanScope = 'changed'): Promise<string[]> {
   context.looks.length = 0;
-  await save(context, { look });
+  await save(context, { scope });
   return [...context.looks].sort();
 }
 
-async function differences(context: ProjectContext, look: Look): Promise<string[]> {
-  await collectDifferences(context, false, new FileFailures(context, 'project', 'save'), look);
+async function differences(context: ProjectContext, scope: ScanScope): Promise<string[]> {
+  await collectDifferences(context, false, new FileFailures(context, 'project', 'save'), scope);
   const paths = [...context.state.pending.rows(null)].map((row) => decodeItem(row.data).path);
   return paths.sort();
 }
@@ -100,8 +100,8 @@ function sample(context: World): void {
 /** Long enough after a save that times of files can be relied on. */
 async function settle(context: World): Promise<void> {
   (context.clock as TestClock).advance(60_000);
-  await save(context, { look: 'changed' });
-  await save(context, { look: 'changed' });
+  await save(context, { scope: 'changed' });
+  await save(context, { scope: 'changed' });
 }
 
 /** Saved, looked at, and nothing left on the list. */
@@ -209,7 +209,7 @@ describe('a look at everything', () => {
     expect(await looked(context)).toEqual([]);
     expect(await looked(context, 'everything')).toEqual(ALL);
     context.looks.length = 0;
-    await save(context, { look: 'changed', last: true });
+    await save(context, { scope: 'changed', last: true });
     expect([...context.looks].sort()).toEqual(ALL);
   });
 
@@ -251,7 +251,7 @@ describe('a look at everything', () => {
       return children(directory);
     };
     writeFileSync(join(context.data, 'b/file'), 'newer');
-    await expect(save(context, { look: 'changed' })).rejects.toThrow('the disk failed');
+    await expect(save(context, { scope: 'changed' })).rejects.toThrow('the disk failed');
     context.tree.children = children;
     expect(await looked(context)).toEqual(ALL);
     expect((await visible(context.space)).get('b/file')).toBe('newer');
@@ -345,7 +345,7 @@ test.each(SEEDS)(
             for (const each of before) apply(context.data, each);
             queue.push(...meanwhile);
             context.looks.length = 0;
-            await save(context, { look: 'changed' });
+            await save(context, { scope: 'changed' });
             if (!context.looks.includes('')) partial += 1;
             queue.length = 0;
             const expected = await allDifferences(context);

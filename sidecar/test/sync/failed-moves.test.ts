@@ -196,7 +196,7 @@ test.each(CASES)('%s is left out by name, and comes when it can', async (_, faul
 test('autosaves try it ever less often, and say each time what is left out; a save that a person asks for tries it', async () => {
   const { context, clock, data, setFault } = await world();
   setFault((call, path) => call === 'move to' && path === 'new');
-  const autosave = () => save(context, { look: 'changed' });
+  const autosave = () => save(context, { scope: 'changed' });
   expect(await autosave()).toMatchObject({ saved: true, generation: 2, skipped: 1 });
   expect(await autosave()).toMatchObject({ saved: false, generation: 2, skipped: 1 });
   writeFileSync(join(data, 'other'), 'other three');

@@ -127,7 +127,7 @@ describe.skipIf(!hasPython || !isOnDisk)('what is written through a memory map',
         const at = await Promise.all(files.map((file, index) => write(file, seed + run * 10 + index)));
         for (let round = random.below(5); round >= 0; round -= 1) {
           await sleep(random.below(350));
-          await save(context, random.chance(0.5) ? { look: 'changed' } : {});
+          await save(context, random.chance(0.5) ? { scope: 'changed' } : {});
         }
         // Some end while a save runs, each in the middle of what it does.
         const saving = random.chance(0.5) ? save(context) : null;

@@ -69,7 +69,7 @@ describe.skipIf(!volumes.canMount)('a volume that is filled to its last byte', (
     database.exec('PRAGMA journal_mode = WAL; CREATE TABLE t (v); INSERT INTO t VALUES (1)');
     for (let n = 0; n < 300; n += 1) writeFileSync(data(`p/file-${n}`), `work ${n}`);
     fill(join(root, 'filler'));
-    expect(await session.save({ look: 'changed' })).toMatchObject({ saved: true, skipped: 0 });
+    expect(await session.save({ scope: 'changed' })).toMatchObject({ saved: true, skipped: 0 });
     database.close();
     expect(existsSync(reserve)).toBe(false);
     const saved = await visible(space);

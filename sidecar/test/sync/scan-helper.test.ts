@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { FileFailures } from '../../src/sync/file-failures.ts';
-import { collectDifferences, type Look } from '../../src/sync/plan/collect.ts';
+import { collectDifferences, type ScanScope } from '../../src/sync/plan/collect.ts';
 import { decodeItem } from '../../src/sync/plan/plan.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
@@ -52,8 +52,8 @@ async function project() {
 }
 type Project = Awaited<ReturnType<typeof project>>;
 
-async function differences(context: Project, look: Look): Promise<string[]> {
-  await collectDifferences(context, false, new FileFailures(context, 'project', 'save'), look);
+async function differences(context: Project, scope: ScanScope): Promise<string[]> {
+  await collectDifferences(context, false, new FileFailures(context, 'project', 'save'), scope);
   return [...context.state.pending.rows(null)].map((row) => decodeItem(row.data).path);
 }
 

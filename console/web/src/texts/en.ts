@@ -90,7 +90,7 @@ export const en = {
   noEntryProxy:
     'The proxy in front of this console did not say who you are, or you may not have instances. Ask your operators.',
   signedOut: 'You are signed out',
-  signedOutText: 'Your instances go on running.',
+  signedOutText: 'Your instances keep running.',
   userName: 'User name',
   userPassword: 'Password',
   wrongPassword: 'User name or password is wrong.',
@@ -161,7 +161,7 @@ export const en = {
       `Its time ends: it is saved and paused ${when}. Nothing is removed. Ask your operators if you need it longer.`,
   } as Record<RuleReason, (when: string) => string>,
   pausedFor: {
-    idle: 'It was saved and paused because nobody used it. Start it again when you need it.',
+    idle: 'It was saved and paused because it was not in use. Start it again when you need it.',
     expiry:
       'It was saved and paused because its time has ended. Nothing was removed; your operators can give it a later end.',
   } as Record<RuleReason, string>,

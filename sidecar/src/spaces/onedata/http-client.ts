@@ -2,11 +2,11 @@ import type * as z from 'zod';
 import { parseJson } from '../../../contract/parse-json.ts';
 import { SpaceError } from '../space-error.ts';
 import { classify, connectionError, type ErrorContext, retryAfterOf } from './errors.ts';
-import type { Headers } from './exchange.ts';
 import { originOf } from './host.ts';
 import { type Answer, HttpConnections } from './http-connections.ts';
 import type { LoadMeter } from './load-meter.ts';
 import { type ProxySettings, proxyOfEnvironment } from './proxy.ts';
+import type { Headers } from './thread-messages.ts';
 
 export interface HttpOptions {
   readonly host: string;

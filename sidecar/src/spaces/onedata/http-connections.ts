@@ -3,15 +3,15 @@ import type { Worker } from 'node:worker_threads';
 import { startThread } from '../../thread.ts';
 import { lend } from '../buffer-pool.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
+import type { LoadMeter } from './load-meter.ts';
+import type { Piece } from './pieces.ts';
 import {
   type Headers,
   MAX_TOGETHER,
   type Outgoing,
   type ThreadEvent,
   type ThreadRequest,
-} from './exchange.ts';
-import type { LoadMeter } from './load-meter.ts';
-import type { Piece } from './pieces.ts';
+} from './thread-messages.ts';
 
 /** Diagnostics channel: told of every request once, when its answer begins or it is clear that none comes. */
 export const ANSWERED = 'scipion:onedata:answered';
@@ -87,7 +87,7 @@ const IDLE_MS = 5_000;
 class HttpThread {
   static #running: HttpThread | undefined;
   readonly #worker: Worker;
-  readonly #exchanges = new Map<number, Exchange>();
+  readonly #pending = new Map<number, PendingRequest>();
   readonly #clients = new Map<number, PromiseWithResolvers<void>>();
   #orders: ThreadRequest[] = [];
   #idle: NodeJS.Timeout | undefined;
@@ -125,14 +125,14 @@ class HttpThread {
 
   request(client: number, outgoing: OutgoingRequest, meter: LoadMeter | undefined): Promise<Answer> {
     const id = nextNumber++;
-    const exchange = new Exchange(id, outgoing, meter, {
+    const pending = new PendingRequest(id, outgoing, meter, {
       send: (order) => this.#order(order),
       wait: (promise) => this.#wait(promise),
-      end: () => this.#exchanges.delete(id),
+      end: () => this.#pending.delete(id),
     });
-    this.#exchanges.set(id, exchange);
-    exchange.begin(client);
-    return this.#wait(exchange.answer);
+    this.#pending.set(id, pending);
+    pending.begin(client);
+    return this.#wait(pending.answer);
   }
 
   /** Who waits for the thread keeps the process; a connection that is open does not. */
@@ -165,7 +165,7 @@ class HttpThread {
     if (report.is === 'closed') {
       this.#clients.get(report.client)?.resolve();
       this.#clients.delete(report.client);
-    } else this.#exchanges.get(report.id)?.onMessage(report);
+    } else this.#pending.get(report.id)?.onMessage(report);
   }
 
   #endSoon(): void {
@@ -181,8 +181,8 @@ class HttpThread {
   #end(why: string): void {
     if (this.isOver) return;
     this.isOver = true;
-    for (const exchange of this.#exchanges.values()) {
-      exchange.onMessage({ is: 'failed', id: 0, code: 'UND_ERR_SOCKET', message: why });
+    for (const pending of this.#pending.values()) {
+      pending.onMessage({ is: 'failed', id: 0, code: 'UND_ERR_SOCKET', message: why });
     }
     for (const closed of this.#clients.values()) closed.resolve();
   }
@@ -196,7 +196,7 @@ interface Line {
 }
 
 /** One request, as its sender sees it. */
-class Exchange {
+class PendingRequest {
   readonly #id: number;
   readonly #outgoing: OutgoingRequest;
   readonly #meter: LoadMeter | undefined;
@@ -263,7 +263,7 @@ class Exchange {
     this.#isOverloaded = status === 429 || status === 503;
     if (whole === null) {
       const incoming = new Incoming(this.#id, this.#line, () =>
-        this.#abandon(new Error('nobody reads the answer')),
+        this.#abandon(new Error('the answer is not read any more')),
       );
       this.#incoming = incoming;
       this.#answer.resolve({ status, headers, body: incoming, drop: () => incoming.drop() });

@@ -3,6 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import type { Dispatcher } from 'undici';
 import { type DispatcherOptions, makeDispatcher } from './dispatcher.ts';
 import { codeOfCause } from './error-code.ts';
+import { PIECE_BYTES, type Piece, PieceMemory } from './pieces.ts';
 import {
   HEADERS_READ,
   type Headers,
@@ -11,15 +12,14 @@ import {
   PIECES_AHEAD,
   type ThreadEvent,
   type ThreadRequest,
-} from './exchange.ts';
-import { PIECE_BYTES, type Piece, PieceMemory } from './pieces.ts';
+} from './thread-messages.ts';
 
 // What is told of an error is its code and message, and each connection that a server closes makes some.
 Error.stackTraceLimit = 0;
 
 /** With the reason where connections cannot be opened as they are asked for. */
 const clients = new Map<number, Client | Error>();
-const exchanges = new Map<number, Exchange>();
+const sentRequests = new Map<number, SentRequest>();
 const pieces = new PieceMemory();
 
 let reports: ThreadEvent[] = [];
@@ -44,7 +44,7 @@ function sendReports(): void {
 class Client {
   readonly #origin: string;
   readonly #dispatcher: Dispatcher;
-  readonly #waiting = new Set<Exchange>();
+  readonly #waiting = new Set<SentRequest>();
   #under = 0;
   #limit = 1;
 
@@ -53,15 +53,15 @@ class Client {
     this.#dispatcher = makeDispatcher(options);
   }
 
-  begin(exchange: Exchange, limit: number): void {
+  begin(sent: SentRequest, limit: number): void {
     this.#limit = limit;
-    this.#waiting.add(exchange);
+    this.#waiting.add(sent);
     this.#next();
   }
 
   /** @returns whether it was still waiting: then it is never sent */
-  forget(exchange: Exchange): boolean {
-    return this.#waiting.delete(exchange);
+  forget(sent: SentRequest): boolean {
+    return this.#waiting.delete(sent);
   }
 
   ended(): void {
@@ -70,23 +70,23 @@ class Client {
   }
 
   destroy(): Promise<void> {
-    for (const exchange of this.#waiting) exchange.fail(new Error('its connections were closed'));
+    for (const sent of this.#waiting) sent.fail(new Error('its connections were closed'));
     this.#waiting.clear();
     return this.#dispatcher.destroy();
   }
 
   #next(): void {
-    for (const exchange of this.#waiting) {
+    for (const sent of this.#waiting) {
       if (this.#under >= this.#limit) return;
-      this.#waiting.delete(exchange);
+      this.#waiting.delete(sent);
       this.#under += 1;
-      exchange.send(this.#dispatcher, this.#origin);
+      sent.send(this.#dispatcher, this.#origin);
     }
   }
 }
 
 /** One request and its answer. */
-class Exchange implements Dispatcher.DispatchHandler {
+class SentRequest implements Dispatcher.DispatchHandler {
   readonly #id: number;
   readonly #client: Client;
   readonly #outgoing: Outgoing;
@@ -123,13 +123,13 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   fail(error: Error): void {
-    exchanges.delete(this.#id);
+    sentRequests.delete(this.#id);
     report({ is: 'failed', id: this.#id, code: codeOfCause(error), message: error.message });
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    if (this.#isAbandoned) controller.abort(new Error('nobody waits for it'));
+    if (this.#isAbandoned) controller.abort(new Error('the request was abandoned'));
   }
 
   onResponseStart(
@@ -193,13 +193,13 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   abandon(): void {
     this.#isAbandoned = true;
-    exchanges.delete(this.#id);
+    sentRequests.delete(this.#id);
     if (this.#client.forget(this)) return;
-    this.#controller?.abort(new Error('nobody waits for it'));
+    this.#controller?.abort(new Error('the request was abandoned'));
   }
 
   #ended(): void {
-    exchanges.delete(this.#id);
+    sentRequests.delete(this.#id);
     this.#body?.end();
     this.#client.ended();
   }
@@ -303,9 +303,9 @@ function begin({ client: number, id, request, limit }: Extract<ThreadRequest, { 
     report({ is: 'failed', id, code: codeOfCause(client), message: client.message });
     return;
   }
-  const exchange = new Exchange(id, client, request);
-  exchanges.set(id, exchange);
-  client.begin(exchange, limit);
+  const sent = new SentRequest(id, client, request);
+  sentRequests.set(id, sent);
+  client.begin(sent, limit);
 }
 
 function execute(order: ThreadRequest): void {
@@ -325,16 +325,16 @@ function execute(order: ThreadRequest): void {
       begin(order);
       return;
     case 'send':
-      exchanges.get(order.id)?.give(order.bytes);
+      sentRequests.get(order.id)?.give(order.bytes);
       return;
     case 'taken':
-      exchanges.get(order.id)?.taken();
+      sentRequests.get(order.id)?.taken();
       return;
     case 'give-back':
       pieces.give(order.memory);
       return;
     case 'abandon':
-      exchanges.get(order.id)?.abandon();
+      sentRequests.get(order.id)?.abandon();
   }
 }
 

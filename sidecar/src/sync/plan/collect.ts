@@ -5,15 +5,15 @@ import type { StateStore } from '../state/state.ts';
 import type { BaseStat } from '../state/state-rows.ts';
 import type { ChangeWatch } from '../volume/change-watch.ts';
 import type { LocalTree } from '../volume/local-tree.ts';
-import { type Looked, ScanHelper } from '../volume/scan-helper.ts';
+import { ScanHelper, type ScannedDirectory } from '../volume/scan-helper.ts';
 import type { SeenDirectory } from '../volume/unchanged.ts';
 import { writeAllPages } from '../volume/written-pages.ts';
-import { localState, type RemoteLook, remoteState } from './compare.ts';
+import { localState, type RemoteStat, remoteState } from './compare.ts';
+import { DirectoryStack, type Place } from './directory-stack.ts';
 import { encodeItem, type PlanItem } from './plan.ts';
-import { type Place, Waiting } from './waiting.ts';
 
 /** What a look at the volume is about: every directory, or those where something may have happened since the last one. */
-export type Look = 'everything' | 'changed';
+export type ScanScope = 'everything' | 'changed';
 
 export interface ScanContext {
   readonly space: Pick<ReadOnlySpace, 'capabilities'>;
@@ -34,10 +34,10 @@ export async function collectDifferences(
   context: ScanContext,
   withRemote: boolean,
   unread: FileFailures,
-  look: Look = 'everything',
+  scope: ScanScope = 'everything',
 ): Promise<void> {
   try {
-    await collect(context, withRemote, unread, look);
+    await collect(context, withRemote, unread, scope);
     await writeAllPages(context.tree.root, context.state.pending.count('found'));
   } catch (error) {
     // Some directories were read, and what was found in them is not kept.
@@ -50,11 +50,11 @@ async function collect(
   context: ScanContext,
   withRemote: boolean,
   unread: FileFailures,
-  look: Look,
+  scope: ScanScope,
 ): Promise<void> {
   context.state.pending.clear();
   const changes = withRemote ? undefined : context.changes;
-  const places = look === 'changed' ? await changes?.changed() : null;
+  const places = scope === 'changed' ? await changes?.changed() : null;
   if (changes === undefined || places == null) {
     const complete = changes?.lookAtAll();
     await walk({ context, withRemote, unread, changes, visited: null, entries: 0 }, '');
@@ -87,7 +87,7 @@ interface Walk {
 /** @returns false where a look at single directories does not do */
 async function walk(how: Walk, from: string): Promise<boolean> {
   const { context, changes, visited } = how;
-  const waiting = new Waiting();
+  const waiting = new DirectoryStack();
   waiting.add('', [from]);
   const helper = new ScanHelper({ root: context.tree.root, stateFile: context.state.file });
   try {
@@ -114,7 +114,7 @@ async function walk(how: Walk, from: string): Promise<boolean> {
 }
 
 /** Leaves some of the directories that wait to the other thread. They are watched from before it reads them. */
-function share({ changes }: Walk, waiting: Waiting, helper: ScanHelper): void {
+function share({ changes }: Walk, waiting: DirectoryStack, helper: ScanHelper): void {
   for (;;) {
     const directories = waiting.nextPresent(helper.wanted(waiting.size));
     if (directories.length === 0) return;
@@ -124,14 +124,14 @@ function share({ changes }: Walk, waiting: Waiting, helper: ScanHelper): void {
 }
 
 /** Notes what the other thread has found. It only knows what is as it was. */
-function onMessage(how: Walk, waiting: Waiting, { directory, found }: Looked): void {
+function onMessage(how: Walk, waiting: DirectoryStack, { directory, found }: ScannedDirectory): void {
   const place = { directory, isGone: false };
   if (found === undefined) waiting.add('', [directory]);
   else note(how, waiting, place, found === null ? closerLook(how, place) : asBefore(found));
 }
 
 /** @returns false where a look at single directories does not do */
-function note(how: Walk, waiting: Waiting, { directory, isGone }: Place, found: Found): boolean {
+function note(how: Walk, waiting: DirectoryStack, { directory, isGone }: Place, found: Found): boolean {
   const { context, changes, visited } = how;
   const present = found.directories;
   const unknown = isGone ? [] : (changes?.looked(directory, present, found.isSettled) ?? []);
@@ -189,7 +189,7 @@ function closerLook({ context, withRemote, unread }: Walk, { directory, isGone }
   const local = isGone ? new Map<string, LocalEntry>() : readable(context, directory, unread, unknown);
   if (local === null) return nothing;
   const base = context.state.base.children(directory);
-  const remote: Map<string, RemoteLook> = withRemote ? context.state.remote.children(directory) : new Map();
+  const remote: Map<string, RemoteStat> = withRemote ? context.state.remote.children(directory) : new Map();
   for (const name of union(local, base, remote)) {
     const path = joinPath(directory, name);
     if (unknown.has(name)) continue;
@@ -234,7 +234,7 @@ function readable(
 interface Sides {
   readonly local: LocalEntry | null;
   readonly base: BaseEntry | null;
-  readonly remote: RemoteLook | null;
+  readonly remote: RemoteStat | null;
   readonly withRemote: boolean;
 }
 

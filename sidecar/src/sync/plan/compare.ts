@@ -26,12 +26,12 @@ export function localState(base: BaseEntry | null, local: LocalEntry | null): Lo
 }
 
 /** A remote entry with the target of a link, where it was asked for. */
-export type RemoteLook = RemoteEntry & { readonly target?: string | null };
+export type RemoteStat = RemoteEntry & { readonly target?: string | null };
 
 /** @param idsSurviveMove of the space: only then do equal ids belong to an unchanged entry */
 export function remoteState(
   base: BaseEntry | null,
-  remote: RemoteLook | null,
+  remote: RemoteStat | null,
   idsSurviveMove: boolean,
 ): RemoteState {
   if (base === null) return remote === null ? 'absent' : 'present';

@@ -1,5 +1,5 @@
 import type { BaseEntry, LocalEntry } from '../model.ts';
-import type { RemoteFacts, RemoteLook } from './compare.ts';
+import type { RemoteFacts, RemoteStat } from './compare.ts';
 import type { Action } from './table.ts';
 
 /** One path of a plan, from what was found to what will be remembered. */
@@ -8,7 +8,7 @@ export interface PlanItem {
   readonly action: Action | 'undecided';
   readonly local: LocalEntry | null;
   readonly base: BaseEntry | null;
-  readonly remote: RemoteLook | null;
+  readonly remote: RemoteStat | null;
   /** The local version does not replace what is in the space now, that gets a conflict name. */
   readonly keepBoth?: boolean;
   /** Upload in the staging folder of the space. */

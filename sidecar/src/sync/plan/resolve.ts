@@ -9,7 +9,7 @@ import type { Stage } from '../state/pending-table.ts';
 import type { StateStore } from '../state/state.ts';
 import { type CopyOptions, hashStable, openStable } from '../volume/file-copy.ts';
 import type { LocalTree } from '../volume/local-tree.ts';
-import { localState, type RemoteLook, remoteState } from './compare.ts';
+import { localState, type RemoteStat, remoteState } from './compare.ts';
 import { decodeItem, encodeItem, type PlanItem } from './plan.ts';
 import { type Action, decide, type LocalState, type Occasion } from './table.ts';
 
@@ -107,7 +107,7 @@ class Resolver {
   }
 
   /** The entry in the space now, with the target of a link whose id and time do not tell whether it changed. */
-  async #remote(item: PlanItem): Promise<RemoteLook | null> {
+  async #remote(item: PlanItem): Promise<RemoteStat | null> {
     const { space, state } = this.#context;
     let remote = item.remote;
     if (!this.#withRemote) {
@@ -168,7 +168,7 @@ class Resolver {
     return null;
   }
 
-  async #equalContent(local: LocalEntry, remote: RemoteLook, known: string | null): Promise<boolean> {
+  async #equalContent(local: LocalEntry, remote: RemoteStat, known: string | null): Promise<boolean> {
     if (local.kind === 'directory') return true;
     if (local.kind === 'symlink') return local.target === remote.target;
     const manifest = this.#context.state.manifest.get(remote.path);
@@ -190,7 +190,7 @@ class Resolver {
     }
   }
 
-  async #hashRemote(remote: RemoteLook): Promise<string | null> {
+  async #hashRemote(remote: RemoteStat): Promise<string | null> {
     const hash = createHash('sha256');
     try {
       for await (const chunk of this.#context.space.read(remote)) hash.update(chunk);
@@ -216,7 +216,7 @@ export function linkGroup(local: LocalEntry): string | null {
 }
 
 /** The base entry for content that is equal on both sides. */
-export function adopted(local: LocalEntry, remote: RemoteLook, hash: string | null): BaseEntry {
+export function adopted(local: LocalEntry, remote: RemoteStat, hash: string | null): BaseEntry {
   return {
     ...lookOf(local),
     hash: local.kind === 'file' ? hash : null,

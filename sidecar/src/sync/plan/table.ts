@@ -55,7 +55,7 @@ export const DECISIONS: readonly Decision[] = [
   row('none', 'absent', 'present', 'download', 'later', 'new in the space'),
   row('none', 'present', 'absent', 'upload', 'upload', 'new on the volume'),
   row('none', 'present', 'present', 'reconcile', 'reconcile', 'both have it, it is not known which is newer'),
-  row('known', 'same', 'same', 'nothing', 'nothing', 'nobody changed it'),
+  row('known', 'same', 'same', 'nothing', 'nothing', 'changed on neither side'),
   row('known', 'same', 'changed', 'download', 'later', 'changed elsewhere'),
   row('known', 'same', 'absent', 'remove-local', 'later', 'removed elsewhere'),
   row('known', 'meta', 'same', 'record', 'record', 'other mode or time here'),

@@ -110,7 +110,7 @@ class PartsFetch {
       await this.#copy(this.#target.parts, {});
     } catch (error) {
       if (!isSpaceError(error, 'unsupported')) throw error;
-      const text = `${this.#remote.path} broke off, and its server cannot go on in the middle of a file`;
+      const text = `${this.#remote.path} broke off, and its server cannot continue in the middle of a file`;
       throw new SpaceError('transfer-broken', text, { path: this.#remote.path, cause: error });
     }
   }

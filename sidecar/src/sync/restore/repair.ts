@@ -44,7 +44,7 @@ export async function repairSpace(context: RepairContext): Promise<RepairResult>
   const removed = await removeUnreferencedSegments(context);
   if (removed > 0) done.push(`removed ${removed} parts of the manifest that nothing names any more`);
   for (const { path, kind, what } of last.findings) {
-    if (kind === 'stray') left.push(`${path} ${what}: look at it, and remove it if nobody needs it`);
+    if (kind === 'stray') left.push(`${path} ${what}: look at it, and remove it if it is not needed`);
   }
   if (last.found > last.findings.length)
     left.push(

@@ -1,10 +1,10 @@
 import { type BaseEntry, type LocalEntry, lookOf, VIRTUAL_ID } from '../model.ts';
-import type { RemoteLook } from '../plan/compare.ts';
+import type { RemoteStat } from '../plan/compare.ts';
 
 /** What both sides have in common once an entry of the space is on the volume. */
 export function asBase(
   local: LocalEntry,
-  remote: RemoteLook,
+  remote: RemoteStat,
   hash: string | null,
   group: string | null,
 ): BaseEntry {

@@ -6,7 +6,7 @@ import { isSpaceError } from '../../spaces/space.ts';
 import { FileChangedError, FileError } from '../file-errors.ts';
 import type { FileFailures } from '../file-failures.ts';
 import { type LocalEntry, type ManifestEntry, manifestMatches, VIRTUAL_ID } from '../model.ts';
-import type { RemoteLook } from '../plan/compare.ts';
+import type { RemoteStat } from '../plan/compare.ts';
 import type { PlanItem } from '../plan/plan.ts';
 import type { Selection } from '../plan/selection.ts';
 import type { Progress } from '../progress.ts';
@@ -99,7 +99,7 @@ export class Restorer {
 
   async directory(item: PlanItem): Promise<void> {
     const { tree, state } = this.#context;
-    const remote = item.remote as RemoteLook;
+    const remote = item.remote as RemoteStat;
     if (item.local?.kind !== 'directory') {
       await this.#makeWay(item);
       await tree.makeDirectory(item.path);
@@ -133,7 +133,7 @@ export class Restorer {
   }
 
   async #leaf(item: PlanItem): Promise<void> {
-    const remote = item.remote as RemoteLook;
+    const remote = item.remote as RemoteStat;
     const manifest = this.manifest(remote);
     const { state, tree, progress } = this.#context;
     const { hash, isSynced, local } =
@@ -146,7 +146,7 @@ export class Restorer {
 
   async #link(item: PlanItem, manifest: ManifestEntry | null): Promise<Written> {
     const { space, tree, log } = this.#context;
-    const remote = item.remote as RemoteLook;
+    const remote = item.remote as RemoteStat;
     const target =
       remote.target ??
       manifest?.target ??
@@ -163,7 +163,7 @@ export class Restorer {
 
   async #file(item: PlanItem, manifest: ManifestEntry | null): Promise<Written> {
     const { tree } = this.#context;
-    const remote = item.remote as RemoteLook;
+    const remote = item.remote as RemoteStat;
     const group = manifest?.linkGroup ?? null;
     const first = group === null ? undefined : this.#groups.get(group);
     if (first !== undefined && first.hash === manifest?.hash && tree.look(first.path)?.kind === 'file') {
@@ -186,7 +186,7 @@ export class Restorer {
 
   async #small(item: PlanItem, manifest: ManifestEntry | null, attributes: Attributes): Promise<Written> {
     const { space, tree, scratch } = this.#context;
-    const remote = item.remote as RemoteLook;
+    const remote = item.remote as RemoteStat;
     const { bytes, hash } = await this.#asSaved(manifest, () => fetchSmall(space, remote, this.#fetching()));
     const temporary = newFileIn(scratch);
     return withNewFile(temporary, bytes, attributes, async (descriptor) => {
@@ -199,7 +199,7 @@ export class Restorer {
 
   async #large(item: PlanItem, manifest: ManifestEntry | null, attributes: Attributes): Promise<Written> {
     const { space, tree } = this.#context;
-    const remote = item.remote as RemoteLook;
+    const remote = item.remote as RemoteStat;
     const fetch = () => fetchFile(space, remote, this.#context, this.#fetching());
     const { file, hash } = await this.#asSaved(manifest, fetch, ({ file }) => fs.rm(file, { force: true }));
     chmodSync(file, attributes.mode);
@@ -277,7 +277,7 @@ export class Restorer {
   }
 
   /** What the manifest says of this very version, null where somebody else made it. */
-  manifest(remote: RemoteLook): ManifestEntry | null {
+  manifest(remote: RemoteStat): ManifestEntry | null {
     if (!this.#hasManifest) return null;
     const manifest = this.#context.state.manifest.get(remote.path);
     if (manifest === null) return null;

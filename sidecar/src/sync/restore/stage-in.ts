@@ -2,7 +2,7 @@ import type { FileProblems } from '../../../contract/status.ts';
 import { joinPath } from '../../spaces/space.ts';
 import { FileFailures } from '../file-failures.ts';
 import type { BaseEntry, LocalEntry } from '../model.ts';
-import { type RemoteLook, remoteState } from '../plan/compare.ts';
+import { type RemoteStat, remoteState } from '../plan/compare.ts';
 import { type DeletionLimits, deletionRefusal } from '../plan/guards.ts';
 import { listSpace } from '../plan/listing.ts';
 import { decodeItem, encodeItem, type PlanItem } from '../plan/plan.ts';
@@ -99,7 +99,7 @@ function readable(
 function compareSource(
   context: Pick<StageInContext, 'space' | 'state'>,
   path: string,
-  sides: { local: LocalEntry | null; base: BaseEntry | null; remote: RemoteLook | null },
+  sides: { local: LocalEntry | null; base: BaseEntry | null; remote: RemoteStat | null },
 ): (PlanItem & { readonly action: 'download' | 'remove-local' }) | null {
   const { local, base, remote } = sides;
   if (remote === null) return base === null ? null : { path, action: 'remove-local', ...sides };

@@ -43,7 +43,7 @@ export async function withRoomInSpace<T>(
       if (unused + replaced === 0) throw error;
       context.log.warn(
         { unused, replaced },
-        'the project space is full: what nobody needs was removed from it',
+        'the project space is full: what is not needed was removed from it',
       );
     }
   }

@@ -13,7 +13,7 @@ export interface LeftOutContext {
 }
 
 /** What a save had to leave out because its place in the space took nothing. */
-interface Waiting {
+interface Postponed {
   /** Of what is on the volume: once that is another version, it is tried at once. */
   readonly facts: string;
   /** ms since 1970. */
@@ -27,7 +27,7 @@ const AFTER_FAILURES: BackOff = { firstMs: 10 * 60_000, maxMs: 6 * 3_600_000 };
 /** Autosaves try it again ever less often: each attempt is a save of its own. It stays named. */
 export function holdBackLeftOut(context: LeftOutContext, unread: FileFailures): void {
   const { state, clock } = context;
-  const all = waiting(state);
+  const all = postponed(state);
   if (Object.keys(all).length === 0) return;
   for (const { seq, data } of state.pending.rows('transfer')) {
     const { path, local } = decodeItem(data);
@@ -43,8 +43,8 @@ export function holdBackLeftOut(context: LeftOutContext, unread: FileFailures): 
 
 /** @param left paths that the save that was just made has left out */
 export function noteLeftOut(context: LeftOutContext, left: readonly string[]): void {
-  const before = waiting(context.state);
-  const next: Record<string, Waiting> = {};
+  const before = postponed(context.state);
+  const next: Record<string, Postponed> = {};
   const now = context.clock.now();
   for (const path of left) {
     const waitMs = longerWaitMs(before[path]?.waitMs, AFTER_FAILURES);
@@ -54,7 +54,7 @@ export function noteLeftOut(context: LeftOutContext, left: readonly string[]): v
   context.state.setJson(META, Object.keys(next).length === 0 ? null : next);
 }
 
-function waiting(state: StateStore): Readonly<Record<string, Waiting>> {
+function postponed(state: StateStore): Readonly<Record<string, Postponed>> {
   return state.json(META, {});
 }
 

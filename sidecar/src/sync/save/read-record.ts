@@ -40,7 +40,7 @@ async function readOnce(space: Space, record: SpaceEntry): Promise<CommitHeader>
   const damaged = (why: string): DamagedRecordError =>
     new DamagedRecordError(
       `the commit record ${record.path} in the project space cannot be used: ${why}. Nothing was changed. ` +
-        'Keep a copy of the space, then move this record away to go on with the save before it',
+        'Keep a copy of the space, then move this record away to continue with the save before it',
     );
   for await (const line of recordText(space, record, damaged)) {
     const isChecksum = sum.add(line);

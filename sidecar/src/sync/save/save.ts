@@ -1,6 +1,6 @@
 import type { FileProblems } from '../../../contract/status.ts';
 import { FileFailures } from '../file-failures.ts';
-import { collectDifferences, type Look, type ScanContext } from '../plan/collect.ts';
+import { collectDifferences, type ScanContext, type ScanScope } from '../plan/collect.ts';
 import { type DeletionLimits, deletionRefusal, type HeldBack } from '../plan/guards.ts';
 import { foldersOf, forgetLostFiles, type LossContext } from '../plan/lost-files.ts';
 import { decodeItem } from '../plan/plan.ts';
@@ -38,7 +38,7 @@ export interface SaveOptions {
   /** Manifest segments that a round before this one found as they were written; those that it finds so are added. */
   readonly readSegments?: Set<string>;
   /** @default everything */
-  readonly look?: Look;
+  readonly scope?: ScanScope;
 }
 
 export interface SaveResult {
@@ -75,7 +75,7 @@ async function saveOnce(context: SaveContext, options: SaveOptions): Promise<Sav
     await recover(context);
     context.changes?.requireFullScan();
   }
-  let unread = await findChanges(context, options.last === true ? 'everything' : options.look);
+  let unread = await findChanges(context, options.last === true ? 'everything' : options.scope);
   const asks = options.last === true || context.state.pending.count() > 0;
   const sound = asks ? await soundHead(context) : null;
   const other = sound === null ? null : forgetOtherHistory(context, sound);
@@ -114,9 +114,9 @@ async function learnManifest(
   state.setMeta('manifest-segments', null);
 }
 
-async function findChanges(context: ScanContext & ResolveContext, look?: Look): Promise<FileFailures> {
+async function findChanges(context: ScanContext & ResolveContext, scope?: ScanScope): Promise<FileFailures> {
   const unread = new FileFailures(context, 'project', 'save');
-  await collectDifferences(context, false, unread, look);
+  await collectDifferences(context, false, unread, scope);
   if (context.state.pending.count() > 0) await resolveDifferences(context, 'running', false, unread);
   return unread;
 }
@@ -142,7 +142,7 @@ async function commitSent(
   unread: FileFailures,
   moved: MovedFiles | null,
 ): Promise<SaveResult> {
-  if (options.look === 'changed') holdBackLeftOut(context, unread);
+  if (options.scope === 'changed') holdBackLeftOut(context, unread);
   const heldBack = holdBackDeletions(context, options.confirmedDeletions ?? 0);
   if (context.state.pending.count('transfer') === 0) return { ...unchanged(context.state, unread), heldBack };
   await uploadPending(context, unread, moved);

@@ -73,7 +73,7 @@ export class Autosave {
     const { saver, clock, log, metrics } = this.#options;
     try {
       const began = clock.monotonic();
-      await saver.save('saving', { look: 'changed' });
+      await saver.save('saving', { scope: 'changed' });
       this.#failures = 0;
       metrics?.missed(Math.floor((clock.monotonic() - began) / this.#intervalMs));
     } catch (error) {

@@ -101,7 +101,7 @@ export async function drain(context: CommandContext, timeoutSeconds: number): Pr
   while (!finished) {
     if (performance.now() > until) {
       context.err(
-        `the final save is not complete after ${timeoutSeconds} s; it goes on. Ask again to wait for it`,
+        `the final save is not complete after ${timeoutSeconds} s; it continues. Run the command again to wait for it`,
       );
       return EXIT_CODES.failed;
     }
@@ -126,7 +126,7 @@ export async function drain(context: CommandContext, timeoutSeconds: number): Pr
   const left = status.fileProblems?.items.filter(({ during }) => during === 'save').length ?? 0;
   print(context, status, [
     ...(isHeldBack
-      ? ['files that were removed here stay in the project space, as nobody confirmed so many removals']
+      ? ['files that were removed here stay in the project space, as their removal was not confirmed']
       : []),
     ...fileLines(status.fileProblems),
     `everything ${left === 0 ? '' : `but what was agreed to be left (${left}) `}is saved (save ${status.save.generation}); the instance stays closed`,
@@ -171,7 +171,7 @@ export async function lease(context: CommandContext, takeOver: boolean): Promise
   const { holder, since, heartbeatAt, released } = found;
   const held = `${holder} since ${since}, last heartbeat ${heartbeatAt}`;
   print(context, found, [
-    holder === undefined || released === true ? 'nobody writes the project space' : held,
+    holder === undefined || released === true ? 'no instance writes to the project space' : held,
   ]);
   return EXIT_CODES.done;
 }

@@ -5,16 +5,16 @@ import { writeClosedMark } from './closed-mark.ts';
 import type { DesktopGate } from './desktop-gate.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { ProjectSaver } from './project-saver.ts';
-import type { Sessions } from './sessions.ts';
 import type { StatusBoard } from './status-board.ts';
 import type { SyncPaths } from './sync-paths.ts';
+import type { VolumeSessions } from './volume-sessions.ts';
 
 /** Failed rounds of saving in a row before the desktop opens again. */
 const ATTEMPTS = 5;
 
 export interface DrainOptions {
   readonly paths: SyncPaths;
-  readonly sessions: Sessions;
+  readonly sessions: VolumeSessions;
   readonly saver: ProjectSaver;
   readonly desktop: DesktopGate;
   readonly confirmed: Confirmations;

@@ -68,7 +68,7 @@ export async function followConfig(
       board.advise({
         code: 'settings-refused',
         message:
-          'The changed settings of this instance cannot be used, so those before stay in use and work goes on: ' +
+          'The changed settings of this instance cannot be used, so those before stay in use and saving continues: ' +
           `${message.replaceAll(/\s*\n\s*/g, '; ')}. Whoever runs the instance has to correct them; nothing needs a restart.`,
       });
     }

@@ -79,7 +79,7 @@ export const PROBLEM_NOTES: Record<ProblemCode, Note> = {
       'The sentence names the choice: `sync confirm merge` brings both together, with conflict names where they differ.',
   },
   'deletions-guarded': {
-    cause: 'So many files are gone from the volume at once that it may be an accident.',
+    cause: 'Many files are gone from the volume at once, which may be an accident.',
     work: 'Safe: everything else is saved, and nothing was removed from the space.',
     remedy:
       'If they are meant to go, confirm the number that is named (`sync confirm deletions N`, or the button of the page). Else bring them back: `sync restore`.',
@@ -139,5 +139,5 @@ export const WARNING_NOTES: Record<Warning['code'], string> = {
   'settings-refused':
     'The configuration was changed under the running instance to one that cannot be used; the settings before stay in use.',
   'pauses-soon':
-    'Whoever looks after the instance saves and pauses it at this time: nobody uses it, or its time ends. Nothing is removed.',
+    'Whoever looks after the instance saves and pauses it at this time: it is not in use, or its time ends. Nothing is removed.',
 };

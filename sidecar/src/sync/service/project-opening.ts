@@ -9,12 +9,12 @@ import { isStateFault } from '../volume/state-fault.ts';
 import { WholeMark } from '../volume/whole-mark.ts';
 import { type MetricsSink, timed } from './metrics.ts';
 import type { ProjectSession } from './project-session.ts';
-import type { Sessions } from './sessions.ts';
 import type { StatusBoard } from './status-board.ts';
 import type { SyncPaths } from './sync-paths.ts';
+import type { VolumeSessions } from './volume-sessions.ts';
 
 export interface ProjectOpeningOptions {
-  readonly sessions: Sessions;
+  readonly sessions: VolumeSessions;
   readonly board: StatusBoard;
   readonly confirmed: Confirmations;
   readonly paths: SyncPaths;

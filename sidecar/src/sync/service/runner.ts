@@ -15,12 +15,12 @@ import { ProjectOpening } from './project-opening.ts';
 import { ProjectSaver } from './project-saver.ts';
 import type { ProjectSession } from './project-session.ts';
 import type { RunnerOptions } from './runner-options.ts';
-import { Sessions } from './sessions.ts';
 import { SourceCopy } from './source-copy.ts';
 import { StatusBoard } from './status-board.ts';
 import { TokenWatch } from './token-watch.ts';
 import { checkUnsaved } from './unsaved.ts';
 import { untilDone } from './until-done.ts';
+import { VolumeSessions } from './volume-sessions.ts';
 
 /** The life of the container: copy, open the desktop, save on the interval, save at the end. */
 export class Runner {
@@ -28,7 +28,7 @@ export class Runner {
   readonly #options: RunnerOptions;
   readonly #lifetime: Lifetime;
   readonly #confirmed = new Confirmations();
-  readonly #sessions: Sessions;
+  readonly #sessions: VolumeSessions;
   readonly #tokens: TokenWatch;
   readonly #source: SourceCopy;
   readonly #opening: ProjectOpening;
@@ -45,7 +45,7 @@ export class Runner {
     }
     const lifetime = new Lifetime(options.clock);
     this.#lifetime = lifetime;
-    this.#sessions = new Sessions(options, this.board, lifetime.copyingEnded);
+    this.#sessions = new VolumeSessions(options, this.board, lifetime.copyingEnded);
     const confirmed = this.#confirmed;
     const shared = { ...options, sessions: this.#sessions, board: this.board, confirmed, lifetime };
     this.#source = new SourceCopy(shared);

@@ -3,8 +3,8 @@ import { type BackOff, longerWaitMs } from '../../back-off.ts';
 import type { Clock } from '../../clock.ts';
 import type { StageInResult } from '../restore/stage-in.ts';
 import { type MetricsSink, timed } from './metrics.ts';
-import type { Sessions } from './sessions.ts';
 import type { StatusBoard } from './status-board.ts';
+import type { VolumeSessions } from './volume-sessions.ts';
 
 /** Between two attempts at source files that could not be copied; it doubles with each that brings nothing. */
 const AFTER_FAILURES: BackOff = { firstMs: 60_000, maxMs: 1_800_000 };
@@ -12,7 +12,7 @@ const AFTER_FAILURES: BackOff = { firstMs: 60_000, maxMs: 1_800_000 };
 const SHARE = 10;
 
 export interface SourceCopyOptions {
-  readonly sessions: Sessions;
+  readonly sessions: VolumeSessions;
   readonly board: StatusBoard;
   readonly clock: Clock;
   readonly log: Logger;

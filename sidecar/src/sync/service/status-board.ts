@@ -249,7 +249,7 @@ function warningOf({ why, at }: Notice): Warning {
   const when = `${at.slice(0, 16).replace('T', ' ')} UTC`;
   const message =
     why === 'idle'
-      ? `Nobody uses this desktop, so it is saved and paused at ${when}. Opening it keeps it running.`
+      ? `This desktop is not in use, so it is saved and paused at ${when}. Opening it keeps it running.`
       : `The time of this instance ends: it is saved and paused at ${when}. Nothing is removed. Ask your operators if you need it longer.`;
   return { code: 'pauses-soon', message, at };
 }

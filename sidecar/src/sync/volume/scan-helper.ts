@@ -13,7 +13,7 @@ export type ScanOrder = readonly string[] | 'end';
 /** For each directory of an order what `unchangedDirectories` says. An empty one comes first: the thread is ready. */
 export type ScanAnswer = readonly (ReadonlyMap<string, SeenDirectory> | null)[];
 
-export interface Looked {
+export interface ScannedDirectory {
   readonly directory: string;
   /** The directories in it where nothing differs; null: not known; undefined: nobody looked. */
   readonly found: ReadonlyMap<string, SeenDirectory> | null | undefined;
@@ -35,7 +35,7 @@ export class ScanHelper {
   #end: Promise<unknown> = Promise.resolve();
   #isReady = false;
   readonly #orders: (readonly string[])[] = [];
-  readonly #looked: Looked[] = [];
+  readonly #looked: ScannedDirectory[] = [];
   #wake: (() => void) | null = null;
 
   constructor(data: ScanThreadData) {
@@ -80,7 +80,7 @@ export class ScanHelper {
   }
 
   /** One that it has looked at, each once; undefined: none at the moment. */
-  looked(): Looked | undefined {
+  looked(): ScannedDirectory | undefined {
     return this.#looked.shift();
   }
 

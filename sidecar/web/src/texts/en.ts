@@ -17,7 +17,7 @@ const ANSWERS: Record<string, string> = {
 /** @param at the sign-in server @param detail whom it named, or its error */
 const SIGN_IN: Readonly<Record<SignInReason, (at: string, detail: string) => string>> = {
   unreachable: (at) =>
-    `${at} cannot be reached from this instance, so nobody can sign in there now. Try again in a minute.`,
+    `${at} cannot be reached from this instance, so signing in there does not work now. Try again in a minute.`,
   slow: (at) => `${at} did not answer in time. Try again in a minute.`,
   unusable: (at) =>
     `${at} answered, but not as a sign-in server does. Try again in a minute; if it happens again, tell the people who run this instance.`,
@@ -71,7 +71,7 @@ export const en = {
   preparingBlocked: 'Preparing your desktop needs attention',
   preparingLead:
     'Raw data and projects are copied next to the desktop. It opens here as soon as they are complete.',
-  mayClose: 'You can close this page and come back later; the work goes on without it.',
+  mayClose: 'You can close this page and come back later; the work continues without it.',
   notAllSaved: 'The desktop is closed, but not everything is saved',
   notAllSavedLead:
     'Some of the last changes are still only on the instance’s own volume. Do not remove it before this is solved.',
@@ -130,7 +130,7 @@ export const en = {
   showBar: 'Show the bar',
   showBarState: (state: string) => `Show the bar. ${state}`,
   logOut: 'Log out',
-  logOutTitle: 'Log out; the desktop goes on running',
+  logOutTitle: 'Log out; the desktop keeps running',
   dismiss: 'Dismiss',
   close: 'Close',
   leaveHint: 'Ctrl+Alt+Shift leaves the desktop',
@@ -169,7 +169,7 @@ export const en = {
   advice: 'Advice',
   refresh: 'Refresh the raw data',
   refreshHint: 'Copies what is new in the source space. Nothing in your projects is touched.',
-  refreshing: 'New raw data is being copied. It goes on without this page.',
+  refreshing: 'New raw data is being copied. It continues without this page.',
   refreshed: 'The raw data is up to date.',
   fileProblems: (count: number) => `${file(count)} left out`,
   fileProblemsMore: (count: number) => `… and ${file(count)} more. “sync status” lists them.`,
@@ -267,11 +267,11 @@ export const en = {
 
   // Connection
   lost: 'Connection lost, reconnecting…',
-  lostText: 'Your desktop goes on running, with everything that is open in it.',
+  lostText: 'Your desktop keeps running, with everything that is open in it.',
   desktopDown: 'The desktop does not answer',
   desktopDownText:
     'It is started again by itself and opens here. Files that were written in it are still there.',
-  networkDown: 'This instance cannot be reached from here. Your desktop goes on running; check your network.',
+  networkDown: 'This instance cannot be reached from here. Your desktop keeps running; check your network.',
   nextTry: (duration: string) => `Next attempt in ${duration}.`,
   trying: 'Trying…',
   tryNow: 'Try now',
@@ -301,7 +301,7 @@ export const en = {
   signedInText: 'Your desktop opens in a moment.',
   openingByCode: 'Your desktop opens in a moment.',
   openingFailed: 'The instance cannot be reached. Open the desktop from the console again.',
-  loggedOut: 'You are logged out. The desktop goes on running, and your work is saved as usual.',
+  loggedOut: 'You are logged out. The desktop keeps running, and your work is saved as usual.',
 
   // Messages of the gateway
   goToDesktop: 'Go to the desktop',

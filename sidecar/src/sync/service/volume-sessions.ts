@@ -12,7 +12,7 @@ import { SourceSession } from './source-session.ts';
 import type { StatusBoard } from './status-board.ts';
 
 /** The engine on both volumes, each opened when it is first needed and the volume is there. */
-export class Sessions {
+export class VolumeSessions {
   project: ProjectSession | null = null;
   source: SourceSession | null = null;
   readonly #options: RunnerOptions;

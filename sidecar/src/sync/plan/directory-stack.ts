@@ -16,7 +16,7 @@ interface Siblings {
 }
 
 /** The places that a walk still has to go to; the last ones come first. Paths are only made when their turn comes. */
-export class Waiting {
+export class DirectoryStack {
   readonly #stack: Siblings[] = [];
   #size = 0;
 
