@@ -316,7 +316,7 @@ test('a webhook that fails is told later, and damaged notes begin anew', async (
   expect(readFileSync(join(folder, 'rules/notes.json'), 'utf8')).toContain('mine');
   writeFileSync(join(folder, 'rules/notes.json'), '{"mine": 3');
   const next = await start({}, { fleet: running.fleet });
-  expect(next.log.join()).toContain('all warnings begin anew');
+  expect(next.log.join()).toContain('all warnings begin again');
   expect(await isPaused(next, 'mine')).toBe(false);
 });
 

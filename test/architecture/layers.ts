@@ -14,9 +14,7 @@ interface Layer {
 const under = (folder: string) => (file: string) => file.startsWith(`${folder}/`);
 
 const isTest = (file: string) =>
-  /^(test|bench)\//.test(file) ||
-  /^(sidecar|local|automation|emulators|console)\/(.*\/)?test\//.test(file) ||
-  /\.config\.ts$/.test(file);
+  /^(test|bench)\//.test(file) || /^(sidecar|local|automation|emulators|console)\/(.*\/)?test\//.test(file);
 
 export const LAYERS: readonly Layer[] = [
   { name: 'tests', holds: isTest, because: '' },
@@ -101,7 +99,7 @@ export const LAYERS: readonly Layer[] = [
   {
     name: 'recording',
     holds: under('automation/recording'),
-    mayImport: ['tools'],
+    mayImport: ['tools', 'beginning'],
     because: 'the recording engine runs any program and knows nothing of Scipion',
   },
   {
@@ -166,6 +164,18 @@ export const LAYERS: readonly Layer[] = [
     because: 'the rules hold the program, so they are said without its code',
   },
   { name: 'desktop', holds: under('desktop'), mayImport: [], because: 'it is an image of its own' },
+  {
+    name: 'beginning',
+    holds: (file) => /^(node-version\.mjs|package\.json|\.ci\/[^/]+)$/.test(file),
+    mayImport: [],
+    because: 'it runs before anything is installed',
+  },
+  {
+    name: 'test runs',
+    holds: (file) => file === 'vitest.config.ts',
+    mayImport: [],
+    because: 'it says which tests there are, and every test begins with it',
+  },
 ];
 
 export const layerOf = (file: string): Layer | undefined => LAYERS.find(({ holds }) => holds(file));
@@ -187,15 +197,19 @@ function syncOffence(file: string, target: string): string | undefined {
   return `${file} imports ${target}: ${SYNC_FOLDERS.join(' <- ')} <- main.ts`;
 }
 
+/** How a new folder gets its place. */
+export const IN_NO_LAYER = 'is in no layer: name its folder in LAYERS, with what it may import and why';
+
 /** A sentence for an import against the arrows. */
 export function arrowOffence({ file, target }: Import): string | undefined {
-  if (target === undefined) return undefined;
   const from = layerOf(file);
+  if (from === undefined) return `${file} ${IN_NO_LAYER}`;
+  if (target === undefined || from.name === 'tests') return undefined;
   const to = layerOf(target);
-  if (from === undefined || from.name === 'tests') return undefined;
+  if (to === undefined) return `${file} imports ${target}, which ${IN_NO_LAYER}`;
   if (from === to) return syncOffence(file, target);
   if (to?.name === 'tests') return `${file} imports ${target}: nothing imports tests or benchmarks`;
-  const isAllowed = to === undefined || from.mayImport === undefined || from.mayImport.includes(to.name);
+  const isAllowed = from.mayImport === undefined || from.mayImport.includes(to.name);
   return isAllowed ? undefined : `${file} imports ${target}: ${from.because}`;
 }
 

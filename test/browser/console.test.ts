@@ -263,7 +263,7 @@ describe.skipIf(missing)('the console', () => {
     const activity = { windows: 0, protocols: 0, cpus: 0, idleSeconds: 23 * 3600 };
     cluster.syncs.set('runs', { activity });
     await running.console.rules.round();
-    const warning = 'Nobody uses it: it is saved and paused';
+    const warning = 'It is not in use: it is saved and paused';
     const kinds: [string, BrowserContextOptions, string, string][] = [
       ['light', {}, warning, 'not used for 23 hours'],
       [

@@ -3,12 +3,26 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DirectorySpace } from '../../src/spaces/directory-space.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
+import { decidingSave } from '../../src/sync/save/pending-commit.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { unpack } from '../fixtures/unpack.ts';
 import { dumpFolder, Folders, openProject, sorted, visible } from './world.ts';
 
 /** What releases before this one left, written by their own code. */
-const RELEASES = ['format-1.json'];
+const RELEASES = [
+  // The first one that saved: commit records without a checksum.
+  '2026-11-22-first-engine.json',
+  // Before copies of the head.
+  'format-1.json',
+  // Before the history of saves.
+  '2026-11-29-heads.json',
+  // Before saves were kept by number and age.
+  '2026-11-29-history.json',
+  // Before the engine lay in a folder of its own.
+  '2026-11-30-before-folders.json',
+];
+/** Those with a save that was decided, and then the process was killed. */
+const WITH_DECIDED = RELEASES.filter((release) => release !== 'format-1.json');
 
 const folders = new Folders();
 let place: string;
@@ -98,6 +112,48 @@ describe.each(RELEASES)('%s', (release) => {
     expect(result.warnings.join()).toContain('does not know save 2 of this volume');
     const after = dumpFolder(context.data);
     for (const [path, content] of before) expect(after.get(path), path).toBe(content);
+    context.close();
+  });
+});
+
+describe.each(WITH_DECIDED)('%s, killed once a save was decided', (release) => {
+  function expectThird(data: string): void {
+    expect(readFileSync(join(data, 'P/plain'), 'utf8')).toBe('third');
+    expect(lstatSync(join(data, 'P/plain')).mtimeMs).toBe(1_600_000_003_500);
+    expect(readFileSync(join(data, 'Q/new'), 'utf8')).toBe('of the third save');
+    expect(existsSync(join(data, 'P/link'))).toBe(false);
+    expect(lstatSync(join(data, 'P/run.sh')).ino).toBe(lstatSync(join(data, 'P/again.sh')).ino);
+  }
+
+  test('the save is finished and restored to a new volume, and saved to', async () => {
+    unpack(release, 'decidedSpace', place);
+    const context = await openProject(folders.make(), new DirectorySpace(place), { lease: false });
+    await context.lease.acquire([], true);
+    expect(await startProject(context)).toMatchObject({ generation: 3, warnings: [] });
+    expectThird(context.data);
+    writeFileSync(join(context.data, 'P/new'), 'x');
+    expect(await save(context)).toMatchObject({ saved: true, generation: 4 });
+    context.close();
+  });
+
+  test('its volume learns that the save is complete, and goes on', async () => {
+    const root = folders.make();
+    unpack(release, 'decidedSpace', place);
+    unpack(release, 'decidedVolume', root);
+    const space = Object.assign(new DirectorySpace(place), { identity: 'x' });
+    const context = await openProject(root, space, { lease: false });
+    context.state.setMeta('space', 'x');
+    await context.lease.acquire([], true);
+    // Files that were laid out here have other inodes than it has noted, so it saves what it knows of them first.
+    expect(await startProject(context)).toMatchObject({ restored: 0, removed: 0, warnings: [] });
+    expect(decidingSave(context.state)).toBeNull();
+    expectThird(context.data);
+    writeFileSync(join(context.data, 'P/new'), 'x');
+    expect(await save(context)).toMatchObject({ saved: true });
+    expect([...(await visible(space)).keys()].filter((path) => path.includes('changed elsewhere'))).toEqual(
+      [],
+    );
+    expect((await visible(space)).get('P/plain')).toBe('third');
     context.close();
   });
 });

@@ -156,7 +156,7 @@ export const en = {
   ends: 'Ends',
   pausesSoon: {
     idle: (when: string) =>
-      `Nobody uses it: it is saved and paused ${when}. Opening the desktop keeps it running; nothing is removed.`,
+      `It is not in use: it is saved and paused ${when}. Opening the desktop keeps it running; nothing is removed.`,
     expiry: (when: string) =>
       `Its time ends: it is saved and paused ${when}. Nothing is removed. Ask your operators if you need it longer.`,
   } as Record<RuleReason, (when: string) => string>,
