@@ -51,7 +51,7 @@ const tokenSchema = z.strictObject({
   spaces: z.array(identifier).default([]),
 });
 
-export const configurationSchema = z
+const configurationSchema = z
   .strictObject({
     dataDirectory: z.string().min(1),
     /** Unix socket of the admin API; default `<dataDirectory>/admin.sock`. Whoever may open it may do everything. */
@@ -93,6 +93,16 @@ interface Hosts {
 }
 const hostsOf = ({ zoneHost, providerHost, providers }: Hosts) =>
   [zoneHost, providerHost, ...providers.map(({ host }) => host)].map((host) => host.toLowerCase());
+/** @param where it is from, for the sentence @throws Error that names every value that is not as it has to be */
+export function parseConfiguration(given: unknown, where = 'its options'): EmulatorConfiguration {
+  const parsed = configurationSchema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message }) =>
+    [path.join('.'), message].filter((part) => part !== '').join(': '),
+  );
+  throw new Error(`The emulator cannot start with ${where}. ${problems.join('; ')}`);
+}
+
 export type EmulatorConfiguration = z.infer<typeof configurationSchema>;
 export type EmulatorOptions = z.input<typeof configurationSchema>;
 

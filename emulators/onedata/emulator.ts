@@ -8,9 +8,9 @@ import { pathCaveat } from './access.ts';
 import { makeAdminListener } from './admin/routes.ts';
 import { tlsMaterial } from './certificates.ts';
 import {
-  configurationSchema,
   type EmulatorConfiguration,
   type EmulatorOptions,
+  parseConfiguration,
   type SpaceConfiguration,
 } from './configuration.ts';
 import type { Context, Emulator } from './context.ts';
@@ -32,7 +32,7 @@ const MAXIMUM_HEADER_BYTES = 2 * 1_048_576;
 
 /** Starts zone, provider and admin API. Resolves when all of them accept connections. */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
-  const configuration = configurationSchema.parse(options);
+  const configuration = parseConfiguration(options);
   mkdirSync(configuration.dataDirectory, { recursive: true, mode: 0o700 });
   const tls = await tlsMaterial(configuration);
   const spaces = new Spaces(configuration.dataDirectory);

@@ -1,5 +1,5 @@
 import { EMULATOR_PROGRAM } from './bundle.ts';
-import { configurationSchema, type EmulatorOptions, instanceDefaults } from './configuration.ts';
+import { type EmulatorOptions, instanceDefaults, parseConfiguration } from './configuration.ts';
 
 /** Names of the emulator in a cluster. Its certificate carries the two host names. */
 export const EMULATOR = {
@@ -54,7 +54,7 @@ export function podConfiguration(options: Partial<EmulatorOptions> = {}): Emulat
     // Not on the volume: some storage holds no sockets.
     adminSocket: `${PATHS.temporary}/admin.sock`,
   };
-  configurationSchema.parse(configuration);
+  parseConfiguration(configuration);
   return configuration;
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { configurationSchema, type EmulatorOptions, instanceDefaults } from './configuration.ts';
+import { type EmulatorOptions, instanceDefaults, parseConfiguration } from './configuration.ts';
 import { startEmulator } from './emulator.ts';
 
 /** Options of the command line, as it gives them. */
@@ -14,11 +14,11 @@ export interface ServeOptions {
 
 function optionsOf(given: ServeOptions): EmulatorOptions {
   if (given.config !== undefined) {
-    return configurationSchema.parse(JSON.parse(readFileSync(given.config, 'utf8')));
+    return parseConfiguration(contentOf(given.config), given.config);
   }
   const seeds = new Map(given.seed.map((text) => text.split('=', 2) as [string, string]));
   const { spaces = [], tokens = [] } = instanceDefaults();
-  return configurationSchema.parse({
+  return parseConfiguration({
     dataDirectory: given.data,
     listen: { port: Number(given.port) },
     version: given.onedataVersion,
@@ -28,6 +28,14 @@ function optionsOf(given: ServeOptions): EmulatorOptions {
       return directory === undefined ? space : { ...space, seedFrom: resolve(directory) };
     }),
   });
+}
+
+function contentOf(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new Error(`The emulator cannot start with ${file}: ${(error as Error).message}. Expected: JSON`);
+  }
 }
 
 /** Runs until SIGTERM or SIGINT; prints one JSON line, without tokens, when everything answers. */

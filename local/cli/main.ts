@@ -83,6 +83,12 @@ program
   .option('--discard-unsaved-changes', 'remove the instance although its last work could not be saved', false)
   .action(down);
 
+const [first] = process.argv.slice(2);
+const names = ['help', ...program.commands.map((each) => each.name())];
+// The default command would take it for one argument too many of its own.
+if (first !== undefined && !first.startsWith('-') && !names.includes(first))
+  program.error(`error: there is no command '${first}'. There are: ${names.join(', ')}.`);
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -7,7 +7,7 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { instanceDefaults } from '../configuration.ts';
+import { type EmulatorOptions, instanceDefaults } from '../configuration.ts';
 import { EMULATOR, emulatorManifests, podConfiguration } from '../manifests.ts';
 import { RemoteEmulator } from '../remote.ts';
 import { errorOf, Given, localAgent } from './given.ts';
@@ -61,6 +61,19 @@ describe('over a restart', () => {
     expect((await second.op('GET', 'data/source/children')).json.children).toMatchObject([{ name: 'empty' }]);
     await second.stop();
   });
+});
+
+test.each([
+  [
+    'a value',
+    { spaces: [{ id: 'sp 1', name: 'lab' }] },
+    /^The emulator cannot start with its options\. spaces\.0\.id: letters, digits, - and _ only, at most 64$/,
+  ],
+  ['a key', { zone: 'x' }, /^The emulator cannot start with its options\. Unrecognized key: "zone"$/],
+])('%s that is not known is refused in one sentence', async (_what, options, sentence) => {
+  await expect(Given.start(options as Partial<EmulatorOptions>, join(directory, 'data'))).rejects.toThrow(
+    sentence,
+  );
 });
 
 test('a second emulator on the same data is refused with a sentence', async () => {

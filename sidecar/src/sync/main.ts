@@ -185,7 +185,9 @@ if (import.meta.main) {
     await program(CONTAINER_PATHS, (code) => process.exit(code)).parseAsync();
   } catch (error) {
     const expected = error instanceof ConfigError;
-    process.stderr.write(`${expected ? error.message : ((error as Error).stack ?? String(error))}\n`);
+    process.stderr.write(
+      `${expected ? sentence(error.message) : ((error as Error).stack ?? String(error))}\n`,
+    );
     process.exit(EXIT_CODES.failed);
   }
 }

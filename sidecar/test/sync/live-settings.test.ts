@@ -9,7 +9,9 @@ import { DEFAULT_LIMITS } from '../../src/sync/plan/guards.ts';
 import { Progress } from '../../src/sync/progress.ts';
 import type { SaveRetention } from '../../src/sync/save/retention.ts';
 import { ask } from '../../src/sync/service/api-client.ts';
+import { ConfigError, readConfig } from '../../src/sync/service/config.ts';
 import { LiveSettings } from '../../src/sync/service/live-settings.ts';
+import { printable } from '../../src/sync/service/printable.ts';
 import { ProjectSession } from '../../src/sync/service/project-session.ts';
 import type { SyncPaths } from '../../src/sync/service/sync-paths.ts';
 import { prepareVolume } from '../../src/sync/volume/volume.ts';
@@ -122,6 +124,16 @@ describe('the real process under a configuration that changes', () => {
     change({});
     expect((await savedNow()).lastSaveDurationSeconds).toBeLessThan(300);
   }, 600_000);
+});
+
+test('a configuration that is not valid is refused in one line, with each problem of it', async () => {
+  const file = join(folders.make(), 'sync.json');
+  writeFileSync(file, JSON.stringify({ instance: 7, nosuch: 1 }));
+  const refused = await readConfig(file).catch((error: Error) => error);
+  expect(refused).toBeInstanceOf(ConfigError);
+  const { message } = refused as Error;
+  expect(message).toMatch(/is not valid: .*instance: .*; .*nosuch/);
+  expect(printable(message)).toBe(message);
 });
 
 describe('live settings', () => {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { type SyncConfig, syncConfigSchema } from '../../../contract/config.ts';
 
-/** The configuration file cannot be used. Holds every problem of it, one a line. */
+/** The configuration file cannot be used. Names every problem of it, in one line. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
@@ -17,5 +17,5 @@ export async function readConfig(file: string): Promise<SyncConfig> {
   const parsed = syncConfigSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'file'}: ${issue.message}`);
-  throw new ConfigError([`the configuration ${file} is not valid`, ...problems].join('\n  '));
+  throw new ConfigError(`the configuration ${file} is not valid: ${problems.join('; ')}`);
 }

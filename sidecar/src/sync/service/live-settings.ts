@@ -69,7 +69,7 @@ export async function followConfig(
         code: 'settings-refused',
         message:
           'The changed settings of this instance cannot be used, so those before stay in use and saving continues: ' +
-          `${message.replaceAll(/\s*\n\s*/g, '; ')}. Whoever runs the instance has to correct them; nothing needs a restart.`,
+          `${message}. Whoever runs the instance has to correct them; nothing needs a restart.`,
       });
     }
   }

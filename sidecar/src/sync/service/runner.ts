@@ -181,6 +181,11 @@ export class Runner {
   async #finish(): Promise<void> {
     await this.#drain.settled();
     if (this.#desktop.wasOpened && this.board.phase !== 'drained') {
+      const { log, config } = this.#options;
+      log.info(
+        { graceSeconds: config.graceSeconds },
+        'the final save begins; what is not saved when the grace is over stays on the volume',
+      );
       await this.#desktop.close();
       const isGone = await this.#desktop.gone().then(
         () => true,
