@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { execa } from 'execa';
 import { ensureEngine } from '../../automation/engine/index.ts';
 import type { FleetError } from '../../automation/fleet/index.ts';
@@ -9,7 +8,8 @@ import { consolePassword, DEMO_USER } from '../console/files.ts';
 import { consoleAddress, stopConsole } from '../console/running.ts';
 import { emulatorOf } from './emulator.ts';
 import { REMOVING, secretsFor, stackOf } from './instance.ts';
-import { CLUSTER_STATE, forgetInstance, NAMESPACE, otherStacks, readInstance, STATE } from './machine.ts';
+import { CLUSTER_STATE, forgetInstance, NAMESPACE, otherStacks, readInstance } from './machine.ts';
+import { type Kept, keptWords, removeOwnState, stacksOfDemo } from './purge.ts';
 import { instanceStatus } from './status.ts';
 import { runSteps, type Step } from './steps.ts';
 import { kubectl, kubectlInteractive, type Target } from './target.ts';
@@ -82,7 +82,7 @@ export async function remove(discardUnsavedChanges: boolean): Promise<void> {
 }
 
 export interface DownOptions {
-  /** Removes the cluster with all volumes too, the emulator's data among them. */
+  /** Removes the cluster with all volumes too, the emulator's data among them, and the states of what was made here. */
   readonly purge: boolean;
   /** Goes on although the last work could not be saved. */
   readonly discardUnsavedChanges: boolean;
@@ -93,6 +93,8 @@ export async function down(options: DownOptions): Promise<void> {
   const record = await readInstance();
   const isOwnCluster = Boolean(record?.context);
   const isReachable = isOwnCluster || (await clusterStatus(CLUSTER_STATE)).state === 'running';
+  const made = await stacksOfDemo();
+  let kept: Kept | undefined;
   const steps: Step[] = [{ id: 'console', title: 'Stop the console', run: stopConsole }];
   if (isReachable) {
     const target = await runningTarget();
@@ -102,8 +104,15 @@ export async function down(options: DownOptions): Promise<void> {
     if (isOwnCluster && options.purge) steps.push(removeEmulatorStep(target));
   }
   const removals = steps.map(({ id }) => id);
-  if (!isOwnCluster) steps.push(stopStep(options.purge, removals));
+  const purge = options.purge
+    ? async () => {
+        kept = await removeOwnState(made);
+      }
+    : undefined;
+  if (!isOwnCluster) steps.push(stopStep(removals, purge));
   await runSteps(steps);
+  const words = kept && keptWords(kept);
+  if (words !== undefined) console.log(words);
 }
 
 /** What the console has made goes with the cluster, so it is saved and removed like the first one. */
@@ -127,14 +136,15 @@ async function otherInstances(discardUnsavedChanges: boolean): Promise<Step[]> {
   }));
 }
 
-function stopStep(purge: boolean, after: readonly string[]): Step {
+/** @param purge removes what was made here, once the cluster is gone with its data */
+function stopStep(after: readonly string[], purge: (() => Promise<void>) | undefined): Step {
   return {
     id: 'cluster',
     title: purge ? 'Stop the cluster and remove its data' : 'Stop the cluster',
     after,
     run: async (report) => {
       await (purge ? destroyCluster : stopCluster)(CLUSTER_STATE, report);
-      if (purge) await rm(STATE, { recursive: true, force: true });
+      await purge?.();
       const left = await findLeftovers(CLUSTER_STATE);
       if (left.length > 0) throw new Error(`Left behind: ${left.join(', ')}`);
     },

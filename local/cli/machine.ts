@@ -4,7 +4,7 @@ import * as z from 'zod';
 
 /** Root of the repository. */
 export const ROOT = join(import.meta.dirname, '..', '..');
-/** Everything of the running system; git-ignored, removed by `down --purge`. The end-to-end run has one of its own. */
+/** Everything of the running system, and the states of its user's own stacks; git-ignored. The end-to-end run has one of its own. */
 export const STATE = process.env.SCIPION_LOCAL_STATE ?? join(ROOT, '.local');
 export const CLUSTER_STATE = join(STATE, 'cluster');
 /** Pulumi's own state of the stacks on this machine. */

@@ -79,7 +79,11 @@ program
 program
   .command('down')
   .description('save the project, remove the instance, stop the cluster; the spaces stay')
-  .option('--purge', 'remove the spaces and all other data too', false)
+  .option(
+    '--purge',
+    'remove the spaces and all else that was made here too; states of your own stacks stay',
+    false,
+  )
   .option('--discard-unsaved-changes', 'remove the instance although its last work could not be saved', false)
   .action(down);
 
