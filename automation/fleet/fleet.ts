@@ -315,6 +315,16 @@ export class Fleet {
     });
   }
 
+  /** No operation begins on it before this has ended. @throws FleetError `busy` */
+  async undisturbed<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const release = this.#settings.records.hold(name);
+    try {
+      return await work();
+    } finally {
+      release();
+    }
+  }
+
   /** For what only looks. */
   async cluster(name: string): Promise<{ readonly cluster: InstanceCluster; readonly namespace: string }> {
     const { cluster, settings } = await this.#living(name);

@@ -13,6 +13,8 @@ export interface LiveState {
   readonly reason?: string;
   /** Absent: `sync` does not answer (yet). */
   readonly sync?: SyncStatus;
+  /** ISO 8601: when its StatefulSet was made. */
+  readonly createdAt?: string;
   /** Newest warnings of the namespace, where something does not start. */
   readonly warnings: readonly string[];
 }
@@ -25,12 +27,14 @@ const isReady = (pod: V1Pod) =>
 /** What the objects of an instance say, without asking what runs in them. Pure. */
 export function liveOf({ statefulSet, pod }: InstanceObjects): LiveState {
   if (statefulSet === undefined) return { phase: 'absent', warnings: [] };
+  const made = statefulSet.metadata?.creationTimestamp;
+  const common = { warnings: [], ...(made === undefined ? {} : { createdAt: new Date(made).toISOString() }) };
   if (statefulSet.spec?.replicas === 0) {
     const reason = 'the pod saves for the last time and ends';
-    return { phase: 'paused', ...(pod === undefined ? {} : { reason }), warnings: [] };
+    return { ...common, phase: 'paused', ...(pod === undefined ? {} : { reason }) };
   }
-  if (pod !== undefined && isReady(pod)) return { phase: 'running', warnings: [] };
-  return { phase: 'starting', reason: `pod: ${pod?.status?.phase ?? 'not there yet'}`, warnings: [] };
+  if (pod !== undefined && isReady(pod)) return { ...common, phase: 'running' };
+  return { ...common, phase: 'starting', reason: `pod: ${pod?.status?.phase ?? 'not there yet'}` };
 }
 
 /** Never throws: what cannot be asked is told as the reason. */
@@ -99,8 +103,15 @@ export function describeSync(status: SyncStatus): string[] {
     `Source     ${describeTransfer(status.source)}`,
     `Project    ${describeTransfer(status.project)}`,
     `Last save  ${saved}`,
+    ...(status.activity === undefined ? [] : [`In use     ${describeUse(status.activity)}`]),
     ...status.problems.map((problem) => `Problem    ${problem.message}`),
   ];
+}
+
+function describeUse({ windows, protocols, idleSeconds }: NonNullable<SyncStatus['activity']>): string {
+  if (windows === null || protocols === null) return 'not known';
+  const minutes = Math.floor((idleSeconds ?? 0) / 60);
+  return minutes > 0 ? `not for ${minutes} min` : `${windows} windows, ${protocols} protocols`;
 }
 
 function describeTransfer(transfer: Transfer): string {

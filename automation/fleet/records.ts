@@ -97,6 +97,13 @@ export class OperationRecords {
     };
   }
 
+  /** Keeps operations away while somebody only looks; nothing is written. @returns what ends it @throws FleetError `busy` */
+  hold(stack: string): () => void {
+    const unlock = this.#lock(stack);
+    if (unlock === undefined) throw busy(stack, this.#read(stack));
+    return unlock;
+  }
+
   find(stack: string): FoundRecord | undefined {
     const record = this.#read(stack);
     if (record === undefined) return undefined;

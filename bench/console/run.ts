@@ -43,6 +43,7 @@ export async function runConsoleBench(
     const cases: [string, string, Record<string, string>][] = [
       ['the list of one user', '/api/instances', jane],
       ['the list of all', '/api/instances?all=1', olga],
+      ['the site page', '/api/site', olga],
       ['one instance', '/api/instances/instance-001', jane],
       ['a page', '/', jane],
     ];

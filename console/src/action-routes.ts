@@ -57,7 +57,7 @@ export function addActionRoutes(api: FastifyInstance, parts: ApiParts, instances
     options: Partial<ReturnType<typeof perMinute>> = {},
   ) =>
     api.post(`/instances/:name/${path}`, options, async (request, reply) => {
-      const view = instances.view(request.visitor, nameOf(request), true);
+      const view = instances.view(request.visitor, nameOf(request), 'none');
       return view === undefined ? reply.code(404).send(refused('not-found')) : handle(request, reply, view);
     });
   const start = (

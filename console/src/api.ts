@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { addActionRoutes } from './action-routes.ts';
-import { Announcement } from './announcement.ts';
 import { refused } from './answers.ts';
-import { type ApiParts, isForAll, nameOf } from './api-parts.ts';
+import { isForAll, nameOf } from './api-parts.ts';
 import { addEventRoutes } from './event-routes.ts';
 import { addFormRoutes } from './form-routes.ts';
 import { Instances } from './instances.ts';
 import { isSameSecret } from './sessions.ts';
+import { addSiteRoutes, type SiteParts } from './site/site-routes.ts';
 import type { Me } from './view-types.ts';
 
 /** What the pages ask: everything under `/api/`, of whoever is signed in. */
@@ -14,7 +14,7 @@ import type { Me } from './view-types.ts';
 /** Requests of one user a minute. */
 const PER_MINUTE = 600;
 
-export async function addApi(app: FastifyInstance, parts: ApiParts): Promise<void> {
+export async function addApi(app: FastifyInstance, parts: SiteParts): Promise<void> {
   await app.register(
     async (api) => {
       api.addHook('onRequest', async (request, reply) => {
@@ -40,10 +40,9 @@ export async function addApi(app: FastifyInstance, parts: ApiParts): Promise<voi
         return reply.code(429).header('retry-after', '60').send(refused('too-many'));
       });
       const instances = new Instances(parts);
-      const announcement = new Announcement(parts.config.announcementFile);
       api.get('/me', async ({ visitor }): Promise<Me> => {
         const { name, isOperator } = visitor.user;
-        const text = await announcement.text();
+        const text = await parts.announcement.text();
         return {
           ...{ name, isOperator, csrf: visitor.csrf, canSignOut: visitor.session !== undefined },
           ...(text === undefined ? {} : { announcement: text }),
@@ -57,6 +56,7 @@ export async function addApi(app: FastifyInstance, parts: ApiParts): Promise<voi
       addEventRoutes(api, parts, instances);
       addFormRoutes(api, parts);
       addActionRoutes(api, parts, instances);
+      await addSiteRoutes(api, parts, instances);
     },
     { prefix: '/api' },
   );

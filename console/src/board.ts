@@ -15,6 +15,9 @@ const STILL_WATCHED_MS = 30_000;
 const REST = 4;
 const DETAIL_MS = 8_000;
 const DETAILS_AT_ONCE = 4;
+/** Of many that nobody waits for. */
+const SWEEP_MS = 120_000;
+const SWEEPS_AT_ONCE = 2;
 
 interface Detail {
   readonly at: number;
@@ -36,6 +39,7 @@ export class InstanceBoard {
   #at: number | undefined;
   #problem: string | undefined;
   #watchedAt = 0;
+  #sweep: Promise<void> | undefined;
   #refresh: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -81,6 +85,27 @@ export class InstanceBoard {
     const found = this.#details.get(name);
     if (found === undefined || Date.now() > found.at + DETAIL_MS) void this.look(name);
     return found?.live;
+  }
+
+  /** As `detail`, without asking. */
+  known(name: string): LiveState | undefined {
+    return this.#details.get(name)?.live;
+  }
+
+  /** Asks all that run, where what they said is old: a few at a time, and not again while that lasts. */
+  sweep(): void {
+    this.#sweep ??= this.#sweepOnce().finally(() => {
+      this.#sweep = undefined;
+    });
+  }
+
+  async #sweepOnce(): Promise<void> {
+    const limit = pLimit(SWEEPS_AT_ONCE);
+    const old = [...this.#instances.values()].filter(({ name, live }) => {
+      const isUp = live?.phase === 'running' || live?.phase === 'starting';
+      return isUp && Date.now() > (this.#details.get(name)?.at ?? 0) + SWEEP_MS;
+    });
+    await Promise.all(old.map(({ name }) => limit(() => (this.#isClosed ? undefined : this.look(name)))));
   }
 
   /** Asks an instance itself, once at a time. @returns undefined where it could not be asked */

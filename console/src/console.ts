@@ -12,6 +12,7 @@ import { GuardedServer } from '../../sidecar/src/front/guarded-server.ts';
 import { isFromOurPage, languageOf } from '../../sidecar/src/front/request-checks.ts';
 import { securityHeaders } from '../../sidecar/src/front/security-headers.ts';
 import { TEXTS } from '../web/src/texts/index.ts';
+import { Announcement } from './announcement.ts';
 import { refused, sendFleetError } from './answers.ts';
 import { addApi } from './api.ts';
 import { AuditLog } from './audit.ts';
@@ -25,6 +26,8 @@ import { addPages, HTML, loadPages } from './pages.ts';
 import { Rules } from './rules/rules.ts';
 import { SessionStore } from './sessions.ts';
 import { addSignIn } from './sign-in-routes.ts';
+import { type CompareInstance, Drifts } from './site/drifts.ts';
+import { Upgrades } from './site/upgrades.ts';
 import { ProxyVisitors, SessionVisitors, type Visitors } from './visitors.ts';
 
 /** The console: pages and their answers on a fleet. Nothing listens before `listen`. */
@@ -39,6 +42,8 @@ export interface ConsoleOptions {
   /** Folder of what the rules remember, which all consoles on these stacks share. @default in `stateDirectory` */
   readonly rulesDirectory?: string;
   readonly logger: Logger;
+  /** Whether the cluster is as an instance's state and settings say. */
+  readonly compare?: CompareInstance;
   /** How Onedata is asked; for tests. */
   readonly ask?: Ask;
   /** Clock of the sessions, in ms since 1970. @default Date.now */
@@ -55,6 +60,10 @@ export interface Console {
   listen(address: { readonly host: string; readonly port: number }): Promise<void>;
   close(): Promise<void>;
 }
+
+const cannotCompare: CompareInstance = async () => {
+  throw new Error('this console has no engine to compare with');
+};
 
 /** Forms and small JSON; two tokens of 16 KiB fit. */
 const BODY_LIMIT_BYTES = 64 * 1024;
@@ -142,6 +151,13 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
   }) => visitors.of(request.raw, request.cookies[COOKIES.session]);
   const parts = {
     config,
+    // The engine locks the stack for it, and an operation that meets that lock fails.
+    drifts: new Drifts(
+      (name) => fleet.undisturbed(name, () => (options.compare ?? cannotCompare)(name)),
+      () => board.tell(),
+    ),
+    upgrades: new Upgrades(fleet, operations, () => board.tell()),
+    announcement: new Announcement(config.announcementFile),
     fleet,
     board,
     operations,

@@ -62,7 +62,8 @@ export function addEventRoutes(api: FastifyInstance, parts: ApiParts, instances:
   api.get('/instances/:name/events', async (request, reply) => {
     const { visitor } = request;
     const name = nameOf(request);
-    if (instances.view(visitor, name, true) === undefined) return reply.code(404).send(refused('not-found'));
+    if (instances.view(visitor, name, 'none') === undefined)
+      return reply.code(404).send(refused('not-found'));
     const begun = parts.operations.of(name);
     // Nothing to follow: a browser does not come back after this answer.
     if (begun === undefined) return reply.code(204).send();

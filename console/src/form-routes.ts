@@ -2,21 +2,27 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import * as z from 'zod';
 import {
   type Draft,
+  FleetError,
   FORM_LABELS,
   type FormKey,
   INSTANCE_NAME,
+  judged,
   othersOnSpace,
   presetOf,
   readToken,
   SIZE_KEYS,
   type StackValues,
+  type Values,
+  withChanges,
   wrongAnswer,
 } from '../../automation/fleet/index.ts';
 import { notesOf } from '../../stacks/fields.ts';
 import { SETTING_FIELDS } from '../../stacks/schema.ts';
 import { knownVersions } from '../../stacks/versions.ts';
 import type { ApiParts } from './api-parts.ts';
-import type { FormField, NewForm, TokenAnswer } from './view-types.ts';
+import { takenBySettings } from './limits.ts';
+import type { Allowances, CheckAnswer, FormField, NewForm, TokenAnswer } from './view-types.ts';
+import type { Visitor } from './visitors.ts';
 
 /** What a form is made of and what is said of its answers, before anything is begun. Nothing of it is kept. */
 
@@ -53,6 +59,8 @@ const SOME_TOKENS = {
   sourceToken: 'stands-for-the-token-of-the-source',
   projectToken: 'stands-for-the-token-of-the-project',
 };
+
+const SOME_SPACES = { sourceSpaceId: 'stands-for-the-source', projectSpaceId: 'stands-for-the-project' };
 
 export function fieldsOf(base: StackValues, keys: readonly FormKey[]): FormField[] {
   return keys.map((key) => {
@@ -101,13 +109,27 @@ export function addFormRoutes(api: FastifyInstance, parts: ApiParts): void {
     }),
   );
 
-  api.post('/check', async (request) => {
+  /** What the user would have with an instance of these answers; nothing where they are wrong. */
+  const wouldBe = ({ user }: Visitor, name: string, base: StackValues, settings: Values): Allowances => {
+    if (user.isOperator) return {};
+    const draft = { settings: { ...SOME_SPACES, ...settings }, secrets: SOME_TOKENS };
+    try {
+      return limits.would(user.id, name, takenBySettings(judged(withChanges('a-new-one', base, draft))));
+    } catch (error) {
+      if (error instanceof FleetError) return {};
+      throw error;
+    }
+  };
+
+  api.post('/check', async (request): Promise<CheckAnswer> => {
     const { name, settings } = checkSchema.parse(request.body);
     const draft = { settings, secrets: SOME_TOKENS };
-    const wrong = wrongAnswers('a-new-one', await site(), draft, SIZE_KEYS);
+    const base = await site();
+    const wrong = wrongAnswers('a-new-one', base, draft, SIZE_KEYS);
+    const would = wouldBe(request.visitor, name, base, settings as Values);
     // Whose it is, is nobody's business; that it is taken would be found out anyway.
     const isTaken = board.find(name) !== undefined;
-    return { wrong, isName: isName(name), isTaken };
+    return { wrong, isName: isName(name), isTaken, would };
   });
 
   api.post('/token', perMinute(TOKENS_PER_MINUTE), async (request): Promise<TokenAnswer> => {

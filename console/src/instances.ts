@@ -1,7 +1,11 @@
+import type { LiveState } from '../../automation/fleet/index.ts';
 import type { ApiParts } from './api-parts.ts';
 import { viewOf } from './view.ts';
 import type { InstanceList, InstanceView } from './view-types.ts';
 import type { Visitor } from './visitors.ts';
+
+/** What an instance itself says: asked for where it is old, only what is known, or nothing. */
+type Look = 'ask' | 'known' | 'none';
 
 /** The instances that a visitor may know of. Of all others there is nothing to be found, not even that they are. */
 export class Instances {
@@ -11,22 +15,24 @@ export class Instances {
     this.#parts = parts;
   }
 
-  list(visitor: Visitor, isAll: boolean): InstanceList {
+  list(visitor: Visitor, isAll: boolean, look: Look = isAll ? 'none' : 'ask'): InstanceList {
     const { board, operations } = this.#parts;
     const known = new Map(board.all().map((summary) => [summary.name, summary]));
     for (const { operation } of operations.running())
       if (!known.has(operation.stack)) known.set(operation.stack, { name: operation.stack });
-    const views = [...known.keys()].flatMap((name) => this.view(visitor, name, isAll) ?? []);
+    const views = [...known.keys()].flatMap((name) => this.view(visitor, name, look) ?? []);
     const { at, problem } = board;
+    const { id, isOperator } = visitor.user;
     return {
       instances: views.filter(({ isOwn }) => isAll || isOwn),
       seenAt: at === undefined ? null : new Date(at).toISOString(),
       isOld: problem !== undefined,
+      allowances: isAll || isOperator ? {} : this.#parts.limits.allowances(id),
     };
   }
 
-  /** @param isBrief asks no instance itself @returns undefined: there is none that this visitor may know of */
-  view({ user }: Visitor, name: string, isBrief = false): InstanceView | undefined {
+  /** @returns undefined: there is none that this visitor may know of */
+  view({ user }: Visitor, name: string, look: Look = 'ask'): InstanceView | undefined {
     const { board, operations, fleet, rules, config } = this.#parts;
     const begun = operations.of(name);
     // Until its settings are read an instance belongs to whoever makes it here.
@@ -40,9 +46,14 @@ export class Instances {
     if (listed === undefined && begun?.isOver && fleet.operation(name) === undefined) return undefined;
     const operation = begun === undefined ? summary.operation : fleet.operation(name);
     const isRunning = summary.live?.phase === 'running' || summary.live?.phase === 'starting';
-    const detail = isBrief || !isRunning ? undefined : board.detail(name);
+    const detail = isRunning ? this.#detail(name, look) : undefined;
     const isHere = begun !== undefined && !begun.isOver;
     const mayExtend = user.isOperator && config.expiry !== undefined;
     return viewOf({ summary, detail, operation, isHere, isOwn, mayExtend, rule: rules.of(name) });
+  }
+
+  #detail(name: string, look: Look): LiveState | undefined {
+    if (look === 'none') return undefined;
+    return look === 'ask' ? this.#parts.board.detail(name) : this.#parts.board.known(name);
   }
 }

@@ -18,7 +18,7 @@ const KEYS = ['instances', 'cpus', 'memory', 'storage'] as const satisfies reado
 const NOTHING: Taken = { instances: 0, cpus: 0, memory: 0, storage: 0 };
 
 /** A paused instance keeps its volumes alone. */
-const takenBy = (size: FleetSize | undefined, isPaused: boolean): Taken => ({
+export const takenBy = (size: FleetSize | undefined, isPaused: boolean): Taken => ({
   instances: 1,
   cpus: isPaused ? 0 : (size?.cpuMillis ?? 0) / 1000,
   memory: isPaused ? 0 : (size?.memoryBytes ?? 0),
@@ -50,6 +50,11 @@ export class UserLimits {
   /** What a user has, and may have; nothing for what is not limited. */
   allowances(user: string): Allowances {
     return this.#against(this.#takenBut(user, undefined), () => true);
+  }
+
+  /** What a user would have with an instance of this size; nothing for what is not limited. */
+  would(user: string, name: string, taken: Taken): Allowances {
+    return this.#against(plus(this.#takenBut(user, name), taken), () => true);
   }
 
   /** What a user would have too much of with an instance of this size; empty: nothing. */

@@ -52,7 +52,7 @@ const CHOICE = { path: '/', secure: true, sameSite: 'lax', maxAge: LANGUAGE_SECO
 /** A place of this console to go to after signing in; anything else leads to the first page. */
 export function ownPath(wanted: unknown): string {
   if (typeof wanted !== 'string' || wanted.length > 200) return '/';
-  return /^\/(new|instances\/[a-z0-9-]{1,63})?$/.test(wanted) ? wanted : '/';
+  return /^\/(new|site|instances\/[a-z0-9-]{1,63})?$/.test(wanted) ? wanted : '/';
 }
 
 export interface PageParts {
@@ -78,6 +78,6 @@ export function addPages(app: FastifyInstance, { pages, visitorOf, isProxy }: Pa
     );
     return reply.code(403).type(HTML).send(message);
   };
-  for (const path of ['/', '/new', '/instances/:name']) app.get(path, page);
+  for (const path of ['/', '/new', '/site', '/instances/:name']) app.get(path, page);
   app.get('/livez', async () => 'ok\n');
 }

@@ -7,6 +7,7 @@ import type { Ask } from '../../components/onedata-request.ts';
 import { buildConsoleWeb } from '../web/build.ts';
 import type { ConsoleConfig } from './config.ts';
 import { type Console, createConsole } from './console.ts';
+import { compareWith } from './site/compare.ts';
 
 export interface ServeOptions {
   readonly config: ConsoleConfig;
@@ -49,6 +50,7 @@ export async function serveConsole(options: ServeOptions): Promise<Console> {
     stateDirectory: state,
     rulesDirectory: join(options.records, 'rules'),
     logger,
+    compare: compareWith(options.engine, directory, environment),
     ...(ask === undefined ? {} : { ask }),
   });
   await console.listen({ host: options.host, port: options.port });

@@ -1,6 +1,6 @@
 import type { FleetErrorCode, OperationKind, OperationStage } from '../../automation/fleet/kinds.ts';
 import type { Activity } from '../../sidecar/contract/activity.ts';
-import type { Problem, SyncStatus, Transfer, VolumeRoom } from '../../sidecar/contract/status.ts';
+import type { Problem, SyncStatus, Transfer, VolumeRoom, Warning } from '../../sidecar/contract/status.ts';
 
 /** What the console says to its pages: types and words alone, since the pages import them. */
 
@@ -38,6 +38,8 @@ export interface InstanceView {
   readonly version?: string;
   readonly url?: string;
   readonly isPaused: boolean;
+  /** What it takes of its user's limits now; absent: its settings cannot be read. */
+  readonly takes?: Readonly<Record<Exclude<AllowanceKey, 'instances'>, number>>;
   /** ISO 8601: when it was last made or changed. */
   readonly changedAt?: string;
   /** ISO 8601: when its time ends. */
@@ -73,6 +75,10 @@ export interface SyncView {
   readonly source: Transfer;
   readonly project: Transfer;
   readonly problems: readonly Problem[];
+  /** What works and is better changed, without what is told elsewhere. */
+  readonly advice: readonly Pick<Warning, 'code' | 'message'>[];
+  /** Files and folders that were left out of copies and saves. */
+  readonly leftOut: number;
   readonly volumes: Readonly<Partial<Record<'source' | 'project', VolumeRoom>>>;
   readonly tokenExpiresAt: Readonly<Partial<Record<'source' | 'project', string | null>>>;
   /** Absent: it does not tell. */
@@ -86,6 +92,8 @@ export interface InstanceList {
   readonly seenAt: string | null;
   /** The last look failed: what is shown is old. */
   readonly isOld: boolean;
+  /** What its user has of what is limited; none in the list of all. */
+  readonly allowances: Allowances;
 }
 
 /** Of `GET /api/me`. */
@@ -126,6 +134,16 @@ export interface FormField {
   readonly preset: string;
   /** Present: one of these. */
   readonly choices?: readonly string[];
+}
+
+/** Of `POST /api/check`. */
+export interface CheckAnswer {
+  /** Key → what is allowed. */
+  readonly wrong: Readonly<Record<string, string>>;
+  readonly isName: boolean;
+  readonly isTaken: boolean;
+  /** What the user would have of what is limited; empty where the answers cannot be used. */
+  readonly would: Allowances;
 }
 
 export interface SpaceChoice {
@@ -201,3 +219,83 @@ export type ProgressEvent = { readonly at: string } & (
   | { readonly event: 'done'; readonly url?: string }
   | { readonly event: 'failed'; readonly code: FleetErrorCode; readonly what: string }
 );
+
+export const DRIFT_STATES = ['as it should be', 'drifted', 'left behind', 'not compared'] as const;
+
+/** Whether the cluster is as state and settings of an instance say. */
+export interface DriftView {
+  readonly state: (typeof DRIFT_STATES)[number];
+  /** What is otherwise, in English. */
+  readonly text: string;
+  /** ISO 8601: when it was compared. */
+  readonly at: string;
+}
+
+/** One line of the operators' table. */
+export interface SiteRow {
+  readonly name: string;
+  readonly state: InstanceState;
+  readonly isPaused: boolean;
+  readonly owner?: string;
+  readonly version?: string;
+  readonly operation?: OperationKind;
+  /** ISO 8601: when it was made. */
+  readonly createdAt?: string;
+  readonly idleSeconds?: number;
+  /** On both volumes. */
+  readonly usedBytes?: number;
+  /** Of both volumes, as they are asked for. */
+  readonly storageBytes?: number;
+  readonly problems: number;
+  /** What keeps it from starting, in English. */
+  readonly waits?: string;
+  /** It waits for room or quota in the cluster. */
+  readonly isNoRoom?: boolean;
+  readonly rule?: RuleView;
+  readonly expiresAt?: string;
+  readonly drift?: DriftView;
+}
+
+export const UPGRADE_STATES = ['left', 'saves', 'changes', 'restarts', 'done', 'failed'] as const;
+
+export interface UpgradeView {
+  readonly version: string;
+  readonly by: string;
+  readonly isOver: boolean;
+  readonly isStopping: boolean;
+  readonly instances: readonly {
+    readonly name: string;
+    /** `left`: not begun, and as it was. */
+    readonly state: (typeof UPGRADE_STATES)[number];
+    readonly message?: string;
+  }[];
+}
+
+/** Of `GET /api/site`. */
+export interface SiteView {
+  readonly rows: readonly SiteRow[];
+  readonly seenAt: string | null;
+  readonly isOld: boolean;
+  readonly versions: readonly string[];
+  readonly maxWave: number;
+  /** There is a file that can be written. */
+  readonly canAnnounce: boolean;
+  /** Which one is compared with the cluster now. */
+  readonly comparing?: string;
+  readonly upgrade?: UpgradeView;
+}
+
+/** Of `GET /api/site/audit`, newest first. */
+export interface AuditView {
+  readonly deeds: readonly DeedView[];
+}
+export interface DeedView {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly user: string;
+  readonly action: string;
+  readonly instance?: string;
+  readonly outcome: string;
+  readonly detail?: string;
+  readonly client?: string;
+}

@@ -1,6 +1,7 @@
 import type { FoundRecord, InstanceSummary, LiveState } from '../../automation/fleet/index.ts';
 import type { Activity } from '../../sidecar/contract/activity.ts';
 import type { SyncStatus } from '../../sidecar/contract/status.ts';
+import { takenBy } from './limits.ts';
 import type { InstanceState, InstanceView, OperationView, RuleView, SyncView } from './view-types.ts';
 
 /** What the pages show of an instance. No secret is in it. Pure. */
@@ -29,6 +30,7 @@ export function viewOf({ summary, detail, operation, isHere, isOwn, mayExtend, r
     ...(version === undefined ? {} : { version }),
     ...(url === undefined ? {} : { url }),
     isPaused: isPaused === true,
+    ...(summary.size === undefined ? {} : { takes: takesOf(summary) }),
     ...(lastUpdate === undefined ? {} : { changedAt: lastUpdate }),
     ...(expiresAt === undefined ? {} : { expiresAt }),
     mayExtend,
@@ -61,6 +63,14 @@ const operationView = ({ record, state }: FoundRecord, isHere: boolean): Operati
   needsAnswers: record.kind === 'create' && (record.stage === 'settings' || record.stage === 'waiting'),
 });
 
+/** By the tokens' own line, and by the rule that pauses. */
+const TOLD_ELSEWHERE: readonly string[] = ['token-advice', 'token-expires-soon', 'pauses-soon'];
+
+function takesOf({ size, isPaused }: InstanceSummary): NonNullable<InstanceView['takes']> {
+  const { instances: _, ...taken } = takenBy(size, isPaused === true);
+  return taken;
+}
+
 const syncView = (status: SyncStatus): SyncView => ({
   phase: status.phase,
   isReady: status.ready,
@@ -70,6 +80,10 @@ const syncView = (status: SyncStatus): SyncView => ({
   source: status.source,
   project: status.project,
   problems: status.problems,
+  advice: (status.warnings ?? [])
+    .filter(({ code }) => !TOLD_ELSEWHERE.includes(code))
+    .map(({ code, message }) => ({ code, message })),
+  leftOut: status.fileProblems?.total ?? 0,
   volumes: status.volumes ?? {},
   tokenExpiresAt: status.tokenExpiresAt ?? {},
   ...(status.activity === undefined ? {} : { activity: activityView(status.activity) }),

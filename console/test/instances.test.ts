@@ -102,6 +102,7 @@ describe('the form', () => {
       },
       isName: true,
       isTaken: false,
+      would: {},
     });
     for (const name of ['Jane', 'a b', '-x', '', 'kube-system', 'default', 'x'.repeat(64), 'ján'])
       expect(await check(name, {})).toMatchObject({ isName: false });

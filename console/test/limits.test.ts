@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { UserLimits } from '../src/limits.ts';
-import type { NewForm } from '../src/view-types.ts';
+import type { CheckAnswer, InstanceList, NewForm } from '../src/view-types.ts';
 import { type RunningConsole, startConsole } from './helpers/start-console.ts';
 import { type Answer, type Visitor, visitor } from './helpers/visitor.ts';
 
@@ -65,6 +65,24 @@ describe('limits of a user', () => {
     expect(limited.audit().filter(({ instance }) => instance === 'large')).toEqual([]);
   });
 
+  test('tell beforehand what an instance would take, and with it', async () => {
+    const check = async (settings: object, one = anna) =>
+      (await as(one).post(limited, '/api/check', { name: 'next', settings })).json<CheckAnswer>();
+    const GiB = 2 ** 30;
+    expect((await check({ memory: '12Gi', cpuGuaranteed: '3', projectVolumeSize: '60Gi' })).would).toEqual({
+      instances: { taken: 1, allowed: 2 },
+      cpus: { taken: 3, allowed: 5 },
+      memory: { taken: 12 * GiB, allowed: 20 * GiB },
+      storage: { taken: 160 * GiB, allowed: 2 ** 40 },
+    });
+    expect((await check({ memory: '32Gi' })).would.memory).toEqual({ taken: 32 * GiB, allowed: 20 * GiB });
+    expect(await check({ memory: 'much' })).toMatchObject({
+      would: {},
+      wrong: { memory: expect.any(String) },
+    });
+    expect((await check({}, boss)).would).toEqual({});
+  });
+
   test('hold for many that are asked for at once, for a change and for a start after a pause', async () => {
     const answers = await Promise.all(['one', 'two', 'three', 'four'].map((name) => make(name)));
     expect(answers.map(({ status }) => status).sort()).toEqual([202, 202, 422, 422]);
@@ -72,6 +90,14 @@ describe('limits of a user', () => {
     await Promise.all(made.map(settled));
     const [first = '', second = ''] = made;
     expect(overOf(await make('more')).over).toMatchObject({ instances: { taken: 3, allowed: 2 } });
+    const list = async (one = anna, all = '') =>
+      (await as(one).get(limited, `/api/instances${all}`)).json<InstanceList>();
+    const { allowances, instances } = await list();
+    expect(allowances).toMatchObject({ instances: { taken: 2, allowed: 2 }, cpus: { taken: 4, allowed: 5 } });
+    expect(instances.map(({ takes }) => takes)).toEqual(
+      [first, second].map(() => ({ cpus: 2, memory: 8 * 2 ** 30, storage: 150 * 2 ** 30 })),
+    );
+    expect((await list(boss, '?all=1')).allowances).toEqual({});
 
     const change = (name: string, settings: object) =>
       as(anna).post(limited, `/api/instances/${name}/change`, { settings });

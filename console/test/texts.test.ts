@@ -30,7 +30,7 @@ function flat(value: unknown, path = ''): [string, string][] {
 }
 
 /** English has these from elsewhere: the schema, the zone, `sync`. */
-const FROM_ELSEWHERE = /^(fields|tokenFaults|problems)\./;
+const FROM_ELSEWHERE = /^(fields|tokenFaults|problems|advice)\./;
 /** The same in both. */
 const SAME = /^(version|columnVersion|usedByOwner|data|hoursAndMinutes|locale|operations\.restart)$/;
 

@@ -117,8 +117,9 @@ export const LAYERS: readonly Layer[] = [
   {
     name: 'console',
     holds: under('console'),
-    mayImport: ['contract', 'stacks', 'asking', 'engine', 'fleet', 'front', 'tools'],
-    because: 'every action of it is one of the fleet, and no instance needs it',
+    mayImport: ['contract', 'stacks', 'asking', 'engine', 'fleet', 'front', 'preview', 'rollout', 'tools'],
+    because:
+      'every action of it is one of the fleet, its comparison with the cluster that of a rollout, and no instance needs it',
   },
   {
     name: 'rollout',

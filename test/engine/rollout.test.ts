@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { engineEnvironment, ensureEngine, runCommand } from '../../automation/engine/index.ts';
 import { gitIn } from '../../automation/preview/test/git-in.ts';
+import { compareWith } from '../../console/src/site/compare.ts';
 import { type KubernetesApi, startKubernetesApi } from '../helpers/kubernetes-api.ts';
 
 /** What rollout.yml and drift.yml run, with Pulumi itself and a real API server: three stacks of this program. */
@@ -175,6 +176,15 @@ describe('many stacks', () => {
       expect(said).toContain('**3 stacks: 2 as it should be, 1 drifted.**');
       expect(said).toContain('- `bob`: drifted');
       expect(said).toContain('sync.json');
+      // The console says it in the same way, one by one.
+      vi.stubEnv('KUBECONFIG', environment.KUBECONFIG);
+      const compare = compareWith(await ensureEngine(() => {}), directory, environment);
+      expect(await compare('ada')).toMatchObject({ state: 'as it should be', text: '' });
+      expect(await compare('bob')).toMatchObject({
+        state: 'drifted',
+        text: expect.stringContaining('sync.json'),
+      });
+      expect(await compare('nobody')).toMatchObject({ state: 'not compared' });
       expect(await api.request('GET', path)).toMatchObject({ data: { 'sync.json': '{}' } });
     },
     10 * MINUTES,

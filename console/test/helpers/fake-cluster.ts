@@ -59,7 +59,8 @@ export function fakeCluster(): FakeCluster {
   const objectsOf = (namespace: string): InstanceObjects => {
     const state = states.get(namespace);
     if (state === undefined) return {};
-    const statefulSet = { spec: { replicas: state === 'paused' ? 0 : 1 } } as never;
+    const metadata = { creationTimestamp: new Date('2026-10-01T08:00:00Z') };
+    const statefulSet = { metadata, spec: { replicas: state === 'paused' ? 0 : 1 } } as never;
     if (state === 'paused') return { statefulSet };
     return { statefulSet, pod: (state === 'running' ? POD : { status: { phase: 'Pending' } }) as never };
   };

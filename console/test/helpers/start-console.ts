@@ -14,6 +14,7 @@ import { createIdentity, type Identity } from '../../identity/provider.ts';
 import type { LocalUsers } from '../../identity/users.ts';
 import { type consoleConfigSchema, judgeConfig } from '../../src/config.ts';
 import { type Console, createConsole } from '../../src/console.ts';
+import type { CompareInstance } from '../../src/site/drifts.ts';
 import { buildConsoleWeb } from '../../web/build.ts';
 
 /** A console on loopback with a real sign-in service, on a fleet of which nothing is deployed. */
@@ -48,6 +49,7 @@ export interface StartOptions {
   /** Of the rules; another console may have it too. */
   readonly rulesDirectory?: string;
   readonly ask?: Ask;
+  readonly compare?: CompareInstance;
   /** What an engine takes for a run. */
   readonly milliseconds?: number;
   readonly openCluster?: () => InstanceCluster;
@@ -114,6 +116,7 @@ export async function startConsole(options: StartOptions = {}): Promise<RunningC
     stateDirectory: folder,
     logger: pino({ level: 'info' }, { write: (line) => void log.push(line) }),
     ...(options.ask ? { ask: options.ask } : {}),
+    ...(options.compare ? { compare: options.compare } : {}),
     ...(options.now ? { now: options.now } : {}),
     ...(options.monotonic ? { monotonic: options.monotonic } : {}),
     ...(options.rulesDirectory ? { rulesDirectory: options.rulesDirectory } : {}),

@@ -6,7 +6,7 @@ import { type Child, make } from './make.ts';
 
 export type Kind = 'good' | 'busy' | 'warning' | 'error' | 'info';
 
-const KINDS = {
+export const KINDS = {
   working: 'busy',
   killed: 'error',
   failed: 'error',
@@ -42,6 +42,7 @@ export function factList(view: InstanceView, isWhole: boolean): HTMLElement {
   if (view.owner !== undefined && !view.isOwn) add(t().owner, view.owner);
   if (view.version !== undefined) add(t().version, view.version);
   if (isWhole && view.changedAt !== undefined) add(t().changed, formatTime(view.changedAt));
+  if (view.takes !== undefined) add(t().takes, takesText(view.takes));
   if (view.expiresAt !== undefined) add(t().ends, formatTime(view.expiresAt));
   if (sync !== undefined) {
     add(t().inUse, useText(sync.activity));
@@ -65,6 +66,13 @@ export function factList(view: InstanceView, isWhole: boolean): HTMLElement {
     );
   }
   return list;
+}
+
+function takesText({ cpus, memory, storage }: NonNullable<InstanceView['takes']>): string {
+  const volumes = t().takesVolumes(formatBytes(storage));
+  return cpus === 0 && memory === 0
+    ? volumes
+    : `${t().takesWork(String(cpus), formatBytes(memory))}, ${volumes}`;
 }
 
 function useText(activity: NonNullable<InstanceView['sync']>['activity']): string | undefined {
@@ -121,6 +129,9 @@ export function troubles(view: InstanceView): HTMLElement[] {
   if (view.rule !== undefined) found.push(ruleNotice(view.rule));
   for (const problem of sync?.problems ?? [])
     found.push(box('warning', line(t().problems[problem.code] ?? problem.message)));
+  for (const { code, message } of sync?.advice ?? [])
+    found.push(box('info', line(t().advice[code] ?? message)));
+  if (sync !== undefined && sync.leftOut > 0) found.push(box('warning', line(t().leftOut(sync.leftOut))));
   if (view.warnings.length > 0)
     found.push(box('warning', ...view.warnings.map((text) => make('p', { lang: 'en' }, text))));
   return found;

@@ -15,4 +15,7 @@ export function takeLanguage(): void {
 
 export const { formatBytes, formatDuration, formatAgo, formatTime } = numberFormats(t);
 
+/** How old something is. */
+export const formatAge = (iso: string): string => formatDuration((Date.now() - Date.parse(iso)) / 1000);
+
 export const ago = (iso: string): string => formatAgo((Date.now() - Date.parse(iso)) / 1000);

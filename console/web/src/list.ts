@@ -1,12 +1,12 @@
 import type { InstanceList, InstanceView } from '../../src/view-types.ts';
 import { actionRow } from './actions.ts';
-import { factList, stateMark, stateText, troubles } from './facts.ts';
-import { ago, formatTime, t } from './language.ts';
+import { factList, stateMark, troubles } from './facts.ts';
+import { ago, t } from './language.ts';
 import { make } from './make.ts';
-import { detailOf, sentenceOf } from './requests.ts';
+import { allowanceText, detailOf, sentenceOf } from './requests.ts';
 import { watchList } from './watch.ts';
 
-/** My instances, each with what matters of it; for operators those of all, as a table. */
+/** My instances, each with what matters of it. */
 
 interface Card {
   readonly element: HTMLElement;
@@ -17,6 +17,7 @@ export function showMine(main: HTMLElement): void {
   const heading = make('h1', {}, t().myInstances);
   const old = make('p', { class: 'notice', 'data-kind': 'warning', role: 'status' });
   old.hidden = true;
+  const yours = make('p', { class: 'hint' });
   const list = make('ul', { class: 'instances' });
   const empty = make('div');
   const more = make('a', { class: 'button primary', href: '/new' }, t().newInstance);
@@ -25,6 +26,8 @@ export function showMine(main: HTMLElement): void {
   const cards = new Map<string, Card>();
   watchList(false, (found) => {
     showAge(old, found);
+    yours.hidden = Object.keys(found.allowances).length === 0;
+    yours.textContent = t().yours(allowanceText(found.allowances));
     for (const view of found.instances) showCard(list, cards, view);
     for (const [name, { element }] of cards) {
       if (found.instances.some((view) => view.name === name)) continue;
@@ -35,7 +38,7 @@ export function showMine(main: HTMLElement): void {
     empty.replaceChildren(...(found.instances.length === 0 ? [welcome()] : []));
     if (list.parentElement === null) {
       loading.remove();
-      main.append(list, empty);
+      main.append(yours, list, empty);
     }
   });
 }
@@ -88,66 +91,4 @@ function showCard(list: HTMLElement, cards: Map<string, Card>, view: InstanceVie
   // Who is on an action that is no more goes on from the head of its card.
   if (focused !== undefined)
     (card.element.querySelector<HTMLElement>(`[data-action="${focused}"]`) ?? link).focus();
-}
-
-/** Rows that are drawn; the rest is found by its name. */
-const MAX_ROWS = 200;
-
-export function showAll(main: HTMLElement): void {
-  const old = make('p', { class: 'notice', 'data-kind': 'warning', role: 'status' });
-  old.hidden = true;
-  const search = make('input', { type: 'search', 'aria-label': t().find, placeholder: t().find });
-  const count = make('p', { class: 'hint', role: 'status' });
-  const columns = [t().columnName, t().columnState, t().columnOwner, t().columnVersion, t().columnChanged];
-  const body = make('tbody');
-  const head = make(
-    'thead',
-    {},
-    make('tr', {}, ...columns.map((text) => make('th', { scope: 'col' }, text))),
-  );
-  const table = make(
-    'div',
-    { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': t().allInstances },
-    make('table', {}, head, body),
-  );
-  main.replaceChildren(
-    make('h1', {}, t().allInstances),
-    old,
-    make('div', { class: 'row apart' }, search, count),
-    table,
-  );
-  let last: readonly InstanceView[] = [];
-  const draw = () => {
-    const wanted = search.value.trim().toLowerCase();
-    const fits = ({ name, owner = '' }: InstanceView) => `${name} ${owner}`.toLowerCase().includes(wanted);
-    const found = last.filter(fits);
-    count.textContent = last.length === 0 ? t().noneAtAll : t().found(found.length);
-    const focused = body.contains(document.activeElement)
-      ? document.activeElement?.getAttribute('href')
-      : undefined;
-    body.replaceChildren(...found.slice(0, MAX_ROWS).map(rowOf));
-    if (focused) (body.querySelector<HTMLElement>(`a[href="${focused}"]`) ?? search).focus();
-  };
-  search.addEventListener('input', draw);
-  watchList(true, (found) => {
-    showAge(old, found);
-    last = found.instances;
-    draw();
-  });
-}
-
-function rowOf(view: InstanceView): HTMLElement {
-  const cell = (text: string) => make('td', {}, text);
-  const changed = view.changedAt === undefined ? '' : formatTime(view.changedAt);
-  const mark = stateMark(view);
-  mark.textContent = stateText(view);
-  return make(
-    'tr',
-    {},
-    make('td', {}, make('a', { href: `/instances/${view.name}` }, view.name)),
-    make('td', {}, mark),
-    cell(view.owner ?? ''),
-    cell(view.version ?? ''),
-    cell(changed),
-  );
 }

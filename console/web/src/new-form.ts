@@ -1,4 +1,4 @@
-import type { NewForm } from '../../src/view-types.ts';
+import type { CheckAnswer, NewForm } from '../../src/view-types.ts';
 import { typedLine } from './dialogs.ts';
 import { type FieldRow, fieldRow } from './fields.ts';
 import { t } from './language.ts';
@@ -71,15 +71,16 @@ export async function showForm(main: HTMLElement, preset: string): Promise<void>
   const showWrong = (wrong: Readonly<Record<string, string>>) => {
     for (const row of sizes) row.setWrong(wrong[row.field.key]);
   };
+  const would = make('p', { class: 'hint', role: 'status' });
   const check = async (): Promise<void> => {
-    const found = await post<{ wrong: Record<string, string>; isName: boolean; isTaken: boolean }>(
-      '/api/check',
-      {
-        name: nameOf(),
-        settings: settings(),
-      },
-    );
+    const found = await post<CheckAnswer>('/api/check', { name: nameOf(), settings: settings() });
     showWrong(found.wrong);
+    const amounts = Object.values(found.would);
+    would.textContent = amounts.length === 0 ? '' : t().withIt(allowanceText(found.would));
+    would.classList.toggle(
+      'attention',
+      amounts.some(({ taken, allowed }) => taken > allowed),
+    );
     const isOwnAgain = nameOf() === preset;
     nameWrong.textContent =
       nameOf() === ''
@@ -115,7 +116,7 @@ export async function showForm(main: HTMLElement, preset: string): Promise<void>
       make('legend', {}, t().sizes),
       ...(Object.keys(allowances).length === 0
         ? []
-        : [make('p', { class: 'hint' }, t().yours(allowanceText(allowances)))]),
+        : [make('p', { class: 'hint' }, t().yours(allowanceText(allowances))), would]),
       make('div', { class: 'form-grid' }, ...sizes.map(({ row }) => row)),
     ),
     problem,
@@ -139,4 +140,5 @@ export async function showForm(main: HTMLElement, preset: string): Promise<void>
     );
   });
   main.replaceChildren(form);
+  await check().catch(() => undefined);
 }

@@ -1,6 +1,13 @@
 import type { OperationKind } from '../../../../automation/fleet/kinds.ts';
 import { englishNumbers, englishPlural } from '../../../../sidecar/web/shared/plurals.ts';
-import type { AllowanceKey, InstanceState, RefusalCode, RuleReason } from '../../../src/view-types.ts';
+import type {
+  AllowanceKey,
+  DriftView,
+  InstanceState,
+  RefusalCode,
+  RuleReason,
+  SiteView,
+} from '../../../src/view-types.ts';
 
 /** English. Functions take what belongs into the sentence, ready to be read. Czech has the same keys. */
 
@@ -120,7 +127,60 @@ export const en = {
   columnState: 'State',
   columnOwner: 'Owner',
   columnVersion: 'Scipion',
-  columnChanged: 'Changed',
+  columnAge: 'Age',
+  columnIdle: 'Not used for',
+  columnUsed: 'Used on its volumes',
+  columnTime: 'Time',
+  columnUser: 'User',
+  columnAction: 'Action',
+  columnOutcome: 'Outcome',
+  columnDetail: 'Detail',
+  choose: (name: string) => `Choose ${name}`,
+  chosen: (count: number) => `${englishPlural('instance')(count)} chosen in the table above.`,
+  chooseShown: 'Choose all that are shown',
+  chooseNone: 'Choose none',
+  onlyWaiting: 'Only those that wait for room or quota',
+  waitForRoom: (count: number) => `${count} wait for room or quota`,
+  shown: (count: number) => `the first ${count} are shown`,
+  problemCount: englishPlural('problem'),
+  pausesAt: (when: string) => `is paused ${when}`,
+  site: 'Site',
+  drift: 'Cluster',
+  compare: 'Compare',
+  comparing: 'Being compared…',
+  driftStates: {
+    'as it should be': 'as it should be',
+    drifted: 'changed by somebody else',
+    'left behind': 'not yet as program and settings say',
+    'not compared': 'could not be compared',
+  } as Record<DriftView['state'], string>,
+  upgradeTitle: 'Another Scipion release',
+  upgrade: 'Upgrade',
+  upgradeWhat:
+    'Each is saved, changed and restarted; what runs in its desktop ends. One goes first, then waves; after the first that fails nothing else begins. A paused one takes the release when it is started again.',
+  upgradeAsk: (count: number, version: string) =>
+    `${englishPlural('instance')(count)} to Scipion ${version}?`,
+  wave: 'Instances at a time, after the first',
+  upgradeRuns: (version: string, by: string) => `To ${version}, begun by ${by}`,
+  upgradeOver: (version: string, by: string) => `To ${version}, begun by ${by}: ended`,
+  upgradeSum: (done: number, failed: number, left: number) =>
+    `Done: ${done}. Failed: ${failed}. Not begun: ${left}.`,
+  upgradeStates: {
+    left: 'not begun',
+    saves: 'is saved',
+    changes: 'is changed',
+    restarts: 'is restarted',
+    done: 'done',
+    failed: 'failed',
+  } as Record<NonNullable<SiteView['upgrade']>['instances'][number]['state'], string>,
+  stop: 'Begin no more',
+  stopping: 'What is under way ends; nothing else begins.',
+  audit: 'Who did what',
+  auditFind: 'Find by user, instance or action',
+  auditShow: 'Show the newest',
+  auditNone: 'Nothing was found.',
+  announce: 'Announce',
+  announceWhat: 'Stands above every page of all users; empty: nothing does.',
   states,
   working,
   operations,
@@ -148,6 +208,11 @@ export const en = {
   copying: (side: string, done: string) => `Copying ${side}: ${done}`,
   of: (part: string, whole: string) => `${part} of ${whole}`,
 
+  takes: 'Takes',
+  takesWork: (cpus: string, memory: string) => `CPUs ${cpus}, memory ${memory}`,
+  takesVolumes: (size: string) => `volumes ${size}`,
+  leftOut: (count: number) =>
+    `${englishPlural('path')(count)} left out of copies or saves. The page of the desktop names them.`,
   inUse: 'In use',
   useUnknown: 'not known at the moment',
   useNow: (windows: number, protocols: number) =>
@@ -256,6 +321,7 @@ export const en = {
   create: 'Create',
   /** Of what is limited, ready to be read: `CPUs 2 of 8`. */
   yours: (what: string) => `Yours so far: ${what}.`,
+  withIt: (what: string) => `With this one: ${what}.`,
   would: (what: string) => `It would be: ${what}.`,
   allowances: {
     instances: (taken: string, allowed: string) => `instances ${taken} of ${allowed}`,
@@ -270,6 +336,7 @@ export const en = {
   fields: {} as Readonly<Record<string, FieldText>>,
   tokenFaults: {} as Readonly<Record<string, string>>,
   problems: {} as Readonly<Record<string, string>>,
+  advice: {} as Readonly<Record<string, string>>,
 
   // Changes
   whatItMeans: 'What it means',

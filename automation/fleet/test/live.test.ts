@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { EMPTY_TRANSFER, type SyncStatus } from '../../../sidecar/contract/status.ts';
+import { describeSync } from '../live.ts';
+
+test('a person is told whether an instance is in use, and only what is known', () => {
+  const status: SyncStatus = {
+    phase: 'running',
+    ready: true,
+    source: EMPTY_TRANSFER,
+    project: EMPTY_TRANSFER,
+    save: {
+      lastSavedAt: null,
+      lastSaveDurationSeconds: null,
+      generation: 0,
+      unsavedChanges: null,
+      nextSaveAt: null,
+      lastError: null,
+    },
+    problems: [],
+  };
+  const use = (activity?: SyncStatus['activity']) =>
+    describeSync({ ...status, ...(activity ? { activity } : {}) }).filter((line) =>
+      line.startsWith('In use'),
+    );
+  expect(use()).toEqual([]);
+  const nothing = { windows: 0, protocols: 0, cpus: 0 };
+  expect(use({ ...nothing, idleSeconds: 7265 })).toEqual(['In use     not for 121 min']);
+  expect(use({ ...nothing, windows: 2, protocols: 1, idleSeconds: 0 })).toEqual([
+    'In use     2 windows, 1 protocols',
+  ]);
+  expect(use({ windows: 0, protocols: null, cpus: null, idleSeconds: null })).toEqual([
+    'In use     not known',
+  ]);
+});
