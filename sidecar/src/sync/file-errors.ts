@@ -43,11 +43,20 @@ export class FileError extends Error {
   override readonly name = 'FileError';
   readonly code: FileProblemCode;
   readonly duration: Duration;
+  /** Not the file itself: the one beside it with this ending, without which the file is not whole. */
+  readonly beside: string | null;
 
-  constructor(code: FileProblemCode, message: string, duration: Duration = 'until-change', cause?: unknown) {
+  constructor(
+    code: FileProblemCode,
+    message: string,
+    duration: Duration = 'until-change',
+    cause?: unknown,
+    beside: string | null = null,
+  ) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.duration = duration;
+    this.beside = beside;
   }
 }
 

@@ -8,7 +8,7 @@ import type { Clock } from '../clock.ts';
 import type { Side } from '../spaces/space.ts';
 import { isSpaceError, type ReadOnlySpace, SpaceError } from '../spaces/space.ts';
 import { assertWritable } from './assert-writable.ts';
-import { classify, type Operation } from './file-errors.ts';
+import { classify, FileError, type Operation } from './file-errors.ts';
 
 /** So many failures that could concern everything, and no success between them: they do. */
 const IN_A_ROW = 16;
@@ -100,7 +100,7 @@ export class FileFailures {
   }
 
   /** One by name, without an error. */
-  add(path: string, isFolder: boolean, code: FileProblemCode): void {
+  add(path: string, isFolder: boolean, code: FileProblemCode, isSide = false): void {
     // Listing and fetching may both meet it.
     if (this.#items.has(path)) return;
     this.#count += 1;
@@ -108,28 +108,34 @@ export class FileFailures {
     if (this.#items.size >= MAX_FILE_PROBLEMS) return;
     const since = new Date(this.#context.clock.now()).toISOString();
     const { side: space, during } = this;
-    const message = fileSentence(code, { isFolder, space, during });
+    const message = fileSentence(code, { isFolder, space, during, isSide });
     this.#items.set(path, { path, isFolder, space, during, code, message, since });
   }
 
   #add(error: unknown, operation: Operation): void {
     const { scope, code } = classify(error, operation);
     if (scope === 'everything') throw error;
-    this.add(operation.path, scope === 'folder' || operation.does === 'list', code);
+    const beside = error instanceof FileError ? error.beside : null;
+    const isFolder = scope === 'folder' || operation.does === 'list';
+    this.add(operation.path + (beside ?? ''), isFolder, code, beside !== null);
   }
 }
 
+type FileFault = Pick<FileProblem, 'isFolder' | 'space' | 'during'> & {
+  /** A log or journal: the database beside it is not saved because of it. */
+  readonly isSide?: boolean;
+};
+
 /** Pure. What is wrong with a file, and what a scientist can do. */
-export function fileSentence(
-  code: FileProblemCode,
-  { isFolder, space, during }: Pick<FileProblem, 'isFolder' | 'space' | 'during'>,
-): string {
+export function fileSentence(code: FileProblemCode, { isFolder, space, during, isSide }: FileFault): string {
   const what = isFolder ? 'This folder' : 'This file';
   const isSave = during === 'save';
   const where = isSave ? 'on the project volume' : `in the ${space} space`;
   const again = AGAIN[during];
   switch (code) {
     case 'no-access':
+      if (isSide)
+        return `This file may not be read ${where}. The database beside it is not saved without it: its newest content may be in it alone. Make it readable (chmod u+rw), and do not remove it. ${again}`;
       return isSave
         ? `${what} may not be read ${where}. Make it readable (chmod u+rwX), or remove it. ${again}`
         : `${what} may not be read ${where}, or its place on the volume may not be written. Ask its owner for the right to read it. ${again}`;

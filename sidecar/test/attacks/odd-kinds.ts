@@ -1,5 +1,15 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, linkSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { IS_ROOT } from './harness.ts';
@@ -77,6 +87,16 @@ const lockedDatabase = (mode: 'wal' | 'delete') => (folder: string) => {
   const open = database(join(folder, 'odd.sqlite'), mode);
   open.exec('PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; INSERT INTO t VALUES (4)');
   return () => open.close();
+};
+
+/** What a killed writer leaves: rows that are only in the log. */
+const killedDatabase = (then: (at: string) => void) => (folder: string) => {
+  const [live, at] = [join(folder, 'live'), join(folder, 'odd.sqlite')];
+  const open = database(live, 'wal');
+  for (const ending of ['', '-wal', '-shm']) copyFileSync(live + ending, at + ending);
+  open.close();
+  rmSync(live);
+  then(at);
 };
 
 /** Each kind comes with a folder of its own, so that those of a group can be tried together. */
@@ -325,6 +345,29 @@ export const ODD_GROUPS: Readonly<Record<string, readonly OddKind[]>> = {
         database(join(folder, 'odd.sqlite'), 'delete').close();
         write(join(folder, 'odd.sqlite-wal'), 'not a log');
       },
+      isAlive: true,
+    },
+    {
+      name: 'a database with a log and three more names',
+      fate: 'kept',
+      make: killedDatabase((at) => {
+        for (const name of ['a', 'p', 'z']) linkSync(at, join(at, '..', name));
+      }),
+      isAlive: true,
+    },
+    {
+      name: 'a database whose log may not be read',
+      fate: 'named',
+      make: killedDatabase((at) => chmodSync(`${at}-wal`, 0)),
+      isAlive: true,
+    },
+    {
+      name: 'a database whose log has no index, in a folder that may only be read',
+      fate: 'kept',
+      make: killedDatabase((at) => {
+        rmSync(`${at}-shm`);
+        chmodSync(join(at, '..'), 0o555);
+      }),
       isAlive: true,
     },
     { name: 'an empty database', fate: 'kept', make: (folder) => write(join(folder, 'odd.sqlite'), '') },

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -50,28 +50,35 @@ function integrity(file: string): { check: string; rows: number } {
 }
 
 describe('live databases', () => {
-  test.each(['DELETE', 'WAL'] as const)('every save of a database in use is intact: %s', async (mode) => {
-    const space = new MemorySpace();
-    const context = await openProject(folders.make(), space, { clock: systemClock });
-    await startProject(context);
-    mkdirSync(join(context.data, 'p'));
-    const file = join(context.data, 'p/particles.sqlite');
-    await writer(file, mode);
-    const seen = new Set<number>();
-    for (let round = 0; round < 12; round += 1) {
-      const result = await save(context);
-      expect(result.skipped).toBe(0);
-      const copy = join(folders.make(), 'copy.sqlite');
-      writeFileSync(copy, await readAll(space, { path: 'p/particles.sqlite' }, 1 << 28));
-      const { check, rows } = integrity(copy);
-      expect(check).toBe('ok');
-      // A commit is 100 rows or a deletion of a third: never a part of one.
-      seen.add(rows);
-      await new Promise((done) => setTimeout(done, 15));
-    }
-    expect(seen.size).toBeGreaterThan(2);
-    expect([...(await visible(space)).keys()].sort()).toEqual(['p/', 'p/particles.sqlite']);
-  });
+  test.each(['DELETE', 'WAL'] as const)(
+    'every save of a database in use is intact, by each of its names: %s',
+    async (mode) => {
+      const space = new MemorySpace();
+      const context = await openProject(folders.make(), space, { clock: systemClock });
+      await startProject(context);
+      mkdirSync(join(context.data, 'p'));
+      const file = join(context.data, 'p/particles.sqlite');
+      await writer(file, mode);
+      const names = ['p/a second name', 'p/particles.sqlite', 'p/second name'];
+      for (const name of names) if (name !== 'p/particles.sqlite') linkSync(file, join(context.data, name));
+      const seen = new Set<number>();
+      for (let round = 0; round < 8; round += 1) {
+        const result = await save(context);
+        expect(result.skipped).toBe(0);
+        for (const name of names) {
+          const copy = join(folders.make(), 'copy.sqlite');
+          writeFileSync(copy, await readAll(space, { path: name }, 1 << 28));
+          const { check, rows } = integrity(copy);
+          expect([name, check]).toEqual([name, 'ok']);
+          // A commit is 100 rows or a deletion of a third: never a part of one.
+          seen.add(rows);
+        }
+        await new Promise((done) => setTimeout(done, 15));
+      }
+      expect(seen.size).toBeGreaterThan(2);
+      expect([...(await visible(space)).keys()].sort()).toEqual(['p/', ...names]);
+    },
+  );
 
   test('a database at rest is saved byte for byte, and once', async () => {
     const space = new MemorySpace();

@@ -117,7 +117,8 @@ export const PROBLEM_NOTES: Record<ProblemCode, Note> = {
 };
 
 export const FILE_NOTES: Record<FileProblemCode, string> = {
-  'no-access': 'The rights on it keep this program out, on the volume or in the space.',
+  'no-access':
+    'The rights on it keep this program out, on the volume or in the space. A log or journal of a database is not to be removed: newest rows may be in it alone.',
   'disk-fault': 'The disk of the volume fails at it.',
   'space-fault': 'Onedata fails at it and serves others.',
   changing: 'It keeps changing while it is being read.',

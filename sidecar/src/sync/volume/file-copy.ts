@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, read, readSync } from 'node:fs';
-import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Clock } from '../../clock.ts';
 import type { Content } from '../../spaces/space.ts';
 import { FileChangedError, FileError } from '../file-errors.ts';
 import type { LocalEntry } from '../model.ts';
-import { type LocalTree, toEntry, withLog } from './local-tree.ts';
+import { type LocalTree, toEntry } from './local-tree.ts';
 import { isVolumeFull } from './reserve.ts';
-import { copyDatabase, isDatabase, sqliteCode } from './sqlite-copy.ts';
+import { copyDatabase, isDatabase, removeCopy, sqliteCode } from './sqlite-copy.ts';
 import { SQLITE_HEADER } from './sqlite-names.ts';
 import { writePages } from './written-pages.ts';
 
@@ -54,7 +53,7 @@ export async function openStable(tree: LocalTree, path: string, options: CopyOpt
     isClean &&= seen.mtimeNs === entry.mtimeNs && seen.ctimeNs === entry.ctimeNs;
     start = readStart(descriptor, Math.min(Math.max(entry.size, SQLITE_HEADER.length), SMALL_FILE_BYTES));
     database = isDatabase(start, path);
-    if (database) entry = withLog(entry, tree.at(path));
+    if (database) entry = tree.withLog(entry);
   } catch (error) {
     closeSync(descriptor);
     throw error;
@@ -70,15 +69,17 @@ export async function openStable(tree: LocalTree, path: string, options: CopyOpt
   let opened: number | null = null;
   try {
     await assertCopyFits(tree, entry, options);
-    await copyDatabase(tree.at(path), copy, options);
+    const name = tree.nameWithLog(entry);
+    await copyDatabase(tree.at(name), copy, options);
     // SQLite opens by name, so a link that has taken a folder's place since is found out afterwards.
-    closeSync(openFile(tree, path));
+    closeSync(openFile(tree, name));
+    if (tree.look(name)?.inode !== entry.inode) throw new FileChangedError(`${path} is another file by now`);
     opened = openSync(copy, 'r');
     const size = fstatSync(opened).size;
     return stable(tree, { entry, racy, descriptor: opened, size, whole: null, copy });
   } catch (error) {
     if (opened !== null) closeSync(opened);
-    await fs.rm(copy, { force: true });
+    await removeCopy(copy);
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new FileChangedError(`${path} is gone`);
     if (isVolumeFull(error)) throw noRoom(path, error);
     if (sqliteCode(error) !== null)
@@ -210,9 +211,7 @@ function stable(tree: LocalTree, { entry, racy, descriptor, size, whole, copy }:
     },
     async close() {
       closeSync(descriptor);
-      if (copy !== null) {
-        for (const suffix of ['', '-journal', '-wal', '-shm']) await fs.rm(copy + suffix, { force: true });
-      }
+      if (copy !== null) await removeCopy(copy);
     },
   };
 }

@@ -35,6 +35,8 @@ export interface ChildrenOptions {
 export class LocalTree {
   readonly root: string;
   readonly #codec: NameCodec;
+  /** Inode of a database with more than one name → the one that its log or journal was seen beside. */
+  readonly #logged = new Map<bigint, string>();
   /** A scan that has looked at so many entries gets a second thread; less work is not worth it. */
   secondThreadFrom = 20_000;
   /** Told of every look at a socket, pipe or device. */
@@ -90,8 +92,8 @@ export class LocalTree {
       if (database !== null && present.has(database) && isSideFile(this.#child(directory, raw))) continue;
       const name = this.#codec.encode(raw, directory);
       try {
-        const hasLog = !isCopy && (present.has(`${latin1}-wal`) || present.has(`${latin1}-journal`));
-        const entry = this.#entry(joinPath(directory, name), hasLog);
+        const hasLog = present.has(`${latin1}-wal`) || present.has(`${latin1}-journal`);
+        const entry = this.#entry(joinPath(directory, name), isCopy ? 'is-copy' : hasLog);
         if (entry !== null) result.set(name, entry);
       } catch (error) {
         if (onUnknown === undefined) throw error;
@@ -113,18 +115,50 @@ export class LocalTree {
   }
 
   /** @param hasLog a log or journal may lie beside it: what it holds is a change of the database. */
-  #entry(path: string, hasLog: boolean): LocalEntry | null {
+  #entry(path: string, hasLog: boolean | 'is-copy'): LocalEntry | null {
     const at = this.#pathOf(path);
     try {
       const found = lstatSync(at, { bigint: true, throwIfNoEntry: false });
       if (found === undefined) return null;
       const entry = toEntry(path, found, () => targetText(readlinkSync(at, { encoding: 'buffer' })));
       if (entry === null) this.onLeftOut?.();
-      return entry?.kind === 'file' && hasLog ? withLog(entry, this.at(path)) : entry;
+      if (entry?.kind !== 'file' || hasLog === 'is-copy') return entry;
+      return this.withLog(entry, hasLog);
     } catch (error) {
       if (isAbsent(error)) return null;
       throw error;
     }
+  }
+
+  /**
+   * The entry of a database that has a log or journal: whatever changes that changes the entry, whichever of its names it
+   * lies beside.
+   * @param mayBeBeside it may lie beside this name. @default true
+   */
+  withLog(entry: LocalEntry, mayBeBeside = true): LocalEntry {
+    const log = this.#logOf(entry, mayBeBeside);
+    return log === null || log.changed <= entry.ctimeNs ? entry : { ...entry, ctimeNs: log.changed };
+  }
+
+  /** The name by which SQLite finds the log or journal of a database: where none lies beside this one, another of the same file. */
+  nameWithLog(entry: LocalEntry): string {
+    return this.#logOf(entry, true)?.name ?? entry.path;
+  }
+
+  #logOf(
+    entry: LocalEntry,
+    mayBeBeside: boolean,
+  ): { readonly name: string; readonly changed: bigint } | null {
+    const { path, inode, links } = entry;
+    const own = mayBeBeside ? logChange(this.at(path)) : null;
+    if (own !== null && links > 1) this.#logged.set(inode, path);
+    if (own !== null) return { name: path, changed: own };
+    const name = links > 1 ? this.#logged.get(inode) : undefined;
+    if (name === undefined) return null;
+    const found = lstatSync(this.#pathOf(name), { bigint: true, throwIfNoEntry: false });
+    const changed = found?.ino === inode ? logChange(this.at(name)) : null;
+    if (changed === null) this.#logged.delete(inode);
+    return changed === null ? null : { name, changed };
   }
 
   #child(directory: string, raw: Buffer): Buffer {
@@ -287,12 +321,6 @@ export function utimesSeconds(mtimeNs: bigint): number | string {
   const wanted = Math.abs(Number(microseconds % 1_000_000n));
   const exact = kept < wanted ? seconds + seconds * Number.EPSILON : seconds;
   return exact < 0 ? String(exact) : exact;
-}
-
-/** The entry of a database that has a log or journal: whatever changes that changes the entry. */
-export function withLog(entry: LocalEntry, at: Buffer): LocalEntry {
-  const changed = logChange(at);
-  return changed === null || changed <= entry.ctimeNs ? entry : { ...entry, ctimeNs: changed };
 }
 
 export function toEntry(path: string, found: BigIntStats, target: () => string | null): LocalEntry | null {
