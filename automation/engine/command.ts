@@ -1,6 +1,7 @@
-import { dirname, isAbsolute } from 'node:path';
+import { createRequire } from 'node:module';
 import type { PulumiCommand } from '@pulumi/pulumi/automation/index.js';
 import { execa } from 'execa';
+import type { Environment } from './environment.ts';
 import type { Engine } from './find.ts';
 
 /** What a run of the command said and how it ended. */
@@ -24,7 +25,7 @@ export class CommandFailure extends Error {
 
 export interface RunOptions {
   readonly directory: string;
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: Environment;
   /** Given on standard input: the place for secrets, since arguments are public. */
   readonly input?: string;
   readonly signal?: AbortSignal | undefined;
@@ -69,22 +70,29 @@ export async function runCommand(
   }
 }
 
+const require = createRequire(import.meta.url);
+interface Semver {
+  readonly parse: (version: string) => PulumiCommand['version'];
+}
+
 /**
  * The command as the SDK's Automation API calls it, with `runCommand` under it. `run` is not part of the SDK's types;
  * `test/engine` notices when it is called in another way. Nothing is selected: every command names its stack, and the
- * file that remembers a selection is one for all who work at a time.
+ * file that remembers a selection is one for all who work at a time. The SDK's own way to one (`PulumiCommand.get`) asks
+ * for the version again, and that run writes into the user's `~/.pulumi`.
  */
 export async function automationCommand(
   engine: Engine,
   onProcess?: (pid: number) => void,
 ): Promise<PulumiCommand> {
-  const root = isAbsolute(engine.command) ? { root: dirname(dirname(engine.command)) } : {};
   const sdk = await import('@pulumi/pulumi/automation/index.js');
-  const command = await sdk.PulumiCommand.get(root);
+  // The SDK compares versions as its own library reads them.
+  const { parse } = createRequire(require.resolve('@pulumi/pulumi/package.json'))('semver') as Semver;
+  const command = Object.create(sdk.PulumiCommand.prototype) as PulumiCommand;
   const run = async (
     args: readonly string[],
     directory: string,
-    environment: Readonly<Record<string, string | undefined>>,
+    environment: Environment,
     _onOutput?: unknown,
     _onError?: unknown,
     signal?: AbortSignal,
@@ -94,5 +102,5 @@ export async function automationCommand(
     const { exitCode, ...said } = await runCommand(engine, args, options);
     return { ...said, code: exitCode };
   };
-  return Object.assign(command, { run });
+  return Object.assign(command, { command: engine.command, version: parse(engine.version), run });
 }

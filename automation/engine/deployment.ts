@@ -2,6 +2,7 @@ import type { EngineEvent, Stack } from '@pulumi/pulumi/automation/index.js';
 import { interruptible } from '../tools/interrupt.ts';
 import type { Report } from '../tools/progress.ts';
 import { automationCommand, CommandFailure } from './command.ts';
+import type { Environment } from './environment.ts';
 import type { Engine } from './find.ts';
 import { describeFailure, type Place } from './problems.ts';
 import { Progress, type Step } from './progress.ts';
@@ -41,7 +42,7 @@ export interface DeploymentSettings {
   readonly directory: string;
   readonly place: Place;
   /** Of engine, plugins and program, on top of the process's own. */
-  environment(): Promise<Readonly<Record<string, string>>>;
+  environment(): Promise<Environment>;
   /** Whatever must be there before a run. */
   prepare(): Promise<void>;
 }
@@ -78,7 +79,8 @@ export function deploymentOf(engine: Engine, settings: DeploymentSettings): Depl
     const workspace = await sdk.LocalWorkspace.create({
       workDir: settings.directory,
       pulumiCommand: await automationCommand(engine, onProcess),
-      envVars: { ...(await settings.environment()), ...environment },
+      // The SDK hands them on as they are, to `runCommand`.
+      envVars: { ...(await settings.environment()), ...environment } as Record<string, string>,
     });
     const { outcome, interrupts } = await interruptible(async (signal) => {
       const stack = await sdk.Stack.select(name, workspace);

@@ -1,11 +1,12 @@
 import { existsSync, statfsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { delimiter, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { cacheDirectory } from '../tools/cache.ts';
 import type { Report } from '../tools/progress.ts';
 import { buildCli, buildKey, buildPlugin } from './build.ts';
 import { downloadCli, VENDOR, type Vendor, whyOffline } from './download.ts';
+import { commandEnvironment } from './environment.ts';
 import { isSupported, PLUGIN_NAMES, type PluginName, VERSIONS } from './versions.ts';
 
 type Source = 'on PATH' | 'downloaded' | 'built from its Go modules';
@@ -53,7 +54,7 @@ export async function ensureEngine(report: Report, options: FindOptions = {}): P
   }
 
   async function findCli(): Promise<Omit<Engine, 'home'>> {
-    const onPath = await versionOf('pulumi', options.path);
+    const onPath = await versionOf('pulumi', home, options.path);
     if (onPath !== undefined && isSupported(onPath))
       return { command: 'pulumi', version: onPath, source: 'on PATH' };
     tried.push(
@@ -105,8 +106,12 @@ export async function ensureEngine(report: Report, options: FindOptions = {}): P
 }
 
 /** `v3.276.0`; undefined where there is no such command. */
-async function versionOf(command: string, path = process.env.PATH): Promise<string | undefined> {
-  const env = { PATH: path ?? '', PULUMI_SKIP_UPDATE_CHECK: 'true' };
+async function versionOf(
+  command: string,
+  home: string,
+  path = process.env.PATH,
+): Promise<string | undefined> {
+  const env = { ...commandEnvironment(home), PATH: path ?? '' };
   const { stdout, failed } = await execa(command, ['version'], { env, reject: false });
   return failed ? undefined : stdout.trim().replace(/^v/, '');
 }
@@ -166,17 +171,5 @@ function once<T>(ask: () => Promise<T>): () => Promise<T> {
   return () => {
     answer ??= ask();
     return answer;
-  };
-}
-
-/** The environment that the command runs in: this Node.js first, and nothing of the user's own Pulumi. */
-export function engineEnvironment(engine: Engine): Record<string, string> {
-  const folders = [dirname(engine.command), dirname(process.execPath), process.env.PATH ?? ''];
-  return {
-    PATH: folders.filter((folder) => folder !== '' && folder !== '.').join(delimiter),
-    PULUMI_HOME: engine.home,
-    PULUMI_SKIP_UPDATE_CHECK: 'true',
-    // Compiled modules of the SDKs, kept by Node itself: they are most of what a run of the program costs.
-    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? cacheDirectory('node-modules', process.version),
   };
 }

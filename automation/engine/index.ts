@@ -4,7 +4,8 @@
  */
 export { type CommandEnd, CommandFailure, runCommand } from './command.ts';
 export { InterruptedError, type RunChanges, type RunResult } from './deployment.ts';
-export { type Engine, engineEnvironment, ensureEngine } from './find.ts';
+export { type Environment, engineEnvironment } from './environment.ts';
+export { type Engine, ensureEngine } from './find.ts';
 export { describeFailure } from './problems.ts';
 export type { Step } from './progress.ts';
 export { type ListedStack, openProject, type Project, type SetValues } from './project.ts';

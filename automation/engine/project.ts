@@ -1,5 +1,6 @@
 import { CommandFailure, runCommand } from './command.ts';
 import { type Deployment, deploymentOf, wordsOf } from './deployment.ts';
+import type { Environment } from './environment.ts';
 import type { Engine } from './find.ts';
 import type { Place } from './problems.ts';
 
@@ -9,7 +10,7 @@ export interface ProjectSettings {
   /** Folder of Pulumi.yaml; the files of the stacks are where that says. */
   readonly directory: string;
   /** On top of the process's own: backend, passphrase, what program and plugins need. */
-  readonly environment: Readonly<Record<string, string>>;
+  readonly environment: Environment;
   /** How its user calls the command, for advice: `npm run pulumi --`. */
   readonly cli: string;
 }

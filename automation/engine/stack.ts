@@ -6,7 +6,8 @@ import { parse, stringify } from 'yaml';
 import { replaceFile } from '../tools/replace-file.ts';
 import { runCommand } from './command.ts';
 import { type Deployment, deploymentOf, wordsOf } from './deployment.ts';
-import { type Engine, engineEnvironment } from './find.ts';
+import { type Environment, engineEnvironment } from './environment.ts';
+import type { Engine } from './find.ts';
 import type { Place } from './problems.ts';
 
 /** A stack whose state is in a folder of this machine. */
@@ -38,10 +39,7 @@ const passphraseFile = (stateDirectory: string) => join(stateDirectory, 'passphr
  * What the command must be told to find this state. The folder is made where there is none.
  * @returns the environment, to be set on top of the process's own
  */
-export async function stateEnvironment(
-  engine: Engine,
-  stateDirectory: string,
-): Promise<Record<string, string>> {
+export async function stateEnvironment(engine: Engine, stateDirectory: string): Promise<Environment> {
   await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
   const file = passphraseFile(stateDirectory);
   // A state whose passphrase was lost must not get a new one.
@@ -52,23 +50,31 @@ export async function stateEnvironment(
     ...engineEnvironment(engine),
     PULUMI_BACKEND_URL: `file://${stateDirectory}`,
     PULUMI_CONFIG_PASSPHRASE_FILE: file,
+    PULUMI_CONFIG_PASSPHRASE: undefined, // it would win over the file
   };
 }
 
-/** What the user's own environment says of backend, passphrase and folder of Pulumi is left as it is. */
-export function withUsersOwn(own: Readonly<Record<string, string>>): Record<string, string> {
-  const { PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, PULUMI_CONFIG_PASSPHRASE_FILE } = process.env;
-  const { PULUMI_BACKEND_URL: backend, PULUMI_CONFIG_PASSPHRASE_FILE: passphrase, ...others } = own;
+/**
+ * What the user's own environment says of backend and passphrase is left as it is, and where that backend is signed in to.
+ * The folder of Pulumi is ours in any case: the plugins are there.
+ */
+export function withUsersOwn(own: Environment, users: Environment = process.env): Environment {
+  const {
+    PULUMI_BACKEND_URL: backend,
+    PULUMI_CONFIG_PASSPHRASE_FILE: passphrase,
+    PULUMI_CONFIG_PASSPHRASE: _,
+    ...others
+  } = own;
+  if (users.PULUMI_BACKEND_URL !== undefined) {
+    const signedIn = users.PULUMI_CREDENTIALS_PATH ?? users.PULUMI_HOME;
+    return { ...others, ...(signedIn === undefined ? {} : { PULUMI_CREDENTIALS_PATH: signedIn }) };
+  }
+  const isTheirs =
+    users.PULUMI_CONFIG_PASSPHRASE !== undefined || users.PULUMI_CONFIG_PASSPHRASE_FILE !== undefined;
   return {
     ...others,
-    ...(process.env.PULUMI_HOME === undefined ? {} : { PULUMI_HOME: process.env.PULUMI_HOME }),
-    ...(PULUMI_BACKEND_URL === undefined && backend ? { PULUMI_BACKEND_URL: backend } : {}),
-    ...(PULUMI_BACKEND_URL === undefined &&
-    PULUMI_CONFIG_PASSPHRASE === undefined &&
-    PULUMI_CONFIG_PASSPHRASE_FILE === undefined &&
-    passphrase
-      ? { PULUMI_CONFIG_PASSPHRASE_FILE: passphrase }
-      : {}),
+    PULUMI_BACKEND_URL: backend,
+    ...(isTheirs ? {} : { PULUMI_CONFIG_PASSPHRASE_FILE: passphrase }),
   };
 }
 

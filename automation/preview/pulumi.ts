@@ -25,7 +25,7 @@ export interface PulumiSettings {
   readonly command?: string;
   /** Folder of Pulumi.yaml. */
   readonly directory: string;
-  readonly environment?: Readonly<Record<string, string>>;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 /** Lines that are shown of a command that failed. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { cacheDirectory } from '../tools/cache.ts';
+import { callsPastProxies } from '../tools/own-calls.ts';
 import { EngineError, type ProgramHost } from './protocol.ts';
 import { serveProgram } from './server.ts';
 
@@ -62,7 +63,11 @@ export async function startProgram(host: ProgramHost, options: ProgramOptions): 
 
 /** Compiled modules of the SDKs are kept by Node itself; saves a second at each start. */
 export function programEnvironment(): NodeJS.ProcessEnv {
-  return { NODE_COMPILE_CACHE: cacheDirectory('node-modules', process.version), ...process.env };
+  return {
+    NODE_COMPILE_CACHE: cacheDirectory('node-modules', process.version),
+    ...process.env,
+    ...callsPastProxies(),
+  };
 }
 
 /** What the SDK reads from its environment, and the program's own process puts there. */

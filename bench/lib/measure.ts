@@ -11,7 +11,7 @@ const TICKS = 100;
 export interface Command {
   readonly file: string;
   readonly arguments: readonly string[];
-  readonly environment?: Readonly<Record<string, string>>;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Given on the standard input. */
   readonly input?: string;
 }

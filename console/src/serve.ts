@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { type Engine, openProject } from '../../automation/engine/index.ts';
+import { type Engine, type Environment, openProject } from '../../automation/engine/index.ts';
 import { Fleet, OperationRecords } from '../../automation/fleet/index.ts';
 import { openInstanceCluster } from '../../components/cluster-client.ts';
 import type { Ask } from '../../components/onedata-request.ts';
@@ -15,7 +15,7 @@ export interface ServeOptions {
   /** Folder of Pulumi.yaml. */
   readonly directory: string;
   /** Backend, passphrase, and what program and plugins need; on top of the process's own, whose cluster it is. */
-  readonly environment: Readonly<Record<string, string>>;
+  readonly environment: Environment;
   /** Folder of the records of operations, which all that change these stacks share. */
   readonly records: string;
   /** Folder of pages and audit log. */

@@ -1,4 +1,9 @@
-import { ensureEngine, stateEnvironment, withUsersOwn } from '../../automation/engine/index.ts';
+import {
+  type Environment,
+  ensureEngine,
+  stateEnvironment,
+  withUsersOwn,
+} from '../../automation/engine/index.ts';
 import { otherStacks, ROOT, readInstance, STACK, STACK_STATE } from './machine.ts';
 import { runningTarget } from './up.ts';
 
@@ -6,7 +11,7 @@ import { runningTarget } from './up.ts';
 export interface PulumiPlace {
   readonly engine: Awaited<ReturnType<typeof ensureEngine>>;
   readonly directory: string;
-  readonly environment: Readonly<Record<string, string>>;
+  readonly environment: Environment;
 }
 
 /**

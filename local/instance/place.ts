@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { openProject } from '../../automation/engine/index.ts';
+import { type Environment, openProject } from '../../automation/engine/index.ts';
 import { Fleet, OperationRecords } from '../../automation/fleet/index.ts';
 import { cacheKey } from '../../automation/tools/cache.ts';
 import { openInstanceCluster } from '../../components/cluster-client.ts';
@@ -41,7 +41,7 @@ const defined = <T extends object>(values: T) =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as T;
 
 /** Stacks of the same name in two backends are two. */
-function recordsFolder({ PULUMI_BACKEND_URL }: Readonly<Record<string, string>>): string {
+function recordsFolder({ PULUMI_BACKEND_URL }: Environment): string {
   const folder = join(STACK_STATE, 'operations');
   if (PULUMI_BACKEND_URL !== undefined) return folder;
   return join(folder, cacheKey(process.env.PULUMI_BACKEND_URL ?? ''));

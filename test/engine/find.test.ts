@@ -45,7 +45,9 @@ function pathWith(version?: string): string {
   const folder = join(place, 'path');
   mkdirSync(folder, { recursive: true });
   for (const tool of ['sh', 'tar', 'gzip']) symlinkSync(`/bin/${tool}`, join(folder, tool));
-  if (version !== undefined) script(folder, 'pulumi', `echo ${version}`);
+  // It says nothing where it would write into the user's own folder.
+  const isOurs = `[ "$PULUMI_HOME" = "${join(place, 'cache', 'home')}" ] || exit 1`;
+  if (version !== undefined) script(folder, 'pulumi', `${isOurs}\necho ${version}`);
   return folder;
 }
 
