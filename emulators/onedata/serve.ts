@@ -56,12 +56,16 @@ export async function serve(given: ServeOptions): Promise<void> {
     tokenFiles: emulator.tokenFiles,
   };
   process.stdout.write(`${JSON.stringify(line)}\n`);
+  let isClosing = false;
   const stop = () => {
+    // npm passes on what the terminal has sent to both.
+    if (isClosing) return;
+    isClosing = true;
     emulator.close().then(
       () => process.exit(0),
       () => process.exit(1),
     );
   };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
 }

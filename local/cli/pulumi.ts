@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { stepsOfLog } from '../../automation/engine/index.ts';
+import { onInterrupts } from '../../automation/tools/interrupt.ts';
 import { CLI } from './instance.ts';
 import { meaningLines } from './meaning.ts';
 import { pulumiPlace } from './pulumi-environment.ts';
@@ -30,15 +31,42 @@ function titleOf(command: string | undefined): string | undefined {
 
 async function run(more: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) {
   const place = await pulumiPlace(stackOfArguments());
-  // The command is in front of the terminal and gets its Ctrl-C itself.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
-  const { exitCode } = await execa('pulumi', [...args, ...more], {
+  // Who answers its questions has it in front of the terminal, where it gets Ctrl-C itself; else only we tell it.
+  const isAsked = process.stdin.isTTY === true;
+  const child = execa('sh', ['-c', START, 'pulumi', ...args, ...more], {
     cwd: place.directory,
     env: { ...place.environment, ...environment },
     stdio: 'inherit',
     reject: false,
+    detached: !isAsked,
+    cleanup: false,
   });
+  const release = onStop(isAsked, () => child.kill('SIGINT'));
+  const { exitCode } = await child.finally(release);
   process.exitCode = exitCode ?? 1;
+}
+
+/** A terminal that goes tells all in front of it; the engine would end at once and leave its state locked. */
+const START = 'trap "" HUP; exec "$0" "$@"';
+const NPM_POLL_MS = 500;
+
+/** Asks for an end in order: what tells us to end, and npm's own end, which nobody would see the engine go on behind. */
+function onStop(isAsked: boolean, stop: () => void): () => void {
+  let isTold = false;
+  const end = () => {
+    isTold = true;
+    stop();
+  };
+  if (isAsked) process.on('SIGINT', () => {});
+  const release = onInterrupts(end, isAsked ? ['SIGTERM', 'SIGHUP'] : undefined);
+  const npm = process.env.npm_lifecycle_event === undefined ? undefined : process.ppid;
+  const poll = setInterval(() => {
+    if (!isTold && npm !== undefined && process.ppid !== npm) end();
+  }, NPM_POLL_MS).unref();
+  return () => {
+    clearInterval(poll);
+    release();
+  };
 }
 
 /** The engine's own record of what it does is an option that Pulumi shows to those who look for faults. */

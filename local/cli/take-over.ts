@@ -1,5 +1,12 @@
 import { parseArgs } from 'node:util';
-import { CommandFailure, describeFailure, runCommand, takeOver } from '../../automation/engine/index.ts';
+import {
+  CommandFailure,
+  describeFailure,
+  type RunOnStack,
+  runCommand,
+  takeOver,
+} from '../../automation/engine/index.ts';
+import { interruptible } from '../../automation/tools/interrupt.ts';
 import { drawnOf } from '../../stacks/drawn-credentials.ts';
 import { CLI } from './instance.ts';
 import { STACK_STATE } from './machine.ts';
@@ -8,6 +15,7 @@ import { pulumiPlace } from './pulumi-environment.ts';
 /** `npm run take-over -- --stack NAME`: a living instance whose state was lost comes into a new state as it is. */
 
 const USAGE = 'npm run take-over -- --stack NAME';
+const STOPPED = `Stopped; the state is as it was. The same command takes over: ${USAGE}`;
 
 async function main(): Promise<void> {
   const { stack } = parseArgs({ options: { stack: { type: 'string', short: 's' } } }).values;
@@ -21,16 +29,25 @@ async function main(): Promise<void> {
     engineVersion: engine.version,
   };
   try {
-    const { objects, changes } = await takeOver(
-      (args, { input, isTakingOver } = {}) =>
-        runCommand(engine, [...args, '--stack', stack], {
+    const say = (line: string) => console.log(line);
+    const { outcome } = await interruptible((signal) => {
+      const run: RunOnStack = (args, { input, isTakingOver } = {}) => {
+        // Stopped in the middle it puts the state back, as after any failure, and that is not stopped.
+        const isWrite = args[1] === 'import';
+        if (signal.aborted && !isWrite) throw new Error(STOPPED);
+        return runCommand(engine, [...args, '--stack', stack], {
           directory,
           environment: { ...environment, ...(isTakingOver ? { SCIPION_TAKING_OVER: 'true' } : {}) },
+          ...(isWrite ? {} : { signal }),
           ...(input === undefined ? {} : { input }),
-        }),
-      (line) => console.log(line),
-      drawnOf,
-    );
+        }).catch((error: Error) => {
+          throw signal.aborted && !isWrite ? new Error(STOPPED) : error;
+        });
+      };
+      return takeOver(run, say, drawnOf);
+    }, say);
+    if (outcome.status === 'rejected') throw outcome.reason;
+    const { objects, changes } = outcome.value;
     const counts = Object.entries(changes).map(([op, count]) => `${count} to ${op}`);
     console.log(
       `The state of stack ${stack} knows the ${objects.length} objects of its instance again; none was changed. ` +

@@ -3,6 +3,7 @@ import {
   type UpgradeNews,
   upgrade as upgradeAll,
 } from '../../automation/fleet/index.ts';
+import { onInterrupts } from '../../automation/tools/interrupt.ts';
 import { type Common, isAsking } from './commands.ts';
 import { openPlace } from './place.ts';
 import { terminalPrompts } from './prompts.ts';
@@ -38,11 +39,11 @@ export async function upgrade(names: readonly string[], options: UpgradeArgument
   if (isAsking(options) && !(await terminalPrompts.agree(question, true)))
     return console.error('Nothing was begun.');
   const interrupted = new AbortController();
-  const stop = () => {
+  const release = onInterrupts((count) => {
+    if (count > 1) return release(); // the next one ends this
     console.error('No further wave is begun; what is under way ends first.');
     interrupted.abort();
-  };
-  process.once('SIGINT', stop);
+  });
   const result = await upgradeAll(fleet, instances, {
     version,
     wave,
@@ -51,7 +52,7 @@ export async function upgrade(names: readonly string[], options: UpgradeArgument
       json
         ? printJson(news)
         : console.log([news.name, WORDS[news.state], news.message ?? ''].join('  ').trimEnd()),
-  }).finally(() => process.off('SIGINT', stop));
+  }).finally(release);
   if (json) printJson(result);
   else if (result.left.length > 0) console.log(`Not begun, and as they were: ${result.left.join(', ')}.`);
   if (result.failed.length === 0 && result.left.length === 0) return;
