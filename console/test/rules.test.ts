@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -327,5 +327,6 @@ test('without rules nothing is looked at', async () => {
   idle('mine', 9999);
   await running.console.rules.round();
   expect([running.console.rules.isOn, cluster.commands]).toEqual([false, []]);
+  expect(existsSync(join(running.folder, 'rules'))).toBe(false);
   expect(await isPaused(running, 'mine')).toBe(false);
 });

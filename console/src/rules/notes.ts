@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { RULE_REASONS, type RuleReason } from '../view-types.ts';
@@ -26,7 +26,6 @@ export class RuleNotes {
 
   /** @param onDamaged it is begun anew, so that everybody is warned again before anything is paused */
   constructor(folder: string, onDamaged: (message: string) => void) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#file = join(folder, 'notes.json');
     this.#entries = new Map();
     let text: string;

@@ -71,7 +71,8 @@ export class Rules {
   constructor(options: RulesOptions) {
     this.#options = options;
     this.#settings = settingsOf(options.config);
-    mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+    // Where nothing is asked for, nothing is left on the disk.
+    if (this.isOn) mkdirSync(options.folder, { recursive: true, mode: 0o700 });
     this.#notes = this.#open();
   }
 
@@ -122,6 +123,7 @@ export class Rules {
 
   async #look(): Promise<void> {
     const { board, folder } = this.#options;
+    if (!this.isOn) return;
     if (this.#unlock === undefined) {
       this.#unlock = takeLock(join(folder, 'rules.lock'));
       // What another console on these stacks has counted, which does it or did it.
