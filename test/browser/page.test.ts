@@ -73,6 +73,13 @@ const BUSY = {
   ],
 } satisfies Partial<SyncStatus>;
 
+const PAUSES = {
+  code: 'pauses-soon',
+  at: hoursFromNow(50),
+  message:
+    'The time of this instance ends: it is saved and paused at 2027-01-31 12:00 UTC. Nothing is removed. Ask your operators if you need it longer.',
+} as const;
+
 const focused = (page: Page) => page.evaluate('document.activeElement.id') as Promise<string>;
 const saveState = (page: Page) => page.locator('#save-state');
 
@@ -110,6 +117,7 @@ describe.skipIf(missing)('the page', ofTheBrowser, () => {
       if (panel === 'files') await page.getByRole('button', { name: 'movie.mrc' }).click();
       await page.locator(`#${panel}-close`).click();
     }
+    await show('pauses', { warnings: [PAUSES] }, '#banner');
     await show('saving-now', { phase: 'saving', project: COPYING }, '#save-state[data-kind="busy"]');
     await page.locator('#bar-hide').click();
     await look('bar-hidden');
