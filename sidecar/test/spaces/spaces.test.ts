@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync, realpathSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,24 @@ spaceContract('memory', async () => ({ space: new MemorySpace() }));
 spaceContract('mounted directory', async () => {
   const root = await mkdtemp(join(tmpdir(), 'space-'));
   return { space: new DirectorySpace(root), dispose: () => rm(root, { recursive: true, force: true }) };
+});
+
+/** Of a folder of the project. */
+const textsIn = (folder: string): string[] =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => readFileSync(join(folder, name), 'utf8'));
+
+test('every kind of space that is a class beside space.ts passes the contract suite', () => {
+  const sources = textsIn(join(import.meta.dirname, '../../src/spaces'));
+  const kinds = sources.flatMap((text) =>
+    [...text.matchAll(/^(?:export )?class (\w+) (?:extends \w+Space|implements Space)\b/gm)].map(
+      ([, name]) => name,
+    ),
+  );
+  expect(kinds.length).toBeGreaterThan(1);
+  const suites = textsIn(import.meta.dirname).filter((text) => text.includes('spaceContract('));
+  expect(kinds.filter((kind) => !suites.some((text) => text.includes(`${kind}(`)))).toEqual([]);
 });
 
 test('a listing that is left early leaves no folder open', async () => {
