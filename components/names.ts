@@ -22,6 +22,13 @@ export const NAMES = {
   quota: 'scipion',
   limits: 'scipion',
   networkPolicy: 'scipion',
+  /** Of the pods of jobs, which have no rights. */
+  jobAccount: 'scipion-job',
+  jobPolicy: 'scipion-job',
+  /** Shape of the pods of jobs, which the admission policy compares with. */
+  jobTemplate: 'scipion-job',
+  /** What the broker may do. */
+  jobsRole: 'scipion-jobs',
   defaultDeny: 'scipion-default-deny',
   certificateSolverPolicy: 'scipion-certificate-solver',
 } as const;
@@ -30,6 +37,9 @@ export const CONTAINERS = {
   prepare: 'prepare-volumes',
   sync: 'sync',
   gateway: 'gateway',
+  jobs: 'jobs',
+  /** The only one in the pod of a job. */
+  job: 'job',
   desktop: 'desktop',
 } as const;
 
@@ -37,7 +47,9 @@ export const CONTAINERS = {
 export const COMMANDS = {
   sync: '/usr/local/bin/sync',
   gateway: '/usr/local/bin/gateway',
+  jobs: '/usr/local/bin/jobs',
   desktopAlive: '/usr/local/bin/desktop-alive',
+  runJob: '/usr/local/bin/run-job',
 } as const;
 
 /** Named ports, so that a probe or a Service says what it means. */
@@ -45,6 +57,7 @@ export const PORT_NAMES = {
   gateway: 'http',
   gatewayProbes: 'gateway-probes',
   syncProbes: 'sync-probes',
+  jobsProbes: 'jobs-probes',
 } as const;
 
 /**
@@ -58,6 +71,12 @@ export const HOOKS = {
   refuseChangedIdentity: 'refuse-changed-identity',
   refuseUnknownInstance: 'refuse-unknown-instance',
 } as const;
+
+/** Names of the objects of the cluster that bound the broker of one instance. */
+export const admissionNames = (namespace: string) => ({
+  rights: `scipion-jobs.${namespace}`,
+  shape: `scipion-jobs-shape.${namespace}`,
+});
 
 /** Host name of an instance: the same namespace always has the same address. */
 export const instanceHost = (namespace: string, domain: string): string => `scipion.${namespace}.${domain}`;

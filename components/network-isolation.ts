@@ -5,6 +5,7 @@ import {
   certificateSolverPolicyManifest,
   defaultDenyManifest,
   instancePolicyManifest,
+  jobPolicyManifest,
 } from './manifests/network.ts';
 
 /**
@@ -29,6 +30,7 @@ export class NetworkIsolation extends pulumi.ComponentResource {
   private createPolicies(name: string, { config, dependsOn }: NetworkIsolationArgs): pulumi.Resource[] {
     const options = { parent: this, dependsOn: [...dependsOn] };
     const policies = [new k8s.NetworkPolicy(name, instancePolicyManifest(config), options)];
+    if (config.jobs) policies.push(new k8s.NetworkPolicy(`${name}-job`, jobPolicyManifest(config), options));
     if (!config.createNamespace) return policies;
     policies.push(new k8s.NetworkPolicy(`${name}-default-deny`, defaultDenyManifest(config), options));
     if (config.tlsIssuer !== undefined) {

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { stringify } from 'yaml';
+import { BROKER_RULES } from './manifests/job-policy.ts';
 
 /**
  * What whoever runs `pulumi up` must be allowed, no verb more: written to docs/rbac by `npm run docs`, and compared by a
@@ -48,12 +49,21 @@ const NAMESPACE: readonly Rule[] = [objects('', 'limitranges', 'namespaces', 're
 /** Volumes of csi-onedata; a drain reads the volume behind a claim. */
 const VOLUMES: readonly Rule[] = [objects('', 'persistentvolumes')];
 
+/** Of the jobs (`scipion:jobs`), beside those above: who gives the broker its rights must have them. */
+export const JOBS_RULES: readonly Rule[] = [
+  objects('', 'podtemplates'),
+  objects('rbac.authorization.k8s.io', 'rolebindings', 'roles'),
+  objects('admissionregistration.k8s.io', 'validatingadmissionpolicies', 'validatingadmissionpolicybindings'),
+  ...BROKER_RULES.filter(({ apiGroups }) => apiGroups.includes('batch')),
+];
+
 /** In one namespace that exists (`scipion:createNamespace false`). */
 export const NAMESPACE_RULES: readonly Rule[] = [...OBJECTS, ...HOOKS];
 /** Where instances make their own namespaces. */
 export const CLUSTER_RULES: readonly Rule[] = [...NAMESPACE_RULES, ...NAMESPACE, ...VOLUMES];
 
 const NAME = 'scipion-deployer';
+const JOBS_NAME = 'scipion-deployer-jobs';
 const SUBJECT = { kind: 'ServiceAccount', name: NAME, namespace: 'NAMESPACE' };
 
 /** It is nobody's in a pod: whoever deploys has a token of it, or acts in its name. */
@@ -93,6 +103,16 @@ export function rightsDocuments(): Readonly<Record<string, string>> {
       ACCOUNT,
       rbac('ClusterRole', { name: NAME }, { rules: CLUSTER_RULES }),
       rbac('ClusterRoleBinding', { name: NAME }, { roleRef: roleRef('ClusterRole'), subjects: [SUBJECT] }),
+    ),
+    'jobs-cluster-role.yaml': document(
+      'Besides cluster-role.yaml, for whoever runs `pulumi up` of instances with scipion:jobs; put the namespace of its ServiceAccount in place of NAMESPACE.',
+      ACCOUNT,
+      rbac('ClusterRole', { name: JOBS_NAME }, { rules: JOBS_RULES }),
+      rbac(
+        'ClusterRoleBinding',
+        { name: JOBS_NAME },
+        { roleRef: { ...roleRef('ClusterRole'), name: JOBS_NAME }, subjects: [SUBJECT] },
+      ),
     ),
   };
 }

@@ -6,6 +6,7 @@ import { drainHook, inUseHook } from './drain.ts';
 import { Endpoint } from './endpoint.ts';
 import { GatewayCredentials } from './gateway-credentials.ts';
 import { InstanceNamespace } from './instance-namespace.ts';
+import { Jobs } from './jobs.ts';
 import { nextSteps } from './manifests/commands.ts';
 import { MountedSpaces } from './mounted-spaces.ts';
 import { NetworkIsolation } from './network-isolation.ts';
@@ -29,7 +30,7 @@ export interface InstanceOutputs {
 /**
  * One scientist's Scipion desktop with both Onedata spaces beside it.
  *
- * Children: namespace, onedata and gateway credentials, mounted spaces, volumes, network isolation, endpoint, workload.
+ * Children: namespace, onedata and gateway credentials, mounted spaces, volumes, network isolation, endpoint, jobs, workload.
  * A removal saves the project to its space, then deletes all of them; the spaces stay.
  */
 export class ScipionInstance extends pulumi.ComponentResource {
@@ -52,7 +53,8 @@ export class ScipionInstance extends pulumi.ComponentResource {
     const network = new NetworkIsolation(`${name}-network`, inside, parent);
     const endpoint = new Endpoint(`${name}-endpoint`, inside, parent);
     const spaces = new MountedSpaces(`${name}-space`, inside, parent);
-    const others = [onedata, spaces, gateway, volumes, network, endpoint].flatMap(
+    const jobs = new Jobs(`${name}-jobs`, inside, parent);
+    const others = [onedata, spaces, jobs, gateway, volumes, network, endpoint].flatMap(
       ({ resources }) => resources,
     );
     new Workload(

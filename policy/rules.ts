@@ -43,6 +43,7 @@ function podOf({ type, props }: Resource): Plain | undefined {
   if (!type.startsWith('kubernetes:')) return undefined;
   const spec = plain(props.spec);
   if (/:Pod$/.test(type)) return spec;
+  if (/:PodTemplate$/.test(type)) return plain(plain(props.template).spec);
   if (/:CronJob$/.test(type)) return plain(plain(plain(plain(spec.jobTemplate).spec).template).spec);
   return /:(StatefulSet|Deployment|DaemonSet|ReplicaSet|Job)$/.test(type)
     ? plain(plain(spec.template).spec)
@@ -202,6 +203,52 @@ function metadataIsClosed({ type, props }: Resource): string[] {
   });
 }
 
+/** `group/resource verb`: what the broker of the jobs may do in its namespace. */
+const RIGHTS_OF_JOBS = new Set([
+  'batch/jobs create',
+  'batch/jobs list',
+  'batch/jobs patch',
+  '/pods list',
+  '/events list',
+]);
+
+function hasFewRights({ type, props }: Resource): string[] {
+  if (!/:rbac\.authorization\.k8s\.io\//.test(type)) return [];
+  const { name } = plain(props.metadata);
+  if (!/:(Role|RoleBinding)$/.test(type) || name !== 'scipion-jobs')
+    return [`found an object of RBAC (${name}), expected none but the Role of the jobs`];
+  if (type.endsWith(':RoleBinding')) {
+    const { kind, name: role } = plain(props.roleRef);
+    return kind === 'Role' && role === 'scipion-jobs'
+      ? []
+      : [`found a binding to ${kind} ${role}, expected to the Role of the jobs`];
+  }
+  const texts = (value: unknown) => (Array.isArray(value) ? value.map(String) : []);
+  const rights = list(props.rules).flatMap(({ apiGroups, resources, verbs }) =>
+    texts(apiGroups).flatMap((group) =>
+      texts(resources).flatMap((resource) => texts(verbs).map((verb) => `${group}/${resource} ${verb}`)),
+    ),
+  );
+  return rights
+    .filter((right) => !RIGHTS_OF_JOBS.has(right))
+    .map((right) => `found the right ${right}, expected only those of jobs`);
+}
+
+function tokenIsForBroker(resource: Resource): string[] {
+  const pod = podOf(resource);
+  if (pod === undefined) return [];
+  const withToken = list(pod.volumes).filter(({ projected }) =>
+    list(plain(projected).sources).some(({ serviceAccountToken }) => serviceAccountToken !== undefined),
+  );
+  const names = new Set(withToken.map(({ name }) => name));
+  return containersOf(pod)
+    .filter(
+      ({ name, volumeMounts }) =>
+        name !== 'jobs' && list(volumeMounts).some((mount) => names.has(mount.name)),
+    )
+    .map(({ name }) => `container ${name} mounts a token of the API server, expected in jobs alone`);
+}
+
 export const RESOURCE_RULES: readonly ResourceRule[] = [
   {
     name: 'pod-restricted',
@@ -242,9 +289,13 @@ export const RESOURCE_RULES: readonly ResourceRule[] = [
   },
   {
     name: 'no-rights',
-    description: 'An instance has no rights in the cluster.',
-    check: ({ type }) =>
-      /:rbac\.authorization\.k8s\.io\//.test(type) ? ['found an object of RBAC, expected none'] : [],
+    description: 'An instance has no rights in the cluster but those of its jobs: to make, see and end Jobs.',
+    check: hasFewRights,
+  },
+  {
+    name: 'token-for-broker',
+    description: 'A token of the API server is mounted in the broker of the jobs alone.',
+    check: tokenIsForBroker,
   },
   {
     name: 'secret-as-file',

@@ -2,12 +2,12 @@ import { chmod, copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
-import { GATEWAY_NODE_FLAGS, NODE_FLAGS } from './contract/node-flags.ts';
+import { GATEWAY_NODE_FLAGS, JOBS_NODE_FLAGS, NODE_FLAGS } from './contract/node-flags.ts';
 import { buildWeb } from './web/build.ts';
 
 const HERE = import.meta.dirname;
 /** How Node is started for each command. */
-const COMMANDS = { sync: NODE_FLAGS, gateway: GATEWAY_NODE_FLAGS } as const;
+const COMMANDS = { sync: NODE_FLAGS, gateway: GATEWAY_NODE_FLAGS, jobs: JOBS_NODE_FLAGS } as const;
 /** Threads of the commands, each a bundle that lies beside theirs. */
 const THREADS = {
   'hash-thread': 'sync/volume/hash-thread.ts',
@@ -21,7 +21,7 @@ const INSTALLED_AT = '/opt/scipion';
 
 /**
  * Builds everything the sidecar image holds besides its base, as the build context of `sidecar/Containerfile`:
- * `node` (Node's binary), `bin/` (the commands `sync` and `gateway`), `app/` (one bundle each, and the web pages).
+ * `node` (Node's binary), `bin/` (the commands `sync`, `gateway` and `jobs`), `app/` (one bundle each, and the web pages).
  *
  * @param outDirectory is emptied first.
  */

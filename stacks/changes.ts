@@ -103,4 +103,8 @@ export const CHANGES: Readonly<Record<keyof Settings | SecretKey, Change>> = {
   signInGroups: 'at the next start',
   signInCertificateAuthorities: 'at the next start',
   passwordLogin: 'at the next start',
+  jobs: 'at the next start',
+  jobClasses: 'at the next start',
+  jobMemory: 'in place',
+  apiServerNetworks: 'in place',
 };

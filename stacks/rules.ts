@@ -1,21 +1,10 @@
 import { Glob } from '../sidecar/contract/glob.ts';
 import { claimOf } from './grammar.ts';
+import { jobRules } from './job-rules.ts';
 import { contains, isClosed, isPrivate, networkOf } from './networks.ts';
+import type { Refusal, Rule } from './refusal.ts';
 import type { Settings } from './schema.ts';
 import { cpuQuantity } from './units.ts';
-
-/** A rule between keys that does not hold, under the key that is easiest to change. */
-export type Refusal =
-  | {
-      readonly key: keyof Settings;
-      readonly allowed: string;
-      /** A value that holds to it, where one can be named. */
-      readonly better?: string;
-    }
-  /** The value has no effect beside another, or the opposite of what it says. */
-  | { readonly key: keyof Settings; readonly useless: string };
-
-type Rule = Refusal & { readonly isBroken: boolean };
 
 const cpus = (millis: number | undefined) => `${(millis ?? 0) / 1000} CPUs`;
 const isLess = (a: number | undefined, b: number | undefined) => a !== undefined && b !== undefined && a < b;
@@ -327,6 +316,7 @@ export function brokenRules(settings: Partial<Settings>, given: ReadonlySet<stri
     ...networkRules(settings, given),
     ...signInRules(settings, given),
     ...volumeRules(settings),
+    ...jobRules(settings),
   ];
   return rules.filter((rule) => rule.isBroken);
 }

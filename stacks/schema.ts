@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { jobFields } from './job-fields.ts';
 import { podFields } from './pod-fields.ts';
 import { signInFields } from './sign-in-fields.ts';
 import { siteFields } from './site-fields.ts';
@@ -33,7 +34,13 @@ export const SECRET_KEYS = {
 export type SecretKey = keyof typeof SECRET_KEYS;
 export const isSecretKey = (key: string): key is SecretKey => Object.hasOwn(SECRET_KEYS, key);
 
-export const SETTING_FIELDS = { ...userFields, ...siteFields, ...signInFields, ...podFields } as const;
+export const SETTING_FIELDS = {
+  ...userFields,
+  ...siteFields,
+  ...signInFields,
+  ...podFields,
+  ...jobFields,
+} as const;
 export const settingsSchema = z.strictObject(SETTING_FIELDS);
 
 /** Everything of a stack that is not secret, parsed: CPUs in thousandths, durations in seconds, sizes as written. */

@@ -1,6 +1,7 @@
 import { notesOf } from './fields.ts';
 import { settingProblem, shownValue, uselessProblem } from './problems.ts';
-import { brokenRules, type Refusal } from './rules.ts';
+import type { Refusal } from './refusal.ts';
+import { brokenRules } from './rules.ts';
 import { SETTING_FIELDS, type Settings } from './schema.ts';
 import { candidates, isFromFile } from './suggestions.ts';
 

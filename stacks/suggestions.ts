@@ -1,5 +1,5 @@
 import { notesOf } from './fields.ts';
-import type { Refusal } from './rules.ts';
+import type { Refusal } from './refusal.ts';
 import { SETTING_FIELDS, type Settings } from './schema.ts';
 
 /** What may be offered in place of a wrong value, the best first; empty text: no value at all. Pure. */

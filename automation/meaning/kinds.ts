@@ -55,10 +55,20 @@ const KINDS: Readonly<Record<string, Rules>> = {
   RandomBytes: [[/^/, 'fixed']],
 };
 
+/** Of the jobs: what the broker may make, and what bounds it. Others of their kinds are not known. */
+const OF_JOBS: Rules = [
+  [/^\.roleRef\b/, 'fixed'],
+  [/^\.(spec|template|rules|subjects)\b/, 'read'],
+];
+const KINDS_OF_JOBS = /^(PodTemplate|Role|RoleBinding|ValidatingAdmissionPolicy(Binding)?|ServiceAccount)$/;
+export const isOfJobs = (change: ResourceChange): boolean =>
+  KINDS_OF_JOBS.test(kindOf(change)) && objectName(change).startsWith('scipion-job');
+
 export const kindOf = ({ type }: ResourceChange): string => type.split(':').at(-1) ?? '';
 
 export function fieldMeaning(change: ResourceChange, path: string): FieldMeaning {
-  const rules = [...(KINDS[kindOf(change)] ?? []), ...OBJECT];
+  const ofKind = isOfJobs(change) ? OF_JOBS : (KINDS[kindOf(change)] ?? []);
+  const rules = [...ofKind, ...OBJECT];
   return rules.find(([expression]) => expression.test(path))?.[1] ?? 'unknown';
 }
 
@@ -71,7 +81,7 @@ const GOES_ALONE = /^Random\w+$/;
 /** Of a resource that is made or goes. `removes`: with work of a user. */
 export function wholeMeaning(change: ResourceChange, isUsedOtherwise: boolean): FieldMeaning | 'removes' {
   const kind = kindOf(change);
-  if (READ_WHOLE.test(kind)) return 'read';
+  if (READ_WHOLE.test(kind) || isOfJobs(change)) return 'read';
   if (change.before === undefined) return COMES_ALONE.test(kind) ? 'nothing' : 'unknown';
   if (GOES_ALONE.test(kind)) return 'nothing';
   // Tokens and claims that show a space hold nothing; the pod that no longer mounts them is another.

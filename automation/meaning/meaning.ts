@@ -1,7 +1,7 @@
 import { type Change, LIVE_SYNC_SETTINGS } from '../../stacks/changes.ts';
 import { parseSizeBytes } from '../../stacks/units.ts';
 import { changedPaths, type Plain, plainAt, type ResourceChange } from './changes.ts';
-import { fieldMeaning, kindOf, objectName, volumeWord, wholeMeaning } from './kinds.ts';
+import { fieldMeaning, isOfJobs, kindOf, objectName, volumeWord, wholeMeaning } from './kinds.ts';
 
 /** What an `up` means for the user of an instance, in sentences. Pure: from two recordings, or from a preview of the engine. */
 
@@ -87,7 +87,7 @@ function restartMeaning({ before, after }: ResourceChange, words: readonly strin
 }
 
 function meaningOfOne(change: ResourceChange, isUsedOtherwise: boolean): Meaning[] {
-  const read = READERS[kindOf(change)] ?? (() => []);
+  const read = isOfJobs(change) ? jobsMeaning : (READERS[kindOf(change)] ?? (() => []));
   const { before, after } = change;
   if (before === undefined || after === undefined) {
     const whole = wholeMeaning(change, isUsedOtherwise);
@@ -162,6 +162,8 @@ const inPlace = (what: string): Meaning => ({
   text: `changes in place, without a restart: ${what}`,
 });
 const atStart = (text: string): Meaning => ({ change: 'at the next start', text });
+
+const jobsMeaning = () => [inPlace('which jobs the instance may have in the cluster')];
 
 /** What says whose work this is; `components/identity-changes.ts` refuses a change of it. */
 function identityMeaning({ before, after }: ResourceChange): Meaning[] {

@@ -62,6 +62,7 @@ export const VARIANTS: Readonly<Record<string, Variant>> = {
     signInNetworks: '["192.0.2.0/24"]',
     passwordLogin: false,
   },
+  jobs: { jobs: true, apiServerNetworks: '["192.0.2.1/32"]' },
 };
 
 const USER: Variant = {
@@ -138,11 +139,16 @@ const ALL_KINDS = [
   ...[
     'PersistentVolumeClaim',
     'PodDisruptionBudget',
+    'PodTemplate',
     'ResourceQuota',
+    'Role',
+    'RoleBinding',
     'Secret',
     'Service',
     'ServiceAccount',
     'StatefulSet',
+    'ValidatingAdmissionPolicy',
+    'ValidatingAdmissionPolicyBinding',
   ],
 ];
 

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
-import { cacheDirectory } from '../tools/cache.ts';
+import { cacheDirectory, cacheKey } from '../tools/cache.ts';
 
 /** Schemas for kubeconform, from the API descriptions that the Go modules of the embedded cluster bring. */
 
@@ -21,7 +21,9 @@ export async function manifestSchemas(kinds: readonly string[]): Promise<string>
   const goMod = await readFile(join(GO_FOLDER, 'go.mod'), 'utf8');
   const version = (module: string) =>
     new RegExp(`${module}(?: =>)?[^\\n]* (v[^\\s]+)`).exec(goMod)?.[1] ?? 'none';
-  const key = [version(MODULES.kubernetes), version(MODULES.gateway), FORM, ...kinds.toSorted()].join('_');
+  const versions = [version(MODULES.kubernetes), version(MODULES.gateway)];
+  // All names of kinds together are longer than a name of a file may be.
+  const key = [...versions, cacheKey(String(FORM), ...kinds.toSorted())].join('_');
   const directory = cacheDirectory('manifest-schemas', key);
   if (existsSync(directory)) return directory;
   await mkdir(dirname(directory), { recursive: true });

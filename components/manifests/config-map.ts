@@ -1,12 +1,14 @@
 import { gatewayConfigSchema, syncConfigSchema } from '../../sidecar/contract/config.ts';
+import { jobsConfigSchema } from '../../sidecar/contract/jobs.ts';
 import { CONFIG_FILES } from '../../sidecar/contract/paths.ts';
 import type { InstanceConfig } from '../../stacks/load.ts';
 import { parseSizeBytes } from '../../stacks/units.ts';
 import { NAMES, publicOrigin } from '../names.ts';
+import { jobManifest } from './job.ts';
 import { metadata } from './metadata.ts';
 import { spaceConfig } from './onedata-access.ts';
 
-/** Configuration of `sync` and `gateway`, checked against the schemas that they read it with. */
+/** Configuration of `sync`, `gateway` and `jobs`, checked against the schemas that they read it with. */
 
 /** The key of a mounted ConfigMap is the name of its file. */
 const fileName = (path: string) => path.slice(path.lastIndexOf('/') + 1);
@@ -36,6 +38,7 @@ export function syncConfig(config: InstanceConfig) {
     ...(Object.values(keepSaves(config)).some((value) => value !== undefined)
       ? { keepSaves: keepSaves(config) }
       : {}),
+    ...(config.jobs ? { hasJobs: true } : {}),
     ...(config.onedataCertificateAuthorities === undefined
       ? {}
       : { certificateAuthorities: config.onedataCertificateAuthorities }),
@@ -77,12 +80,25 @@ function signIn(config: InstanceConfig, issuer: string) {
   };
 }
 
+export function jobsConfig(config: InstanceConfig) {
+  return jobsConfigSchema.parse({
+    namespace: config.namespace,
+    pod: NAMES.pod,
+    classes: config.jobClasses.map(({ memory, ...plain }) => ({
+      ...plain,
+      memoryMebibytes: (parseSizeBytes(memory) ?? 0) / 2 ** 20,
+    })),
+    template: jobManifest(config),
+  });
+}
+
 export function configMapManifest(config: InstanceConfig) {
   return {
     metadata: metadata(config, NAMES.configMap, 'sync'),
     data: {
       [fileName(CONFIG_FILES.sync)]: document(syncConfig(config)),
       [fileName(CONFIG_FILES.gateway)]: document(gatewayConfig(config)),
+      ...(config.jobs ? { [fileName(CONFIG_FILES.jobs)]: document(jobsConfig(config)) } : {}),
     },
   };
 }

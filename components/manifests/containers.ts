@@ -1,14 +1,19 @@
 import {
+  CLUSTER_ACCESS_DIRECTORY,
   CONFIG_FILES,
   DESKTOP_PATHS,
   GATEWAY_PATHS,
   GATEWAY_SECRET_DIRECTORY,
+  JOB_CLASSES_VARIABLE,
+  JOB_REQUEST_FILE,
   PORTS,
   RUN_DIRECTORY,
   SYNC_PATHS,
   VOLUME_FOLDERS,
 } from '../../sidecar/contract/paths.ts';
+import { largest } from '../../stacks/job-fields.ts';
 import type { InstanceConfig } from '../../stacks/load.ts';
+import { bytesQuantity } from '../../stacks/units.ts';
 import { SCIPION_VERSIONS, SIDECAR_IMAGE_TAG } from '../../stacks/versions.ts';
 import { COMMANDS, CONTAINERS, PORT_NAMES } from '../names.ts';
 import { onedataMounts } from './onedata-access.ts';
@@ -27,6 +32,9 @@ export const POD_VOLUMES = {
   desktopTemporary: 'desktop-tmp',
   syncTemporary: 'sync-tmp',
   gatewayTemporary: 'gateway-tmp',
+  jobsTemporary: 'jobs-tmp',
+  clusterAccess: 'cluster-access',
+  jobRequest: 'job-request',
 } as const;
 
 const DESKTOP_HOME = '/home/scipion';
@@ -137,6 +145,28 @@ function gatewayContainer(config: InstanceConfig) {
   };
 }
 
+/**
+ * The broker of the jobs, the only container with a token of the API server. Of the volumes it sees none: what a request
+ * asks for is done by the pod of its job, with the rights that it has there.
+ */
+function jobsContainer(config: InstanceConfig) {
+  return {
+    ...container(config, CONTAINERS.jobs, images(config).sidecar),
+    restartPolicy: 'Always',
+    command: [COMMANDS.jobs],
+    ports: [{ name: PORT_NAMES.jobsProbes, containerPort: PORTS.jobsProbes }],
+    // Not ready or not: the desktop serves without jobs.
+    livenessProbe: probe('/livez', PORT_NAMES.jobsProbes, 20, 6),
+    resources: containerResources(config).jobs,
+    volumeMounts: [
+      configMount,
+      readOnlyMount(POD_VOLUMES.clusterAccess, CLUSTER_ACCESS_DIRECTORY),
+      mount(POD_VOLUMES.run, RUN_DIRECTORY),
+      mount(POD_VOLUMES.jobsTemporary, '/tmp'),
+    ],
+  };
+}
+
 /** The session beats every few tenths of a second; only one that has stood still for ten minutes is ended, as its jobs end with it. */
 const DESKTOP_PROBE = {
   exec: { command: [COMMANDS.desktopAlive] },
@@ -155,6 +185,10 @@ function desktopEnvironment({ desktopEnvironment, httpProxy }: InstanceConfig) {
   return Object.entries(all).map(([name, value]) => ({ name, value: String(value) }));
 }
 
+/** The desktop makes of them what Scipion offers as queues. */
+const classesVariable = ({ jobs, jobClasses }: InstanceConfig) =>
+  jobs ? [{ name: JOB_CLASSES_VARIABLE, value: JSON.stringify(jobClasses) }] : [];
+
 function desktopResources(config: InstanceConfig) {
   const { requests, limits } = containerResources(config).desktop;
   const { extraResources } = config;
@@ -164,23 +198,52 @@ function desktopResources(config: InstanceConfig) {
 /** Volumes of a site, beside those of the instance. */
 export const extraVolumeName = (name: string) => `extra-${name}`;
 
+const dataMounts = [
+  { ...readOnlyMount(POD_VOLUMES.source, DESKTOP_PATHS.source), subPath: VOLUME_FOLDERS.data },
+  { ...mount(POD_VOLUMES.project, DESKTOP_PATHS.project), subPath: VOLUME_FOLDERS.data },
+];
+const scratchMounts = [mount(POD_VOLUMES.home, DESKTOP_HOME), mount(POD_VOLUMES.desktopTemporary, '/tmp')];
+const extraMounts = ({ extraVolumes }: InstanceConfig) =>
+  extraVolumes.map(({ name, mountPath, writable }) => ({
+    ...mount(extraVolumeName(name), mountPath),
+    ...(writable ? {} : { readOnly: true }),
+  }));
+
 function desktopContainer(config: InstanceConfig) {
-  const environment = desktopEnvironment(config);
+  const environment = [...desktopEnvironment(config), ...classesVariable(config)];
   return {
     ...container(config, CONTAINERS.desktop, images(config).desktop),
     ...(environment.length === 0 ? {} : { env: environment }),
     livenessProbe: DESKTOP_PROBE,
     resources: desktopResources(config),
     volumeMounts: [
-      { ...readOnlyMount(POD_VOLUMES.source, DESKTOP_PATHS.source), subPath: VOLUME_FOLDERS.data },
-      { ...mount(POD_VOLUMES.project, DESKTOP_PATHS.project), subPath: VOLUME_FOLDERS.data },
+      ...dataMounts,
       mount(POD_VOLUMES.run, RUN_DIRECTORY),
-      mount(POD_VOLUMES.home, DESKTOP_HOME),
-      mount(POD_VOLUMES.desktopTemporary, '/tmp'),
-      ...config.extraVolumes.map(({ name, mountPath, writable }) => ({
-        ...mount(extraVolumeName(name), mountPath),
-        ...(writable ? {} : { readOnly: true }),
-      })),
+      ...scratchMounts,
+      ...extraMounts(config),
+    ],
+  };
+}
+
+/** What a protocol sees is the same in a job, at the same places; without the sockets of the pod. */
+export function jobContainer(config: InstanceConfig) {
+  const environment = desktopEnvironment(config);
+  const { requests, limits } = containerResources(config).desktop;
+  const most = {
+    cpu: String(largest(config.jobClasses, 'cpus')),
+    memory: bytesQuantity(largest(config.jobClasses, 'memory')),
+  };
+  return {
+    ...container(config, CONTAINERS.job, images(config).desktop),
+    command: ['/usr/bin/tini', '--', COMMANDS.runJob],
+    ...(environment.length === 0 ? {} : { env: environment }),
+    // CPUs and memory of a job are what it asks of its class.
+    resources: { requests: { ...requests, ...most }, limits: { ...limits, ...most } },
+    volumeMounts: [
+      ...dataMounts,
+      ...scratchMounts,
+      ...extraMounts(config),
+      readOnlyMount(POD_VOLUMES.jobRequest, directoryOf(JOB_REQUEST_FILE)),
     ],
   };
 }
@@ -189,6 +252,7 @@ export const initContainers = (config: InstanceConfig) => [
   prepareContainer(config),
   syncContainer(config),
   gatewayContainer(config),
+  ...(config.jobs ? [jobsContainer(config)] : []),
 ];
 
 export const mainContainers = (config: InstanceConfig) => [desktopContainer(config)];

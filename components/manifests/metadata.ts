@@ -42,6 +42,12 @@ export function labels(config: Pick<InstanceConfig, 'namespace'>, component: str
   };
 }
 
+/** Labels of the pods of jobs: none that finds the pod of the desktop finds one of these. */
+export const jobLabels = (config: Pick<InstanceConfig, 'namespace'>): Record<string, string> => ({
+  ...selectorLabels(config),
+  'app.kubernetes.io/component': 'job',
+});
+
 /** Metadata of an object inside the namespace of the instance. */
 export function metadata(
   config: Pick<InstanceConfig, 'namespace'>,

@@ -1,3 +1,4 @@
+import { largest } from '../../stacks/job-fields.ts';
 import type { InstanceConfig } from '../../stacks/load.ts';
 import { bytesQuantity, cpuQuantity, parseSizeBytes } from '../../stacks/units.ts';
 import { NAMES } from '../names.ts';
@@ -28,7 +29,10 @@ const HELPERS_MEMORY = 2 ** 31;
 const bytesOf = (size: string) => parseSizeBytes(size) ?? 0;
 
 const MEBIBYTE = 2 ** 20;
-const memoryQuota = ({ memory }: InstanceConfig) => bytesQuantity(bytesOf(memory) + HELPERS_MEMORY);
+const jobsMemory = ({ jobs, jobMemory, jobClasses }: InstanceConfig) =>
+  !jobs ? 0 : jobMemory === undefined ? largest(jobClasses, 'memory') : bytesOf(jobMemory);
+const memoryQuota = (config: InstanceConfig) =>
+  bytesQuantity(bytesOf(config.memory) + HELPERS_MEMORY + jobsMemory(config));
 
 /** Of all claims that the instance makes. */
 const claimSizes = (config: InstanceConfig) => [

@@ -2,7 +2,7 @@ import { PORTS } from '../../sidecar/contract/paths.ts';
 import type { InstanceConfig } from '../../stacks/load.ts';
 import { NAMES } from '../names.ts';
 import { hostPeers, networkPeers, publicPeers } from '../network-addresses.ts';
-import { metadata, selectorLabels } from './metadata.ts';
+import { jobLabels, metadata, selectorLabels } from './metadata.ts';
 
 /**
  * NetworkPolicies: one for the pod (everything closed but what it lists), and in a namespace of its own one that closes
@@ -46,6 +46,13 @@ function scraperRules({ metricsNamespaces }: InstanceConfig) {
 const onedataPeers = ({ onedataNetworks }: InstanceConfig) =>
   onedataNetworks.length === 0 ? publicPeers() : networkPeers(onedataNetworks);
 
+const API_SERVER_PORTS = [443, 6443].map((port) => ({ protocol: 'TCP', port }));
+
+/** Of the pod's containers only the broker has a token for it. */
+function apiServerRules({ jobs, apiServerNetworks }: InstanceConfig) {
+  return jobs ? [{ to: networkPeers(apiServerNetworks), ports: API_SERVER_PORTS }] : [];
+}
+
 /** A policy knows no names: a proxy given by name may be at any address. */
 function proxyRules({ httpProxy }: InstanceConfig) {
   if (httpProxy === undefined) return [];
@@ -77,6 +84,7 @@ export function instancePolicyManifest(config: InstanceConfig) {
         ...proxyRules(config),
         { to: onedataPeers(config), ports: onedataPorts(config).map((port) => ({ protocol: 'TCP', port })) },
         ...signInRules(config),
+        ...apiServerRules(config),
       ],
     },
   };
@@ -93,6 +101,20 @@ export function certificateSolverPolicyManifest(config: InstanceConfig) {
       podSelector: { matchLabels: { 'acme.cert-manager.io/http01-solver': 'true' } },
       policyTypes: ['Ingress', 'Egress'],
       ingress: [{ ports: [{ protocol: 'TCP', port: 8089 }] }],
+    },
+  };
+}
+
+/** A job reads and writes its volumes, and speaks to nobody. */
+export function jobPolicyManifest(config: InstanceConfig) {
+  return {
+    // Its pods are the broker's, and are not among the objects of the stack.
+    metadata: metadata(config, NAMES.jobPolicy, 'network', {
+      'kube-score/ignore': 'networkpolicy-targets-pod',
+    }),
+    spec: {
+      podSelector: { matchLabels: jobLabels(config) },
+      policyTypes: ['Ingress', 'Egress'],
     },
   };
 }

@@ -11,6 +11,9 @@ const MEBIBYTE = 2 ** 20;
 const SYNC_MEMORY = 512 * MEBIBYTE;
 /** Node.js with a scrypt hash of 16 MiB at a time. */
 const GATEWAY_MEMORY = 256 * MEBIBYTE;
+/** Of the broker, where there are jobs. */
+const JOBS_MEMORY = 128 * MEBIBYTE;
+const JOBS_CPU = { requests: 25, limits: 250 } as const;
 
 const clamp = (value: number, least: number, most: number) =>
   Math.min(most, Math.max(least, Math.round(value)));
@@ -50,7 +53,7 @@ function requirements(requestMillis: number, limitMillis: number, memory: string
 }
 
 /** Bounds of the emptyDirs of the pod; what goes beyond ends the pod, so they are far above what is used. */
-export const SCRATCH = { run: '64Mi', gateway: '256Mi', sync: '1Gi' } as const;
+export const SCRATCH = { run: '64Mi', gateway: '256Mi', sync: '1Gi', jobs: '64Mi' } as const;
 /** Beside the emptyDirs: the logs, of which the kubelet keeps a few files. */
 const LOGS_BYTES = 256 * MEBIBYTE;
 
@@ -59,12 +62,15 @@ const withLogs = (size: string, directories = 1) =>
 
 /** Kubernetes resource requirements of each container. */
 export function containerResources(
-  config: Pick<InstanceConfig, 'cpuGuaranteed' | 'cpuLimit' | 'memory' | 'scratchSize'>,
+  config: Pick<InstanceConfig, 'cpuGuaranteed' | 'cpuLimit' | 'memory' | 'scratchSize'> &
+    Partial<Pick<InstanceConfig, 'jobs'>>,
 ) {
-  const limits = limitShares(config.cpuLimit);
-  const requests = guaranteedShares(config.cpuGuaranteed, limits);
-  const desktopMemory = (parseSizeBytes(config.memory) ?? 0) - SYNC_MEMORY - GATEWAY_MEMORY;
+  const broker = config.jobs ? { ...JOBS_CPU, memory: JOBS_MEMORY } : { requests: 0, limits: 0, memory: 0 };
+  const limits = limitShares(config.cpuLimit - broker.limits);
+  const requests = guaranteedShares(config.cpuGuaranteed - broker.requests, limits);
+  const desktopMemory = (parseSizeBytes(config.memory) ?? 0) - SYNC_MEMORY - GATEWAY_MEMORY - broker.memory;
   return {
+    jobs: requirements(broker.requests, broker.limits, bytesQuantity(broker.memory), withLogs(SCRATCH.jobs)),
     sync: requirements(requests.sync, limits.sync, bytesQuantity(SYNC_MEMORY), withLogs(SCRATCH.sync)),
     gateway: requirements(
       requests.gateway,

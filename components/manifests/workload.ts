@@ -1,3 +1,4 @@
+import { CLUSTER_ACCESS_FILES } from '../../sidecar/contract/paths.ts';
 import type { InstanceConfig } from '../../stacks/load.ts';
 import { CONTAINERS, NAMES } from '../names.ts';
 import { extraVolumeName, initContainers, mainContainers, POD_VOLUMES } from './containers.ts';
@@ -10,7 +11,7 @@ import { SCRATCH } from './resources.ts';
  */
 
 /** Keep autoscalers from ending a session; a drained node still can, and the grace of the final save is for that. */
-const KEEP_RUNNING = {
+export const KEEP_RUNNING = {
   'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
   'karpenter.sh/do-not-disrupt': 'true',
 };
@@ -49,6 +50,7 @@ function podVolumes(config: InstanceConfig) {
     [POD_VOLUMES.desktopTemporary]: config.scratchSize,
     [POD_VOLUMES.syncTemporary]: SCRATCH.sync,
     [POD_VOLUMES.gatewayTemporary]: SCRATCH.gateway,
+    ...(config.jobs ? { [POD_VOLUMES.jobsTemporary]: SCRATCH.jobs } : {}),
   };
   const onedata = onedataVolumes(config, SECRET_MODE);
   return [
@@ -59,11 +61,30 @@ function podVolumes(config: InstanceConfig) {
     ...onedata.spaces,
     secret(POD_VOLUMES.gateway, NAMES.gatewaySecret),
     ...Object.entries(empty).map(([name, sizeLimit]) => ({ name, emptyDir: { sizeLimit } })),
+    ...(config.jobs ? [clusterAccess()] : []),
     ...config.extraVolumes.map(extraVolume),
   ];
 }
 
-function extraVolume({ name, claim, configMap, writable }: InstanceConfig['extraVolumes'][number]) {
+/** A token of the pod's account for the broker, which the kubelet renews, and the authorities of the API server. */
+const clusterAccess = () => ({
+  name: POD_VOLUMES.clusterAccess,
+  projected: {
+    defaultMode: SECRET_MODE,
+    sources: [
+      { serviceAccountToken: { path: CLUSTER_ACCESS_FILES.token, expirationSeconds: 3600 } },
+      {
+        configMap: {
+          // In every namespace by Kubernetes itself.
+          name: 'kube-root-ca.crt',
+          items: [{ key: 'ca.crt', path: CLUSTER_ACCESS_FILES.authorities }],
+        },
+      },
+    ],
+  },
+});
+
+export function extraVolume({ name, claim, configMap, writable }: InstanceConfig['extraVolumes'][number]) {
   const source =
     claim === undefined
       ? { configMap: { name: configMap } }
@@ -72,7 +93,13 @@ function extraVolume({ name, claim, configMap, writable }: InstanceConfig['extra
 }
 
 /** Where the pod may run; what is not said is the cluster's to choose. */
-function placement({ nodeSelector, tolerations, affinity, priorityClass, runtimeClass }: InstanceConfig) {
+export function placement({
+  nodeSelector,
+  tolerations,
+  affinity,
+  priorityClass,
+  runtimeClass,
+}: InstanceConfig) {
   return {
     ...(Object.keys(nodeSelector).length === 0 ? {} : { nodeSelector }),
     ...(tolerations.length === 0 ? {} : { tolerations }),
@@ -82,6 +109,16 @@ function placement({ nodeSelector, tolerations, affinity, priorityClass, runtime
   };
 }
 
+export const POD_SECURITY = {
+  runAsNonRoot: true,
+  runAsUser: 1000,
+  runAsGroup: 1000,
+  fsGroup: 1000,
+  // Walking a volume of many files at each start would take longer than the start itself.
+  fsGroupChangePolicy: 'OnRootMismatch',
+  seccompProfile: { type: 'RuntimeDefault' },
+};
+
 function podSpec(config: InstanceConfig) {
   return {
     serviceAccountName: NAMES.serviceAccount,
@@ -90,15 +127,7 @@ function podSpec(config: InstanceConfig) {
     shareProcessNamespace: false,
     ...(config.userNamespace ? { hostUsers: false } : {}),
     terminationGracePeriodSeconds: config.finalSaveGrace,
-    securityContext: {
-      runAsNonRoot: true,
-      runAsUser: 1000,
-      runAsGroup: 1000,
-      fsGroup: 1000,
-      // Walking a volume of many files at each start would take longer than the start itself.
-      fsGroupChangePolicy: 'OnRootMismatch',
-      seccompProfile: { type: 'RuntimeDefault' },
-    },
+    securityContext: POD_SECURITY,
     ...(config.imagePullSecret === undefined ? {} : { imagePullSecrets: [{ name: config.imagePullSecret }] }),
     ...placement(config),
     initContainers: initContainers(config),

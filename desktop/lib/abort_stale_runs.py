@@ -3,13 +3,15 @@
 Scipion takes a run for alive while a process with its recorded number exists. In a new container that number soon
 belongs to something else, so the run would show as running for ever, and stopping it would hit that process.
 Runs in Scipion's Python, before any Scipion window. A project that cannot be read is named and left as it is.
-Interactive runs wait for the user, not for a process; they stay.
+Interactive runs wait for the user, not for a process; they stay. So do runs that are a job in the cluster, which goes on
+without this container.
 """
 
 import sys
 
 from pyworkflow.project import Manager
 from pyworkflow.protocol.constants import ACTIVE_STATUS
+from scipion_desktop.job_client import is_over
 
 
 def abort_stale_runs(project) -> int:
@@ -17,6 +19,8 @@ def abort_stale_runs(project) -> int:
     count = 0
     for run in project.getRuns(refresh=True, checkPids=False):
         if run.getStatus() not in ACTIVE_STATUS or run.isInteractive():
+            continue
+        if run.useQueueForProtocol() and any(not is_over(str(number)) for number in run.getJobIds()):
             continue
         found = run.getStatus()
         run.setAborted()

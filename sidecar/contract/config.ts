@@ -53,6 +53,8 @@ export const syncConfigSchema = z.strictObject({
       maxBytes: z.number().min(0).optional(),
     })
     .optional(),
+  /** Jobs of the cluster write to the project volume beside the desktop; a drain asks their broker. */
+  hasJobs: z.boolean().optional(),
   /** PEM bundle of additional certificate authorities for the Onedata hosts. */
   certificateAuthorities: z.string().optional(),
 });

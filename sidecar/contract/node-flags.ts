@@ -13,3 +13,16 @@ export const NODE_FLAGS = [
 
 /** In the gateway: what strangers leave behind is collected before it is more than what is in use. */
 export const GATEWAY_NODE_FLAGS = [...NODE_FLAGS, '--max-old-space-size=96'] as const;
+
+/**
+ * The broker of jobs, which waits most of its life: lists of jobs are read in pages, and little of them is kept. Code that
+ * is seldom run is not compiled again to be faster, which would cost more memory than all jobs.
+ */
+export const JOBS_NODE_FLAGS = [
+  ...NODE_FLAGS,
+  '--max-semi-space-size=1',
+  '--max-old-space-size=40',
+  '--optimize-for-size',
+  '--no-opt',
+  '--single-threaded-gc',
+] as const;

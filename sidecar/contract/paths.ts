@@ -33,11 +33,13 @@ export const receiptName = (attempt: string) => `placed-${attempt}`;
 /** Where the gateway finds the project, which it may only read, and the uploads, which `sync` moves to their place. */
 export const GATEWAY_PATHS = { project: DESKTOP_PATHS.project, uploads: '/volumes/uploads' } as const;
 
-/** The directory that the three containers share (an emptyDir), and what meets there. */
+/** The directory that the containers share (an emptyDir), and what meets there. */
 export const RUN_DIRECTORY = '/run/scipion';
 export const RUN_FILES = {
   /** HTTP of `sync` on a Unix socket: status, events, save now, refresh source, drain. */
   syncSocket: '/run/scipion/sync.sock',
+  /** HTTP of `jobs` on a Unix socket, where the instance has jobs: submit, status, cancel. */
+  jobsSocket: '/run/scipion/jobs.sock',
   /** Xvnc, RFB on a Unix socket. There is no VNC on TCP. Gone once no process of the desktop runs any more. */
   vncSocket: '/run/scipion/vnc.sock',
   /** Exists once source and project are on the volumes; the desktop starts Scipion then. Removed by a drain. */
@@ -50,7 +52,18 @@ export const RUN_FILES = {
 export const CONFIG_FILES = {
   sync: '/etc/scipion/config/sync.json',
   gateway: '/etc/scipion/config/gateway.json',
+  jobs: '/etc/scipion/config/jobs.json',
 } as const;
+
+/** Where `jobs` alone finds its token and the authorities of the API server, which the kubelet renews. */
+export const CLUSTER_ACCESS_DIRECTORY = '/etc/scipion/cluster';
+export const CLUSTER_ACCESS_FILES = { token: 'token', authorities: 'ca.crt' } as const;
+
+/** Where the pod of a job finds what it is to run: an annotation of its own, as a file. */
+export const JOB_REQUEST_FILE = '/etc/scipion/job/request.json';
+
+/** Environment of the desktop: the classes of jobs as JSON; absent: there are no jobs. */
+export const JOB_CLASSES_VARIABLE = 'SCIPION_JOB_CLASSES';
 
 /** Mounted Secret of `sync`, a directory so that a changed Secret arrives without a restart. */
 export const ONEDATA_SECRET_DIRECTORY = '/etc/scipion/onedata';
@@ -74,4 +87,4 @@ export const GATEWAY_SECRET_KEYS = {
 export const SIGN_IN_CALLBACK_PATH = '/login/openid/callback';
 
 /** TCP ports in the pod. Only `gateway` is reachable from outside; the others serve probes and metrics alone. */
-export const PORTS = { gateway: 8080, gatewayProbes: 8081, syncProbes: 8082 } as const;
+export const PORTS = { gateway: 8080, gatewayProbes: 8081, syncProbes: 8082, jobsProbes: 8083 } as const;

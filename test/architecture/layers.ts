@@ -49,6 +49,12 @@ export const LAYERS: readonly Layer[] = [
     because: 'whatever serves pages stands on it, the gateway of an instance and the console alike',
   },
   {
+    name: 'jobs',
+    holds: under('sidecar/src/jobs'),
+    mayImport: ['contract', 'both commands'],
+    because: 'it alone has a token of the cluster, and shares no code with what strangers or spaces reach',
+  },
+  {
     name: 'gateway',
     holds: (file) => /^sidecar\/(src\/gateway|web)\//.test(file),
     mayImport: ['contract', 'both commands', 'front'],

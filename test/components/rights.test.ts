@@ -3,8 +3,10 @@ import * as pulumi from '@pulumi/pulumi';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { connect } from '../../components/cluster.ts';
+import { BROKER_RULES } from '../../components/manifests/job-policy.ts';
 import {
   CLUSTER_RULES,
+  JOBS_RULES,
   NAMESPACE_RULES,
   RIGHTS_FOLDER,
   type Rule,
@@ -108,6 +110,13 @@ describe('rights', () => {
       ...EXEC,
     ];
     expect(rightsOf(CLUSTER_RULES)).toEqual(unique(needed));
+  });
+
+  test('of those who have jobs besides', async () => {
+    const jobs = { jobs: 'true', apiServerNetworks: '["192.0.2.1/32"]' };
+    const others = rightsOf(CLUSTER_RULES);
+    const needed = [...(await objectRights(jobs)), ...rightsOf(BROKER_RULES)];
+    expect(rightsOf(JOBS_RULES)).toEqual(unique(needed.filter((right) => !others.includes(right))));
   });
 
   test.each(Object.entries(rightsDocuments()))('%s makes whom it gives rights to', (_name, content) => {

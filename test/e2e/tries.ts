@@ -136,6 +136,10 @@ export const triesWith = (authorities: string) =>
     ),
     imageRepository: stored('localhost/tried', /"image":"localhost\/tried\/desktop:/),
     sidecarImage: stored('localhost/tried-sidecar:1', /"image":"localhost\/tried-sidecar:1"/),
+    jobs: { because: 'needs the networks of the API server with it: test/engine/jobs.test.ts' },
+    jobClasses: { because: 'is nothing without `jobs`' },
+    jobMemory: { because: 'is nothing without `jobs`' },
+    apiServerNetworks: { because: 'is nothing without `jobs`' },
     userNamespace: stored('true', /"hostUsers":false/),
     httpProxy: stored('http://192.0.2.1:3128', /"name":"HTTPS_PROXY","value":"http:\/\/192\.0\.2\.1:3128"/),
   }) satisfies Readonly<Record<Key, Try | Untried>>;

@@ -52,6 +52,22 @@ describe('the recorded program', () => {
     }
   });
 
+  test.each([
+    [/"create","list","patch"/, '"create","delete"', /^no-rights: found the right batch\/jobs delete/],
+    [/"pods"\]/, '"secrets"]', /^no-rights: found the right \/secrets list/],
+    [
+      /"kind":"Role","name":"scipion/,
+      '"kind":"ClusterRole","name":"scipion',
+      /^no-rights: found a binding to ClusterRole/,
+    ],
+    [/"name":"jobs","ports"/, '"name":"other","ports"', /^token-for-broker: container other mounts a token/],
+  ])('%s of an instance with jobs is found', (from, to, finding) => {
+    const text = JSON.stringify(resourcesOf(recorded.get('jobs') ?? []));
+    expect(text).toMatch(from);
+    const changed = JSON.parse(text.replace(from, to)) as ResourceInStack[];
+    expect(findingsOf(changed)).toContainEqual(expect.stringMatching(finding));
+  });
+
   /** What somebody might change: as text in the objects of the usual stack, and the finding of it. */
   const CHANGES: readonly (readonly [from: RegExp, to: string, finding: RegExp])[] = [
     [

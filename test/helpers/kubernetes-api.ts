@@ -19,8 +19,16 @@ import { buildBinaries } from '../../local/cluster/index.ts';
 export interface KubernetesApi extends AsyncDisposable {
   /** Of somebody who may do everything. */
   readonly kubeconfig: string;
+  readonly url: string;
+  /** Certificate authorities of it. */
+  readonly authorities: string;
   /** @returns the object of the answer @throws Error with the answer where it is a refusal */
   request(method: string, path: string, body?: object): Promise<Record<string, unknown>>;
+}
+
+export interface KubernetesApiOptions {
+  /** Kubernetes' own controllers that run beside it, e.g. `job-controller`. */
+  readonly controllers?: readonly string[];
 }
 
 const ADMIN_TOKEN = 'admin-of-a-test';
@@ -34,7 +42,9 @@ async function freePort(): Promise<number> {
 }
 
 /** The programs are those of the embedded cluster: built here where that was not done yet, which takes minutes. */
-export async function startKubernetesApi(): Promise<KubernetesApi> {
+export async function startKubernetesApi({
+  controllers: run = [],
+}: KubernetesApiOptions = {}): Promise<KubernetesApi> {
   await ensurePackages(['etcd-server', 'openssl'], () => {});
   const binaries = await buildBinaries(() => {});
   const place = mkdtempSync(join(tmpdir(), 'kubernetes-api-'));
@@ -93,9 +103,19 @@ export async function startKubernetesApi(): Promise<KubernetesApi> {
       if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
       return JSON.parse(text) as Record<string, unknown>;
     };
+    if (run.length > 0) {
+      const kubeconfig = join(place, 'kubeconfig');
+      writeFileSync(kubeconfig, kubeconfigOf(port), { mode: 0o600 });
+      start(join(binaries.directory, 'kube-controller-manager'), [
+        ...[`--kubeconfig=${kubeconfig}`, `--controllers=${run.join(',')}`, '--leader-elect=false'],
+        ...['--secure-port=0', '--profiling=false', '--kube-api-qps=200', '--kube-api-burst=400'],
+      ]);
+    }
     const controllers = playControllers(request);
     return {
       kubeconfig: kubeconfigOf(port),
+      url: `https://127.0.0.1:${port}`,
+      authorities: readFileSync(join(place, 'certificates', 'apiserver.crt'), 'utf8'),
       request,
       [Symbol.asyncDispose]: async () => {
         await controllers.stop();

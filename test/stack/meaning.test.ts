@@ -150,6 +150,7 @@ const SIGN_IN: Config = {
   signInClientId: 'scipion',
   signInUsers: '["a"]',
 };
+const JOBS: Config = { jobs: true, apiServerNetworks: '["192.0.2.9/32"]', jobMemory: '20Gi' };
 const BESIDE: Partial<Record<keyof Settings, Config>> = {
   gateway: { tlsIssuer: '' },
   onedataSecret: { createNamespace: false },
@@ -164,6 +165,10 @@ const BESIDE: Partial<Record<keyof Settings, Config>> = {
   signInGroups: SIGN_IN,
   signInNetworks: SIGN_IN,
   passwordLogin: SIGN_IN,
+  jobs: { apiServerNetworks: '["192.0.2.9/32"]' },
+  jobClasses: JOBS,
+  jobMemory: JOBS,
+  apiServerNetworks: JOBS,
 };
 const WITHOUT: Partial<Record<keyof Settings, Config>> = {
   onedataSecret: {},

@@ -30,6 +30,7 @@ test.each(examples)('the example of %s is accepted: %s', (key, example) => {
   expect(
     judge(
       rawStack({
+        ...(key === 'jobs' ? { apiServerNetworks: '["192.0.2.1/32"]' } : {}),
         ...(/^signIn|^passwordLogin/.test(key) ? SIGN_IN : {}),
         [key]: example.replace('sha256:…', `sha256:${'a'.repeat(64)}`),
       }),

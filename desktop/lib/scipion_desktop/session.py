@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 
-from . import activity, home, paths, processes
+from . import activity, home, paths, processes, queues
 from .log import log
 
 # Together under the five seconds in which the container promises to be gone.
@@ -45,6 +45,7 @@ class Session:
         processes.adopt_orphans()
         paths.RUNTIME_DIRECTORY.mkdir(mode=0o700, parents=True, exist_ok=True)
         home.prepare()
+        queues.prepare()
         os.chdir(paths.HOME)
         activity.report_for_ever()
         while not self.stopping:

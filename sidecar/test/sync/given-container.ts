@@ -17,6 +17,7 @@ export function pathsBelow(root: string): SyncPaths {
     projectVolume: join(root, 'project'),
     syncSocket: join(root, 'sync.sock'),
     vncSocket: join(root, 'vnc.sock'),
+    jobsSocket: join(root, 'jobs.sock'),
     ready: join(root, 'run/ready'),
     config: join(root, 'sync.json'),
     sourceToken: join(root, 'source-token'),

@@ -3,6 +3,7 @@ import type { Confirmations } from '../save/confirmations.ts';
 import { PartialSaveError, UnsavedWorkError } from '../sync-errors.ts';
 import { writeClosedMark } from './closed-mark.ts';
 import type { DesktopGate } from './desktop-gate.ts';
+import type { JobsGate } from './jobs-gate.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { ProjectSaver } from './project-saver.ts';
 import type { StatusBoard } from './status-board.ts';
@@ -17,6 +18,7 @@ export interface DrainOptions {
   readonly sessions: VolumeSessions;
   readonly saver: ProjectSaver;
   readonly desktop: DesktopGate;
+  readonly jobs: JobsGate;
   readonly confirmed: Confirmations;
   readonly board: StatusBoard;
   readonly lifetime: Lifetime;
@@ -52,16 +54,24 @@ export class Drain {
   }
 
   async #run(): Promise<void> {
-    const { board, desktop, saver, confirmed, lifetime, log } = this.#options;
+    const { board, desktop, jobs, saver, confirmed, lifetime, log } = this.#options;
     const { phase } = board;
     if (saver.leftOut !== null) throw saver.leftOut;
     if (phase === 'drained' || phase === 'stopped') return;
-    if (!desktop.wasOpened) return this.#closeUnopened();
+    // Before the session ends, so that who has jobs keeps it.
+    await jobs.close();
+    if (!desktop.wasOpened)
+      return this.#closeUnopened().catch(async (error: unknown) => {
+        await jobs.open();
+        throw error;
+      });
     board.setPhase('draining');
     board.setSave({ nextSaveAt: null });
     await desktop.close();
     try {
       await desktop.gone(lifetime.stopped);
+      // Nobody can submit any more; what was submitted between the two looks is found by this one.
+      await jobs.assertIdle();
       await saver.saveAll('draining', ATTEMPTS);
       confirmed.askUnsaved(null);
       await this.#stayClosed();
@@ -74,7 +84,8 @@ export class Drain {
   }
 
   async #reopen(error: unknown): Promise<void> {
-    const { board, desktop, sessions, confirmed, lifetime, log } = this.#options;
+    const { board, desktop, jobs, sessions, confirmed, lifetime, log } = this.#options;
+    await jobs.open();
     if (error instanceof PartialSaveError) confirmed.askUnsaved(error.problems);
     log.error(
       { operation: 'drain', error: (error as Error).message },

@@ -10,6 +10,7 @@ import { readClosedMark } from './closed-mark.ts';
 import { DesktopGate } from './desktop-gate.ts';
 import { Drain } from './drain.ts';
 import { keepLease } from './heartbeats.ts';
+import { JobsGate } from './jobs-gate.ts';
 import { Lifetime } from './lifetime.ts';
 import { ProjectOpening } from './project-opening.ts';
 import { ProjectSaver } from './project-saver.ts';
@@ -52,7 +53,12 @@ export class Runner {
     this.#opening = new ProjectOpening(shared);
     this.#desktop = new DesktopGate(shared);
     this.#saver = new ProjectSaver({ ...shared, opening: this.#opening });
-    this.#drain = new Drain({ ...shared, saver: this.#saver, desktop: this.#desktop });
+    this.#drain = new Drain({
+      ...shared,
+      saver: this.#saver,
+      desktop: this.#desktop,
+      jobs: new JobsGate(options.config.hasJobs === true ? options.paths.jobsSocket : null),
+    });
     this.#autosave = new Autosave({
       ...shared,
       saver: this.#saver,

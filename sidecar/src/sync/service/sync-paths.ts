@@ -12,6 +12,7 @@ export interface SyncPaths {
   readonly sourceVolume: string;
   readonly projectVolume: string;
   readonly syncSocket: string;
+  readonly jobsSocket: string;
   readonly vncSocket: string;
   readonly ready: string;
   readonly config: string;

@@ -1,0 +1,157 @@
+import * as z from 'zod';
+import { JOB_MARKS, type JobView } from '../../contract/jobs.ts';
+import type { Asked } from './job-object.ts';
+import type { KubernetesJob, KubernetesPod } from './kubernetes-objects.ts';
+
+/** What a job and its pod say, as one answer. In doubt a job is running: Scipion never looks again once it was told "ended". */
+
+/** What stays the same of a job. */
+export interface JobFacts {
+  readonly id: string;
+  readonly name: string;
+  readonly class: string;
+  readonly isHeld: boolean;
+  readonly digest: string;
+  readonly asked: Asked;
+}
+
+const askedSchema = z.object({ cpus: z.number(), memoryMebibytes: z.number(), seconds: z.number() });
+const NOTHING_ASKED: Asked = { cpus: 0, memoryMebibytes: 0, seconds: 0 };
+
+export function factsOf({ metadata }: KubernetesJob): JobFacts | undefined {
+  const { labels = {}, annotations = {} } = metadata;
+  const id = labels[JOB_MARKS.id];
+  if (id === undefined) return undefined;
+  const asked = askedSchema.safeParse(parseOr(annotations[JOB_MARKS.asked]));
+  return {
+    id,
+    name: annotations[JOB_MARKS.name] ?? '',
+    class: labels[JOB_MARKS.class] ?? '',
+    isHeld: labels[JOB_MARKS.held] === 'true',
+    digest: annotations[JOB_MARKS.digest] ?? '',
+    asked: asked.success ? asked.data : NOTHING_ASKED,
+  };
+}
+
+/** A node that does not answer keeps its pod in the list; its own time-out is over when the pod was told to go, and then some. */
+const LOST_AFTER_MS = 120_000;
+
+/** @param event what the cluster last complained of, while there is no pod */
+export function viewOf(
+  job: KubernetesJob,
+  pod: KubernetesPod | undefined,
+  { now, event }: { now: number; event?: string | undefined },
+): JobView | undefined {
+  const facts = factsOf(job);
+  if (facts === undefined) return undefined;
+  const { metadata, status = {} } = job;
+  const cancelled = metadata.annotations?.[JOB_MARKS.cancelledBecause];
+  const ran = pod?.status?.containerStatuses?.[0]?.state;
+  const end = endOf(job);
+  const base = {
+    id: facts.id,
+    name: facts.name,
+    class: facts.class,
+    isCancelled: cancelled !== undefined,
+    isHeld: facts.isHeld,
+    cpus: facts.asked.cpus,
+    memoryMebibytes: facts.asked.memoryMebibytes,
+    submittedAt: metadata.creationTimestamp ?? '',
+    startedAt: ran?.running?.startedAt ?? ran?.terminated?.startedAt ?? null,
+    endedAt: null,
+    node: pod?.spec?.nodeName ?? null,
+    exitCode: null,
+  };
+  if (end !== undefined) {
+    const exitCode = end.isComplete ? 0 : (ran?.terminated?.exitCode ?? null);
+    const endedAt = ran?.terminated?.finishedAt ?? status.completionTime ?? end.at ?? null;
+    return { ...base, state: 'ended', exitCode, endedAt, reason: endReason(end, ran, pod, cancelled) };
+  }
+  if (cancelled !== undefined)
+    return { ...base, state: 'running', reason: `It is being cancelled: ${cancelled}` };
+  if (pod === undefined)
+    return { ...base, state: 'pending', reason: event ?? 'Waiting for its pod to be made.' };
+  if (isLost(pod, now))
+    return {
+      ...base,
+      state: 'lost',
+      reason: `Its node ${base.node} does not answer any more, so what became of it is not known.`,
+    };
+  // A pod that has ended is not the end yet: the job's own word comes after it, and only that is certain.
+  if (ran?.running !== undefined || ran?.terminated !== undefined)
+    return { ...base, state: 'running', reason: '' };
+  return { ...base, state: 'pending', reason: waitingFor(pod) };
+}
+
+interface End {
+  readonly isComplete: boolean;
+  readonly reason: string;
+  readonly message: string;
+  readonly at: string | undefined;
+}
+
+function endOf({ status }: KubernetesJob): End | undefined {
+  const found = status?.conditions?.find(
+    ({ type, status: is }) => is === 'True' && (type === 'Complete' || type === 'Failed'),
+  );
+  if (found === undefined) return undefined;
+  const { type, reason = '', message = '', lastTransitionTime: at } = found;
+  return { isComplete: type === 'Complete', reason, message, at };
+}
+
+type Ran = NonNullable<
+  NonNullable<NonNullable<KubernetesPod['status']>['containerStatuses']>[number]['state']
+>;
+
+function endReason(
+  end: End,
+  ran: Ran | undefined,
+  pod: KubernetesPod | undefined,
+  cancelled?: string,
+): string {
+  if (cancelled !== undefined) return `It was cancelled: ${cancelled}`;
+  if (end.isComplete) return 'It came to its end.';
+  if (end.reason === 'DeadlineExceeded')
+    return 'It was ended since its time was over: ask for more hours, or another class.';
+  if (ran?.terminated?.reason === 'OOMKilled')
+    return 'It was ended since it took more memory than it has: ask for more, or another class.';
+  if (pod?.status?.reason === 'Evicted') return `The node put it out: ${pod.status.message ?? ''}`;
+  const disrupted = pod?.status?.conditions?.find(
+    ({ type, status }) => type === 'DisruptionTarget' && status === 'True',
+  );
+  if (disrupted !== undefined) return `The cluster ended it: ${disrupted.message ?? disrupted.reason ?? ''}`;
+  if (ran?.terminated !== undefined) return `Its command ended with code ${ran.terminated.exitCode}.`;
+  return `Its pod is gone: ${end.message || end.reason}`;
+}
+
+function isLost({ metadata, status }: KubernetesPod, now: number): boolean {
+  if (status?.phase === 'Unknown') return true;
+  const told = metadata.deletionTimestamp === undefined ? Number.NaN : Date.parse(metadata.deletionTimestamp);
+  return now - told > LOST_AFTER_MS;
+}
+
+function waitingFor({ status }: KubernetesPod): string {
+  const waiting = status?.containerStatuses?.[0]?.state?.waiting;
+  if (waiting?.reason !== undefined && waiting.reason !== 'ContainerCreating')
+    return `Its pod cannot start (${waiting.reason}): ${waiting.message ?? ''}`;
+  const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled');
+  if (scheduled?.status === 'False') return `No node has room for it yet: ${scheduled.message ?? ''}`;
+  return 'Its pod is starting.';
+}
+
+const usageSchema = z.object({ cpuSeconds: z.number().min(0), maxMemoryBytes: z.number().min(0) });
+export type Usage = z.infer<typeof usageSchema>;
+
+/** What the pod says of itself at its end; whoever ran in it may have written anything. */
+export function usageOf(pod: KubernetesPod | undefined): Usage | undefined {
+  const text = pod?.status?.containerStatuses?.[0]?.state?.terminated?.message;
+  return usageSchema.safeParse(parseOr(text)).data;
+}
+
+function parseOr(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? '');
+  } catch {
+    return undefined;
+  }
+}

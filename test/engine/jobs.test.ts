@@ -1,0 +1,193 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { JOB_MARKS } from '../../sidecar/contract/jobs.ts';
+import { jobIdOf } from '../../sidecar/src/jobs/job-object.ts';
+import { type JobsPlace, jobsPlace, request } from '../helpers/jobs-place.ts';
+
+/** The broker's process against a real API server with Kubernetes' own controller of Jobs; the kubelet is played. */
+
+let place: JobsPlace;
+
+beforeAll(async () => {
+  place = await jobsPlace('jobs');
+}, 240_000);
+afterAll(() => place?.[Symbol.asyncDispose]());
+
+describe('a job', () => {
+  test('runs as a pod of the template, and its exit code comes back', async () => {
+    await using broker = await place.broker();
+    const asked = request({ environment: { PATH: '/opt/relion/bin', ODD: "'; rm -rf / #\n$(id)" } });
+    const made = await broker.ask('POST', '/v1/jobs', asked);
+    expect(made).toMatchObject({ status: 201, body: { state: 'pending', exitCode: null } });
+    const id = String(made.body.id);
+
+    const pod = await place.podOf(id);
+    expect(JSON.parse(pod.metadata.annotations[JOB_MARKS.request] ?? '')).toEqual({
+      command: asked.command,
+      folder: asked.folder,
+      environment: asked.environment,
+    });
+    expect(pod.spec).toMatchObject({
+      serviceAccountName: 'scipion-job',
+      automountServiceAccountToken: false,
+      restartPolicy: 'Never',
+      containers: [{ command: ['/usr/bin/tini', '--', '/usr/local/bin/run-job'] }],
+    });
+    expect(JSON.stringify(pod.spec)).not.toContain('rm -rf');
+
+    await place.setPod(id, { running: { startedAt: new Date().toISOString() } });
+    await broker.until(id, ({ state }) => state === 'running');
+    const usage = JSON.stringify({ cpuSeconds: 12.5, maxMemoryBytes: 1e9 });
+    await place.setPod(id, {
+      terminated: {
+        exitCode: 3,
+        message: usage,
+        startedAt: '2026-01-01T10:00:00Z',
+        finishedAt: '2026-01-01T11:00:00Z',
+      },
+    });
+    const ended = await broker.until(id, ({ state }) => state === 'ended');
+    expect(ended).toMatchObject({
+      exitCode: 3,
+      reason: 'Its command ended with code 3.',
+      isCancelled: false,
+    });
+    await expect.poll(() => broker.lines('account')).toHaveLength(1);
+    expect(broker.lines('account')[0]).toMatchObject({
+      job: id,
+      cpuHoursReserved: 2,
+      cpuSeconds: 12.5,
+      exitCode: 3,
+    });
+  });
+
+  test('is cancelled, keeps its object, and is not made again by who asks again', async () => {
+    await using broker = await place.broker();
+    const asked = request();
+    const id = String((await broker.ask('POST', '/v1/jobs', asked)).body.id);
+    await place.podOf(id);
+    expect(await broker.ask('POST', `/v1/jobs/${id}/cancel`)).toMatchObject({
+      status: 200,
+      body: { isCancelled: true },
+    });
+    const ended = await broker.until(id, ({ state }) => state === 'ended');
+    expect(ended).toMatchObject({ exitCode: null, isCancelled: true });
+    expect(await broker.ask('POST', '/v1/jobs', asked)).toMatchObject({
+      status: 200,
+      body: { id, state: 'ended' },
+    });
+    expect(await broker.ask('POST', `/v1/jobs/${id}/cancel`)).toMatchObject({
+      status: 200,
+      body: { state: 'ended' },
+    });
+  });
+
+  test('that somebody waited for is cancelled when nobody does any more', async () => {
+    await using broker = await place.broker('--held-for', '3');
+    const made = await broker.ask('POST', '/v1/jobs', request({ isHeld: true }));
+    const id = String(made.body.id);
+    const waiting = await broker.ask('GET', `/v1/jobs/${id}/wait?seconds=5`);
+    expect(waiting.body).toMatchObject({ state: 'pending', isCancelled: false });
+    const ended = await broker.until(id, ({ isCancelled }) => isCancelled);
+    expect(ended.reason).toContain('the program that waited for it is gone');
+  });
+
+  test('with the same client id is the same job, and another content is refused', async () => {
+    await using broker = await place.broker();
+    const asked = request();
+    const both = await Promise.all([
+      broker.ask('POST', '/v1/jobs', asked),
+      broker.ask('POST', '/v1/jobs', asked),
+    ]);
+    expect(new Set(both.map(({ body }) => body.id)).size).toBe(1);
+    expect(both.map(({ status }) => status).toSorted()).toEqual([200, 201]);
+    const other = await broker.ask('POST', '/v1/jobs', { ...asked, name: 'another' });
+    expect(other).toMatchObject({ status: 409, body: { code: 'conflict' } });
+  });
+});
+
+test('200 at once, each exactly once, while the broker is killed in between', {
+  timeout: 240_000,
+}, async () => {
+  await place.clear();
+  await using broker = await place.broker();
+  const all = Array.from({ length: 200 }, (_, index) => request({ name: `many ${index}` }));
+  let isOver = false;
+  let kills = 0;
+  const killing = (async () => {
+    while (!isOver && kills < 6) {
+      await new Promise((done) => setTimeout(done, 1_200));
+      if (isOver) break;
+      await broker.kill();
+      kills += 1;
+    }
+  })();
+  // Whoever gets no answer asks again, as the client in the desktop does.
+  const ids = await Promise.all(all.map((asked) => broker.submitSurely(asked)));
+  isOver = true;
+  await killing;
+  expect(kills).toBeGreaterThan(0);
+  expect(new Set(ids)).toEqual(new Set(all.map((asked) => jobIdOf(place.namespace, asked.clientId))));
+  await expect.poll(async () => (await place.jobs()).length, { timeout: 30_000 }).toBe(200);
+  await expect.poll(async () => (await place.pods()).length, { timeout: 60_000 }).toBe(200);
+  const listed = (await broker.ask('GET', '/v1/jobs')).body.jobs as unknown[];
+  expect(listed).toHaveLength(200);
+  // Half of it is Node's code, which the containers of the pod share.
+  expect(broker.peakMebibytes()).toBeLessThan(105);
+});
+
+describe('through the socket is refused', () => {
+  const bad = (changes: object) => ({ ...request(), ...changes });
+  const P = '/mnt/vol-project';
+  test.each<[string, unknown, RegExp]>([
+    ['an image', bad({ image: 'evil' }), /image/],
+    ['mounts', bad({ volumes: [{ hostPath: { path: '/' } }] }), /volumes/],
+    ['a namespace', bad({ namespace: 'kube-system' }), /namespace/],
+    ['a security context', bad({ securityContext: { privileged: true } }), /securityContext/],
+    ['labels', bad({ labels: { a: 'b' } }), /labels/],
+    ['a class that is none', bad({ class: 'huge; rm -rf /' }), /no class of jobs/],
+    ['more CPUs than the class', bad({ cpus: 3 }), /at most 2/],
+    ['more memory than the class', bad({ memoryMebibytes: 4097 }), /at most 4096/],
+    ['more time than the class', bad({ seconds: 86_401 }), /at most 86400/],
+    ['a name with shell in it', bad({ name: '$(id)' }), /name/],
+    ['a name of many lines', bad({ name: 'a\nb' }), /name/],
+    ['a folder outside the project', bad({ folder: '/etc' }), /folder/],
+    ['a folder that climbs out', bad({ folder: `${P}/../../etc` }), /folder/],
+    ['a folder beside the project', bad({ folder: `${P}-other` }), /folder/],
+    ['a script outside', bad({ command: { script: '/bin/sh' } }), /command/],
+    ['output elsewhere', bad({ output: '/run/scipion/ready' }), /output/],
+    ['a NUL in an argument', bad({ command: { argv: ['a\0b'] } }), /command/],
+    ['no program', bad({ command: { argv: [] } }), /command/],
+    ['a variable that is none', bad({ environment: { 'A=B': 'c' } }), /environment/],
+    ['too much environment', bad({ environment: { A: 'x'.repeat(70_000) } }), /environment/],
+    ['an id of another form', bad({ clientId: '../jobs' }), /clientId/],
+  ])('%s', async (_what, asked, message) => {
+    const answer = await place.shared.ask('POST', '/v1/jobs', asked);
+    expect(answer.status).toBe(400);
+    expect(answer.body.message).toMatch(message);
+  });
+
+  test.each(['../../secrets/x', '1', 'x', '%2e%2e%2fpods', '100000000000000/../..'])(
+    'the id %s, which is no job',
+    async (id) => {
+      const answers = [
+        await place.shared.ask('GET', `/v1/jobs/${id}`),
+        await place.shared.ask('POST', `/v1/jobs/${id}/cancel`),
+      ];
+      for (const { status } of answers) expect([400, 404]).toContain(status);
+    },
+  );
+
+  test('a gigabyte of environment, of which little is read', async () => {
+    const before = place.shared.peakMebibytes();
+    expect(await place.shared.pour(1_000_000_000)).toBeLessThan(8_000_000);
+    expect(place.shared.peakMebibytes() - before).toBeLessThan(20);
+  });
+
+  test('10,000 requests at once: some are answered, the others told to wait, and the broker goes on', async () => {
+    const answers = await place.shared.flood(10_000);
+    expect(answers.refused).toBeGreaterThan(0);
+    // What the container may have.
+    expect(place.shared.peakMebibytes()).toBeLessThan(128);
+    await expect.poll(async () => (await place.shared.ask('GET', '/v1/classes')).status).toBe(200);
+  });
+});
