@@ -188,7 +188,9 @@ test('everything that writes is watched', () => {
       ),
     );
   expect(methods(LocalTree).filter((method) => !VOLUME_WRITES.includes(method))).toEqual(
-    methods(LocalTree).filter((method) => /^(at|children|unchanged|look|open|freeBytes)$/.test(method)),
+    methods(LocalTree).filter((method) =>
+      /^(at|children|unchanged|look|open|freeBytes|withLog|nameWithLog)$/.test(method),
+    ),
   );
 });
 
