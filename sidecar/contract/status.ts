@@ -79,6 +79,8 @@ export const fileProblemCodeSchema = z.enum([
   'space-fault',
   /** It keeps changing while it is being read. */
   'changing',
+  /** It is so large that it comes over several saves. */
+  'sending',
   /** A database that another program has locked. */
   'database-locked',
   /** Name or path are longer than the system allows. */

@@ -31,8 +31,9 @@ export class FileFailures {
   readonly #context: Context;
   readonly #items = new Map<string, FileProblem>();
   #count = 0;
-  /** Of those, the ones that only passed by: they changed while they were read. */
+  /** Of those, the ones that changed while they were read. */
   #changing = 0;
+  #sending = 0;
   #unsure = 0;
 
   constructor(context: Context, side: Side, during: FileProblem['during']) {
@@ -45,9 +46,14 @@ export class FileFailures {
     return this.#count;
   }
 
-  /** Without those that are only being written just now, which is no fault. */
+  /** Without those that are only being written or sent just now, which is no fault. */
   get faults(): number {
-    return this.#count - this.#changing;
+    return this.#count - this.#changing - this.#sending;
+  }
+
+  /** Large files that come over several saves. */
+  get sending(): number {
+    return this.#sending;
   }
 
   get problems(): FileProblems {
@@ -57,7 +63,7 @@ export class FileFailures {
   /** Everything is looked at anew. */
   reset(): void {
     this.#items.clear();
-    [this.#count, this.#changing, this.#unsure] = [0, 0, 0];
+    [this.#count, this.#changing, this.#sending, this.#unsure] = [0, 0, 0, 0];
   }
 
   /** A call about a single file went well, so whatever fails next is not everything. */
@@ -105,6 +111,7 @@ export class FileFailures {
     if (this.#items.has(path)) return;
     this.#count += 1;
     if (code === 'changing') this.#changing += 1;
+    if (code === 'sending') this.#sending += 1;
     if (this.#items.size >= MAX_FILE_PROBLEMS) return;
     const since = new Date(this.#context.clock.now()).toISOString();
     const { side: space, during } = this;
@@ -147,6 +154,8 @@ export function fileSentence(code: FileProblemCode, { isFolder, space, during, i
       return isSave
         ? `${what} was written while it was read. ${again}`
         : `${what} was written ${where} while it was copied. It comes as soon as it stands still. ${again}`;
+    case 'sending':
+      return `${what} is large, so it is sent over several saves. Everything else is saved between them; what is sent of it is not sent again.`;
     case 'database-locked':
       return `This database is locked by another program, so it could not be copied. Close what uses it. ${again}`;
     case 'name-too-long':

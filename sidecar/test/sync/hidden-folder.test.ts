@@ -1,4 +1,12 @@
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { DirectorySpace } from '../../src/spaces/directory-space.ts';
@@ -118,4 +126,32 @@ describe('strangers in it', () => {
     expect(readFileSync(join(place, '.scipion-sync', name), 'utf8')).toBe(text);
     expect(readdirSync(place).sort()).toEqual(['.scipion-sync', 'theirs']);
   });
+});
+
+describe('a folder that somebody moves away under a running instance', () => {
+  test.each(FOLDERS.filter((name) => !['', 'fences', 'claims'].includes(name)))(
+    '%s: the next saves are whole, for another volume too',
+    async (name) => {
+      const space = new DirectorySpace(folders.make());
+      const clock = new TestClock();
+      const one = await openProject(folders.make(), space, { clock });
+      await startProject(one);
+      for (const file of ['first', 'second']) {
+        writeFileSync(join(one.data, file), file);
+        chmodSync(join(one.data, file), 0o640);
+        await save(one);
+      }
+      await space.removeTree(`.scipion-sync/${name}`);
+      writeFileSync(join(one.data, 'third'), 'after it');
+      expect(await save(one)).toMatchObject({ saved: true, skipped: 0 });
+      const expected = sorted(dumpFolder(one.data));
+      await one.lease.release();
+      one.close();
+      const other = await openProject(folders.make(), space, { clock });
+      await startProject(other);
+      expect(sorted(dumpFolder(other.data))).toEqual(expected);
+      expect(statSync(join(other.data, 'first')).mode & 0o777).toBe(0o640);
+      other.close();
+    },
+  );
 });

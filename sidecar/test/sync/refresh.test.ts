@@ -39,6 +39,12 @@ test('a refresh is under way from its first moment, and one that fails leaves wh
   await until('listing');
   answer.resolve();
   await refused;
+  source.check = async () => {
+    throw new SpaceError('token-invalid', 'HTTP 401');
+  };
+  await expect(refresh(), 'the space that is meant').rejects.toThrow(
+    /token of the source space.*sourceToken/,
+  );
   expect((await until('done')).source).toEqual(before.source);
   source.check = async () => undefined;
   await source.write('new', contentOf('new'));

@@ -5,6 +5,7 @@ import { contentOf, ENGINE_FOLDER, isSpaceError, type Space, SpaceError } from '
 import { refuseNewer } from '../sync-errors.ts';
 import { highestFence, isMarkOf, markPath, marksOf, ownerOf, takeFence, tidyFences } from './fences.ts';
 import { moveOver } from './move-over.ts';
+import { inOwnFolder } from './own-folder.ts';
 import { readPatiently, seal, unseal, versionOf } from './sealed.ts';
 import { ENGINE_FOLDERS, fencePath, LAYOUT } from './space-layout.ts';
 
@@ -110,8 +111,8 @@ export class Lease {
    * @throws LeaseHeldError, NewerFormatError
    */
   async acquire(ownSessions: readonly string[], takeOver = false, ownFence = 0): Promise<LeaseRecord> {
-    const found = await this.#readLease();
-    await this.#makeFolders();
+    const found = await inOwnFolder(this.#space, () => readLease(this.#space));
+    await this.makeFolders();
     const highest = await highestFence(this.#space, found?.record?.fence ?? 0);
     if (!takeOver) await this.#assertFree(found, highest, { ownSessions, ownFence });
     try {
@@ -141,31 +142,19 @@ export class Lease {
   async heartbeat(): Promise<void> {
     if (this.#record === null) return;
     if (this.#isSilentFor(this.#times.expiryMs)) await this.assertHeld();
-    if (this.#lacksFolders) await this.#makeFolders();
+    if (this.#lacksFolders) await this.makeFolders();
     this.#record = { ...this.#record, heartbeatAt: this.#now() };
     await this.#writeRecord();
   }
 
-  async #readLease(): Promise<FoundLease | null> {
-    try {
-      return await readLease(this.#space);
-    } catch (error) {
-      if (!isSpaceError(error, 'not-a-directory')) throw error;
-      // It is the folder itself that is none.
-      const path = ENGINE_FOLDER;
-      const found = await this.#space.stat({ path });
-      if (found === null || found.kind === 'directory') throw error;
-      throw new SpaceError(error.code, `${path} is a ${found.kind}`, { path, cause: error });
-    }
-  }
-
-  /** @throws SpaceError that names all that is in the way: whoever moves it away is not told of the next one then */
-  async #makeFolders(): Promise<void> {
+  /** @returns those that were not there. @throws SpaceError that names all that is in the way: whoever moves it away is not told of the next one then */
+  async makeFolders(): Promise<readonly string[]> {
+    const made: string[] = [];
     const inTheWay: SpaceError[] = [];
     let isLacking = false;
     for (const folder of ENGINE_FOLDERS) {
       try {
-        await this.#space.makeDirectory(folder);
+        if ((await this.#space.makeDirectory(folder)).isNew) made.push(folder);
       } catch (error) {
         if (isSpaceError(error, 'exists', 'not-a-directory')) inTheWay.push(error);
         // Most are there from before; a save says what it lacks.
@@ -179,6 +168,7 @@ export class Lease {
       throw new SpaceError(first.code, all, { path: first.path ?? ENGINE_FOLDER, cause: first });
     }
     this.#lacksFolders = isLacking;
+    return made;
   }
 
   /** Asks the space. @throws LeaseLostError where somebody else has a higher fencing number. */

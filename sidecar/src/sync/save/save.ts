@@ -1,4 +1,5 @@
 import type { FileProblems } from '../../../contract/status.ts';
+import { ENGINE_FOLDER, SpaceError } from '../../spaces/space.ts';
 import { FileFailures } from '../file-failures.ts';
 import { collectDifferences, type ScanContext, type ScanScope } from '../plan/collect.ts';
 import { type DeletionLimits, deletionRefusal, type HeldBack } from '../plan/guards.ts';
@@ -17,6 +18,7 @@ import { MovedFiles } from './moved-files.ts';
 import { decidingSave } from './pending-commit.ts';
 import { recover } from './recover.ts';
 import { rewriteDamagedSegments } from './segments.ts';
+import { LAYOUT } from './space-layout.ts';
 import { type UploadContext, uploadPending } from './upload.ts';
 
 /** What is planned already is sent and committed with it. */
@@ -48,6 +50,8 @@ export interface SaveResult {
   readonly changes: number;
   /** Files and directories that changed while they were read, or could not be read; their last saved version stays in the space. */
   readonly skipped: number;
+  /** Of those, large files that come over several saves; the next one continues with them and should begin at once. */
+  readonly sending: number;
   /** The same by name, as far as there is room. */
   readonly fileProblems: FileProblems;
   /** Removals that were held back, null where none were. The rest is saved. */
@@ -66,8 +70,29 @@ export interface SaveResult {
  * @throws SpaceError, LeaseLostError; the next call goes on where this one stopped
  */
 export async function save(context: SaveContext, options: SaveOptions = {}): Promise<SaveResult> {
-  const { result, freed } = await withRoomInSpace(context, () => saveOnce(context, options));
+  const { result, freed } = await withRoomInSpace(context, () =>
+    withFolders(context, () => saveOnce(context, options)),
+  );
   return freed.trash === 0 ? result : { ...result, trashFreed: freed.trash };
+}
+
+/** Tries once more where somebody has moved a folder of the engine away under a running save. */
+async function withFolders(
+  { lease, state }: Pick<SaveContext, 'lease' | 'state'>,
+  attempt: () => Promise<SaveResult>,
+): Promise<SaveResult> {
+  try {
+    return await attempt();
+  } catch (error) {
+    const isOurs = error instanceof SpaceError && error.path?.startsWith(`${ENGINE_FOLDER}/`) === true;
+    if (!isOurs || error.code !== 'not-found') throw error;
+    await lease.assertHeld();
+    const made = await lease.makeFolders();
+    if (made.length === 0) throw error;
+    // All segments went with it: the next one has to be whole.
+    if (made.includes(LAYOUT.manifest)) state.setMeta('manifest-segments', null);
+    return attempt();
+  }
 }
 
 async function saveOnce(context: SaveContext, options: SaveOptions): Promise<SaveResult> {
@@ -151,7 +176,7 @@ async function commitSent(
   if (changes === 0) return { ...unchanged(context.state, unread), heldBack };
   const generation = await commit(context, unread);
   context.progress.done();
-  return { saved: true, generation, changes, skipped: unread.count, fileProblems: unread.problems, heldBack };
+  return { saved: true, generation, changes, ...leftOut(unread), heldBack };
 }
 
 /** A folder stays in the space for what is left out in it; to remove it comes with that. */
@@ -169,10 +194,13 @@ function unchanged(state: StateStore, unread: FileFailures): SaveResult {
     saved: false,
     generation: knownGeneration(state),
     changes: 0,
-    skipped: unread.count,
-    fileProblems: unread.problems,
+    ...leftOut(unread),
     heldBack: null,
   };
+}
+
+function leftOut(unread: FileFailures): Pick<SaveResult, 'skipped' | 'sending' | 'fileProblems'> {
+  return { skipped: unread.count, sending: unread.sending, fileProblems: unread.problems };
 }
 
 /** Drops removals from the plan where there are too many of them at once; everything else goes on. */

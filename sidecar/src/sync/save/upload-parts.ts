@@ -1,3 +1,4 @@
+import type { Clock } from '../../clock.ts';
 import type { Gate } from '../../spaces/connections.ts';
 import {
   type CallOptions,
@@ -20,6 +21,8 @@ export interface PartsContext {
   readonly space: Space;
   readonly state: StateStore;
   readonly progress: Progress;
+  readonly clock: Clock;
+  readonly largeTurn: LargeTurn;
   readonly signal?: AbortSignal;
 }
 
@@ -37,6 +40,18 @@ interface Unfinished {
 }
 
 const META = 'unfinished-uploads';
+
+/** What one save gives to all large files together. */
+export interface LargeTurn {
+  /** Of `clock.monotonic()`: no part is begun afterwards, but each save sends some. */
+  readonly until: number;
+  hasSent: boolean;
+}
+
+/** The time of this save is over, and the rest of the file is for the next one. */
+export class UnfinishedUpload extends Error {
+  override readonly name = 'UnfinishedUpload';
+}
 
 export interface SentFile {
   readonly staged: string;
@@ -66,9 +81,9 @@ export async function clearStaging(context: SentContext): Promise<void> {
 
 /**
  * Sends a large file, several parts at one time, each through the gate by itself. Parts that an earlier run sent of the
- * same file are not sent again. A second reading, which gives the hash, has to find in every part what was sent of it.
+ * same file are not sent again, so that each run brings it further. A second reading, which gives the hash, has to find in every part what was sent of it.
  * @param stage names the place of a new upload
- * @throws FileChangedError where a part was another one when it was sent; SpaceError
+ * @throws FileChangedError where a part was another one when it was sent; UnfinishedUpload; SpaceError
  */
 export async function uploadParts(
   context: PartsContext,
@@ -103,7 +118,9 @@ class PartsUpload {
 
   async run(hash: RunningHash, stage: () => string): Promise<SentFile> {
     const { size } = this.#file.content;
-    const upload = (await this.#known()) ?? (await this.#begin(stage()));
+    this.#assertInTime();
+    const known = await this.#known();
+    const upload = known ?? (await this.#begin(stage()));
     const missing = this.#parts.filter(({ index }) => upload.checks[index] === null);
     for (const { length } of this.#parts.filter((part) => !missing.includes(part))) {
       this.#context.progress.bytes(length);
@@ -113,6 +130,9 @@ class PartsUpload {
       () => this.#context.space.capabilities.concurrency,
       async (part) => {
         await this.#network(() => this.#send(upload, part));
+        if (upload.checks.includes(null)) this.#assertInTime();
+        // Each run would read all that was sent before it: it is read once, in the last one.
+        if (known !== null) return;
         const gap = this.#parts.find(({ index }) => upload.checks[index] === null);
         // What was sent a moment ago is still in memory.
         hash.goOn(gap?.start ?? size);
@@ -132,6 +152,12 @@ class PartsUpload {
       );
     }
     return { staged: upload.staged, written, hash: digest.hash };
+  }
+
+  #assertInTime(): void {
+    const { clock, largeTurn } = this.#context;
+    if (largeTurn.hasSent && clock.monotonic() > largeTurn.until)
+      throw new UnfinishedUpload(`${this.#path} is not sent whole yet`);
   }
 
   get #path(): string {
@@ -173,6 +199,7 @@ class PartsUpload {
     const told = counted(content, (count) => progress.bytes(count));
     await space.writePart?.({ path: upload.staged, id: upload.id }, part.start, told, this.#options);
     upload.checks[part.index] = content.check();
+    this.#context.largeTurn.hasSent = true;
     this.#note(upload);
   }
 

@@ -19,15 +19,22 @@ import {
   goesInParts,
   type PartsContext,
   type SentFile,
+  UnfinishedUpload,
   uploadParts,
 } from './upload-parts.ts';
 
 const READ_ATTEMPTS = 3;
+/** A save sends large files for so long; then what else is there is saved, and the next save sends more of them. */
+const LARGE_MS = 120_000;
 const SEND_ATTEMPTS = 3;
 
-export interface UploadContext extends SentContext, PartsContext, CopyOptions {
+export interface UploadContext extends SentContext, Omit<PartsContext, 'largeTurn'>, CopyOptions {
   readonly tree: LocalTree;
+  /** @default 2 minutes */
+  readonly largeMs?: number;
 }
+
+type SendingContext = UploadContext & PartsContext;
 
 /**
  * Sends what is to be sent to the staging folder and says for every path what will be remembered. What was moved on the
@@ -50,6 +57,7 @@ export async function uploadPending(
   context.progress.begin(files, bytes);
   if (files > 0) await space.makeDirectory(stagingOf(context.volumeId));
   const connections = new Connections(() => space.capabilities);
+  const largeTurn = { until: context.clock.monotonic() + (context.largeMs ?? LARGE_MS), hasSent: false };
   /** Large files that did not get through: what was sent of them is not sent again. */
   const unfinished = new Set<string>();
   for (let round = 1; ; round += 1) {
@@ -62,14 +70,15 @@ export async function uploadPending(
           context.signal?.throwIfAborted();
           const item = decodeItem(row.data);
           try {
-            const done = await prepare(context, item, row.seq, connections.forOne(), moved);
+            const done = await prepare({ ...context, largeTurn }, item, row.seq, connections.forOne(), moved);
             unread.succeeded();
             const weight = 1 + (done.staged?.facts.size ?? 0) / BYTES_A_WEIGHT;
             batch.add(() => noteUpload(state, row.seq, done), weight);
           } catch (error) {
             const bytes = item.local?.size ?? 0;
             const ask = isOfUploads(error) ? () => tryUpload(context, bytes) : undefined;
-            await unread.note(error, { does: 'send', path: item.path }, ask);
+            if (error instanceof UnfinishedUpload) unread.add(item.path, false, 'sending');
+            else await unread.note(error, { does: 'send', path: item.path }, ask);
             if (goesInParts(space, item.local?.size ?? 0)) unfinished.add(item.path);
             state.pending.delete(row.seq);
           }
@@ -129,7 +138,7 @@ function noteUpload(state: StateStore, seq: number, item: PlanItem): void {
 }
 
 async function prepare(
-  context: UploadContext,
+  context: SendingContext,
   item: PlanItem,
   seq: number,
   network: Gate,
@@ -155,7 +164,7 @@ async function prepare(
 }
 
 async function uploadFile(
-  context: UploadContext,
+  context: SendingContext,
   item: PlanItem,
   seq: number,
   network: Gate,
@@ -196,7 +205,7 @@ async function reuse(
 }
 
 async function uploadOnce(
-  context: UploadContext,
+  context: SendingContext,
   item: PlanItem,
   seq: number,
   network: Gate,

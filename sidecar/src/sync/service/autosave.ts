@@ -28,6 +28,8 @@ export class Autosave {
   readonly #options: AutosaveOptions;
   /** In a row. */
   #failures = 0;
+  /** The last save has left a large file half-way. */
+  #isSending = false;
 
   constructor(options: AutosaveOptions) {
     this.#options = options;
@@ -52,7 +54,7 @@ export class Autosave {
   }
 
   get #waitMs(): number {
-    if (this.#failures === 0) return this.#intervalMs;
+    if (this.#failures === 0) return this.#isSending ? 0 : this.#intervalMs;
     return Math.min(this.#intervalMs, backOffMs(this.#failures, AFTER_FAILURES));
   }
 
@@ -73,8 +75,9 @@ export class Autosave {
     const { saver, clock, log, metrics } = this.#options;
     try {
       const began = clock.monotonic();
-      await saver.save('saving', { scope: 'changed' });
+      const { sending } = await saver.save('saving', { scope: 'changed' });
       this.#failures = 0;
+      this.#isSending = sending > 0;
       metrics?.missed(Math.floor((clock.monotonic() - began) / this.#intervalMs));
     } catch (error) {
       this.#failures += 1;

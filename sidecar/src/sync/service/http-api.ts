@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import * as z from 'zod';
 import { activityReportSchema, noticeSchema } from '../../../contract/activity.ts';
 import type { SyncStatus } from '../../../contract/status.ts';
+import type { Side } from '../../spaces/space.ts';
 import { isPlain } from '../restore/restore-to-folder.ts';
 import { RequestError } from '../sync-errors.ts';
 import type { SyncMetrics } from './metrics.ts';
@@ -43,15 +44,26 @@ const confirmSchema = z.discriminatedUnion('what', [
   z.strictObject({ what: z.enum(['merge', 'takeOver']) }),
 ]);
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Which of the two spaces a request is about. @default project */
+    readonly space?: Side;
+  }
+}
+
 /** HTTP on the Unix socket: whoever shares the pod's run directory may ask. */
 export function syncApi(runner: Runner, log: Logger): FastifyInstance {
   const app = fastify({ logger: false, forceCloseConnections: true });
-  app.setErrorHandler((error, _request, reply) => {
+  app.setErrorHandler((error, request, reply) => {
     const status =
       error instanceof z.ZodError || error instanceof RequestError
         ? 400
         : ((error as { statusCode?: number }).statusCode ?? 503);
-    const problem = toProblem(error, 'project', new Date().toISOString());
+    const problem = toProblem(
+      error,
+      request.routeOptions.config.space ?? 'project',
+      new Date().toISOString(),
+    );
     log.warn({ error: (error as Error).message }, 'a request failed');
     const detail = error instanceof z.ZodError ? issuesText(error) : (error as Error).message;
     const message = problem.code === 'internal' ? detail : problem.message;
@@ -68,7 +80,8 @@ export function syncApi(runner: Runner, log: Logger): FastifyInstance {
     saving.catch(() => undefined);
     return reply.code(202).send({ accepted: true });
   });
-  app.post<{ Querystring: { wait?: string } }>('/v1/refresh-source', async (request, reply) => {
+  const ofSource = { config: { space: 'source' } } as const;
+  app.post<{ Querystring: { wait?: string } }>('/v1/refresh-source', ofSource, async (request, reply) => {
     const refreshing = runner.refreshSource().then(() => true);
     if (request.query.wait === 'false') {
       // Its outcome comes with the status.

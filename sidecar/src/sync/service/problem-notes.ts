@@ -117,6 +117,7 @@ export const PROBLEM_NOTES: Record<ProblemCode, Note> = {
 };
 
 export const FILE_NOTES: Record<FileProblemCode, string> = {
+  sending: 'It is so large that it comes over several saves.',
   'no-access':
     'The rights on it keep this program out, on the volume or in the space. A log or journal of a database is not to be removed: newest rows may be in it alone.',
   'disk-fault': 'The disk of the volume fails at it.',

@@ -30,6 +30,7 @@ import { soundHead } from '../save/head-copies.ts';
 import { forgetOtherHistory, knownGeneration, noteSave } from '../save/histories.ts';
 import { Lease, type LeaseRecord, type LeaseTimes, readLease } from '../save/lease.ts';
 import { loadManifest } from '../save/manifest.ts';
+import { inOwnFolder } from '../save/own-folder.ts';
 import { recover } from '../save/recover.ts';
 import type { SaveRetention } from '../save/retention.ts';
 import { type SaveOptions, type SaveResult, save } from '../save/save.ts';
@@ -138,7 +139,7 @@ export class ProjectSession {
     return this.#exclusive(async () => {
       await this.#options.space.check();
       // A space of a newer version is left as it is: not even a lease is taken there.
-      await readHead(this.#options.space);
+      await inOwnFolder(this.#options.space, () => readHead(this.#options.space));
       const { state, lease } = this.#context;
       const known = state.json<string[]>('sessions', []);
       const sessions = known.includes(lease.session) ? known : [...known, lease.session];

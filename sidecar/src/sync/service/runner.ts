@@ -116,7 +116,11 @@ export class Runner {
     if (!this.#desktop.wasOpened)
       throw new Error('there is nothing to save yet: the project is still being restored');
     if (this.board.phase === 'drained') throw new Error('everything is saved, and the instance is closed');
-    return this.#saver.save('saving');
+    for (;;) {
+      const result = await this.#saver.save('saving');
+      // The drain sends the rest, or the save after the next start.
+      if (result.sending === 0 || this.#drain.isAsked || this.#lifetime.stopped.aborted) return result;
+    }
   }
 
   async refreshSource(): Promise<void> {

@@ -45,6 +45,11 @@ export async function saveAll(save: () => Promise<SaveResult>, options: SaveAllO
       continue;
     }
     if (result.skipped === 0) return;
+    if (result.sending > 0) {
+      // Each round sends more of a large file.
+      failures = 0;
+      continue;
+    }
     if (round >= SETTLE_ROUNDS) {
       if (options.mayLeave?.(result.fileProblems)) return;
       throw new PartialSaveError(result.fileProblems);

@@ -22,8 +22,8 @@ export function tellSaved(
   { began, ended, savedAt, seen, isSure }: SaveFacts,
 ): void {
   const since = new Date(began).toISOString();
-  // A file that is being written comes with the next save, which is no fault of anything.
-  const isFault = result.fileProblems.items.some(({ code }) => code !== 'changing');
+  // A file that is being written or sent comes with a later save, which is no fault of anything.
+  const isFault = result.fileProblems.items.some(({ code }) => code !== 'changing' && code !== 'sending');
   const partial = isFault ? new PartialSaveError(result.fileProblems) : null;
   board.clear('project');
   if (result.notices !== undefined) board.addNotices(result.notices);

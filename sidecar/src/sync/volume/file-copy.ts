@@ -140,16 +140,18 @@ function readAt(descriptor: number, bytes: number, position: number): Promise<Bu
   });
 }
 
-function partOf(path: string, descriptor: number, start: number, length: number) {
+function partOf(path: string, descriptor: number, start: number, length: number, look: () => void) {
   let check = 0;
   return {
     size: length,
     async *open() {
       let running = 0;
+      const lookNow = everySecond(look);
       for (let at = start; at < start + length; ) {
         const chunk = await readAt(descriptor, Math.min(1 << 18, start + length - at), at);
         if (chunk.length === 0) throw new FileChangedError(`${path} became shorter while it was read`);
         at += chunk.length;
+        lookNow();
         running = crc32(chunk, running);
         yield chunk;
       }
@@ -158,6 +160,19 @@ function partOf(path: string, descriptor: number, start: number, length: number)
     check: () => check,
   };
 }
+
+/** Once a second: who removes or replaces a large file waits for no more than that until its reading ends. */
+function everySecond(work: () => void): () => void {
+  let last = performance.now();
+  return () => {
+    const now = performance.now();
+    if (now - last < LOOK_MS) return;
+    last = now;
+    work();
+  };
+}
+
+const LOOK_MS = 1000;
 
 interface Opened {
   readonly entry: LocalEntry;
@@ -172,6 +187,17 @@ interface Opened {
 
 function stable(tree: LocalTree, { entry, racy, descriptor, size, whole, copy }: Opened): StableFile {
   let digest = '';
+  const assertSame = () => {
+    if (copy !== null) return;
+    const now = tree.look(entry.path);
+    const same =
+      now !== null &&
+      now.inode === entry.inode &&
+      now.size === entry.size &&
+      now.mtimeNs === entry.mtimeNs &&
+      now.ctimeNs === entry.ctimeNs;
+    if (!same) throw new FileChangedError(`${entry.path} changed while it was read`);
+  };
   return {
     entry,
     racy,
@@ -183,12 +209,14 @@ function stable(tree: LocalTree, { entry, racy, descriptor, size, whole, copy }:
           hash.update(whole);
           yield whole;
         }
+        const lookNow = everySecond(assertSame);
         for (let at = whole?.length ?? 0; at < size; ) {
           const want = Math.min(1 << 18, size - at);
           const chunk = await readAt(descriptor, want, at);
           if (chunk.length === 0)
             throw new FileChangedError(`${entry.path} became shorter while it was read`);
           at += chunk.length;
+          lookNow();
           hash.update(chunk);
           yield chunk;
         }
@@ -196,18 +224,10 @@ function stable(tree: LocalTree, { entry, racy, descriptor, size, whole, copy }:
       },
     },
     descriptor,
-    part: (start, length) => partOf(entry.path, descriptor, start, length),
+    part: (start, length) => partOf(entry.path, descriptor, start, length, assertSame),
     hash: () => digest,
     async assertUnchanged() {
-      if (copy !== null) return;
-      const now = tree.look(entry.path);
-      const same =
-        now !== null &&
-        now.inode === entry.inode &&
-        now.size === entry.size &&
-        now.mtimeNs === entry.mtimeNs &&
-        now.ctimeNs === entry.ctimeNs;
-      if (!same) throw new FileChangedError(`${entry.path} changed while it was read`);
+      assertSame();
     },
     async close() {
       closeSync(descriptor);

@@ -48,6 +48,7 @@ const FILE_PROBLEMS: Record<string, string> = {
   'disk-fault': 'disk svazku při něm hlásí chybu; řekněte to správcům',
   'space-fault': 'Onedata při něm hlásí chybu a jiné soubory vydává',
   changing: 'během čtení se měnil; přijde příště',
+  sending: 'je velký, posílá se během několika uložení; vše ostatní se mezitím ukládá',
   'database-locked': 'databázi má zamčenou jiný program; zavřete ho',
   'name-too-long': 'jméno nebo cesta jsou příliš dlouhé',
   'in-the-way': 'na jeho místě je něco jiného',
