@@ -1,4 +1,4 @@
-import { contentOf, readAll, type Space } from '../../src/spaces/space.ts';
+import { contentOf, isSpaceError, readAll, type Space } from '../../src/spaces/space.ts';
 import type { Row } from './rows.ts';
 
 /** What becomes of the bytes of an object: other ones, a directory or a link in its place, or nothing. */
@@ -83,11 +83,17 @@ export async function engineObjects(space: Space, folder = '.scipion-sync'): Pro
   return found.sort();
 }
 
-/** Bytes of all objects that are files, as they are now. */
+/** Bytes of all objects that are files, as they are now; without what a heartbeat moves meanwhile. */
 export async function contents(space: Space): Promise<Map<string, Buffer>> {
   const all = new Map<string, Buffer>();
-  for (const path of await engineObjects(space))
-    if (!path.endsWith('/')) all.set(path, await readAll(space, { path }, 1 << 24));
+  for (const path of await engineObjects(space)) {
+    if (path.endsWith('/')) continue;
+    try {
+      all.set(path, await readAll(space, { path }, 1 << 24));
+    } catch (error) {
+      if (!isSpaceError(error, 'not-found')) throw error;
+    }
+  }
   return all;
 }
 
