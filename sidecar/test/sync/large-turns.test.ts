@@ -95,7 +95,7 @@ describe('a large file on a slow line', () => {
     for (const change of ['removed', 'shorter'] as const) {
       const inner = new MemorySpace();
       let chunks = 0;
-      let onChunk = () => undefined as void;
+      let onChunk = (): void => undefined;
       const space = sending(inner, async (_file, _offset, content) => {
         for await (const _ of content.open()) {
           chunks += 1;
