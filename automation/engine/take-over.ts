@@ -75,15 +75,20 @@ export async function takeOver(run: RunOnStack, report: Report, recover: Recover
       `The state knows ${known.length} objects already (${known.slice(0, 3).map(nameOf).join(', ')}, …); only a state without any can take over. Nothing was changed. ` +
         'What is in the cluster comes into a state that knows it with: pulumi refresh',
     );
-  report('asking the program what it plans');
-  const digest = await preview(run, true);
-  const providers = new Providers(await providerInputs(run, digest.config));
-  const planned = plannedState(digest, providers);
-  const write = (resources: readonly Resource[]) =>
-    run(['stack', 'import'], {
-      input: JSON.stringify({ ...state, deployment: { ...state.deployment, resources } }),
-    });
+  let isWritten = false;
+  const write = async (resources: readonly Resource[]) => {
+    isWritten = true;
+    // What a killed run was creating is among the living objects, or there is none of it.
+    const deployment = { ...state.deployment, resources, pending_operations: [] };
+    await run(['stack', 'import'], { input: JSON.stringify({ ...state, deployment }) });
+  };
   try {
+    // Components of an `up` that was refused: a preview is silent about what it would leave as it is.
+    if (state.deployment.resources?.length) await write([]);
+    report('asking the program what it plans');
+    const digest = await preview(run, true);
+    const providers = new Providers(await providerInputs(run, digest.config));
+    const planned = plannedState(digest, providers);
     report('reading the living objects');
     await write(planned);
     await run(['refresh', '--yes', '--skip-preview']);
@@ -101,7 +106,7 @@ export async function takeOver(run: RunOnStack, report: Report, recover: Recover
     report('asking what the next up would change');
     return { objects, changes: harmless(await preview(run, false)) };
   } catch (error) {
-    await run(['stack', 'import'], { input: before.stdout });
+    if (isWritten) await run(['stack', 'import'], { input: before.stdout });
     throw error;
   }
 }

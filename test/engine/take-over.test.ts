@@ -53,9 +53,9 @@ interface Written {
   readonly outputs?: Readonly<Record<string, unknown>>;
 }
 
-/** The state that a take-over leaves, where the living Secret holds this hash. */
-async function taken(hash: string): Promise<readonly Written[]> {
-  let state: { deployment: { resources: Written[] } } = { deployment: { resources: [] } };
+/** The state that a take-over leaves, where the living Secret holds this hash. @param before what it knew */
+async function taken(hash: string, before: readonly Written[] = []): Promise<readonly Written[]> {
+  let state: { deployment: { resources: Written[] } } = { deployment: { resources: [...before] } };
   const data = hidden({ 'password-hash': base64(hash), 'session-key': base64(base64(Buffer.alloc(32, 7))) });
   const run: RunOnStack = async (args, { input, isTakingOver } = {}) => {
     if (args[1] === 'import') state = JSON.parse(input ?? '');
@@ -63,8 +63,10 @@ async function taken(hash: string): Promise<readonly Written[]> {
       const [secret] = state.deployment.resources.filter(({ type }) => type === SECRET);
       Object.assign(secret ?? {}, { outputs: { metadata: { name: GATEWAY }, data } });
     }
-    const answer =
-      args[0] === 'preview' ? { steps: isTakingOver ? planned : [] } : args[1] === 'export' ? state : {};
+    const known = state.deployment.resources.map((each) => each.urn);
+    // As a preview tells it: what stays as it is, is not among the steps.
+    const steps = isTakingOver ? planned.filter((step) => !known.includes(step.urn)) : [];
+    const answer = args[0] === 'preview' ? { steps } : args[1] === 'export' ? state : {};
     return { stdout: JSON.stringify(answer), stderr: '', exitCode: 0 };
   };
   await takeOver(run, () => {}, drawnOf);
@@ -88,4 +90,26 @@ test('password, salt and session key go on as they are in use, as secrets of the
 test('where the living Secret tells nothing the next up draws, and the state has no more than the objects', async () => {
   const types = (await taken('not a hash')).map(({ type }) => type);
   expect(types).toEqual(['pulumi:pulumi:Stack', 'pulumi:providers:kubernetes', SECRET]);
+});
+
+test('what an up that was refused has left in the state is planned anew', async () => {
+  const left = planned.flatMap(({ urn, newState }) =>
+    newState.type === SECRET ? [] : [{ ...newState, urn }],
+  );
+  const hash = await hashPassword('of its user alone', Buffer.alloc(16, 3));
+  const urns = (await taken(hash, left)).map(({ urn }) => urn);
+  expect(urns).toEqual((await taken(hash)).map(({ urn }) => urn));
+  expect(urns[0], 'the parent of all').toMatch(/::pulumi:pulumi:Stack::/);
+});
+
+test('a take-over that fails leaves the state as it was', async () => {
+  const before = { deployment: { resources: [{ type: 'pulumi:pulumi:Stack', urn: 'a' }] } };
+  let state = JSON.stringify(before);
+  const run: RunOnStack = async (args, { input } = {}) => {
+    if (args[0] === 'preview') throw new Error('refused');
+    if (args[1] === 'import') state = input ?? '';
+    return { stdout: state, stderr: '', exitCode: 0 };
+  };
+  await expect(takeOver(run, () => {}, drawnOf)).rejects.toThrow('refused');
+  expect(JSON.parse(state)).toEqual(before);
 });
