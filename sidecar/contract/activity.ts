@@ -9,7 +9,7 @@ import * as z from 'zod';
 const gatewayReportSchema = z.strictObject({ from: z.literal('gateway'), windows: z.int().min(0) });
 const desktopReportSchema = z.strictObject({
   from: z.literal('desktop'),
-  /** Runs of Scipion's protocols that have a process. */
+  /** Runs of Scipion's protocols that have a process, and jobs in the cluster. */
   protocols: z.int().min(0),
   /** CPUs that all processes of the desktop used on average since the report before. */
   cpus: z.number().min(0),

@@ -59,6 +59,7 @@ const client = (...args: string[]) =>
   python('import sys; from scipion_desktop.job_client import main; sys.exit(main(sys.argv[1:]))', ...args);
 const IN_PROJECT = '/mnt/vol-project/demo';
 
+const ACTIVE = 'from scipion_desktop.job_client import count_active; print(count_active())';
 const SUBMIT = ['submit', '--class', 'small', '--name', '12', '--logs', 'Runs/12/logs/12', '--cpus', '1'];
 
 function script(name: string, text: string): string {
@@ -111,6 +112,8 @@ test('a whole protocol: a number at once, then its status, its files and its end
   expect(submitted).toMatchObject({ code: 0, out: expect.stringMatching(/^[1-9]\d{14}$/) });
   const id = submitted.out;
   expect((await inside(IN_PROJECT, client('status', id))).out).toMatch(/^pending ./);
+  // Who has jobs is not taken for absent.
+  expect((await inside('/', python(ACTIVE), { SCIPION_JOB_CLASSES: '[]' })).out).toBe('1');
   expect((await playPod(id)).code).toBe(0);
   expect(readFileSync(join(PROJECT, 'Runs/12/logs/12.out'), 'utf8')).toBe(`out\n${IN_PROJECT}\n`);
   expect(readFileSync(join(PROJECT, 'Runs/12/logs/12.err'), 'utf8')).toBe('of the plugin\n');
@@ -159,9 +162,11 @@ describe('the status is never empty, and "ended" only where that is certain', ()
     expect({ code, out }).toEqual({ code: 0, out: expect.stringMatching(/^lost: /) });
   });
 
-  test('without a broker', async () => {
+  test('nor is an instance without a broker taken for one without jobs', async () => {
+    expect((await inside('/', python(ACTIVE))).out).toBe('0');
     rmSync(join(ROOT, 'run/scipion/jobs.sock'));
     const { code, out } = await inside(IN_PROJECT, client('status', '123456789012345'));
+    expect((await inside('/', python(ACTIVE), { SCIPION_JOB_CLASSES: '[]' })).code).not.toBe(0);
     expect({ code, out }).toEqual({ code: 0, out: expect.stringMatching(/^running, as far as is known: /) });
     await broker.kill();
   });

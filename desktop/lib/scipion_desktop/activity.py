@@ -1,14 +1,14 @@
 """Tells `sync` what the desktop computes, so that one that is at work is not taken for one that nobody uses.
 
 A run of a protocol is a process of Scipion's runner, also while it waits for data; anything else shows by the
-processor that it takes. What cannot be told is not known to sync, which then takes it for used.
+processor that it takes. A job in the cluster is a run, wherever it is computed. What cannot be told is not known to sync, which then takes it for used.
 """
 
 import threading
 import time
 from collections.abc import Callable
 
-from . import processes
+from . import job_client, processes
 from .log import log
 from .sync_client import SyncError, request
 
@@ -37,7 +37,7 @@ class Usage:
             return None
         return {
             "from": "desktop",
-            "protocols": sum(is_run(processes.arguments(pid)) for pid in pids),
+            "protocols": sum(is_run(processes.arguments(pid)) for pid in pids) + job_client.count_active(),
             "cpus": round(spent / max(now - before, 0.001), 2),
         }
 
@@ -60,7 +60,7 @@ def run() -> None:
             if found is not None:
                 request("POST", "/v1/activity", content=found)
             told = ""
-        except (OSError, SyncError, ValueError) as error:
+        except (OSError, SyncError, ValueError, job_client.JobError, job_client.Unanswered) as error:
             if str(error) != told:
                 log(f"sync is not told what is computed here: {error}")
             told = str(error)

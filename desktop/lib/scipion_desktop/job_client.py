@@ -191,6 +191,13 @@ def is_over(number: str) -> bool:
         return True
 
 
+def count_active() -> int:
+    """Jobs that have not ended. Raises where that is not known."""
+    if os.environ.get("SCIPION_JOB_CLASSES") is None:
+        return 0
+    return sum(job["state"] in ("pending", "running") for job in ask_once("GET", "/v1/jobs")["jobs"])
+
+
 def cancel(given: argparse.Namespace) -> int:
     job = ask("POST", f"/v1/jobs/{checked(given.number)}/cancel")
     print(f"{job['state']} {one_line(str(job.get('reason', '')))}".rstrip(), flush=True)
