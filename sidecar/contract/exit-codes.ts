@@ -3,7 +3,7 @@ export const EXIT_CODES = {
   done: 0,
   failed: 1,
   usage: 2,
-  /** Some files could not be saved; the rest was. */
+  /** Some files could not be saved; the rest was. Or none, where the folder of all of them may not be read. */
   partial: 3,
   spaceMissing: 10,
   leaseHeld: 11,

@@ -39,6 +39,8 @@ export const problemCodeSchema = z.enum([
   'files-unreadable',
   /** Files of the project that could not be restored: the desktop waits for `sync confirm missing`. */
   'files-missing',
+  /** The folder that all of the project lies in may not be read, so nothing of it is saved. */
+  'project-closed',
   'volume-not-mounted',
   'state-damaged',
   'internal',

@@ -145,7 +145,7 @@ export function fileSentence(code: FileProblemCode, { isFolder, space, during, i
         return `This file may not be read ${where}. The database beside it is not saved without it: its newest content may be in it alone. Make it readable (chmod u+rw), and do not remove it. ${again}`;
       return isSave
         ? `${what} may not be read ${where}. Make it readable (chmod u+rwX), or remove it. ${again}`
-        : `${what} may not be read ${where}, or its place on the volume may not be written. Ask its owner for the right to read it. ${again}`;
+        : `${what} may not be read ${where}, or its place on the volume may not be written. Make the folder of its place writable (chmod u+rwX), or ask its owner in the space for the right to read it. ${again}`;
     case 'disk-fault':
       return `The disk of the ${space} volume fails at it (input/output error). ${isSave ? 'Remove it or replace it by a copy, and tell' : 'Tell'} your administrators about the disk. ${again}`;
     case 'space-fault':

@@ -66,6 +66,19 @@ export class VolumeNotMountedError extends Error {
   override readonly name = 'VolumeNotMountedError';
 }
 
+/** The folder that all of the project lies in is closed to this program. Nothing was read, and nothing counts as removed. */
+export class ProjectClosedError extends Error {
+  override readonly name = 'ProjectClosedError';
+
+  /** @param mode its rights */
+  constructor(mode: number) {
+    super(
+      `the folder of the project itself may not be read (its rights are ${mode.toString(8).padStart(3, '0')}), so nothing in it can be saved. ` +
+        'Make it readable: chmod u+rwx ~/ScipionUserData/projects in a terminal of the desktop. What was saved stays in the space, and the next save tries it again',
+    );
+  }
+}
+
 /** A space or a state was written by a newer version of this program; going on could destroy what it knows. */
 export class NewerFormatError extends Error {
   override readonly name = 'NewerFormatError';

@@ -16,6 +16,8 @@ export const CZECH_PROBLEMS: Readonly<Record<string, string>> = {
     'Zmizelo mnoho souborů najednou, proto v prostoru zatím zůstávají. Vše ostatní je uložené.',
   'files-unreadable': 'Některé soubory se nedaly uložit; vše ostatní je uložené.',
   'files-missing': 'Některé soubory projektu se nedají obnovit. Plocha se otevře, až to potvrdíte.',
+  'project-closed':
+    'Složka projektu se nedá číst, takže se nic neukládá. V terminálu plochy zadejte: chmod u+rwx ~/ScipionUserData/projects',
   'volume-not-mounted': 'Svazek není připojený. Obraťte se na správce instance.',
   'state-damaged': 'Záznam o stavu je poškozený. Nic se nezměnilo; obraťte se na správce instance.',
   internal: 'Kopírování selhalo a zkouší se znovu. Nic nebylo smazáno.',

@@ -5,6 +5,7 @@ import type { StateStore } from '../state/state.ts';
 import type { BaseStat } from '../state/state-rows.ts';
 import type { ChangeWatch } from '../volume/change-watch.ts';
 import type { LocalTree } from '../volume/local-tree.ts';
+import { assertRootOpen } from '../volume/open-root.ts';
 import { ScanHelper, type ScannedDirectory } from '../volume/scan-helper.ts';
 import type { SeenDirectory } from '../volume/unchanged.ts';
 import { writeAllPages } from '../volume/written-pages.ts';
@@ -29,6 +30,7 @@ export interface ScanContext {
  * and notes every path where something is not as it was. Memory holds one directory at a time.
  * Parents come before their children.
  * Directories that may not be read go to `unread`: nothing is known of what is in them, so nothing is done about it.
+ * @throws ProjectClosedError where that would be all of it
  */
 export async function collectDifferences(
   context: ScanContext,
@@ -53,6 +55,7 @@ async function collect(
   scope: ScanScope,
 ): Promise<void> {
   context.state.pending.clear();
+  assertRootOpen(context.tree.root);
   const changes = withRemote ? undefined : context.changes;
   const places = scope === 'changed' ? await changes?.changed() : null;
   if (changes === undefined || places == null) {

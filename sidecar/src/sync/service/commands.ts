@@ -38,6 +38,7 @@ const PROBLEM_EXIT_CODES: Record<string, number> = {
   'unsaved-work': EXIT_CODES.guarded,
   'files-unreadable': EXIT_CODES.partial,
   'files-missing': EXIT_CODES.partial,
+  'project-closed': EXIT_CODES.partial,
 };
 
 /** Runs a command; expected errors become one line and an exit code. */

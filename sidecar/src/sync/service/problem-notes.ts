@@ -96,6 +96,12 @@ export const PROBLEM_NOTES: Record<ProblemCode, Note> = {
     remedy:
       'Wait, if the space or its storage is being repaired; or open the desktop without them: `sync confirm missing N`.',
   },
+  'project-closed': {
+    cause: 'The rights on the folder that all of the project lies in keep this program out.',
+    work: 'What was saved is in the space, and nothing counts as removed. Work since then is on the volume alone.',
+    remedy:
+      'Open the folder: `chmod u+rwx ~/ScipionUserData/projects` in a terminal of the desktop. The next start does it by itself where the folder is its own.',
+  },
   'volume-not-mounted': {
     cause: 'Where a volume should be there is another folder, or the mount has gone stale.',
     work: 'Safe: nothing was read or written there, and a missing volume is never taken for removed files.',

@@ -14,6 +14,7 @@ import {
   MissingFilesError,
   NewerFormatError,
   PartialSaveError,
+  ProjectClosedError,
   UnsavedWorkError,
   VolumeNotMountedError,
 } from '../sync-errors.ts';
@@ -64,6 +65,7 @@ const SAMPLES: Record<ProblemCode, () => Problem | null> = {
     ),
   'files-unreadable': () => ofError(new PartialSaveError(fileProblem('save', 'no-access'))),
   'files-missing': () => ofError(new MissingFilesError(fileProblem('restore', 'not-in-space'))),
+  'project-closed': () => ofError(new ProjectClosedError(0)),
   'volume-not-mounted': () => ofError(new VolumeNotMountedError('the project volume is not at …')),
   'state-damaged': () =>
     ofError(new NewerFormatError('the project space was saved by a newer version of this program (…)')),

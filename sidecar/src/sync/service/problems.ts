@@ -17,6 +17,7 @@ import {
   MissingFilesError,
   NewerFormatError,
   PartialSaveError,
+  ProjectClosedError,
   UnsavedWorkError,
   VolumeNotMountedError,
 } from '../sync-errors.ts';
@@ -117,6 +118,7 @@ export function toProblem(error: unknown, side: Side, since: string): Problem {
   }
   if (error instanceof UnsavedWorkError) return make('unsaved-work', `${sentence(detail)}`);
   if (error instanceof VolumeNotMountedError) return make('volume-not-mounted', `${sentence(detail)}`);
+  if (error instanceof ProjectClosedError) return make('project-closed', `${sentence(detail)}`);
   if (error instanceof VolumeFullError) {
     return make('volume-full', `${sentence(detail)} Make the ${side} volume larger, or the data smaller.`);
   }
@@ -160,6 +162,7 @@ export function isFinal(error: unknown): boolean {
     NewerFormatError,
     DesktopStillRunningError,
     PartialSaveError,
+    ProjectClosedError,
   ].some((kind) => error instanceof kind);
 }
 

@@ -39,6 +39,7 @@ import { tidySegments } from '../save/segments.ts';
 import { DEFAULT_RETENTION, tidyTrash } from '../save/trash.ts';
 import { UnsavedWorkError } from '../sync-errors.ts';
 import { ChangeWatch } from '../volume/change-watch.ts';
+import { openRoot } from '../volume/open-root.ts';
 import { Reserve } from '../volume/reserve.ts';
 import { markSaved } from '../volume/save-mark.ts';
 import { assertMounted, type OpenVolume, openVolume } from '../volume/volume.ts';
@@ -171,6 +172,7 @@ export class ProjectSession {
   start(options: StartOptions): Promise<StartResult> {
     return this.#exclusive(async () => {
       await this.#assertMounted();
+      openRoot(this.#context.tree.root);
       try {
         this.#context.changes?.requireFullScan();
         const onRestore = () => this.#whole.set(false);
