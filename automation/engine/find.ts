@@ -1,12 +1,13 @@
-import { existsSync, statfsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { execa } from 'execa';
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { cacheDirectory } from '../tools/cache.ts';
 import type { Report } from '../tools/progress.ts';
+import { ask, versionIn } from './ask.ts';
 import { buildCli, buildKey, buildPlugin } from './build.ts';
 import { downloadCli, VENDOR, type Vendor, whyOffline } from './download.ts';
 import { commandEnvironment } from './environment.ts';
+import { FullDiskError, intoPlace, makeFolder, type Place, whatIsWrong } from './places.ts';
 import { isSupported, PLUGIN_NAMES, type PluginName, VERSIONS } from './versions.ts';
 
 type Source = 'on PATH' | 'downloaded' | 'built from its Go modules';
@@ -27,149 +28,124 @@ export interface FindOptions {
   readonly vendor?: Vendor;
   /** Where what is downloaded or built is kept. */
   readonly cache?: string;
+  /** How long a `pulumi` on PATH may take to tell its version. */
+  readonly answerMs?: number;
 }
+
+const INSTALL =
+  'Install the Pulumi CLI (https://www.pulumi.com/docs/install/) or Go 1.26, then run it again.';
 
 /**
  * Finds the engine or makes it: `pulumi` on PATH where its version was tried, the vendor's download, or a build from Go
- * modules; the same for the plugins. What was made once is found again in milliseconds.
+ * modules; the same for the plugins. What was made once is found again in milliseconds, and made again where it is damaged.
  *
  * @throws Error with what was tried and what to install
  */
 export async function ensureEngine(report: Report, options: FindOptions = {}): Promise<Engine> {
   const cache = options.cache ?? cacheDirectory('engine', await buildKey());
   const home = join(cache, 'home');
-  await mkdir(home, { recursive: true }).catch(refuseDisk(cache));
+  await makeFolder(home);
   const stop = new AbortController();
   const tried: string[] = [];
+  const path = options.path ?? process.env.PATH ?? '';
   const offline = once(() => whyOffline(options.vendor ?? VENDOR));
+  const whyNoGo = once(async () => {
+    const { isMissing, failure } = await ask('go', ['version'], { PATH: path });
+    return isMissing ? '`go` is not on PATH' : failure && `\`go\` on PATH ${failure}`;
+  });
   try {
     // The longest build first; what one of them finds out ends the others.
-    const plugins = PLUGIN_NAMES.map((name) => ensurePlugin(name, home));
-    const [cli] = await Promise.all([findCli(), ...plugins]);
-    report(`Pulumi ${cli.version}, ${cli.source}`);
-    return { ...cli, home };
+    const cli = findCli();
+    const plugins = PLUGIN_NAMES.map((name) => ensurePlugin(name, cli));
+    const [found] = await Promise.all([cli, ...plugins]);
+    report(`Pulumi ${found.version}, ${found.source}`);
+    return { ...found, home };
   } catch (error) {
     stop.abort();
     throw error;
   }
 
   async function findCli(): Promise<Omit<Engine, 'home'>> {
-    const onPath = await versionOf('pulumi', home, options.path);
-    if (onPath !== undefined && isSupported(onPath))
-      return { command: 'pulumi', version: onPath, source: 'on PATH' };
-    tried.push(
-      onPath === undefined
-        ? '`pulumi` is not on PATH'
-        : `\`pulumi\` on PATH is ${onPath}, expected ${VERSIONS.oldestEngine} or newer of the same major version`,
-    );
-    const made = async (name: string, source: Source) => ({
-      command: join(cache, name, 'bin', 'pulumi'),
+    const environment = { ...commandEnvironment(home), PATH: path };
+    const onPath = await ask('pulumi', ['version'], environment, options.answerMs);
+    const version = onPath.failure === undefined ? versionIn(onPath.stdout) : undefined;
+    if (version !== undefined && isSupported(version))
+      return { command: 'pulumi', version, source: 'on PATH' };
+    if (onPath.isMissing) tried.push('`pulumi` is not on PATH');
+    else {
+      const what = version === undefined ? (onPath.failure ?? 'does not tell its version') : `is ${version}`;
+      const passed = `\`pulumi\` on PATH ${what}, expected ${VERSIONS.oldestEngine} or newer of the same major version`;
+      report(`${passed}; another is used`);
+      tried.push(passed);
+    }
+    const made = (place: Place, source: Source) => ({
+      command: join(place.folder, 'pulumi'),
       version: VERSIONS.engine,
       source,
     });
-    for (const [name, source] of [
-      ['download', 'downloaded'],
-      ['build', 'built from its Go modules'],
-    ] as const) {
-      if (existsSync(join(cache, name, 'bin', 'pulumi'))) return made(name, source);
-    }
+    const placeOf = (name: string): Place => ({
+      folder: join(cache, name, 'bin'),
+      programs: ['pulumi', 'pulumi-language-nodejs'],
+      home,
+    });
+    const [downloaded, built] = [placeOf('download'), placeOf('build')];
+    if (await isWhole(downloaded)) return made(downloaded, 'downloaded');
+    if (await isWhole(built)) return made(built, 'built from its Go modules');
     const why = await offline();
     if (why === undefined) {
       report(`downloading Pulumi ${VERSIONS.engine}`);
       try {
-        await intoPlace(join(cache, 'download', 'bin'), (draft) =>
-          downloadCli(VERSIONS.engine, draft, options.vendor),
-        );
-        return made('download', 'downloaded');
+        await intoPlace(downloaded, (draft) => downloadCli(VERSIONS.engine, draft, options.vendor));
+        return made(downloaded, 'downloaded');
       } catch (error) {
         if (error instanceof FullDiskError) throw error; // a build needs more of it
         tried.push(`the download failed: ${(error as Error).message}`);
       }
     } else tried.push(why);
-    await refuseWithoutGo(tried, options.path);
-    await intoPlace(join(cache, 'build', 'bin'), (draft) => buildCli(draft, report, stop.signal));
-    return made('build', 'built from its Go modules');
+    const noGo = await whyNoGo();
+    if (noGo !== undefined)
+      throw new Error(
+        `There is no Pulumi here and none can be made: ${[...tried, noGo].join('; ')}. ${INSTALL}`,
+      );
+    await intoPlace(built, (draft) => buildCli(draft, report, stop.signal));
+    return made(built, 'built from its Go modules');
   }
 
-  async function ensurePlugin(name: PluginName, pulumiHome: string): Promise<void> {
+  async function isWhole(place: Place): Promise<boolean> {
+    if (!existsSync(place.folder)) return false;
+    const wrong = await whatIsWrong(place);
+    if (wrong !== undefined) report(`${place.folder} is damaged (${wrong}) and is made again`);
+    return wrong === undefined;
+  }
+
+  async function ensurePlugin(name: PluginName, cli: Promise<unknown>): Promise<void> {
     const version = VERSIONS.plugins[name];
-    const place = join(pulumiHome, 'plugins', `resource-${name}-v${version}`);
-    if (existsSync(join(place, `pulumi-resource-${name}`))) return;
+    const program = `pulumi-resource-${name}`;
+    const folder = join(home, 'plugins', `resource-${name}-v${version}`);
+    const place = { folder, programs: [program], home };
+    if (await isWhole(place)) return;
     // With the internet at hand Pulumi fetches it, checked, when it is first needed.
-    if ((await offline()) === undefined) return;
-    await refuseWithoutGo(
-      [`the ${name} provider is not in ${pulumiHome}`, String(await offline())],
-      options.path,
-    );
+    const why = await offline();
+    if (why === undefined) {
+      // Pulumi marks what it is fetching itself.
+      if (!existsSync(`${folder}.partial`)) await rm(folder, { recursive: true, force: true });
+      return;
+    }
+    const noGo = await whyNoGo();
+    if (noGo !== undefined) {
+      await cli; // where that fails, it says more
+      throw new Error(
+        `The ${name} provider is not in ${folder} and cannot be made: ${why}; ${noGo}. ${INSTALL}`,
+      );
+    }
     await intoPlace(place, (draft) => buildPlugin(name, draft, report, stop.signal));
   }
 }
 
-/** `v3.276.0`; undefined where there is no such command. */
-async function versionOf(
-  command: string,
-  home: string,
-  path = process.env.PATH,
-): Promise<string | undefined> {
-  const env = { ...commandEnvironment(home), PATH: path ?? '' };
-  const { stdout, failed } = await execa(command, ['version'], { env, reject: false });
-  return failed ? undefined : stdout.trim().replace(/^v/, '');
-}
-
-async function refuseWithoutGo(tried: readonly string[], path = process.env.PATH): Promise<void> {
-  const { failed } = await execa('go', ['version'], { env: { PATH: path ?? '' }, reject: false });
-  if (!failed) return;
-  throw new Error(
-    `There is no Pulumi here and none can be made: ${tried.join('; ')}; \`go\` is not on PATH. ` +
-      'Install the Pulumi CLI (https://www.pulumi.com/docs/install/) or Go 1.26, then run it again.',
-  );
-}
-
-/** Makes a folder as a whole or not at all. */
-async function intoPlace(place: string, make: (draft: string) => Promise<void>): Promise<void> {
-  await mkdir(dirname(place), { recursive: true });
-  const draft = await mkdtemp(`${place}-draft-`);
-  try {
-    await make(draft);
-    await chmod(draft, 0o755);
-    await rename(draft, place).catch((error: NodeJS.ErrnoException) => {
-      // Another process was faster; what it made comes from the same inputs.
-      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-    });
-  } catch (error) {
-    return refuseDisk(place)(error as NodeJS.ErrnoException);
-  } finally {
-    await rm(draft, { recursive: true, force: true });
-  }
-}
-
-class FullDiskError extends Error {}
-
-/** Below this a disk is full, whatever the program says that failed on it (tar: "wrote only 512 bytes"). */
-const FULL_BYTES = 2 ** 20;
-
-/** @throws the error; a full disk in words */
-function refuseDisk(place: string): (error: NodeJS.ErrnoException) => never {
-  return (error) => {
-    const isTold = error.code === 'ENOSPC' || /no space left on device/i.test(error.message);
-    if (!isTold && freeBytes(place) > FULL_BYTES) throw error;
-    throw new FullDiskError(
-      `The disk of ${place} is full; the engine needs 2 GB there. Make room (df -h ${dirname(place)}), then run it again.`,
-    );
-  };
-}
-
-/** On the disk of this folder, or of the one that it would be made in. */
-function freeBytes(folder: string): number {
-  if (!existsSync(folder)) return freeBytes(dirname(folder));
-  const { bavail, bsize } = statfsSync(folder);
-  return bavail * bsize;
-}
-
-function once<T>(ask: () => Promise<T>): () => Promise<T> {
-  let answer: Promise<T> | undefined;
+function once<T>(answer: () => Promise<T>): () => Promise<T> {
+  let given: Promise<T> | undefined;
   return () => {
-    answer ??= ask();
-    return answer;
+    given ??= answer();
+    return given;
   };
 }

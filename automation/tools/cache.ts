@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 
 /** Folder for things that can be made again: `kind` says what, `key` from which inputs. Never needed for correctness. */
 export function cacheDirectory(kind: string, key: string): string {
-  const base = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
+  const named = process.env.XDG_CACHE_HOME ?? '';
+  // As its specification says of a path that is not absolute.
+  const base = isAbsolute(named) ? named : join(homedir(), '.cache');
   return join(base, 'scipion-instances', kind, key);
 }
 

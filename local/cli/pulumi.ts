@@ -42,8 +42,10 @@ async function run(more: readonly string[] = [], environment: Readonly<Record<st
     cleanup: false,
   });
   const release = onStop(isAsked, () => child.kill('SIGINT'));
-  const { exitCode } = await child.finally(release);
+  const { exitCode, signal } = await child.finally(release);
   process.exitCode = exitCode ?? 1;
+  if (signal !== undefined)
+    process.stderr.write(`${CLI} failed: ${place.engine.command} was ended by ${signal}\n`);
 }
 
 /** A terminal that goes tells all in front of it; the engine would end at once and leave its state locked. */

@@ -9,16 +9,19 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ensureEngine } from '../../automation/engine/index.ts';
 import { VERSIONS } from '../../automation/engine/versions.ts';
+import { cacheDirectory } from '../../automation/tools/cache.ts';
 
 /** Where the engine comes from, on machines with a `pulumi` on PATH, with internet, with neither. */
 
@@ -41,13 +44,13 @@ function script(folder: string, name: string, text: string): void {
 }
 
 /** A PATH with nothing on it but a shell and a `pulumi` of this version. */
-function pathWith(version?: string): string {
+function pathWith(version?: string, text = `echo ${version}`): string {
   const folder = join(place, 'path');
   mkdirSync(folder, { recursive: true });
   for (const tool of ['sh', 'tar', 'gzip']) symlinkSync(`/bin/${tool}`, join(folder, tool));
   // It says nothing where it would write into the user's own folder.
   const isOurs = `[ "$PULUMI_HOME" = "${join(place, 'cache', 'home')}" ] || exit 1`;
-  if (version !== undefined) script(folder, 'pulumi', `${isOurs}\necho ${version}`);
+  if (version !== undefined) script(folder, 'pulumi', `${isOurs}\n${text}`);
   return folder;
 }
 
@@ -57,6 +60,7 @@ const OFFLINE = { releases: 'http://127.0.0.1:1/sdk', checksums: 'http://127.0.0
 async function vendorWith(changes: { checksum?: string; bytes?: Uint8Array } = {}) {
   const source = join(place, 'archive');
   script(join(source, 'pulumi'), 'pulumi', `echo v${VERSIONS.engine}`);
+  script(join(source, 'pulumi'), 'pulumi-language-nodejs', 'exit 1');
   if (changes.bytes) writeFileSync(join(source, 'pulumi', 'more'), changes.bytes);
   const name = `pulumi-v${VERSIONS.engine}-linux-${process.arch === 'arm64' ? 'arm64' : 'x64'}.tar.gz`;
   execFileSync('tar', ['-czf', join(place, name), '-C', source, 'pulumi']);
@@ -128,23 +132,151 @@ test('one on PATH that is too old is named with both versions', async () => {
   await expect(refusal).rejects.toThrow(`on PATH is 3.100.0, expected ${VERSIONS.oldestEngine} or newer`);
 });
 
+/** Looks for the engine in a process of its own behind mounts of its own. */
+function inNamespace(mounts: string, folder: string, given: object) {
+  const program = `
+    import { readdirSync } from 'node:fs';
+    import { ensureEngine } from '${new URL('../../automation/engine/index.ts', import.meta.url)}';
+    const options = JSON.parse(process.argv[1]);
+    await ensureEngine(() => {}, options).then(() => console.log('made'), ({ message }) => console.log(message));
+    try { console.log(JSON.stringify(readdirSync(options.cache, { recursive: true }))); } catch {}`;
+  const node = [process.execPath, '--input-type=module', '--eval', program, JSON.stringify(given)];
+  return execa('unshare', ['--mount', 'sh', '-c', mounts, 'sh', folder, ...node]);
+}
+
 test.each([
   ['the archive', randomBytes(2 ** 21)],
   ['what is in the archive', Buffer.alloc(2 ** 21)],
 ])('a cache without room for %s is told, and nothing half-made is left', async (_what, bytes) => {
   const given = options(pathWith('v3.100.0'), await vendorWith({ bytes }));
   mkdirSync(given.cache);
-  const program = `
-    import { readdirSync } from 'node:fs';
-    import { ensureEngine } from '${new URL('../../automation/engine/index.ts', import.meta.url)}';
-    const options = JSON.parse(process.argv[1]);
-    await ensureEngine(() => {}, options).then(() => console.log('made'), ({ message }) => console.log(message));
-    console.log(JSON.stringify(readdirSync(options.cache, { recursive: true })));`;
   // A disk of one mebibyte, seen by this process alone.
   const onSmallDisk = 'mount -t tmpfs -o size=1m tmpfs "$1" && shift && exec "$@"';
-  const node = [process.execPath, '--input-type=module', '--eval', program, JSON.stringify(given)];
-  const { stdout } = await execa('unshare', ['--mount', 'sh', '-c', onSmallDisk, 'sh', given.cache, ...node]);
+  const { stdout } = await inNamespace(onSmallDisk, given.cache, given);
   const [message, left] = stdout.split('\n');
   expect(message).toMatch(/^The disk of \S+ is full; the engine needs 2 GB there\. Make room \(df -h \S+\)/);
   expect(JSON.parse(left ?? '')).toEqual(expect.not.arrayContaining([expect.stringContaining('bin')]));
+});
+
+/** Both plugins in the cache. */
+function plugins(): [string, string] {
+  const [kubernetes, random] = (['kubernetes', 'random'] as const).map((name) => {
+    const folder = join(place, 'cache', 'home', 'plugins', `resource-${name}-v${VERSIONS.plugins[name]}`);
+    script(folder, `pulumi-resource-${name}`, 'exit 1');
+    return folder;
+  });
+  return [String(kubernetes), String(random)];
+}
+
+const download = () => join(place, 'cache', 'download', 'bin');
+
+test.each<[string, () => void]>([
+  ['is cut', () => writeFileSync(join(download(), 'pulumi'), readFileSync('/bin/sh').subarray(0, 9_000))],
+  ['is empty', () => writeFileSync(join(download(), 'pulumi'), '')],
+  ['may not be started', () => chmodSync(join(download(), 'pulumi'), 0o644)],
+  ['tells nothing', () => script(download(), 'pulumi', 'exit 0')],
+  ['is gone', () => rmSync(join(download(), 'pulumi'))],
+  ['lacks the host of programs', () => rmSync(join(download(), 'pulumi-language-nodejs'))],
+  ['is a file', () => [rmSync(download(), { recursive: true }), writeFileSync(download(), '')]],
+  ['leads nowhere', () => [rmSync(download(), { recursive: true }), symlinkSync('/nowhere', download())]],
+])('a Pulumi in the cache that %s is made again, once', async (_what, damage) => {
+  const given = options(pathWith('v3.100.0'), await vendorWith());
+  plugins();
+  await ensureEngine(() => {}, given);
+  damage();
+  const said: string[] = [];
+  const engine = await ensureEngine((line) => said.push(line), given);
+  expect(execFileSync(engine.command, { encoding: 'utf8' })).toBe(`v${VERSIONS.engine}\n`);
+  expect(said).toContain(`downloading Pulumi ${VERSIONS.engine}`);
+  expect(readdirSync(join(place, 'cache', 'download'))).toEqual(['bin']);
+  await ensureEngine((line) => said.push(line), { ...given, vendor: OFFLINE });
+  expect(said.filter((line) => line.startsWith('downloading'))).toHaveLength(1);
+});
+
+test('a plugin that is damaged is taken away where Pulumi can fetch it', async () => {
+  const given = options(pathWith('v3.260.0'), await vendorWith());
+  const [kubernetes, random] = plugins();
+  writeFileSync(join(random, 'pulumi-resource-random'), '');
+  await ensureEngine(() => {}, given);
+  expect([existsSync(kubernetes), existsSync(random)]).toEqual([true, false]);
+});
+
+test('drafts of runs that were killed do not stay', async () => {
+  const draft = `${download()}-draft-killed`;
+  mkdirSync(draft, { recursive: true });
+  utimesSync(draft, 1, 1);
+  await ensureEngine(() => {}, options(pathWith('v3.100.0'), await vendorWith()));
+  expect(readdirSync(join(place, 'cache', 'download'))).toEqual(['bin']);
+});
+
+test.each([
+  ['waits for something to read', 'cat; echo v3.260.0', undefined],
+  ['is asked on a day with news', 'echo warning: news; echo v3.260.0; echo more', undefined],
+  ['never answers', 'sleep 1000; echo v3.260.0', 'does not answer within 1 s'],
+  ['says something else', 'echo hello', 'does not tell its version'],
+  ['fails', 'echo libfoo.so: not there >&2; exit 127', 'fails (code 127: libfoo.so: not there)'],
+  ['is too old', 'echo v3.100.0', 'is 3.100.0'],
+])('one on PATH that %s', async (_what, text, why) => {
+  const path = pathWith('', text);
+  for (const tool of ['cat', 'sleep']) symlinkSync(`/bin/${tool}`, join(path, tool));
+  const said: string[] = [];
+  const given = { ...options(path, await vendorWith()), answerMs: why?.includes('1 s') ? 1000 : 20_000 };
+  const engine = await ensureEngine((line) => said.push(line), given);
+  if (why === undefined) return expect(engine).toMatchObject({ version: '3.260.0', source: 'on PATH' });
+  expect(engine.source).toBe('downloaded');
+  expect(said[0]).toBe(
+    `\`pulumi\` on PATH ${why}, expected ${VERSIONS.oldestEngine} or newer of the same major version; another is used`,
+  );
+});
+
+test('without anything the sentence is about Pulumi, and of a plugin alone about that', async () => {
+  await expect(ensureEngine(() => {}, options(pathWith(), OFFLINE))).rejects.toThrow(
+    /^There is no Pulumi here and none can be made: `pulumi` is not on PATH; .*; `go` is not on PATH\./,
+  );
+  script(join(place, 'path'), 'pulumi', 'echo v3.260.0');
+  await expect(ensureEngine(() => {}, options(join(place, 'path'), OFFLINE))).rejects.toThrow(
+    /^The kubernetes provider is not in \S+ and cannot be made: .*; `go` is not on PATH\./,
+  );
+});
+
+test('a cache that cannot be is told with its folder', async () => {
+  writeFileSync(join(place, 'cache'), '');
+  await expect(ensureEngine(() => {}, options(pathWith('v3.260.0'), OFFLINE))).rejects.toThrow(
+    /^The cache cannot have a folder \S+\/cache\/home \(E[A-Z]+\): .* export XDG_CACHE_HOME=FOLDER$/,
+  );
+});
+
+test('a path of the cache that is not absolute is not taken', () => {
+  vi.stubEnv('XDG_CACHE_HOME', 'rel/cache');
+  expect(cacheDirectory('engine', 'key')).toMatch(/^\/.*\/\.cache\/scipion-instances\/engine\/key$/);
+});
+
+test.each([
+  [
+    'noexec',
+    'remount,noexec',
+    /^\S+\/pulumi\S* cannot be started, .* mounted noexec\. .*XDG_CACHE_HOME=FOLDER$/,
+  ],
+  ['read-only, with everything', 'remount,ro', /^made$/],
+  ['read-only and empty', 'remount,ro', /^The cache cannot have a folder \S+ \(E[A-Z]+\)/],
+])('a cache that is mounted %s', async (what, mount, expected) => {
+  const given = options(pathWith('v3.100.0'), await vendorWith());
+  plugins();
+  await ensureEngine(() => {}, given);
+  const more = what.includes('empty') ? { cache: join(given.cache, 'other', 'one') } : {};
+  const mounts = `mount --bind "$1" "$1" && mount -o bind,${mount} "$1" && shift && exec "$@"`;
+  const { stdout } = await inNamespace(mounts, given.cache, { ...given, vendor: OFFLINE, ...more });
+  expect(stdout.split('\n')[0]).toMatch(expected);
+});
+
+test('the command of this repository says it where Pulumi ends without a word', async () => {
+  const path = pathWith();
+  script(path, 'pulumi', '[ "$1" = version ] && exec echo v3.260.0; kill -SEGV $$');
+  const command = fileURLToPath(new URL('../../local/cli/pulumi.ts', import.meta.url));
+  const { stderr, exitCode } = await execa(process.execPath, [command, 'stack', 'ls'], {
+    env: { PATH: `${path}:${process.env.PATH}`, SCIPION_LOCAL_STATE: join(place, 'local') },
+    reject: false,
+  });
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/ failed: pulumi was ended by SIGSEGV$/);
 });
