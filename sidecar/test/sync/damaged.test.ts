@@ -144,32 +144,33 @@ describe.each(DAMAGES)('%s', (name, change) => {
       }
     },
   );
+});
 
-  test('in a commit record: everything waits for a person', async () => {
-    const random = new Random(name.length);
-    // The process dies right after the save was decided.
-    let w = await world();
-    for (let at = 1; ; at += 1) {
-      w = await world();
-      w.context.close();
-      const faulty = new FaultySpace(w.space, at, 'crash-after');
-      await attempt(w.root, faulty.space, w.clock);
-      expect(faulty.fired).toBe(true);
-      if ((await engineFiles(w.space, 'commits')).some((path) => path.endsWith('.jsonl'))) break;
-    }
-    const [record] = await engineFiles(w.space, 'commits');
-    await damage(w.space, String(record), (bytes) => change(bytes, random));
-    const before = sorted(await dumpSpace(w.space)).filter(([path]) => !/lease|fences|claims/.test(path));
-    for (const root of [w.root, folders.make()]) {
-      const had = existsSync(join(root, 'data')) ? sorted(dumpFolder(join(root, 'data'))) : [];
-      const { error, volume } = await attempt(root, w.space, w.clock);
-      expect(isRefusal(error), String(error?.stack)).toBe(true);
-      expect(error?.message).toMatch(/commits\/\d+\.jsonl/);
-      expect(sorted(volume)).toEqual(had);
-      const after = sorted(await dumpSpace(w.space)).filter(([path]) => !/lease|fences|claims/.test(path));
-      expect(after).toEqual(before);
-    }
-  });
+test('a commit record of a newer version: everything waits for that version', async () => {
+  // The process dies right after the save was decided.
+  let w = await world();
+  for (let at = 1; ; at += 1) {
+    w = await world();
+    w.context.close();
+    const faulty = new FaultySpace(w.space, at, 'crash-after');
+    await attempt(w.root, faulty.space, w.clock);
+    expect(faulty.fired).toBe(true);
+    if ((await engineFiles(w.space, 'commits')).some((path) => path.endsWith('.jsonl'))) break;
+  }
+  const [record] = await engineFiles(w.space, 'commits');
+  await damage(w.space, String(record), (bytes) =>
+    Buffer.from(bytes.toString('utf8').replace(/"version":\d/, '"version":9')),
+  );
+  const before = sorted(await dumpSpace(w.space)).filter(([path]) => !/lease|fences|claims/.test(path));
+  for (const root of [w.root, folders.make()]) {
+    const had = existsSync(join(root, 'data')) ? sorted(dumpFolder(join(root, 'data'))) : [];
+    const { error, volume } = await attempt(root, w.space, w.clock);
+    expect(isRefusal(error), String(error?.stack)).toBe(true);
+    expect(error?.message).toMatch(/commits\/\d+\.jsonl/);
+    expect(sorted(volume)).toEqual(had);
+    const after = sorted(await dumpSpace(w.space)).filter(([path]) => !/lease|fences|claims/.test(path));
+    expect(after).toEqual(before);
+  }
 });
 
 // A segment says no version of its own.

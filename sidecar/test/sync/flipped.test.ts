@@ -80,10 +80,6 @@ async function decided() {
   }
 }
 
-function withoutLease(all: Map<string, string>): [string, string][] {
-  return sorted(all).filter(([path]) => !/lease|fences|claims/.test(path));
-}
-
 /** Without older versions, which stay beside ours where nobody knows any more which is newer. */
 function ours(all: [string, string][]): [string, string][] {
   return all.filter(([path]) => !path.includes('(changed elsewhere'));
@@ -97,39 +93,34 @@ function isRefusal(error: Error | null): boolean {
 
 describe('one flipped bit', () => {
   test(
-    'in a commit record: it is refused, and nothing moves',
+    'in a commit record: the save is completed all the same',
     async () => {
       const random = new Random(11);
-      const w = await decided();
-      const whole = await readAll(w.space, { path: w.record }, 1 << 20);
-      const before = withoutLease(await dumpSpace(w.space));
-      const work = sorted(dumpFolder(w.data));
-      for (let round = 1; round <= FLIPS; round += 1) {
-        await w.space.write(w.record, contentOf(whole));
+      for (let round = 1; round <= FLIPS / 10; round += 1) {
+        const w = await decided();
+        const work = sorted(dumpFolder(w.data));
         const where = await flip(w.space, w.record, random);
-        const { error, volume } = await attempt(w.root, w.space, w.clock);
-        expect(error?.name, where).toBe('DamagedRecordError');
+        const { error, volume } = await attempt(folders.make(), w.space, w.clock);
+        // A version that this program does not know is no damage.
+        if (error?.name === 'NewerFormatError') continue;
+        expect(error, `${where}: ${error?.stack}`).toBe(null);
         expect(volume, where).toEqual(work);
-        await w.space.write(w.record, contentOf(whole));
-        expect(withoutLease(await dumpSpace(w.space)), where).toEqual(before);
+        expect(sorted(await visible(w.space)), where).toEqual(work);
+        folders.clear();
       }
-      // As it was written it is carried out.
-      expect((await attempt(w.root, w.space, w.clock)).error).toBe(null);
-      expect(sorted(await visible(w.space))).toEqual(work);
     },
     60_000 + FLIPS * 500,
   );
 
-  test('in a letter of a name in a commit record, which leaves it well-formed: it is refused', async () => {
+  test('in a letter of a name in a commit record, which leaves it well-formed: it is not believed', async () => {
     const w = await decided();
     const text = (await readAll(w.space, { path: w.record }, 1 << 20)).toString('utf8');
     const other = text.replace('"path":"removed"', '"path":"removee"');
     expect(other).not.toBe(text);
     await w.space.write(w.record, contentOf(other));
-    const { error } = await attempt(w.root, w.space, w.clock);
-    expect(error?.name).toBe('DamagedRecordError');
-    expect(error?.message).toContain('checksum');
-    expect(error?.message).toContain(w.record);
+    const work = sorted(dumpFolder(w.data));
+    expect((await attempt(folders.make(), w.space, w.clock)).volume).toEqual(work);
+    expect([...(await visible(w.space)).keys()]).not.toContain('removed');
   });
 
   test.each(['head.json', 'heads/', 'manifest/', 'lease.json'])(
@@ -172,12 +163,13 @@ describe('a commit record of the version before, which had no checksum', () => {
     expect(await engineFiles(w.space, 'commits')).toEqual([]);
   });
 
-  test('is refused where its version says that a checksum belongs to it', async () => {
+  test('is a damaged one where its version says that a checksum belongs to it', async () => {
     const w = await decided();
     const text = (await readAll(w.space, { path: w.record }, 1 << 20)).toString('utf8');
     const lines = text.trimEnd().split('\n').slice(0, -1);
     await w.space.write(w.record, contentOf(`${lines.join('\n')}\n`));
-    expect((await attempt(w.root, w.space, w.clock)).error?.name).toBe('DamagedRecordError');
+    expect((await attempt(w.root, w.space, w.clock)).error).toBe(null);
+    expect([...(await dumpSpace(w.space)).keys()].filter((path) => /\/engine\/./.test(path))).toHaveLength(1);
   });
 });
 

@@ -107,7 +107,7 @@ interface Found {
  */
 async function startOnce(context: StartContext, options: StartOptions, saves = true): Promise<StartResult> {
   const tally: Tally = { savedFirst: 0, restored: 0, removed: 0, warnings: [], notices: [] };
-  await finishInterrupted(context);
+  await finishInterrupted(context, tally);
   for (let round = 1; ; round += 1) {
     const isLast = round === ROUNDS;
     const { manifestWhole, ...found } = await scan(context, tally);
@@ -125,8 +125,8 @@ async function startOnce(context: StartContext, options: StartOptions, saves = t
 }
 
 /** A save that was decided, and a restore that broke off. */
-async function finishInterrupted(context: StartContext): Promise<void> {
-  await recover(context);
+async function finishInterrupted(context: StartContext, { notices }: Tally): Promise<void> {
+  notices.push(...(await recover(context)).map(({ notice }) => notice));
   assertSameSpace(context);
   endSettling(context);
   if (context.state.meta('restoring') !== null) await finishDirectories(context);

@@ -11,7 +11,6 @@ import { type RemoteFacts, sameVersion } from '../plan/compare.ts';
 import { forEachLimit } from '../pool.ts';
 import { type CommitHeader, type Expected, type Step, trashOfSave } from './commit-record.ts';
 import type { EntryStep, TailStep } from './failed-steps.ts';
-import { findRecords } from './find-records.ts';
 import { FreshFolders } from './fresh-folders.ts';
 import { putAway } from './move-over.ts';
 import { checkRecord, recordSteps } from './read-record.ts';
@@ -85,15 +84,16 @@ function depthOf(path: string): number {
 
 /**
  * Finishes every save that was decided and not completed. Only the holder of the lease may call it.
+ * @param records of those saves
  * @returns ids of the saves that were finished
  */
 export async function finishInterruptedCommits(
   space: Space,
-  fence: number,
+  records: readonly SpaceEntry[],
   optionsOf: (header: CommitHeader, steps: () => AsyncIterable<Step>) => CommitOptions,
 ): Promise<string[]> {
   const finished: string[] = [];
-  for (const record of await findRecords(space, fence)) {
+  for (const record of records) {
     const header = await checkRecord(space, record);
     const steps = () => recordSteps(space, record, header);
     const options = optionsOf(header, steps);

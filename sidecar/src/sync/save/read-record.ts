@@ -1,6 +1,6 @@
 import { parseJson } from '../../../contract/parse-json.ts';
 import { isNoFile, type Space, type SpaceEntry, SpaceError } from '../../spaces/space.ts';
-import { refuseNewer } from '../sync-errors.ts';
+import { NewerFormatError, refuseNewer } from '../sync-errors.ts';
 import { textLines } from '../text-lines.ts';
 import {
   COMMIT_VERSION,
@@ -12,9 +12,21 @@ import {
 } from './commit-record.ts';
 import { versionOf } from './sealed.ts';
 
-/** A commit record that cannot be read although it is complete: a person has to look, nothing is touched. */
+/** A commit record that is not what was written. */
 export class DamagedRecordError extends Error {
   override readonly name = 'DamagedRecordError';
+  /** A clause: what is wrong with it. */
+  readonly why: string;
+  /** Of the save, where the record still says it. */
+  readonly saveId: string | null;
+
+  constructor(path: string, why: string, saveId: string | null) {
+    super(
+      `the commit record ${path} in the project space cannot be used: ${why}. It is made again at the next start`,
+    );
+    this.why = why;
+    this.saveId = saveId;
+  }
 }
 
 const RECORD_READS = 3;
@@ -35,38 +47,38 @@ export async function checkRecord(space: Space, record: SpaceEntry): Promise<Com
 
 async function readOnce(space: Space, record: SpaceEntry): Promise<CommitHeader> {
   let header: CommitHeader | null = null;
-  let steps = 0;
+  let [steps, unknown] = [0, 0];
   const sum = new RecordSum();
   const damaged = (why: string): DamagedRecordError =>
-    new DamagedRecordError(
-      `the commit record ${record.path} in the project space cannot be used: ${why}. Nothing was changed. ` +
-        'Keep a copy of the space, then move this record away to continue with the save before it',
-    );
+    new DamagedRecordError(record.path, why, header?.saveId ?? null);
   for await (const line of recordText(space, record, damaged)) {
     const isChecksum = sum.add(line);
     if (header === null) {
       // That version alone can finish what it has decided.
-      refuseNewer(
-        record.path,
-        versionOf(line),
-        COMMIT_VERSION,
-        'a save of a newer version of this program is not finished in the project space',
-        'Nothing of it was changed. Use that version, or a newer one, which finishes it',
-      );
+      refuseNewer(record.path, versionOf(line), COMMIT_VERSION, NEWER, USE_NEWER);
       const parsed = commitHeaderSchema.safeParse(parseJson(line));
       if (!parsed.success) throw damaged('its first line is not one of a commit record');
       header = parsed.data;
     } else if (header.version === 1 || !isChecksum) {
-      if (!stepSchema.safeParse(parseJson(line)).success)
-        throw damaged(`its line ${steps + 2} is no known step`);
       steps += 1;
+      if (!stepSchema.safeParse(parseJson(line)).success) unknown ||= steps + 1;
+      // Junk can have millions of lines.
+      if (steps > header.steps) break;
     }
   }
   if (header === null) throw damaged('it is empty');
+  const isRight = header.version > 1 && steps === header.steps && sum.isRight();
+  // As it was written, it is no damage.
+  if (unknown > 0 && isRight)
+    throw new NewerFormatError(`${NEWER} (line ${unknown} of ${record.path} is no known step). ${USE_NEWER}`);
+  if (unknown > 0) throw damaged(`its line ${unknown} is no known step`);
   if (steps !== header.steps) throw damaged(`it has ${steps} of ${header.steps} steps`);
-  if (header.version > 1 && !sum.isRight()) throw damaged('it is not what its checksum says');
+  if (header.version > 1 && !isRight) throw damaged('it is not what its checksum says');
   return header;
 }
+
+const NEWER = 'a save of a newer version of this program is not finished in the project space';
+const USE_NEWER = 'Nothing of it was changed. Use that version, or a newer one, which finishes it';
 
 async function* recordText(
   space: Space,

@@ -3,9 +3,11 @@ import { FileFailures } from '../file-failures.ts';
 import type { RemoteFacts } from '../plan/compare.ts';
 import { finishInterruptedCommits } from './apply-commit.ts';
 import { type CommitOptionsContext, commitOptions } from './commit-options.ts';
+import { findRecords } from './find-records.ts';
 import { descendsFrom } from './head.ts';
 import { completeHead } from './head-copies.ts';
 import { leaseDraftPath } from './lease.ts';
+import { type MendedRecord, mendRecords } from './mend-record.ts';
 import { applyDecided, decidingSave, forgetDecided } from './pending-commit.ts';
 import { LAYOUT } from './space-layout.ts';
 
@@ -18,13 +20,17 @@ export interface RecoveryContext extends CommitOptionsContext {
  * Brings the space to one complete save: a decided save is finished, an undecided one leaves no trace but uploads that
  * this volume can use again. Then the state of the volume learns which of its saves were completed.
  * The lease is held.
+ * @returns what became of saves whose record was not what was written
  */
-export async function recover(context: RecoveryContext): Promise<void> {
+export async function recover(context: RecoveryContext): Promise<MendedRecord[]> {
   const { space, state, lease } = context;
   await lease.assertHeld();
   const links = new Map<string, RemoteFacts>();
   const missing = new Set<string>();
-  await finishInterruptedCommits(space, lease.fence, (header, steps) => {
+  const found = await findRecords(space, lease.fence);
+  const mended = await mendRecords(context, found);
+  const records = mended.length === 0 ? found : await findRecords(space, lease.fence);
+  await finishInterruptedCommits(space, records, (header, steps) => {
     // What fails again is named by the next save, which finds it unsaved.
     const failures = new FileFailures(context, 'project', 'save');
     return {
@@ -52,6 +58,8 @@ export async function recover(context: RecoveryContext): Promise<void> {
     state.staged.clear();
   }
   await clearLeftovers(context);
+  for (const { notice } of mended) context.log.error(notice);
+  return mended;
 }
 
 const BATCH = 1_000;
