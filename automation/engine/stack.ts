@@ -178,5 +178,12 @@ interface StackFile {
 
 async function readStackFile(path: string): Promise<StackFile> {
   if (!existsSync(path)) return {};
-  return (parse(await readFile(path, 'utf8')) ?? {}) as StackFile;
+  const text = await readFile(path, 'utf8');
+  try {
+    return (parse(text) ?? {}) as StackFile;
+  } catch (error) {
+    throw new Error(
+      `${path} is no YAML: ${(error as Error).message.split('\n')[0]} Expected: what Pulumi or an editor wrote last. Put it back, or correct that line; its secrets are encrypted in it.`,
+    );
+  }
 }

@@ -68,6 +68,25 @@ test('what the command keeps of its own logs is bounded', async () => {
   expect(readdirSync(logs)).toContain(small);
 });
 
+test('a damaged file of a stack is told with its path', async () => {
+  const directory = join(place, 'damaged');
+  mkdirSync(directory);
+  writeFileSync(join(directory, 'Pulumi.yaml'), 'name: basic\nruntime: nodejs\n');
+  writeFileSync(join(directory, 'Pulumi.dev.yaml'), 'config: {a: 1\n');
+  const stack = openStack(engine, {
+    program: directory,
+    stack: 'dev',
+    stateDirectory: join(place, 'state-damaged'),
+    config: {},
+    secrets: {},
+    environment: {},
+    cli: 'npm run pulumi --',
+  });
+  await expect(stack.preview(() => {})).rejects.toThrow(
+    /^\S+\/damaged\/Pulumi\.dev\.yaml is no YAML: .*line \d+/,
+  );
+});
+
 test('a program is recorded where a proxy takes what no list names', async () => {
   for (const [name, value] of Object.entries(NO_PROXY_THERE)) vi.stubEnv(name, value);
   const run = await runProgram({
