@@ -56,8 +56,10 @@ export async function copyDatabase(
   }
 }
 
+const WHOLE = '-whole';
+
 export async function removeCopy(target: string): Promise<void> {
-  for (const ending of ['', '-journal', '-wal', '-shm']) await fs.rm(target + ending, { force: true });
+  for (const ending of ['', '-journal', '-wal', '-shm', WHOLE]) await fs.rm(target + ending, { force: true });
 }
 
 /** Files that are being copied → when the last one that waits for it has ended. */
@@ -151,15 +153,24 @@ async function copySet(source: Buffer, target: string, handle: fs.FileHandle): P
     hasSides ||= isThere;
   }
   if ((await facts(source)) !== before) return false;
-  if (!hasSides) return true;
+  if (!hasSides && !(await isOfLog(handle))) return true;
+  await makeWhole(target);
+  return true;
+}
+
+/** Brings log or journal of a copy in. With a log by the same API as in place: whether it lies there or not, the bytes are equal. */
+async function makeWhole(target: string): Promise<void> {
+  const whole = target + WHOLE;
   const copy = new DatabaseSync(target, { timeout: 1_000 });
   try {
     copy.prepare('SELECT count(*) FROM sqlite_master').get();
-    copy.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    const { journal_mode: mode } = copy.prepare('PRAGMA journal_mode').get() as { journal_mode: string };
+    if (mode !== 'wal') return;
+    await backup(copy, whole);
   } finally {
     copy.close();
   }
-  return true;
+  await fs.rename(whole, target);
 }
 
 /** What may not be read is not as if it was not there: the newest rows may be in it alone. */
