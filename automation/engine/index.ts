@@ -6,7 +6,7 @@ export { type CommandEnd, CommandFailure, runCommand } from './command.ts';
 export { InterruptedError, type RunChanges, type RunResult } from './deployment.ts';
 export { type Environment, engineEnvironment } from './environment.ts';
 export { type Engine, ensureEngine } from './find.ts';
-export { describeFailure } from './problems.ts';
+export { adviceFor, describeFailure, type Place } from './problems.ts';
 export type { Step } from './progress.ts';
 export { type ListedStack, openProject, type Project, type SetValues } from './project.ts';
 export {
@@ -16,6 +16,6 @@ export {
   stateEnvironment,
   withUsersOwn,
 } from './stack.ts';
-export { type EngineStep, stepsOfLog } from './steps.ts';
+export { type EngineStep, errorsOfLog, stepsOfLog } from './steps.ts';
 export { type LivingObject, type Recover, type RunOnStack, type TakenOver, takeOver } from './take-over.ts';
 export { VERSIONS } from './versions.ts';

@@ -1,3 +1,5 @@
+import { damagedState } from './state-files.ts';
+
 /** What goes wrong with an engine and a state, each in a sentence with the command that helps. */
 
 export interface Place {
@@ -7,6 +9,8 @@ export interface Place {
   readonly passphraseFile: string;
   readonly stateDirectory: string;
   readonly engineVersion: string;
+  /** Where the engine is kept that was downloaded or built. */
+  readonly engineDirectory?: string;
 }
 
 const KNOWN: readonly (readonly [pattern: RegExp, words: (place: Place) => string])[] = [
@@ -20,7 +24,7 @@ const KNOWN: readonly (readonly [pattern: RegExp, words: (place: Place) => strin
     /incorrect passphrase|message authentication failed/,
     ({ passphraseFile, stateDirectory }) =>
       `The passphrase in ${passphraseFile} is not the one that the secrets in ${stateDirectory} were written with. ` +
-      'Put the right one into that file; without it the secrets of this state cannot be read.',
+      'Put the right one there; without it the secrets of this state cannot be read.',
   ],
   [
     /passphrase must be set|unable to (find|read) (either `?PULUMI_CONFIG_PASSPHRASE|.*PASSPHRASE_FILE)|PULUMI_CONFIG_PASSPHRASE_FILE/,
@@ -28,15 +32,30 @@ const KNOWN: readonly (readonly [pattern: RegExp, words: (place: Place) => strin
       `The passphrase of the state in ${stateDirectory} is missing. Put it back into ${passphraseFile} (mode 0600).`,
   ],
   [
-    /(newer|unsupported|unknown) (version of the Pulumi CLI|deployment version|schema version)|unsupported features|unsupported (checkpoint|deployment) version/i,
+    /(newer|unsupported|unknown) (version of the Pulumi CLI|deployment version|schema version)|unsupported features|needs support for the following features|unsupported (checkpoint|deployment) version/i,
     ({ stateDirectory, engineVersion }) =>
       `The state in ${stateDirectory} was written by a newer Pulumi than ${engineVersion}. ` +
       'Use the version that wrote it: put that `pulumi` on PATH.',
   ],
   [
+    /failed to load checkpoint/,
+    ({ stack, stateDirectory, cli }) => {
+      const { file, backup } = damagedState(stateDirectory, stack) ?? {};
+      const found = `The state of stack ${stack} (${file ?? stateDirectory}) cannot be read: it is cut or damaged. `;
+      if (file === undefined || backup === undefined)
+        return `${found}No older one beside it is whole. Put a backup of yours there; without one: docs/operations.md, "A lost state".`;
+      return `${found}The one before is whole: cp '${backup}' '${file}', then ${cli} refresh --stack ${stack}`;
+    },
+  ],
+  [
+    /no language plugin|failed to load language plugin/,
+    ({ engineDirectory }) =>
+      `The part of the engine that starts the program (pulumi-language-nodejs) is missing. ${engineDirectory === undefined ? 'Install the Pulumi CLI of PATH again, with all its parts.' : `Remove the engine, and the next run makes it again: rm -r '${engineDirectory}'`}`,
+  ],
+  [
     /could not (load|read) plugin|no resource plugin|failed to load plugin|plugin .* exited|could not start plugin|error starting plugin/i,
     ({ cli }) =>
-      `A plugin of the engine does not start. Which are there: ${cli} plugin ls. Remove it there and run again to get it once more.`,
+      `A plugin of the engine does not start. Remove it, and the next run gets it once more: ${cli} plugin rm resource NAME --all --yes (which there are: ${cli} plugin ls).`,
   ],
   [
     /Unauthorized|must be logged in|asked for the client to provide credentials/,
@@ -76,8 +95,13 @@ const KNOWN: readonly (readonly [pattern: RegExp, words: (place: Place) => strin
  */
 export function describeFailure(said: readonly string[], place: Place): string {
   const text = said.map(withoutStack).join('\n').trim();
-  const known = KNOWN.find(([pattern]) => pattern.test(text));
-  return known ? `${known[1](place)}\n${text}` : text;
+  const known = adviceFor(text, place);
+  return known === undefined ? text : `${known}\n${text}`;
+}
+
+/** A known problem in a sentence with what helps. @param said by Pulumi */
+export function adviceFor(said: string, place: Place): string | undefined {
+  return KNOWN.find(([pattern]) => pattern.test(said))?.[1](place);
 }
 
 /** Stack frames tell a user nothing. */

@@ -1,5 +1,5 @@
 import type { EngineEvent, OpType } from '@pulumi/pulumi/automation/index.js';
-import { type EngineStep, stepOf } from './steps.ts';
+import { type EngineStep, plainText, stepOf } from './steps.ts';
 
 /** What the engine does, from its events as they come. */
 
@@ -111,9 +111,4 @@ export class Progress {
         return `${what}${seconds > 0 ? ` (${seconds} s)` : ''}${waitsFor === '' ? '' : `: ${waitsFor}`}`;
       });
   }
-}
-
-/** Without the engine's marks for colours. */
-export function plainText(text: string): string {
-  return text.replaceAll(/<\{%.*?%\}>/g, '').trim();
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { replaceFile } from '../tools/replace-file.ts';
@@ -9,6 +9,7 @@ import { type Deployment, deploymentOf, wordsOf } from './deployment.ts';
 import { type Environment, engineEnvironment } from './environment.ts';
 import type { Engine } from './find.ts';
 import type { Place } from './problems.ts';
+import { STATE_PACKINGS } from './state-files.ts';
 
 /** A stack whose state is in a folder of this machine. */
 export interface StackSettings {
@@ -46,6 +47,8 @@ export async function stateEnvironment(engine: Engine, stateDirectory: string): 
   if (!existsSync(file) && !existsSync(join(stateDirectory, '.pulumi'))) {
     await writeFile(file, randomBytes(24).toString('base64'), { mode: 0o600, flag: 'wx' });
   }
+  // A copy from a backup is often open to all. What is missing or another's is told when it is read.
+  await chmod(file, 0o600).catch(() => {});
   return {
     ...engineEnvironment(engine),
     PULUMI_BACKEND_URL: `file://${stateDirectory}`,
@@ -101,7 +104,8 @@ export function openStack(engine: Engine, settings: StackSettings): DeployedStac
 
   const isThere = async () => {
     const { name: project } = await projectOf(settings.program);
-    return existsSync(join(stateDirectory, '.pulumi', 'stacks', project, `${name}.json`));
+    const file = join(stateDirectory, '.pulumi', 'stacks', project, `${name}.json`);
+    return STATE_PACKINGS.some((end) => existsSync(`${file}${end}`));
   };
 
   async function prepare(): Promise<void> {

@@ -21,10 +21,20 @@ export function stepOf({ resourcePreEvent }: EngineEvent): EngineStep | undefine
 }
 
 /** Of what `--event-log` wrote: one event a line. The last one of a run that was killed may be cut. */
-export function stepsOfLog(text: string): EngineStep[] {
-  return text.split('\n').flatMap((line) => {
-    if (!line.endsWith('}')) return [];
-    const step = stepOf(JSON.parse(line) as EngineEvent);
-    return step === undefined ? [] : [step];
-  });
+function eventsOfLog(text: string): EngineEvent[] {
+  return text.split('\n').flatMap((line) => (line.endsWith('}') ? [JSON.parse(line) as EngineEvent] : []));
+}
+
+export const stepsOfLog = (text: string): EngineStep[] =>
+  eventsOfLog(text).flatMap((event) => stepOf(event) ?? []);
+
+/** What engine and program called an error. */
+export const errorsOfLog = (text: string): string[] =>
+  eventsOfLog(text).flatMap(({ diagnosticEvent: said }) =>
+    said?.severity === 'error' ? [plainText(said.message)] : [],
+  );
+
+/** Without the engine's marks for colours. */
+export function plainText(text: string): string {
+  return text.replaceAll(/<\{%.*?%\}>/g, '').trim();
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Report } from '../tools/progress.ts';
 import { type CommandEnd, CommandFailure } from './command.ts';
-import { plainText } from './progress.ts';
+import { plainText } from './steps.ts';
 
 /**
  * Living Kubernetes objects into a state that knows none of them. `pulumi import` takes the inputs from the objects, with

@@ -1,12 +1,13 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { execa } from 'execa';
-import { stepsOfLog } from '../../automation/engine/index.ts';
+import { adviceFor, errorsOfLog, stepsOfLog } from '../../automation/engine/index.ts';
 import { onInterrupts } from '../../automation/tools/interrupt.ts';
 import { CLI } from './instance.ts';
+import { STACK_STATE } from './machine.ts';
 import { meaningLines } from './meaning.ts';
-import { pulumiPlace } from './pulumi-environment.ts';
+import { type PulumiPlace, pulumiPlace } from './pulumi-environment.ts';
 
 /** `npm run pulumi -- …`: Pulumi itself; on a terminal, what a preview or an `up` means for the user comes after its words. */
 
@@ -29,6 +30,9 @@ function titleOf(command: string | undefined): string | undefined {
   return command === 'up' || command === 'update' ? 'This `up`' : undefined;
 }
 
+/** Of what Pulumi says last on standard error; its words on a state are short. */
+const KEPT_CHARACTERS = 20_000;
+
 async function run(more: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) {
   const place = await pulumiPlace(stackOfArguments());
   // Who answers its questions has it in front of the terminal, where it gets Ctrl-C itself; else only we tell it.
@@ -36,16 +40,57 @@ async function run(more: readonly string[] = [], environment: Readonly<Record<st
   const child = execa('sh', ['-c', START, 'pulumi', ...args, ...more], {
     cwd: place.directory,
     env: { ...place.environment, ...environment },
-    stdio: 'inherit',
+    stdio: ['inherit', 'inherit', 'pipe'],
+    buffer: false,
     reject: false,
     detached: !isAsked,
     cleanup: false,
+  });
+  let said = '';
+  process.stderr.on('error', () => {}); // a terminal that went; the engine still has to end in order
+  child.stderr.on('data', (text: Buffer) => {
+    process.stderr.write(text);
+    said = `${said}${text}`.slice(-KEPT_CHARACTERS);
   });
   const release = onStop(isAsked, () => child.kill('SIGINT'));
   const { exitCode, signal } = await child.finally(release);
   process.exitCode = exitCode ?? 1;
   if (signal !== undefined)
     process.stderr.write(`${CLI} failed: ${place.engine.command} was ended by ${signal}\n`);
+  return { place, said };
+}
+
+/** What helps, after Pulumi's own words. */
+async function advise({ place, said }: Ended, errors: readonly string[] = []): Promise<void> {
+  if (process.exitCode === 0) return;
+  const { environment, engine, directory } = place;
+  const own = { ...process.env, ...environment };
+  const selected = async () => {
+    const asked = ['stack', '--show-name', '--non-interactive'];
+    const { stdout, failed } = await execa('pulumi', asked, {
+      cwd: directory,
+      env: environment,
+      reject: false,
+    });
+    return failed || stdout === '' ? 'NAME' : stdout;
+  };
+  const words = adviceFor([said, ...errors].join('\n'), {
+    stack: stackOfArguments() ?? (await selected()),
+    cli: CLI,
+    passphraseFile:
+      own.PULUMI_CONFIG_PASSPHRASE === undefined
+        ? (own.PULUMI_CONFIG_PASSPHRASE_FILE ?? 'PULUMI_CONFIG_PASSPHRASE_FILE')
+        : 'PULUMI_CONFIG_PASSPHRASE (a variable of your shell)',
+    stateDirectory: (own.PULUMI_BACKEND_URL ?? STACK_STATE).replace(/^file:\/\//, ''),
+    engineVersion: engine.version,
+    ...(engine.source === 'on PATH' ? {} : { engineDirectory: dirname(dirname(engine.command)) }),
+  });
+  if (words !== undefined) process.stderr.write(`\n${words}\n`);
+}
+
+interface Ended {
+  readonly place: PulumiPlace;
+  readonly said: string;
 }
 
 /** A terminal that goes tells all in front of it; the engine would end at once and leave its state locked. */
@@ -76,9 +121,10 @@ async function runAndSay(title: string): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'pulumi-events-'));
   try {
     const log = join(folder, 'events');
-    await run(['--event-log', log], { PULUMI_DEBUG_COMMANDS: 'true' });
-    if (process.exitCode !== 0) return;
-    const steps = stepsOfLog(await readFile(log, 'utf8'));
+    const ended = await run(['--event-log', log], { PULUMI_DEBUG_COMMANDS: 'true' });
+    const events = await readFile(log, 'utf8').catch(() => '');
+    if (process.exitCode !== 0) return await advise(ended, errorsOfLog(events));
+    const steps = stepsOfLog(events);
     for (const line of meaningLines(title, steps)) console.log(line);
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -87,7 +133,8 @@ async function runAndSay(title: string): Promise<void> {
 
 try {
   const title = titleOf(args[0]);
-  await (title === undefined ? run() : runAndSay(title));
+  if (title === undefined) await advise(await run());
+  else await runAndSay(title);
 } catch (error) {
   process.stderr.write(`${CLI} failed: ${(error as Error).message}\n`);
   process.exitCode = 1;

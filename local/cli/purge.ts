@@ -113,7 +113,9 @@ async function filesWithSecrets(): Promise<string[]> {
 
 async function removeStack(project: string, stack: string): Promise<void> {
   const backend = join(STACK_STATE, '.pulumi');
-  const ofState = Object.keys(PACKINGS).flatMap((end) => [`.json${end}`, `.json${end}.bak`]);
+  const ofState = Object.keys(PACKINGS)
+    .flatMap((end) => [`.json${end}`, `.json${end}.bak`])
+    .flatMap((end) => [end, `${end}.attrs`]);
   const paths = [
     ...ofState.map((end) => join(backend, 'stacks', project, `${stack}${end}`)),
     ...['history', 'backups', join('locks', 'organization')].map((kind) =>

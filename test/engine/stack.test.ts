@@ -82,6 +82,18 @@ describe('a stack', () => {
     expect(changed.changes).toEqual({ update: 1 });
   });
 
+  test('a state that its user lets Pulumi pack is found again', async () => {
+    const environment = { PULUMI_DIY_BACKEND_GZIP: 'true' };
+    const packed = openStack(engine, {
+      ...settings(),
+      environment,
+      stateDirectory: join(place, 'packed'),
+    });
+    expect((await packed.preview(silent)).changes.create).toBeGreaterThan(5);
+    expect(existsSync(join(place, 'packed/.pulumi/stacks/basic/dev.json.gz'))).toBe(true);
+    expect((await packed.preview(silent)).changes.create).toBeGreaterThan(5);
+  });
+
   test('an error of the program comes in its own words', async () => {
     const failure = open({ 'basic:greeting': 'nobody' }).up(silent);
     await expect(failure).rejects.toThrow(
