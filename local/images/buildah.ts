@@ -122,6 +122,24 @@ export function stepLine(line: string): string | undefined {
   return `step ${number} of ${total}: ${short.length > 70 ? `${short.slice(0, 69)}…` : short}`;
 }
 
+/** What buildah says of a store in which files of a layer are others than it wrote, or are gone. */
+const DAMAGED_STORE = /file integrity checksum failed|layer not known|identifier is not (a|an) (layer|image)/;
+
+const isDamagedStore = (error: unknown): boolean =>
+  DAMAGED_STORE.test(error instanceof Error ? error.message : String(error));
+
+/** Tries once more with an empty store where the one in the cache is damaged: all that is in it can be made again. */
+export async function withSoundStore<T>(build: () => Promise<T>, report: Report): Promise<T> {
+  try {
+    return await build();
+  } catch (error) {
+    if (!isDamagedStore(error)) throw error;
+    report(`the store of images in ${storeDirectory()} is damaged; all images are built anew`);
+    await rm(storeDirectory(), { recursive: true, force: true });
+    return build();
+  }
+}
+
 function storeDirectory(): string {
   return cacheDirectory('images', 'store');
 }

@@ -7,7 +7,7 @@ import { bundleEmulator } from '../../emulators/onedata/bundle.ts';
 import { buildSidecar, copyNode, nodeVersion } from '../../sidecar/build.ts';
 import { SCIPION_VERSIONS } from '../../stacks/versions.ts';
 import { ensurePackages } from '../apt.ts';
-import { Buildah, type BuildOptions } from './buildah.ts';
+import { Buildah, type BuildOptions, withSoundStore } from './buildah.ts';
 import { type AptSource, debianBase, debianSources, makeDebianBase } from './debian-base.ts';
 import {
   type BuiltImage,
@@ -57,7 +57,9 @@ export async function buildImages(request: ImageRequest, report: Report): Promis
   try {
     const recipes = await collectRecipes(request, debianBase(sources).key, work, report);
     const missing = recipes.filter(({ image }) => !existsSync(image.archive));
-    if (missing.length > 0) await buildMissing(missing, sources, work, report);
+    if (missing.length > 0) {
+      await withSoundStore(() => buildMissing(missing, sources, work, report), report);
+    }
     return recipes.map(({ image }) => image);
   } finally {
     await rm(work, { recursive: true, force: true });
