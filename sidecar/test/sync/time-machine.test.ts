@@ -131,6 +131,32 @@ describe('the undo of a folder', () => {
     context.close();
   });
 
+  test.each([
+    ['a file', 'p/Runs', (at: string) => writeFileSync(at, 'in the way')],
+    ['a link to a folder', 'p/Runs', (at: string) => symlinkSync('.', at)],
+    ['a file', 'p', (at: string) => writeFileSync(at, 'in the way')],
+  ] as const)('goes beside %s that is where %s was', async (_what, taken, take) => {
+    for (const asked of ['p/Runs', 'p/Runs/sub/b']) {
+      const { context, data } = await opened();
+      fill(data);
+      await save(context);
+      const wanted = [...dumpFolder(data)].filter(([name]) => name === asked || name.startsWith(`${asked}/`));
+      rmSync(join(data, taken), { recursive: true });
+      await save(context);
+      take(join(data, taken));
+      const obstacle = lstatSync(join(data, taken)).ino;
+      const { restored, missing } = await restoreFromTrash(context, asked, null);
+      expect(missing).toEqual([]);
+      expect(restored.every((name) => name.startsWith(`${taken} (restored `)), String(restored)).toBe(true);
+      expect(lstatSync(join(data, taken)).ino).toBe(obstacle);
+      const files = dumpFolder(data);
+      const beside = String(restored[0]).slice(0, String(restored[0]).indexOf(')') + 1);
+      for (const [name, content] of wanted)
+        expect(files.get(beside + name.slice(taken.length)), name).toBe(content);
+      context.close();
+    }
+  });
+
   test('brings back a link that was removed or replaced alone, and an empty folder', async () => {
     const { context, data } = await opened();
     fill(data);

@@ -1,6 +1,13 @@
 import * as fs from 'node:fs/promises';
 import type { Clock } from '../../clock.ts';
-import { isSpaceError, parentOf, type ReadOnlySpace, SpaceError } from '../../spaces/space.ts';
+import {
+  isSpaceError,
+  joinPath,
+  nameOf,
+  parentOf,
+  type ReadOnlySpace,
+  SpaceError,
+} from '../../spaces/space.ts';
 import { forEachLimit } from '../pool.ts';
 import { besides, compactTime } from '../save/space-layout.ts';
 import type { CopyEntry, CopyTree } from '../state/copy-tree.ts';
@@ -55,8 +62,10 @@ class Copier {
   readonly #place: (path: string) => string;
   readonly #isNew: boolean;
   readonly #result: Copied = { files: 0, bytes: 0, placed: [], skipped: 0, missing: [] };
-  /** Folders whose name was taken by something else. */
-  readonly #moved = new Map<string, string>();
+  /** Folders whose name is taken by something else, or that of a folder above → where they go. */
+  readonly #besides = new Map<string, string>();
+  /** The folder of the last entry: the next one is in it, mostly. */
+  #last = { folder: '', at: '' };
   readonly #made: string[] = [];
   /** Directories that were there before: they stay as they are. */
   readonly #known = new Set<string>();
@@ -84,22 +93,37 @@ class Copier {
     return this.#result;
   }
 
+  /** Where a leaf goes: to its place, or beside what has taken the name of a folder on the way. */
   #to(path: string): string {
-    for (const [from, to] of this.#moved)
-      if (path.startsWith(`${from}/`)) return to + path.slice(from.length);
-    return this.#place(path);
+    const to = this.#place(path);
+    return joinPath(this.#wayTo(parentOf(to)), nameOf(to));
+  }
+
+  #wayTo(folder: string): string {
+    if (folder === '') return '';
+    if (folder !== this.#last.folder) this.#last = { folder, at: this.#findWay(folder) };
+    return this.#last.at;
+  }
+
+  #findWay(folder: string): string {
+    const known = this.#besides.get(folder);
+    if (known !== undefined) return known;
+    const above = parentOf(folder);
+    const at = joinPath(above === '' ? '' : this.#findWay(above), nameOf(folder));
+    const found = this.#context.tree.look(at);
+    if (found === null || found.kind === 'directory') return at;
+    const free = besides(at, `restored ${compactTime(this.#context.clock.now())}`);
+    this.#besides.set(folder, free);
+    return free;
   }
 
   async #directory({ path }: CopyEntry): Promise<void> {
     const { tree } = this.#context;
-    const to = this.#to(path);
-    const found = tree.look(to);
-    if (found?.kind === 'directory') {
+    const at = this.#wayTo(this.#place(path));
+    if (tree.look(at)?.kind === 'directory') {
       this.#known.add(path);
       return;
     }
-    const at = found === null ? to : besides(to, `restored ${compactTime(this.#context.clock.now())}`);
-    if (at !== to) this.#moved.set(path, at);
     await tree.makeDirectory(at);
     if (this.#made.length < NAMED) this.#made.push(at);
   }
@@ -180,7 +204,7 @@ class Copier {
     const { tree } = this.#context;
     for (const { path, mode, mtimeNs } of this.#entries.entries('directories', 'deepest')) {
       if (this.#known.has(path)) continue;
-      const at = this.#moved.get(path) ?? this.#to(path);
+      const at = this.#wayTo(this.#place(path));
       if (tree.look(at)?.kind !== 'directory') continue;
       if (mtimeNs !== null) tree.setTimes(at, mtimeNs);
       if (mode !== null) tree.setMode(at, mode);
