@@ -126,6 +126,7 @@ const warningSchema = z.object({
     'token-advice',
     'token-expires-soon',
     'space-repaired',
+    'files-removed',
     'trash-shortened',
     'settings-refused',
     /** `at`: the instance is saved and paused then, by whoever looks after it. */

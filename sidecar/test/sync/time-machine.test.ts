@@ -147,7 +147,10 @@ describe('the undo of a folder', () => {
       const obstacle = lstatSync(join(data, taken)).ino;
       const { restored, missing } = await restoreFromTrash(context, asked, null);
       expect(missing).toEqual([]);
-      expect(restored.every((name) => name.startsWith(`${taken} (restored `)), String(restored)).toBe(true);
+      expect(
+        restored.every((name) => name.startsWith(`${taken} (restored `)),
+        String(restored),
+      ).toBe(true);
       expect(lstatSync(join(data, taken)).ino).toBe(obstacle);
       const files = dumpFolder(data);
       const beside = String(restored[0]).slice(0, String(restored[0]).indexOf(')') + 1);

@@ -21,6 +21,7 @@ import { MissingFilesError, UnsavedWorkError } from '../sync-errors.ts';
 import { endSettling } from './database-sets.ts';
 import { finishDirectories } from './finish-directories.ts';
 import { VolumeFullError } from './free-space.ts';
+import { lostFromSpace } from './lost-from-space.ts';
 import { addPredecessorLinks } from './predecessor.ts';
 import { type RestoreOutcome, restorePending } from './restore.ts';
 import type { RestoreContext } from './restorer.ts';
@@ -50,6 +51,8 @@ export interface StartResult {
   readonly warnings: readonly string[];
   /** Of those, what the space was otherwise than it was left. */
   readonly notices: readonly string[];
+  /** What others have removed from the space, where that is most of the last save and this volume is new; a sentence. */
+  readonly lost: string | null;
   /** What of the volume could not be saved first. */
   readonly notSaved: FileProblems;
   /** What could not be restored; it stays in the space. */
@@ -87,6 +90,7 @@ interface Tally {
   savedFirst: number;
   restored: number;
   removed: number;
+  lost: string | null;
   readonly warnings: string[];
   readonly notices: string[];
 }
@@ -106,7 +110,7 @@ interface Found {
  * @param saves false: unsaved work of the volume stays as it is, since the space has no room for it
  */
 async function startOnce(context: StartContext, options: StartOptions, saves = true): Promise<StartResult> {
-  const tally: Tally = { savedFirst: 0, restored: 0, removed: 0, warnings: [], notices: [] };
+  const tally: Tally = { savedFirst: 0, restored: 0, removed: 0, lost: null, warnings: [], notices: [] };
   await finishInterrupted(context, tally);
   for (let round = 1; ; round += 1) {
     const isLast = round === ROUNDS;
@@ -135,9 +139,10 @@ async function finishInterrupted(context: StartContext, { notices }: Tally): Pro
 /** Compares all of the volume with all of the space. */
 async function scan(
   context: StartContext,
-  { warnings, notices }: Tally,
+  tally: Tally,
 ): Promise<Found & { readonly manifestWhole: boolean }> {
   const { state } = context;
+  const { warnings, notices } = tally;
   const sound = await soundHead(context);
   const { head, repaired } = sound;
   if (repaired !== null) notices.push(repaired);
@@ -148,6 +153,7 @@ async function scan(
   if (other !== null) state.setMeta('manifest-segments', null);
   const failures = new FileFailures(context, 'project', 'restore');
   await listSpace(context, failures);
+  tally.lost ??= lostFromSpace(state, context.limits);
   addVirtualEntries(context);
   if (head === null) await addPredecessorLinks(context);
   const unread = new FileFailures(context, 'project', 'save');
@@ -194,12 +200,12 @@ function resultOf(
   options: StartOptions,
   { failures, unread, unsaved, ...tally }: Found & Tally & { readonly unsaved: number },
 ): StartResult {
-  const { restored, removed, savedFirst, notices, warnings } = tally;
+  const { restored, removed, savedFirst, lost, notices, warnings } = tally;
   const { problems: missing } = failures;
   if (missing.total > 0 && options.mayOpenWithout?.(missing) !== true) throw new MissingFilesError(missing);
   return {
     generation: knownGeneration(state),
-    ...{ restored, removed, savedFirst, unsaved, notices, missing },
+    ...{ restored, removed, savedFirst, unsaved, lost, notices, missing },
     notSaved: unread.problems,
     warnings: [...notices, ...warnings],
   };

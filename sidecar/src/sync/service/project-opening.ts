@@ -127,6 +127,8 @@ export class ProjectOpening {
     this.#missing(result.missing, false);
     board.setFileProblems('project', 'save', result.notSaved);
     board.addNotices(result.notices);
+    const { lost } = result;
+    if (lost !== null) board.advise({ code: 'files-removed', space: 'project', message: lost });
     this.#full = result.full ?? null;
     const { generation, restored, removed, savedFirst } = result;
     log.info(

@@ -37,6 +37,8 @@ const WARNINGS: Record<string, string> = {
     'Platnost tokenu brzy skončí. Předejte správci instance včas nový; použije se bez restartu.',
   'space-repaired':
     'Prostor nebyl takový, jak byl uložen. Nic ze svazku se neztratilo; podívejte se na soubory s "(changed elsewhere" ve jméně.',
+  'files-removed':
+    'Z prostoru projektu někdo odstranil většinu souborů posledního uložení, takže na novém svazku nejsou. Starší uložení mohou mít jejich jiné verze; pokud odstraněny být neměly, požádejte správce prostoru o zálohu.',
   'settings-refused':
     'Změněné nastavení instance nejde použít, platí dál to předchozí a práce pokračuje. Řekněte to správci instance.',
   'token-advice': 'Token dovoluje víc, než je třeba, nebo by se měl změnit.',
