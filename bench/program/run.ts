@@ -42,6 +42,7 @@ export async function runProgramBench(options: ProgramOptions): Promise<CaseResu
     });
     await writeMinimal(join(root, 'minimal'), ours.resources, repository);
     const minimal = await prepare('minimal', join(root, 'minimal'), {}, {});
+    const sizes = `State: ${await sizeOf(ours.state, 'scipion')}, that of the smallest program ${await sizeOf(minimal.state, 'minimal')}.`;
     const results: CaseResult[] = [];
     for (const [name, args] of [
       ['preview', ['preview']],
@@ -53,19 +54,7 @@ export async function runProgramBench(options: ProgramOptions): Promise<CaseResu
         runs.ours.push(await timed(ours.state, args));
         runs.minimal.push(await timed(minimal.state, args));
       }
-      results.push(resultOf(name, runs, ours.resources));
-    }
-    for (const { state } of [ours, minimal]) {
-      const file = join(
-        state,
-        '.pulumi',
-        'stacks',
-        state === ours.state ? 'scipion' : 'minimal',
-        `${STACK}.json`,
-      );
-      teller.result(
-        `state of ${state === ours.state ? 'this program' : 'the minimal one'}: ${(await stat(file)).size} bytes`,
-      );
+      results.push(resultOf(name, runs, `${ours.resources} resources`, sizes));
     }
     return results;
   } finally {
@@ -94,13 +83,23 @@ export async function runProgramBench(options: ProgramOptions): Promise<CaseResu
     return { state, resources: changes.create ?? 0 };
   }
 
+  async function sizeOf(state: string, project: string): Promise<string> {
+    const { size } = await stat(join(state, '.pulumi', 'stacks', project, `${STACK}.json`));
+    return `${Math.round(size / 1000)} kB`;
+  }
+
   async function timed(state: string, args: readonly string[]): Promise<Run> {
     const environment = await stateEnvironment(engine, state);
     const common = ['--cwd', state, '--stack', STACK, '--non-interactive'];
     return measure({ file: engine.command, arguments: [...args, ...common], environment });
   }
 
-  function resultOf(name: string, runs: { ours: Run[]; minimal: Run[] }, resources: number): CaseResult {
+  function resultOf(
+    name: string,
+    runs: { ours: Run[]; minimal: Run[] },
+    resources: string,
+    sizes: string,
+  ): CaseResult {
     const series: Series[] = [
       { name: 'ours', label: 'this program', isOurs: true, runs: runs.ours },
       { name: 'minimal', label: 'the smallest program', isOurs: false, runs: runs.minimal },
@@ -111,7 +110,7 @@ export async function runProgramBench(options: ProgramOptions): Promise<CaseResu
     return {
       name: `program-${name}`,
       title: `pulumi ${name} with nothing changed`,
-      setup: `${resources} resources on Pulumi ${engine.version}, ${engine.source}; the provider writes files in place of objects.`,
+      setup: `${resources} on Pulumi ${engine.version}, ${engine.source}; the provider writes files in place of objects. ${sizes}`,
       scale: 'full',
       measuredAt: `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
       machine: machineOf(options.directory),
