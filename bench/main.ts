@@ -10,6 +10,7 @@ import { type CaseResult, type Scale, withCase } from './lib/results.ts';
 import { tellerTo } from './lib/teller.ts';
 import { runPreviewsBench } from './program/previews.ts';
 import { runProgramBench } from './program/run.ts';
+import { runStartBench } from './program/start.ts';
 import { CASES, runSync } from './sync/run.ts';
 import { THREAD_CASES } from './sync/thread-cases.ts';
 
@@ -120,7 +121,12 @@ const ofProgram = program
       repository: REPOSITORY,
       teller: tellerTo(process.stderr),
     });
-    for (const result of results) await report(result, options.publish === true);
+    const start = await runStartBench({
+      repeats: 2 * countOf(options.repeats, 3) + 1,
+      repository: REPOSITORY,
+      teller: tellerTo(process.stderr),
+    });
+    for (const result of [...results, start]) await report(result, options.publish === true);
   });
 
 const previews = program
