@@ -57,7 +57,7 @@ function caseText(result: CaseResult, plotsLink: string): string {
     result.setup,
     `![${result.title}](${plotsLink}/${result.name}.svg)`,
     seriesTable(result),
-    targetTable(result.targets),
+    ...(result.targets.length === 0 ? [] : [targetTable(result.targets)]),
     ...result.growth.map(
       (growth, index) => `![${growth.title}](${plotsLink}/${result.name}-growth-${index + 1}.svg)`,
     ),
