@@ -74,3 +74,17 @@ export function isEncodingOf(encoded: string, raw: Uint8Array): boolean {
     !bytes.includes(0) && !bytes.includes(0x2f) && !['', '.', '..'].includes(bytes.toString('latin1'));
   return plain && bytes.length <= 255 && encodedName(raw) === encoded;
 }
+
+/** Pure. `a/notes (restored 20261122T130501Z).txt` @param what stands between the brackets */
+export function besides(path: string, what: string): string {
+  const slash = path.lastIndexOf('/') + 1;
+  const name = path.slice(slash);
+  const dot = name.lastIndexOf('.');
+  const [stem, ending] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, ''];
+  const mark = ` (${what})`;
+  // Whole characters are cut until the name fits into 255 bytes.
+  const characters = [...stem];
+  while (characters.length > 0 && Buffer.byteLength(characters.join('') + mark + ending) > 255)
+    characters.pop();
+  return path.slice(0, slash) + characters.join('') + mark + (Buffer.byteLength(ending) > 100 ? '' : ending);
+}

@@ -8,8 +8,9 @@ import {
   type ReadOnlySpace,
   SpaceError,
 } from '../../spaces/space.ts';
+import { besides } from '../names.ts';
 import { forEachLimit } from '../pool.ts';
-import { besides, compactTime } from '../save/space-layout.ts';
+import { compactTime } from '../save/space-layout.ts';
 import type { CopyEntry, CopyTree } from '../state/copy-tree.ts';
 import { type LocalTree, utimesSeconds } from '../volume/local-tree.ts';
 import { sidesOf } from '../volume/sqlite-set.ts';

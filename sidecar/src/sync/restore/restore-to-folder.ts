@@ -132,7 +132,9 @@ export function isBelow(path: string, folder: string): boolean {
 export function isPlain(path: string): boolean {
   const isName = (name: string) =>
     name !== '' && name !== '.' && name !== '..' && Buffer.byteLength(name) <= MAX_NAME_BYTES;
-  return !path.includes('\0') && path.length < MAX_PATH && path.split('/').every(isName);
+  return (
+    path.isWellFormed() && !path.includes('\0') && path.length < MAX_PATH && path.split('/').every(isName)
+  );
 }
 
 /** What Linux takes; no project has more. */

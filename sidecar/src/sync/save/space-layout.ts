@@ -1,4 +1,5 @@
 import { ENGINE_FOLDER } from '../../spaces/space.ts';
+import { besides } from '../names.ts';
 
 /** Where the engine's own files lie in the project space. */
 export const LAYOUT = {
@@ -64,18 +65,4 @@ export function trashTime(name: string): number | null {
 /** A free name for somebody else's version, beside ours: `notes (changed elsewhere 20261122T130501Z).txt`. */
 export function conflictName(path: string, nowMs: number, attempt: number): string {
   return besides(path, `changed elsewhere ${compactTime(nowMs)}${attempt === 0 ? '' : `-${attempt}`}`);
-}
-
-/** Pure. `a/notes (restored 20261122T130501Z).txt` @param what stands between the brackets */
-export function besides(path: string, what: string): string {
-  const slash = path.lastIndexOf('/') + 1;
-  const name = path.slice(slash);
-  const dot = name.lastIndexOf('.');
-  const [stem, ending] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, ''];
-  const mark = ` (${what})`;
-  // Whole characters are cut until the name fits into 255 bytes.
-  const characters = [...stem];
-  while (characters.length > 0 && Buffer.byteLength(characters.join('') + mark + ending) > 255)
-    characters.pop();
-  return path.slice(0, slash) + characters.join('') + mark + (Buffer.byteLength(ending) > 100 ? '' : ending);
 }

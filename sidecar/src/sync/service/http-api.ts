@@ -30,7 +30,10 @@ const plainPath = z
     isPlain,
     'a path in the project is expected, without ".." and not beginning with "/", and no name above 255 bytes',
   );
-const fromTrashSchema = z.strictObject({ path: plainPath, of: z.string().optional() });
+const saveOfTrash = z
+  .string()
+  .min(1, 'the name of a save in the trash is expected, as `sync trash` lists it');
+const fromTrashSchema = z.strictObject({ path: plainPath, of: saveOfTrash.optional() });
 const asideSchema = z.strictObject({
   path: plainPath.or(z.literal('')),
   to: plainPath.optional(),

@@ -5,17 +5,10 @@ import * as z from 'zod';
 import { receiptName, VOLUME_FOLDERS } from '../../../contract/paths.ts';
 import { OutsideError, openFolderBeneath, plainNames, within } from '../../beneath.ts';
 import { replaceFileSync } from '../../replace-file.ts';
+import { besides } from '../names.ts';
 import { RequestError } from '../sync-errors.ts';
 
 const MAX_SAME_NAMES = 1000;
-
-/** `name (2).ext` and so on; the first is the name itself. */
-function sameName(name: string, number: number): string {
-  if (number === 1) return name;
-  const dot = name.lastIndexOf('.');
-  const at = dot > 0 ? dot : name.length;
-  return `${name.slice(0, at)} (${number})${name.slice(at)}`;
-}
 
 export interface Placement {
   /** Name of the file among the uploads of the volume. */
@@ -86,12 +79,14 @@ function readReceipt(file: string): string | undefined {
 /** Links the file into the folder under its name, or the first free one like it; returns the name. */
 function linkFree(folder: FileHandle, name: string, from: string): string {
   for (let number = 1; number <= MAX_SAME_NAMES; number += 1) {
-    const placed = sameName(name, number);
+    const placed = number === 1 ? name : besides(name, `${number}`);
     try {
       linkSync(from, within(folder, placed));
       return placed;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') throw new RequestError('There is no such upload any more. Send the file again.');
+      if (code !== 'EEXIST') throw error;
       // Linked already, before a crash took the rest.
       if (lstatSync(within(folder, placed)).ino === lstatSync(from).ino) return placed;
     }
