@@ -124,6 +124,10 @@ describe('the view', () => {
       () => view(gateway, cookie),
       ({ screen }) => screen === 'desktop',
     );
+    await eventually(
+      () => lastScreen(seen),
+      (screen) => screen === 'desktop',
+    );
     expect(seen.views.at(-1)?.sync).toBe('starting');
   });
 
