@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandFailure, runCommand } from './command.ts';
 import { type Deployment, deploymentOf, wordsOf } from './deployment.ts';
 import type { Environment } from './environment.ts';
@@ -51,6 +52,15 @@ interface StackListing {
   readonly resourceCount?: number;
 }
 
+/** Pulumi writes the file of a state in place, so that whoever reads it at this moment meets a part of it. */
+const HALF_WRITTEN = /\bEOF\b|unexpected end of JSON input/;
+const isHalfWritten = (error: unknown) => {
+  const { cause } = error as Error;
+  return cause instanceof CommandFailure && HALF_WRITTEN.test(cause.end.stderr);
+};
+const READ_ATTEMPTS = 5;
+const READ_WAIT_MS = 200;
+
 export function openProject(engine: Engine, { directory, environment, cli }: ProjectSettings): Project {
   const { PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile = 'PULUMI_CONFIG_PASSPHRASE_FILE' } = environment;
   const backend = environment.PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL ?? 'the Pulumi backend';
@@ -71,12 +81,20 @@ export function openProject(engine: Engine, { directory, environment, cli }: Pro
       throw new Error(wordsOf(error, place), { cause: error });
     }
   };
-  const json = async <T>(args: readonly string[], stack: string) =>
-    JSON.parse(await run([...args, '--json', '--stack', stack], stack)) as T;
+  const read = async <T>(args: readonly string[], stack: string): Promise<T> => {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return JSON.parse(await run([...args, '--json'], stack)) as T;
+      } catch (error) {
+        if (attempt === READ_ATTEMPTS || !isHalfWritten(error)) throw error;
+        await sleep(READ_WAIT_MS);
+      }
+    }
+  };
 
   return {
     list: async () => {
-      const found = JSON.parse(await run(['stack', 'ls', '--json'], '')) as readonly StackListing[];
+      const found = await read<readonly StackListing[]>(['stack', 'ls'], '');
       return found.map(({ name, lastUpdate, resourceCount }) => ({
         name: name.split('/').at(-1) ?? name,
         ...(lastUpdate ? { lastUpdate } : {}),
@@ -92,7 +110,8 @@ export function openProject(engine: Engine, { directory, environment, cli }: Pro
       for (const [key, value] of Object.entries(secret))
         await run(['config', 'set', key, '--secret', '--stack', stack], stack, value);
     },
-    outputs: (stack) => json<Record<string, unknown>>(['stack', 'output', '--show-secrets'], stack),
+    outputs: (stack) =>
+      read<Record<string, unknown>>(['stack', 'output', '--show-secrets', '--stack', stack], stack),
     deployment: (stack) =>
       deploymentOf(engine, {
         directory,

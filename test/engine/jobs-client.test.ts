@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { JOB_MARKS } from '../../sidecar/contract/jobs.ts';
 import type { BrokerProcess } from '../helpers/broker-process.ts';
-import { type JobsPlace, jobsPlace } from '../helpers/jobs-place.ts';
+import { BUILD_MS, type JobsPlace, jobsPlace } from '../helpers/jobs-place.ts';
 
 /**
  * The commands of the desktop, as Scipion calls them, with a real broker and API server. The kubelet is played: it runs the
@@ -93,7 +93,7 @@ beforeAll(async () => {
   mkdirSync(join(ROOT, 'run/scipion'), { recursive: true });
   place = await jobsPlace('jobs-client');
   broker = await place.broker('--socket', join(ROOT, 'run/scipion/jobs.sock'));
-}, 240_000);
+}, BUILD_MS);
 afterAll(async () => {
   await broker?.[Symbol.asyncDispose]();
   await place?.[Symbol.asyncDispose]();

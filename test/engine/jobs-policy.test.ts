@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { JOB_MARKS, type JobRequest } from '../../sidecar/contract/jobs.ts';
 import { digestOf, jobIdOf } from '../../sidecar/src/jobs/job-object.ts';
-import { type JobsPlace, jobBody, jobsPlace, request } from '../helpers/jobs-place.ts';
+import { BUILD_MS, type JobsPlace, jobBody, jobsPlace, request } from '../helpers/jobs-place.ts';
 
 /** What the broker's token is good for, by hand, at a real API server: as if the broker were broken into. */
 
@@ -9,7 +9,7 @@ let place: JobsPlace;
 
 beforeAll(async () => {
   place = await jobsPlace('jobs-policy');
-}, 240_000);
+}, BUILD_MS);
 afterAll(() => place?.[Symbol.asyncDispose]());
 
 type Path = readonly (string | number)[];

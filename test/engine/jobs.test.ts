@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { JOB_MARKS } from '../../sidecar/contract/jobs.ts';
 import { jobIdOf } from '../../sidecar/src/jobs/job-object.ts';
-import { type JobsPlace, jobsPlace, request } from '../helpers/jobs-place.ts';
+import { BUILD_MS, type JobsPlace, jobsPlace, request } from '../helpers/jobs-place.ts';
 
 /** The broker's process against a real API server with Kubernetes' own controller of Jobs; the kubelet is played. */
 
@@ -9,7 +9,7 @@ let place: JobsPlace;
 
 beforeAll(async () => {
   place = await jobsPlace('jobs');
-}, 240_000);
+}, BUILD_MS);
 afterAll(() => place?.[Symbol.asyncDispose]());
 
 describe('a job', () => {

@@ -25,6 +25,9 @@ interface Pod {
   readonly spec: Record<string, unknown>;
 }
 
+/** Where Kubernetes is not built yet, and something else is built beside it. */
+export const BUILD_MS = 45 * 60_000;
+
 export interface JobsPlace extends AsyncDisposable {
   readonly namespace: string;
   /** A broker for those who only ask. */
