@@ -220,3 +220,28 @@ test('a step that is not known is no damage where the checksum is right: a newer
   expect(toProblem(error, 'project', new Date(0).toISOString()).code).toBe('state-damaged');
   expect(sorted(await visible(w.space))).toEqual(before);
 });
+
+test('a record of which nothing else is there is put aside, and the save before it counts', async () => {
+  const [space, clock, root] = [new MemorySpace(), new TestClock(), folders.make()];
+  const context = await openProject(root, space, { clock });
+  await startProject(context);
+  writeFileSync(join(context.data, 'a'), 'x');
+  await save(context);
+  await context.lease.release();
+  context.close();
+  const before = await visible(space);
+  for (const text of [
+    '',
+    'rubbish',
+    '{"version":2}',
+    '{"version":1,"saveId":"s","fence":1,"generation":2,"decidedAt":1,"steps":5}\n',
+  ]) {
+    await space.write('.scipion-sync/commits/1.jsonl', contentOf(text));
+    const { error, notices, volume } = await attempt(root, space, clock);
+    expect(error, text).toBe(null);
+    expect(notices.join(), text).toMatch(/commits\/1\.jsonl/);
+    expect(await recordOf(space), text).toBe(undefined);
+    expect(volume).toEqual([['a', 'x']]);
+  }
+  expect(await visible(space)).toEqual(before);
+});

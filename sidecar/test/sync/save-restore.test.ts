@@ -336,31 +336,6 @@ describe('save and restore', () => {
     expect(sorted(dumpFolder(third.data))).toEqual(sorted(dumpFolder(second.data)));
   });
 
-  test('a commit record of which nothing else is there is put aside, and the save before it counts', async () => {
-    const space = new MemorySpace();
-    const { context, data, root } = await fresh(space);
-    writeFileSync(join(data, 'a'), 'x');
-    await save(context);
-    context.close();
-    const before = await visible(space);
-    for (const text of [
-      '',
-      'rubbish',
-      '{"version":2}',
-      '{"version":1,"saveId":"s","fence":1,"generation":2,"decidedAt":1,"steps":5}\n',
-    ]) {
-      await space.write('.scipion-sync/commits/1.jsonl', contentOf(text));
-      const next = await openProject(root, space);
-      const { notices } = await startProject(next);
-      expect(notices.join(), text).toMatch(/commits\/1\.jsonl/);
-      expect(await space.stat({ path: '.scipion-sync/commits/1.jsonl' }), text).toBe(null);
-      await next.lease.release();
-      next.close();
-    }
-    expect(await visible(space)).toEqual(before);
-    expect(dumpFolder(data).get('a')).toBe('x');
-  });
-
   test('a space from a newer version is left alone', async () => {
     const space = new MemorySpace();
     await space.makeDirectory('.scipion-sync');
