@@ -62,11 +62,17 @@ async function attempt(root: string, space: Space, clock: TestClock, confirmedMe
   const context = await openProject(root, space, { clock, lease: false });
   try {
     await takeLease(context, true);
-    const { notices, missing } = await startProject(context, { confirmedMerge });
+    const { notices, missing, lost } = await startProject(context, { confirmedMerge });
     await context.lease.release();
-    return { error: null, notices, missing, volume: sorted(dumpFolder(context.data)) };
+    return { error: null, notices, missing, lost, volume: sorted(dumpFolder(context.data)) };
   } catch (error) {
-    return { error: error as Error, notices: [], missing: null, volume: sorted(dumpFolder(context.data)) };
+    return {
+      error: error as Error,
+      notices: [],
+      missing: null,
+      lost: null,
+      volume: sorted(dumpFolder(context.data)),
+    };
   } finally {
     context.close();
   }
@@ -201,6 +207,22 @@ describe.each(SPACES)('%s', (kind, make) => {
       work,
     );
   });
+});
+
+test.each(SPACES)('%s: a new volume is told what the save before lacks then', async (kind, make) => {
+  const w = await killedInMoves(kind, make, 12);
+  for (const path of (await dumpSpace(w.space)).keys())
+    if (/\/history\/.+\.jsonl$/.test(path)) await w.space.write(path, contentOf('junk'));
+  await damage(w.space, w.record, () => Buffer.alloc(0), new Random(1));
+  const there = await visible(w.space);
+  const gone = [...w.before]
+    .filter(([path, content]) => !content.startsWith('→') && !path.endsWith('/') && !there.has(path))
+    .map(([path]) => path);
+  expect(gone.length).toBeGreaterThan(0);
+  const { error, lost } = await attempt(folders.make(), w.space, w.clock);
+  expect(error, error?.stack).toBe(null);
+  expect(lost).toContain(`lacks ${gone.length} of `);
+  expect(gone.some((path) => lost?.includes(path))).toBe(true);
 });
 
 test('a step that is not known is no damage where the checksum is right: a newer program finishes it', async () => {

@@ -334,8 +334,7 @@ export const cs: Texts = {
   advice: {
     'space-repaired':
       'Prostor nebyl takový, jak byl uložen. Nic ze svazku se neztratilo; podívejte se na soubory s „(changed elsewhere“ ve jméně.',
-    'files-removed':
-      'Z prostoru projektu někdo odstranil většinu souborů posledního uložení, takže na novém svazku nejsou.',
+    'files-removed': 'V prostoru projektu chybí soubory posledního uložení, takže na novém svazku nejsou.',
     'trash-shortened': 'Prostor projektů je plný, takže starší verze byly odstraněny dřív, než měly.',
     'settings-refused': 'Změněné nastavení nejde použít; platí dál to předchozí a práce pokračuje.',
   },

@@ -51,7 +51,7 @@ export interface StartResult {
   readonly warnings: readonly string[];
   /** Of those, what the space was otherwise than it was left. */
   readonly notices: readonly string[];
-  /** What others have removed from the space, where that is most of the last save and this volume is new; a sentence. */
+  /** What the space lacks of the last save, where that is no small part and this volume is new; a sentence. */
   readonly lost: string | null;
   /** What of the volume could not be saved first. */
   readonly notSaved: FileProblems;
@@ -91,6 +91,8 @@ interface Tally {
   restored: number;
   removed: number;
   lost: string | null;
+  /** A decided save could not be completed, and may have put versions away. */
+  isGivenUp: boolean;
   readonly warnings: string[];
   readonly notices: string[];
 }
@@ -110,7 +112,15 @@ interface Found {
  * @param saves false: unsaved work of the volume stays as it is, since the space has no room for it
  */
 async function startOnce(context: StartContext, options: StartOptions, saves = true): Promise<StartResult> {
-  const tally: Tally = { savedFirst: 0, restored: 0, removed: 0, lost: null, warnings: [], notices: [] };
+  const tally: Tally = {
+    savedFirst: 0,
+    restored: 0,
+    removed: 0,
+    lost: null,
+    isGivenUp: false,
+    warnings: [],
+    notices: [],
+  };
   await finishInterrupted(context, tally);
   for (let round = 1; ; round += 1) {
     const isLast = round === ROUNDS;
@@ -129,8 +139,10 @@ async function startOnce(context: StartContext, options: StartOptions, saves = t
 }
 
 /** A save that was decided, and a restore that broke off. */
-async function finishInterrupted(context: StartContext, { notices }: Tally): Promise<void> {
-  notices.push(...(await recover(context)).map(({ notice }) => notice));
+async function finishInterrupted(context: StartContext, tally: Tally): Promise<void> {
+  const mended = await recover(context);
+  tally.notices.push(...mended.map(({ notice }) => notice));
+  tally.isGivenUp = mended.some(({ isGivenUp }) => isGivenUp);
   assertSameSpace(context);
   endSettling(context);
   if (context.state.meta('restoring') !== null) await finishDirectories(context);
@@ -153,7 +165,7 @@ async function scan(
   if (other !== null) state.setMeta('manifest-segments', null);
   const failures = new FileFailures(context, 'project', 'restore');
   await listSpace(context, failures);
-  tally.lost ??= lostFromSpace(state, context.limits);
+  tally.lost ??= lostFromSpace(state, tally.isGivenUp ? 'any' : context.limits);
   addVirtualEntries(context);
   if (head === null) await addPredecessorLinks(context);
   const unread = new FileFailures(context, 'project', 'save');

@@ -144,7 +144,7 @@ export const WARNING_NOTES: Record<Warning['code'], string> = {
   'space-repaired':
     'Something of this program in the space was damaged, and was brought back from its copies.',
   'files-removed':
-    'Somebody removed most files of the last save from the project space, so a new volume does not have them.',
+    'The project space lacks most files of the last save, or some after a save that could not be completed, so a new volume does not have them.',
   'trash-shortened': 'The project space is full, so older versions were removed before their time.',
   'settings-refused':
     'The configuration was changed under the running instance to one that cannot be used; the settings before stay in use.',

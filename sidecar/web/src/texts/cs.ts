@@ -38,7 +38,7 @@ const WARNINGS: Record<string, string> = {
   'space-repaired':
     'Prostor nebyl takový, jak byl uložen. Nic ze svazku se neztratilo; podívejte se na soubory s "(changed elsewhere" ve jméně.',
   'files-removed':
-    'Z prostoru projektu někdo odstranil většinu souborů posledního uložení, takže na novém svazku nejsou. Starší uložení mohou mít jejich jiné verze; pokud odstraněny být neměly, požádejte správce prostoru o zálohu.',
+    'V prostoru projektu chybí soubory posledního uložení, takže na novém svazku nejsou. Hledejte je v jeho koši a ve starších uloženích; pokud tam nejsou a odstraněny být neměly, požádejte správce prostoru o zálohu.',
   'settings-refused':
     'Změněné nastavení instance nejde použít, platí dál to předchozí a práce pokračuje. Řekněte to správci instance.',
   'token-advice': 'Token dovoluje víc, než je třeba, nebo by se měl změnit.',
