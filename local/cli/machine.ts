@@ -1,6 +1,7 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { parseJson } from '../../sidecar/contract/parse-json.ts';
 
 /** Root of the repository. */
 export const ROOT = join(import.meta.dirname, '..', '..');
@@ -16,7 +17,7 @@ export const NAMESPACE = STACK;
 const FILE = join(STATE, 'instance.json');
 
 /** What must be known of an instance to show and to remove it, written before its stack is created. */
-const instanceSchema = z.strictObject({
+const instanceSchema = z.object({
   /** Context of the user's own kubeconfig; null: the embedded cluster. */
   context: z.string().nullable(),
   /** Values by full key that are in no stack file. Tokens are not here: they are fetched from the emulator. */
@@ -32,11 +33,12 @@ export async function readInstance(): Promise<InstanceRecord | undefined> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-  const record = instanceSchema.safeParse(JSON.parse(text));
+  const record = instanceSchema.safeParse(parseJson(text));
   if (record.success) return record.data;
   throw new Error(
-    `${FILE} is of another version of this program, so its instance cannot be changed from here. Remove the instance ` +
-      'with that version (npm run local -- remove), or with all its data: npm run local -- down --purge',
+    `${FILE} is not what this program keeps of an instance: it is damaged, or of another version. Move it away and run ` +
+      'npm run local again (with --context and --image-repository as before, where the instance is on a cluster of your own): it takes the instance as ' +
+      'it is, and writes the file anew. Nothing was changed',
   );
 }
 
