@@ -16,6 +16,7 @@ export {
   stateEnvironment,
   withUsersOwn,
 } from './stack.ts';
+export { STATE_PACKINGS } from './state-files.ts';
 export { type EngineStep, errorsOfLog, stepsOfLog } from './steps.ts';
 export { type LivingObject, type Recover, type RunOnStack, type TakenOver, takeOver } from './take-over.ts';
 export { VERSIONS } from './versions.ts';

@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { replaceFileSync } from '../tools/replace-file.ts';
 import { OPERATION_KINDS, OPERATION_STAGES, type OperationKind } from './kinds.ts';
 import { takeLock } from './lock.ts';
 import { FleetError } from './operation.ts';
@@ -133,8 +134,7 @@ export class OperationRecords {
 
   #write(stack: string, record: OperationRecord): void {
     const file = this.#file(stack);
-    writeFileSync(`${file}.new`, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
-    renameSync(`${file}.new`, file);
+    replaceFileSync(file, `${JSON.stringify(record, null, 2)}\n`);
   }
 
   #read(stack: string): OperationRecord | undefined {

@@ -2,10 +2,10 @@ import { rm } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ensurePackages } from '../../local/apt.ts';
-import { startXvnc } from '../../test/browser/xvnc.ts';
+import { startXvnc, XVNC_PACKAGES } from '../../test/browser/xvnc.ts';
 import { machineOf } from '../lib/machine.ts';
 import { usageOf } from '../lib/measure.ts';
-import { type CaseResult, isMet, type Series, type Target } from '../lib/results.ts';
+import { type CaseResult, isMet, minuteNow, type Series, type Target } from '../lib/results.ts';
 import { medianSeconds, type Run, summarise } from '../lib/statistics.ts';
 import type { Teller } from '../lib/teller.ts';
 import { download, open, roundTrips, upload } from './client.ts';
@@ -91,7 +91,6 @@ const TITLES: Readonly<Record<string, string>> = {
   frames: 'A moving picture of a real desktop, each',
 };
 
-const XVNC = ['tigervnc-standalone-server', 'x11-utils', 'xclip', 'xterm'];
 /** Pictures of a real desktop in a row. */
 const FRAMES = 200;
 const PAINTER = ['glxgears', '-geometry', '800x600'] as const;
@@ -112,7 +111,7 @@ function setupOf(name: string, bytes: number): string {
 
 /** Ours, websockify and a bare proxy in one run, each on the same socket. @throws Error where a peer refuses */
 export async function runGateway({ bytes, repeats, teller, onResult }: GatewayRunOptions): Promise<void> {
-  await ensurePackages(['websockify', 'socat', 'mesa-utils', ...XVNC], teller.step);
+  await ensurePackages(['websockify', 'socat', 'mesa-utils', ...XVNC_PACKAGES], teller.step);
   const ours = await startOurs();
   const desktop = await startDesktop(ours.vncSocket);
   const peers: Peer[] = [ours, await startWebsockify(ours.vncSocket), await startBare(ours.vncSocket)];
@@ -141,7 +140,7 @@ export async function runGateway({ bytes, repeats, teller, onResult }: GatewayRu
         title: TITLES[name] as string,
         setup: setupOf(name, bytes),
         scale: bytes >= GIBIBYTE ? 'full' : 'small',
-        measuredAt: `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+        measuredAt: minuteNow(),
         machine,
         series,
         targets: targets(series, name),

@@ -11,6 +11,9 @@ export interface Series {
   readonly runs: readonly Run[];
 }
 
+/** Of `measuredAt`. */
+export const minuteNow = () => `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+
 /** A comparison that was promised, with what was measured. */
 export interface Target {
   readonly text: string;

@@ -6,7 +6,7 @@ import { previewStacks } from '../../automation/preview/preview-stacks.ts';
 import { previewStack } from '../../automation/preview/stack-preview.ts';
 import { machineOf } from '../lib/machine.ts';
 import { ownCpuSeconds } from '../lib/measure.ts';
-import type { CaseResult } from '../lib/results.ts';
+import { type CaseResult, minuteNow } from '../lib/results.ts';
 import type { Run } from '../lib/statistics.ts';
 import type { Teller } from '../lib/teller.ts';
 
@@ -72,7 +72,7 @@ export async function runPreviewsBench(options: PreviewsOptions): Promise<CaseRe
       title: `A change of the program on ${stacks} stacks`,
       setup: `Both sides of ${stacks} stacks are rendered and compared. The other bar is ${sample} stacks in processes of their own, times ${(stacks / sample).toFixed(1)}.`,
       scale: 'full',
-      measuredAt: `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+      measuredAt: minuteNow(),
       machine: machineOf(options.directory),
       series: [
         { name: 'ours', label: 'many stacks in a process', isOurs: true, runs: [all] },

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ensureEngine, openStack, stateEnvironment } from '../../automation/engine/index.ts';
 import { machineOf } from '../lib/machine.ts';
 import { measure } from '../lib/measure.ts';
-import type { CaseResult, Series } from '../lib/results.ts';
+import { type CaseResult, minuteNow, type Series } from '../lib/results.ts';
 import { medianSeconds, type Run } from '../lib/statistics.ts';
 import type { Teller } from '../lib/teller.ts';
 
@@ -112,7 +112,7 @@ export async function runProgramBench(options: ProgramOptions): Promise<CaseResu
       title: `pulumi ${name} with nothing changed`,
       setup: `${resources} on Pulumi ${engine.version}, ${engine.source}; the provider writes files in place of objects. ${sizes}`,
       scale: 'full',
-      measuredAt: `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+      measuredAt: minuteNow(),
       machine: machineOf(options.directory),
       series,
       targets: [

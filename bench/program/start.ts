@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { machineOf } from '../lib/machine.ts';
 import { measure } from '../lib/measure.ts';
-import type { CaseResult, Series } from '../lib/results.ts';
+import { type CaseResult, minuteNow, type Series } from '../lib/results.ts';
 import type { Run } from '../lib/statistics.ts';
 import type { Teller } from '../lib/teller.ts';
 
@@ -56,7 +56,7 @@ export async function runStartBench({ repeats, repository, teller }: StartOption
     title: 'The start of index.ts alone',
     setup: 'A process that loads the modules and ends, without an engine and without a resource.',
     scale: 'full',
-    measuredAt: `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+    measuredAt: minuteNow(),
     machine: machineOf(tmpdir()),
     series: LOADS.map(
       ({ name, label }): Series => ({ name, label, isOurs: name === 'ours', runs: runs.get(name) ?? [] }),

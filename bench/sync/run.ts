@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ensurePackages } from '../../local/apt.ts';
 import { assertDiskRoom, machineOf } from '../lib/machine.ts';
 import { ensureRclone } from '../lib/rclone.ts';
-import { type CaseResult, isMet, type Scale } from '../lib/results.ts';
+import { type CaseResult, isMet, minuteNow, type Scale } from '../lib/results.ts';
 import type { Teller } from '../lib/teller.ts';
 import { autosaveCase } from './autosave-case.ts';
 import type { Case } from './case.ts';
@@ -65,7 +65,7 @@ export async function runSync(options: RunOptions): Promise<void> {
         name: each.name,
         title: each.title,
         scale,
-        measuredAt: `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+        measuredAt: minuteNow(),
         machine: machineOf(options.directory),
         ...measured,
       };

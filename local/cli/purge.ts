@@ -2,6 +2,7 @@ import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { parse } from 'yaml';
+import { STATE_PACKINGS } from '../../automation/engine/index.ts';
 import { CONSOLE_STATE } from '../console/files.ts';
 import { forgetInstance, otherStacks, ROOT, readInstance, STACK, STACK_STATE, STATE } from './machine.ts';
 
@@ -76,12 +77,12 @@ async function statesHere(): Promise<State[]> {
 }
 
 async function isEmpty(project: string, stack: string): Promise<boolean> {
-  for (const [end, unpacked] of Object.entries(PACKINGS)) {
+  for (const end of STATE_PACKINGS) {
     const path = join(STACK_STATE, '.pulumi', 'stacks', project, `${stack}.json${end}`);
     const file = await readFile(path).catch(() => undefined);
     if (file === undefined) continue;
     try {
-      const { checkpoint } = JSON.parse(unpacked(file).toString()) as { checkpoint: Checkpoint };
+      const { checkpoint } = JSON.parse(UNPACK[end](file).toString()) as { checkpoint: Checkpoint };
       return (checkpoint.latest?.resources ?? []).length === 0;
     } catch {
       return false; // what cannot be read may be somebody's
@@ -91,7 +92,11 @@ async function isEmpty(project: string, stack: string): Promise<boolean> {
 }
 
 /** As Pulumi writes states, by the end of their names. */
-const PACKINGS = { '': (file: Buffer) => file, '.gz': gunzipSync, '.zst': zstdDecompressSync } as const;
+const UNPACK: Readonly<Record<(typeof STATE_PACKINGS)[number], (file: Buffer) => Buffer>> = {
+  '': (file) => file,
+  '.gz': gunzipSync,
+  '.zst': zstdDecompressSync,
+};
 
 interface Checkpoint {
   readonly latest?: { readonly resources?: readonly unknown[] } | null;
@@ -113,9 +118,10 @@ async function filesWithSecrets(): Promise<string[]> {
 
 async function removeStack(project: string, stack: string): Promise<void> {
   const backend = join(STACK_STATE, '.pulumi');
-  const ofState = Object.keys(PACKINGS)
-    .flatMap((end) => [`.json${end}`, `.json${end}.bak`])
-    .flatMap((end) => [end, `${end}.attrs`]);
+  const ofState = STATE_PACKINGS.flatMap((end) => [`.json${end}`, `.json${end}.bak`]).flatMap((end) => [
+    end,
+    `${end}.attrs`,
+  ]);
   const paths = [
     ...ofState.map((end) => join(backend, 'stacks', project, `${stack}${end}`)),
     ...['history', 'backups', join('locks', 'organization')].map((kind) =>

@@ -1,8 +1,9 @@
 import { ensurePackages } from '../../local/apt.ts';
+import { XVNC_PACKAGES } from './xvnc.ts';
 
 /** What the browser tests start. Where it cannot be installed (not Debian, not root) they skip and say what is missing. */
 export async function setup(): Promise<void> {
-  const packages = ['chromium', 'python3-tk', 'tigervnc-standalone-server', 'x11-utils', 'xclip', 'xterm'];
+  const packages = ['chromium', 'python3-tk', ...XVNC_PACKAGES];
   try {
     await ensurePackages(packages, () => {});
   } catch (error) {

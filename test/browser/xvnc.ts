@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const XVNC = '/usr/bin/Xvnc';
+/** Debian packages of what is started here. */
+export const XVNC_PACKAGES: readonly string[] = ['tigervnc-standalone-server', 'xterm', 'x11-utils', 'xclip'];
 
 /** Why no VNC server can run here; undefined when one can. */
 export function xvncMissing(): string | undefined {
@@ -12,7 +14,7 @@ export function xvncMissing(): string | undefined {
   );
   return missing.length === 0
     ? undefined
-    : `${missing.join(', ')} missing: install Debian's tigervnc-standalone-server, xterm, x11-utils, xclip`;
+    : `${missing.join(', ')} missing: install Debian's ${XVNC_PACKAGES.join(', ')}`;
 }
 
 export interface Xvnc {

@@ -1,23 +1,10 @@
 import { expect, test } from 'vitest';
-import { EMPTY_TRANSFER, type SyncStatus } from '../../../sidecar/contract/status.ts';
+import type { SyncStatus } from '../../../sidecar/contract/status.ts';
+import { IDLE_STATUS } from '../../../sidecar/test/gateway/helpers/fake-sync.ts';
 import { describeSync } from '../live.ts';
 
 test('a person is told whether an instance is in use, and only what is known', () => {
-  const status: SyncStatus = {
-    phase: 'running',
-    ready: true,
-    source: EMPTY_TRANSFER,
-    project: EMPTY_TRANSFER,
-    save: {
-      lastSavedAt: null,
-      lastSaveDurationSeconds: null,
-      generation: 0,
-      unsavedChanges: null,
-      nextSaveAt: null,
-      lastError: null,
-    },
-    problems: [],
-  };
+  const status: SyncStatus = { ...IDLE_STATUS, phase: 'running', ready: true };
   const use = (activity?: SyncStatus['activity']) =>
     describeSync({ ...status, ...(activity ? { activity } : {}) }).filter((line) =>
       line.startsWith('In use'),

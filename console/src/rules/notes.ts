@@ -1,6 +1,7 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { replaceFileSync } from '../../../automation/tools/replace-file.ts';
 import { RULE_REASONS, type RuleReason } from '../view-types.ts';
 import type { Note } from './judge.ts';
 
@@ -67,8 +68,7 @@ export class RuleNotes {
 
   write(): void {
     const text = JSON.stringify(Object.fromEntries(this.#entries));
-    writeFileSync(`${this.#file}.new`, text, { mode: 0o600 });
-    renameSync(`${this.#file}.new`, this.#file);
+    replaceFileSync(this.#file, text);
   }
 
   #change(name: string, changes: { readonly [K in keyof Entry]: Entry[K] | undefined }): void {

@@ -13,14 +13,13 @@ import pathlib
 import re
 import secrets
 import signal
-import socket
 import sys
 import time
 from typing import Any
 
 from . import paths
+from .unix_http import UnixConnection
 
-CONNECT_SECONDS = 10
 ANSWER_SECONDS = 60
 # A broker that is started again is back within a minute; one that is not is told, and nothing was begun.
 PATIENCE_SECONDS = 180
@@ -43,20 +42,8 @@ class Unanswered(Exception):
     """No answer, or none that says anything: it may have been done."""
 
 
-class Connection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=ANSWER_SECONDS)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(CONNECT_SECONDS)
-        self.sock.connect(self.path)
-        self.sock.settimeout(self.timeout)
-
-
 def ask_once(method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    connection = Connection(str(paths.JOBS_SOCKET))
+    connection = UnixConnection(str(paths.JOBS_SOCKET), ANSWER_SECONDS)
     text = None if body is None else json.dumps(body)
     try:
         connection.request(method, path, body=text, headers={"content-type": "application/json"} if text else {})

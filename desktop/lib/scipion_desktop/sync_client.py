@@ -1,29 +1,14 @@
 """Talks to the container `sync` over its Unix socket (HTTP, JSON)."""
 
-import http.client
 import json
-import socket
 from typing import Any
 
 from . import paths
-
-CONNECT_SECONDS = 10
+from .unix_http import CONNECT_SECONDS, UnixConnection
 
 
 class SyncError(Exception):
     """What sync answered instead of the expected, in words for the user."""
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str, timeout: float | None) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(CONNECT_SECONDS)
-        self.sock.connect(self.path)
-        self.sock.settimeout(self.timeout)
 
 
 def request(

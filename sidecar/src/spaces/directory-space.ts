@@ -280,7 +280,7 @@ export class DirectorySpace implements Space {
 
   /**
    * The way to an entry, where all on it are folders and none a link: what a link leads to is no part of the space, and
-   * perhaps somebody's. ScannedDirectory at in each call: a folder can be exchanged for a link at any moment.
+   * perhaps somebody's. Looked at in each call: a folder can be exchanged for a link at any moment.
    */
   async #wayTo(path: string): Promise<Way | null> {
     const folder = this.#at(parentOf(path));

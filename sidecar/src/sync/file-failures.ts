@@ -31,8 +31,8 @@ export class FileFailures {
   readonly #context: Context;
   readonly #items = new Map<string, FileProblem>();
   #count = 0;
-  /** Of those, the ones that changed while they were read. */
-  #changing = 0;
+  /** Of those, the ones that are no fault, and of these the large ones that come over several saves. */
+  #passing = 0;
   #sending = 0;
   #unsure = 0;
 
@@ -48,7 +48,7 @@ export class FileFailures {
 
   /** Without those that are only being written or sent just now, which is no fault. */
   get faults(): number {
-    return this.#count - this.#changing - this.#sending;
+    return this.#count - this.#passing;
   }
 
   /** Large files that come over several saves. */
@@ -63,7 +63,7 @@ export class FileFailures {
   /** Everything is looked at anew. */
   reset(): void {
     this.#items.clear();
-    [this.#count, this.#changing, this.#sending, this.#unsure] = [0, 0, 0, 0];
+    [this.#count, this.#passing, this.#sending, this.#unsure] = [0, 0, 0, 0];
   }
 
   /** A call about a single file went well, so whatever fails next is not everything. */
@@ -110,7 +110,7 @@ export class FileFailures {
     // Listing and fetching may both meet it.
     if (this.#items.has(path)) return;
     this.#count += 1;
-    if (code === 'changing') this.#changing += 1;
+    if (isPassing(code)) this.#passing += 1;
     if (code === 'sending') this.#sending += 1;
     if (this.#items.size >= MAX_FILE_PROBLEMS) return;
     const since = new Date(this.#context.clock.now()).toISOString();
@@ -126,6 +126,11 @@ export class FileFailures {
     const isFolder = scope === 'folder' || operation.does === 'list';
     this.add(operation.path + (beside ?? ''), isFolder, code, beside !== null);
   }
+}
+
+/** It is being written or sent just now, and comes with a later save by itself. */
+export function isPassing(code: FileProblemCode): boolean {
+  return code === 'changing' || code === 'sending';
 }
 
 type FileFault = Pick<FileProblem, 'isFolder' | 'space' | 'during'> & {

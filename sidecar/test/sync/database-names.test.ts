@@ -6,7 +6,7 @@ import { readAll } from '../../src/spaces/space.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { MemorySpace } from '../spaces/memory-space.ts';
-import { killWriter, MODES, ROWS, SIDE } from './killed-set.ts';
+import { killWriter, MODES, ROWS, rowsInSpace, rowsOf, SIDE } from './killed-set.ts';
 import { Folders, openProject, TestClock, visible } from './world.ts';
 
 /**
@@ -34,22 +34,6 @@ async function project() {
   await startProject(context);
   for (const name of ['a first', 'p', 'z last']) mkdirSync(join(context.data, name));
   return { space, clock, context, at: (name: string) => join(context.data, name) };
-}
-
-function rowsOf(file: string): number {
-  const database = new DatabaseSync(file);
-  try {
-    expect(database.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' });
-    return Number((database.prepare('SELECT count(*) AS n FROM Objects').get() as { n: number }).n);
-  } finally {
-    database.close();
-  }
-}
-
-async function rowsInSpace(space: MemorySpace, path: string): Promise<number> {
-  const copy = join(folders.make(), 'copy');
-  writeFileSync(copy, await readAll(space, { path }, 1 << 28));
-  return rowsOf(copy);
 }
 
 describe('a database with more than one name', () => {

@@ -11,14 +11,14 @@ import {
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
-import { contentOf, readAll } from '../../src/spaces/space.ts';
+import { contentOf } from '../../src/spaces/space.ts';
 import { planFolderRestore, restoreToFolder } from '../../src/sync/restore/restore-to-folder.ts';
 import { stageIn } from '../../src/sync/restore/stage-in.ts';
 import { startProject } from '../../src/sync/restore/start.ts';
 import { restoreFromTrash } from '../../src/sync/restore/trash-content.ts';
 import { save } from '../../src/sync/save/save.ts';
 import { MemorySpace } from '../spaces/memory-space.ts';
-import { killWriter, MODES, type Mode, ROWS, SIDE } from './killed-set.ts';
+import { killWriter, MODES, type Mode, ROWS, rowsInSpace, rowsOf, SIDE } from './killed-set.ts';
 import { dumpFolder, Folders, openProject, TestClock, visible } from './world.ts';
 
 const folders = new Folders();
@@ -36,23 +36,6 @@ function makeDatabase(file: string, rows: number): void {
   for (let index = 0; index < rows; index += 1) insert.run('other '.repeat(60));
   database.exec('COMMIT');
   database.close();
-}
-
-/** Opened as Scipion opens it: with whatever lies beside it. */
-function rowsOf(file: string): number {
-  const database = new DatabaseSync(file);
-  try {
-    expect(database.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' });
-    return Number((database.prepare('SELECT count(*) AS n FROM Objects').get() as { n: number }).n);
-  } finally {
-    database.close();
-  }
-}
-
-async function rowsInSpace(space: MemorySpace, path: string): Promise<number> {
-  const copy = join(folders.make(), 'copy');
-  writeFileSync(copy, await readAll(space, { path }, 1 << 28));
-  return rowsOf(copy);
 }
 
 interface World {

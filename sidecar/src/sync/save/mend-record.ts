@@ -12,7 +12,6 @@ import { writeLines } from './manifest.ts';
 import { putAway } from './move-over.ts';
 import { leaveOut } from './pending-commit.ts';
 import { checkRecord, DamagedRecordError } from './read-record.ts';
-
 import { hasWholeParts, RemadeSteps } from './remade-steps.ts';
 import { LAYOUT, stemOf } from './space-layout.ts';
 

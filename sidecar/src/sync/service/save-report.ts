@@ -1,3 +1,4 @@
+import { isPassing } from '../file-failures.ts';
 import type { SaveResult } from '../save/save.ts';
 import { PartialSaveError } from '../sync-errors.ts';
 import { heldBackProblem, toProblem } from './problems.ts';
@@ -22,8 +23,7 @@ export function tellSaved(
   { began, ended, savedAt, seen, isSure }: SaveFacts,
 ): void {
   const since = new Date(began).toISOString();
-  // A file that is being written or sent comes with a later save, which is no fault of anything.
-  const isFault = result.fileProblems.items.some(({ code }) => code !== 'changing' && code !== 'sending');
+  const isFault = result.fileProblems.items.some(({ code }) => !isPassing(code));
   const partial = isFault ? new PartialSaveError(result.fileProblems) : null;
   board.clear('project');
   if (result.notices !== undefined) board.addNotices(result.notices);
