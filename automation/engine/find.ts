@@ -7,7 +7,7 @@ import { ask, versionIn } from './ask.ts';
 import { buildCli, buildKey, buildPlugin } from './build.ts';
 import { downloadCli, VENDOR, type Vendor, whyOffline } from './download.ts';
 import { commandEnvironment } from './environment.ts';
-import { FullDiskError, intoPlace, makeFolder, type Place, whatIsWrong } from './places.ts';
+import { FullDiskError, intoPlace, makeFolder, type ProgramFolder, whatIsWrong } from './program-folders.ts';
 import { isSupported, PLUGIN_NAMES, type PluginName, VERSIONS } from './versions.ts';
 
 type Source = 'on PATH' | 'downloaded' | 'built from its Go modules';
@@ -78,17 +78,17 @@ export async function ensureEngine(report: Report, options: FindOptions = {}): P
       report(`${passed}; another is used`);
       tried.push(passed);
     }
-    const made = (place: Place, source: Source) => ({
+    const made = (place: ProgramFolder, source: Source) => ({
       command: join(place.folder, 'pulumi'),
       version: VERSIONS.engine,
       source,
     });
-    const placeOf = (name: string): Place => ({
+    const folderOf = (name: string): ProgramFolder => ({
       folder: join(cache, name, 'bin'),
       programs: ['pulumi', 'pulumi-language-nodejs'],
       home,
     });
-    const [downloaded, built] = [placeOf('download'), placeOf('build')];
+    const [downloaded, built] = [folderOf('download'), folderOf('build')];
     if (await isWhole(downloaded)) return made(downloaded, 'downloaded');
     if (await isWhole(built)) return made(built, 'built from its Go modules');
     const why = await offline();
@@ -111,7 +111,7 @@ export async function ensureEngine(report: Report, options: FindOptions = {}): P
     return made(built, 'built from its Go modules');
   }
 
-  async function isWhole(place: Place): Promise<boolean> {
+  async function isWhole(place: ProgramFolder): Promise<boolean> {
     if (!existsSync(place.folder)) return false;
     const wrong = await whatIsWrong(place);
     if (wrong !== undefined) report(`${place.folder} is damaged (${wrong}) and is made again`);

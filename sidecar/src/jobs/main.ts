@@ -99,7 +99,7 @@ await new Command('jobs')
   .option('--state <directory>', 'where it is noted which jobs are accounted for', '/tmp')
   .option('--probes-port <number>', 'port of the probes; empty: none', String(PORTS.jobsProbes))
   .option('--look-every <seconds>', 'between two looks at the cluster', '2')
-  .option('--held-for <seconds>', 'how long a job goes on for which nobody waits any more', '120')
+  .option('--held-for <seconds>', 'how long a held job continues when it is not waited for any more', '120')
   .action(async (_options, command: Command) => {
     try {
       await serve(command.opts<Arguments>());

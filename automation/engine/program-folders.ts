@@ -16,7 +16,7 @@ import { ask, versionIn } from './ask.ts';
 import { commandEnvironment } from './environment.ts';
 
 /** Folders of the cache with programs in them: whole, or made again. */
-export interface Place {
+export interface ProgramFolder {
   readonly folder: string;
   /** What must be in it and start; `pulumi` must tell its version. */
   readonly programs: readonly string[];
@@ -25,7 +25,7 @@ export interface Place {
 }
 
 /** What was tried and starts: as long as nothing of it changes, it is not tried again. */
-const triedFile = ({ folder }: Place) => join(folder, '.tried');
+const triedFile = ({ folder }: ProgramFolder) => join(folder, '.tried');
 
 /**
  * Undefined where everything in the place starts; else what is wrong with it. Looks at each file, and starts what it has
@@ -33,7 +33,7 @@ const triedFile = ({ folder }: Place) => join(folder, '.tried');
  *
  * @throws Error where nothing can be started from that disk
  */
-export async function whatIsWrong(place: Place): Promise<string | undefined> {
+export async function whatIsWrong(place: ProgramFolder): Promise<string | undefined> {
   const seen: string[] = [];
   for (const name of place.programs) {
     const file = join(place.folder, name);
@@ -64,7 +64,7 @@ export async function whatIsWrong(place: Place): Promise<string | undefined> {
 }
 
 /** Makes a folder as a whole or not at all, in the place of what is damaged there. */
-export async function intoPlace(place: Place, make: (draft: string) => Promise<void>): Promise<void> {
+export async function intoPlace(place: ProgramFolder, make: (draft: string) => Promise<void>): Promise<void> {
   const { folder } = place;
   await makeFolder(dirname(folder));
   await removeOldDrafts(folder);
