@@ -42,11 +42,14 @@ export class BrokerProcess implements AsyncDisposable {
     const args = [...JOBS_NODE_FLAGS, ...this.#args, '--state', this.#folder];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
+    // What earlier lives said is no sign of this one; other lines may follow at once.
+    const before = this.#log.length;
+    const isStarted = () => this.#log.indexOf('jobs are taken"}\n', before) !== -1;
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => {
         this.#log += chunk.toString();
       });
-    for (const end = Date.now() + 60_000; !this.#log.endsWith('jobs are taken"}\n'); await sleep(50))
+    for (const end = Date.now() + 60_000; !isStarted(); await sleep(50))
       if (child.exitCode !== null || Date.now() > end)
         throw new Error(`The broker does not start:\n${this.#log}`);
   }
