@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { freePort } from '../../sidecar/test/gateway/helpers/start-gateway.ts';
+import { freePort } from '../../test/helpers/free-port.ts';
 
 /** How quickly the console answers with many instances and operations, and what memory it takes. */
 

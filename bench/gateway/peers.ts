@@ -4,7 +4,8 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cookieOf, postLogin } from '../../sidecar/test/gateway/helpers/client.ts';
 import { startGatewayProcess } from '../../sidecar/test/gateway/helpers/gateway-process.ts';
-import { freePort, PASSWORD } from '../../sidecar/test/gateway/helpers/start-gateway.ts';
+import { PASSWORD } from '../../sidecar/test/gateway/helpers/start-gateway.ts';
+import { freePort } from '../../test/helpers/free-port.ts';
 
 /** A way to the desktop's socket. */
 export interface Peer {

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { freePort } from '../../sidecar/test/gateway/helpers/start-gateway.ts';
+import { freePort } from '../../test/helpers/free-port.ts';
 import type { InstanceList, Me } from '../src/view-types.ts';
 import { buildConsoleWeb } from '../web/build.ts';
 import { Visitor } from './helpers/visitor.ts';

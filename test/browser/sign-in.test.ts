@@ -7,12 +7,9 @@ import {
   type OpenIdProvider,
   startOpenIdProvider,
 } from '../../sidecar/test/gateway/helpers/openid-provider.ts';
-import {
-  freePort,
-  type RunningGateway,
-  startGateway,
-} from '../../sidecar/test/gateway/helpers/start-gateway.ts';
+import { type RunningGateway, startGateway } from '../../sidecar/test/gateway/helpers/start-gateway.ts';
 import { axeFindings, browserMissing, launchBrowser, openPage, screenshot } from '../helpers/browser.ts';
+import { freePort } from '../helpers/free-port.ts';
 import { ofTheBrowser } from './fixture.ts';
 
 const missing = browserMissing();

@@ -1,8 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +8,7 @@ import { execa } from 'execa';
 import { Agent, fetch } from 'undici';
 import { ensurePackages } from '../../local/apt.ts';
 import { buildBinaries } from '../../local/cluster/index.ts';
+import { freePort } from './free-port.ts';
 
 /**
  * A real API server without nodes and controllers, on loopback: what admission, server-side apply and RBAC
@@ -32,14 +31,6 @@ export interface KubernetesApiOptions {
 }
 
 const ADMIN_TOKEN = 'admin-of-a-test';
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** The programs are those of the embedded cluster: built here where that was not done yet, which takes minutes. */
 export async function startKubernetesApi({

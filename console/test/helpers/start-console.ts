@@ -9,7 +9,7 @@ import { type FakeProject, fakeProject } from '../../../automation/fleet/test/fa
 import type { InstanceCluster } from '../../../components/cluster-client.ts';
 import type { Ask } from '../../../components/onedata-request.ts';
 import { hashPassword } from '../../../sidecar/contract/password-hash.ts';
-import { freePort } from '../../../sidecar/test/gateway/helpers/start-gateway.ts';
+import { freePort } from '../../../test/helpers/free-port.ts';
 import { createIdentity, type Identity } from '../../identity/provider.ts';
 import type { LocalUsers } from '../../identity/users.ts';
 import { type consoleConfigSchema, judgeConfig } from '../../src/config.ts';

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import { freePort } from '../../../test/helpers/free-port.ts';
 import { clusterRules } from '../leftovers.ts';
 import { choosePort } from '../ports.ts';
 import { identify, isListening, isRunning, listensOn, startTimeOf } from '../process.ts';
@@ -49,10 +50,9 @@ describe('listening sockets', () => {
   });
 
   test('are seen by isListening and avoided by choosePort', async () => {
-    const server = createServer().listen(0, '127.0.0.1');
+    const port = await freePort();
+    const server = createServer().listen(port, '127.0.0.1');
     await once(server, 'listening');
-    const address = server.address();
-    const port = typeof address === 'object' && address ? address.port : 0;
     try {
       expect(isListening('self', port)).toBe(true);
       await expect(choosePort('HTTPS', port, 1)).rejects.toThrow(`Port ${port} of 127.0.0.1`);

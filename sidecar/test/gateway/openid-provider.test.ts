@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { freePort } from '../../../test/helpers/free-port.ts';
 import { isLoggedIn } from './helpers/client.ts';
 import { noticeOf, SIGN_IN } from './helpers/fake-provider.ts';
 import { type OpenIdProvider, startOpenIdProvider } from './helpers/openid-provider.ts';
-import { freePort, type RunningGateway, startGateway } from './helpers/start-gateway.ts';
+import { type RunningGateway, startGateway } from './helpers/start-gateway.ts';
 
 /** Follows redirects and keeps cookies, each for its origin, as a browser does. */
 class Browser {

@@ -1,7 +1,7 @@
-import { createServer } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Entry } from '../../../emulators/onedata/store/entry.ts';
 import { rootUuid } from '../../../emulators/onedata/store/file-tree.ts';
+import { freePort } from '../../../test/helpers/free-port.ts';
 import { withRetry } from '../../src/spaces/retry.ts';
 import { contentOf, isSpaceError, readAll, type Space } from '../../src/spaces/space.ts';
 import { type GivenEmulator, givenEmulator } from './given-emulator.ts';
@@ -138,10 +138,7 @@ describe('spaces and hosts', () => {
   });
 
   test('unreachable: no such name, nobody listens, not trusted, no host name', async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => server.once('listening', resolve));
-    const { port } = server.address() as { port: number };
-    await new Promise((resolve) => server.close(resolve));
+    const port = await freePort();
     const cases: [Parameters<GivenEmulator['open']>[1], RegExp][] = [
       [{ host: 'absent.invalid' }, /cannot be reached/],
       [{ host: `provider.onedata.localhost:${port}` }, /connection refused/],

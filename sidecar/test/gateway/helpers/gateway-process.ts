@@ -4,12 +4,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../../../test/helpers/free-port.ts';
 import { bundle } from '../../../build.ts';
 import { GATEWAY_NODE_FLAGS } from '../../../contract/node-flags.ts';
 import { hashPassword } from '../../../contract/password-hash.ts';
 import { buildWeb } from '../../../web/build.ts';
 import { eventually } from './client.ts';
-import { freePort, PASSWORD } from './start-gateway.ts';
+import { PASSWORD } from './start-gateway.ts';
 
 const MAIN = join(import.meta.dirname, '../../../src/gateway/main.ts');
 

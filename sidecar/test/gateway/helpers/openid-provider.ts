@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import { exportJWK, generateKeyPair } from 'jose';
 import { type Configuration, Provider } from 'oidc-provider';
-import { freePort } from './start-gateway.ts';
+import { freePort } from '../../../../test/helpers/free-port.ts';
 
 /** A real OpenID provider, of another making than our client. */
 export interface OpenIdProvider {

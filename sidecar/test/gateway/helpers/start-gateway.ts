@@ -1,10 +1,10 @@
 import { randomBytes, scryptSync } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import { freePort } from '../../../../test/helpers/free-port.ts';
 import type { GatewayConfig } from '../../../contract/config.ts';
 import { createGateway, type Gateway } from '../../../src/gateway/gateway.ts';
 import { openSecretStore } from '../../../src/gateway/settings.ts';
@@ -40,15 +40,6 @@ function cheapHash(password: string): string {
   const salt = randomBytes(16);
   const hash = scryptSync(password.normalize('NFC'), salt, 32, { N: 16, r: 1, p: 1 });
   return `scrypt:16:1:1:${salt.toString('base64')}:${hash.toString('base64')}`;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port was given');
-  return address.port;
 }
 
 const builtFolders: string[] = [];
