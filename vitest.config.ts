@@ -10,11 +10,19 @@ interface More {
   readonly exclude?: string[];
   /** After all others, one file at a time: where somebody waits for a desktop, seconds are counted. */
   readonly isAlone?: boolean;
+  /** After those that are not: in CI, Pulumi and Kubernetes are built meanwhile. */
+  readonly startsEngines?: boolean;
 }
 
 /** One project per kind of test, so that `npm test -- --project sync` runs just that part. */
 const project = (name: string, include: string[], more: More = {}) => {
-  const { testTimeout = 20_000, globalSetup = [], exclude = [], isAlone = false } = more;
+  const {
+    testTimeout = 20_000,
+    globalSetup = [],
+    exclude = [],
+    isAlone = false,
+    startsEngines = false,
+  } = more;
   return {
     test: {
       name,
@@ -23,9 +31,10 @@ const project = (name: string, include: string[], more: More = {}) => {
       testTimeout,
       hookTimeout: testTimeout,
       globalSetup,
-      setupFiles: ['test/helpers/fixed-seed.ts'],
+      setupFiles: ['test/helpers/fixed-seed.ts', ...(startsEngines ? ['test/helpers/engine-first.ts'] : [])],
       execArgv,
-      ...(isAlone ? { maxWorkers: 1, sequence: { groupOrder: 1 } } : {}),
+      ...(startsEngines ? { sequence: { groupOrder: 1 } } : {}),
+      ...(isAlone ? { maxWorkers: 1, sequence: { groupOrder: 2 } } : {}),
     },
   };
 };
@@ -41,7 +50,7 @@ export default defineConfig({
       project('architecture', ['test/architecture/**/*.test.ts']),
       project('program', ['test/{components,stack}/**/*.test.ts'], MINUTE),
       project('recording', ['test/recording/**/*.test.ts'], MINUTE),
-      project('engine', ['test/engine/**/*.test.ts'], { testTimeout: 120_000 }),
+      project('engine', ['test/engine/**/*.test.ts'], { testTimeout: 120_000, startsEngines: true }),
       project('sidecar', ['sidecar/test/**/*.test.ts'], { ...MINUTE, exclude: [GATEWAY_ATTACKS] }),
       project('preview', ['automation/preview/test/**/*.test.ts'], MINUTE),
       project('fleet', ['automation/fleet/test/**/*.test.ts'], MINUTE),

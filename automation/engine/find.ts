@@ -87,6 +87,7 @@ export async function ensureEngine(report: Report, options: FindOptions = {}): P
       folder: join(cache, name, 'bin'),
       programs: ['pulumi', 'pulumi-language-nodejs'],
       home,
+      lock: join(cache, name),
     });
     const [downloaded, built] = [folderOf('download'), folderOf('build')];
     if (await isWhole(downloaded)) return made(downloaded, 'downloaded');
@@ -95,7 +96,7 @@ export async function ensureEngine(report: Report, options: FindOptions = {}): P
     if (why === undefined) {
       report(`downloading Pulumi ${VERSIONS.engine}`);
       try {
-        await intoPlace(downloaded, (draft) => downloadCli(VERSIONS.engine, draft, options.vendor));
+        await intoPlace(downloaded, report, (draft) => downloadCli(VERSIONS.engine, draft, options.vendor));
         return made(downloaded, 'downloaded');
       } catch (error) {
         if (error instanceof FullDiskError) throw error; // a build needs more of it
@@ -107,7 +108,7 @@ export async function ensureEngine(report: Report, options: FindOptions = {}): P
       throw new Error(
         `There is no Pulumi here and none can be made: ${[...tried, noGo].join('; ')}. ${INSTALL}`,
       );
-    await intoPlace(built, (draft) => buildCli(draft, report, stop.signal));
+    await intoPlace(built, report, (draft) => buildCli(draft, report, stop.signal));
     return made(built, 'built from its Go modules');
   }
 
@@ -122,7 +123,7 @@ export async function ensureEngine(report: Report, options: FindOptions = {}): P
     const version = VERSIONS.plugins[name];
     const program = `pulumi-resource-${name}`;
     const folder = join(home, 'plugins', `resource-${name}-v${version}`);
-    const place = { folder, programs: [program], home };
+    const place = { folder, programs: [program], home, lock: join(cache, name) };
     if (await isWhole(place)) return;
     // With the internet at hand Pulumi fetches it, checked, when it is first needed.
     const why = await offline();
@@ -138,7 +139,7 @@ export async function ensureEngine(report: Report, options: FindOptions = {}): P
         `The ${name} provider is not in ${folder} and cannot be made: ${why}; ${noGo}. ${INSTALL}`,
       );
     }
-    await intoPlace(place, (draft) => buildPlugin(name, draft, report, stop.signal));
+    await intoPlace(place, report, (draft) => buildPlugin(name, draft, report, stop.signal));
   }
 }
 

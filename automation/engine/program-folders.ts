@@ -12,6 +12,8 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { lockMaking } from '../tools/folder-lock.ts';
+import type { Report } from '../tools/progress.ts';
 import { ask, versionIn } from './ask.ts';
 import { commandEnvironment } from './environment.ts';
 
@@ -22,6 +24,8 @@ export interface ProgramFolder {
   readonly programs: readonly string[];
   /** PULUMI_HOME for the trial. */
   readonly home: string;
+  /** A folder that is locked by who makes this one. */
+  readonly lock: string;
 }
 
 /** What was tried and starts: as long as nothing of it changes, it is not tried again. */
@@ -63,17 +67,37 @@ export async function whatIsWrong(place: ProgramFolder): Promise<string | undefi
   return undefined;
 }
 
-/** Makes a folder as a whole or not at all, in the place of what is damaged there. */
-export async function intoPlace(place: ProgramFolder, make: (draft: string) => Promise<void>): Promise<void> {
+/**
+ * Makes a folder as a whole or not at all, in the place of what is damaged there. What another process is making is waited
+ * for, and taken as it is.
+ */
+export async function intoPlace(
+  place: ProgramFolder,
+  report: Report,
+  make: (draft: string) => Promise<void>,
+): Promise<void> {
   const { folder } = place;
   await makeFolder(dirname(folder));
+  const unlock = await lockMaking(place.lock, () =>
+    report(`another process makes ${folder}; waiting for it`),
+  );
+  try {
+    if ((await whatIsWrong(place)) !== undefined) await makePlace(place, make);
+  } finally {
+    await unlock?.();
+  }
+}
+
+async function makePlace(place: ProgramFolder, make: (draft: string) => Promise<void>): Promise<void> {
+  const { folder } = place;
   await removeOldDrafts(folder);
   const draft = await mkdtemp(`${folder}-draft-`).catch(refuseDisk(folder));
   try {
     await make(draft);
     await chmod(draft, 0o755);
     await rename(draft, folder).catch(async () => {
-      // Another process was faster, and what it made comes from the same inputs; or what is there is not whole.
+      // Without a lock another process may have been faster, and what it made comes from the same inputs; or what is
+      // there is not whole.
       if ((await whatIsWrong(place)) === undefined) return;
       await rm(folder, { recursive: true, force: true });
       await rename(draft, folder);

@@ -1,6 +1,8 @@
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import PQueue from 'p-queue';
+import { cacheDirectory } from './cache.ts';
+import { lockMaking } from './folder-lock.ts';
 import type { Report } from './progress.ts';
 
 /** Programs built from Go modules. Only this machine runs them, and people wait for the build. */
@@ -56,15 +58,20 @@ export async function go(
 const builds = new PQueue({ concurrency: 1 });
 
 /**
- * `go build -v` with these arguments, when no other build of this process runs.
- * @param priority of those that wait, the highest goes first
+ * `go build -v` with these arguments, when no other build runs, of this process or of another one of this user.
+ * @param priority of those of this process that wait, the highest goes first
  */
 export function goBuild(args: readonly string[], run: GoRun, priority: number): Promise<string> {
   const { signal } = run;
-  return builds.add(() => go(['build', '-v', ...GO_FLAGS, ...args], run), {
-    priority,
-    ...(signal ? { signal } : {}),
-  });
+  const build = async () => {
+    const unlock = await lockMaking(cacheDirectory('go', 'builds'), () => {}, signal);
+    try {
+      return await go(['build', '-v', ...GO_FLAGS, ...args], run);
+    } finally {
+      await unlock?.();
+    }
+  };
+  return builds.add(build, { priority, ...(signal ? { signal } : {}) });
 }
 
 /** How many packages are compiled for these, all they import included. Fetches their modules. */

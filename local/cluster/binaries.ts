@@ -3,6 +3,7 @@ import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { cacheDirectory, cacheKey } from '../../automation/tools/cache.ts';
+import { lockMaking } from '../../automation/tools/folder-lock.ts';
 import {
   countingDownloads,
   countingProgress,
@@ -58,19 +59,30 @@ export async function buildBinaries(report: Report): Promise<BinDir> {
   const directory = await place();
 
   await ensureBuildTools(report);
+  const unlock = await lockMaking(dirname(directory), () =>
+    report('another process builds Kubernetes; waiting for it'),
+  );
+  try {
+    if (!existsSync(directory)) await makeBinaries(directory, report);
+  } finally {
+    await unlock?.();
+  }
+  return binDir(directory);
+}
+
+async function makeBinaries(directory: string, report: Report): Promise<void> {
   await mkdir(dirname(directory), { recursive: true });
   const draft = await mkdtemp(`${directory}-draft-`);
   try {
     await Promise.all([fetchEnvoy(draft, report), buildGoPrograms(draft, report)]);
     await chmod(draft, 0o755);
     await rename(draft, directory).catch((error: NodeJS.ErrnoException) => {
-      // Another process was faster; what it built comes from the same inputs.
+      // Without a lock another process may have been faster; what it built comes from the same inputs.
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
     });
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
-  return binDir(directory);
 }
 
 /** What `buildBinaries` has made on this machine already; undefined where it has not. */

@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import * as z from 'zod';
+import { lockFolder } from '../../automation/tools/folder-lock.ts';
 import type { Layout } from './layout.ts';
 
 const identity = z.object({ pid: z.int(), startTime: z.string(), bootId: z.string() });
@@ -35,17 +34,10 @@ export async function writeRecord(layout: Layout, content: ClusterRecord): Promi
   await rename(`${layout.record}.draft`, layout.record);
 }
 
-/**
- * Runs `work` while no other process starts or stops a cluster of the same parent folder; waits for one that does.
- * The lock is the kernel's, so it ends with its holder, however that ends, and leaves no file.
- */
+/** Runs `work` while no other process starts or stops a cluster of the same parent folder; waits for one that does. */
 export async function withLock<T>(layout: Layout, onWait: () => void, work: () => Promise<T>): Promise<T> {
   await mkdir(layout.lock, { recursive: true });
-  let release = await hold(layout.lock, '--nonblock');
-  if (!release) {
-    onWait();
-    release = await hold(layout.lock);
-  }
+  const release = await lockFolder(layout.lock, onWait);
   if (!release)
     throw new Error(`Folder ${layout.lock} cannot be locked; expected one on a local file system.`);
   try {
@@ -53,18 +45,4 @@ export async function withLock<T>(layout: Layout, onWait: () => void, work: () =
   } finally {
     await release();
   }
-}
-
-/** Holds the folder's lock by a child that lives as long as its input is open; null when the lock is not to be had. */
-async function hold(folder: string, ...options: string[]): Promise<(() => Promise<void>) | null> {
-  const child = spawn('flock', [...options, '--exclusive', folder, 'sh', '-c', 'echo; exec cat'], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const ended = once(child, 'exit');
-  const held = await Promise.race([once(child.stdout, 'data').then(() => true), ended.then(() => false)]);
-  if (!held) return null;
-  return async () => {
-    child.stdin.end();
-    await ended;
-  };
 }

@@ -3,13 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, expect, test } from 'vitest';
-import { ensureEngine } from '../../automation/engine/index.ts';
 import { ROOT } from '../../local/cli/machine.ts';
 
 /** What `npm run pulumi` says after Pulumi's own words on a state that it cannot use; the commands in it are run. */
-
-// `npm run pulumi` takes the engine of the cache, which may have to be built first.
-await ensureEngine(() => {});
 
 const place = mkdtempSync(join(tmpdir(), 'advice-'));
 const state = join(place, 'state', 'stacks');

@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ensureEngine } from '../../automation/engine/index.ts';
 import { VERSIONS } from '../../automation/engine/versions.ts';
 import { cacheDirectory } from '../../automation/tools/cache.ts';
@@ -96,6 +96,15 @@ test('the download is taken where its checksum is right, and found again without
   const engine = await ensureEngine(() => {}, options(path, await vendorWith()));
   expect(engine).toMatchObject({ source: 'downloaded', version: VERSIONS.engine });
   expect(execFileSync(engine.command, { encoding: 'utf8' })).toBe(`v${VERSIONS.engine}\n`);
+});
+
+test('two who look at once make it once', async () => {
+  const given = options(pathWith('v3.100.0'), await vendorWith());
+  const asked: (string | undefined)[] = [];
+  server?.on('request', ({ url }) => asked.push(url));
+  const engines = await Promise.all([ensureEngine(() => {}, given), ensureEngine(() => {}, given)]);
+  expect(engines.map(({ source }) => source)).toEqual(['downloaded', 'downloaded']);
+  expect(asked.filter((url) => url?.endsWith('.tar.gz'))).toHaveLength(1);
 });
 
 test('the download goes through the proxy of the environment', async () => {
@@ -270,9 +279,6 @@ test.each([
 });
 
 describe('the command of this repository', () => {
-  // It takes the plugins from the cache of this machine, where they may have to be built first.
-  beforeAll(() => ensureEngine(() => {}), 30 * 60_000);
-
   test('says it where Pulumi ends without a word', async () => {
     const path = pathWith();
     script(path, 'pulumi', '[ "$1" = version ] && exec echo v3.260.0; kill -SEGV $$');

@@ -14,13 +14,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ensureEngine } from '../../automation/engine/index.ts';
 import { ROOT } from '../../local/cli/machine.ts';
 
 /** Who runs `npm run pulumi` without a terminal ends it by a signal to npm: a runner of CI, systemd, a container. */
-
-// `npm run pulumi` takes the engine of the cache, which may have to be built first.
-await ensureEngine(() => {});
 
 const place = mkdtempSync(join(tmpdir(), 'signals-'));
 const env = { ...process.env, SCIPION_LOCAL_STATE: join(place, 'state') };

@@ -1,7 +1,9 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { setTimeout } from 'node:timers/promises';
+import { execa } from 'execa';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { goBuild } from '../../../automation/tools/go.ts';
 
 let folder: string;
@@ -15,11 +17,16 @@ beforeEach(() => {
   writeFileSync(join(folder, 'go'), `${go}test "$last" != broken\n`);
   chmodSync(join(folder, 'go'), 0o755);
   process.env.PATH = `${folder}${delimiter}${path}`;
+  // What is built on this machine meanwhile is not waited for.
+  vi.stubEnv('XDG_CACHE_HOME', join(folder, 'cache'));
 });
 afterEach(() => {
   process.env.PATH = path;
+  vi.unstubAllEnvs();
   rmSync(folder, { recursive: true });
 });
+
+const BUILDS = new URL('../../../automation/tools/go.ts', import.meta.url).href;
 
 const build = (what: string, priority: number, signal?: AbortSignal) =>
   goBuild([what], { directory: folder, what, ...(signal ? { signal } : {}) }, priority);
@@ -39,4 +46,20 @@ test('a build that fails, or that nobody waits for any more, keeps no other from
   const outcomes = await Promise.allSettled([failing, waiting, last]);
   expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled']);
   expect(log()).toEqual(['begin broken', 'end broken', 'begin last', 'end last']);
+});
+
+test('one build at a time in all processes, and who waits goes on where the other one is killed', async () => {
+  const run = JSON.stringify({ directory: folder, what: 'of another process' });
+  const script = `import { goBuild } from '${BUILDS}'; await goBuild(['other'], ${run}, 1)`;
+  // Ends when its input does.
+  writeFileSync(join(folder, 'go'), '#!/bin/sh\necho begin >> log\nexec cat');
+  const other = execa(process.execPath, ['--input-type=module', '--eval', script], { reject: false });
+  await vi.waitFor(() => expect(log()).toEqual(['begin']), { timeout: 30_000 });
+  writeFileSync(join(folder, 'go'), '#!/bin/sh\necho next >> log\n');
+  const next = build('next', 1);
+  await setTimeout(1_000);
+  expect(log()).toEqual(['begin']);
+  other.kill('SIGKILL');
+  await next;
+  expect(log()).toEqual(['begin', 'next']);
 });
