@@ -48,6 +48,8 @@ export class DirectorySpace implements Space {
     concurrency: 4,
   };
   readonly #root: string;
+  /** Where the root really lay when it was last looked at. */
+  #realRoot: string | null = null;
   /** What a listing has shown although no call takes it. */
   readonly #nameless = new Set<string>();
 
@@ -286,8 +288,12 @@ export class DirectorySpace implements Space {
     const folder = this.#at(parentOf(path));
     // The way to the space itself may have links.
     if (folder === this.#root) return { folder, real: null };
-    const [root, real] = await Promise.all([this.#real(this.#root, path), this.#real(folder, path)]);
-    return root !== null && real === join(root, parentOf(path)) ? { folder, real } : null;
+    const real = await this.#real(folder, path);
+    if (real === null) return null;
+    const isBelow = () => this.#realRoot !== null && real === join(this.#realRoot, parentOf(path));
+    // One look does while the space is where it was: each costs about as much as the question that it guards.
+    if (!isBelow()) this.#realRoot = await this.#real(this.#root, path);
+    return isBelow() ? { folder, real } : null;
   }
 
   async #isStill({ folder, real }: Way): Promise<boolean> {
