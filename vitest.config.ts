@@ -4,6 +4,9 @@ import { configDefaults, defineConfig } from 'vitest/config';
 /** `node:sqlite` says on each start that it is experimental; the engine relies on it knowingly. */
 const execArgv = ['--disable-warning=ExperimentalWarning'];
 
+/** What is waited for and comes in a moment has this long on a busy machine. */
+const PATIENCE_MS = 30_000;
+
 interface More {
   readonly testTimeout?: number;
   readonly globalSetup?: string[];
@@ -33,6 +36,8 @@ const project = (name: string, include: string[], more: More = {}) => {
       globalSetup,
       setupFiles: ['test/helpers/fixed-seed.ts', ...(startsEngines ? ['test/helpers/engine-first.ts'] : [])],
       execArgv,
+      // Its usual second is too short where both cores are busy; what comes at once is seen at once all the same.
+      expect: { poll: { timeout: PATIENCE_MS } },
       ...(startsEngines ? { sequence: { groupOrder: 1 } } : {}),
       ...(isAlone ? { maxWorkers: 1, sequence: { groupOrder: 2 } } : {}),
     },

@@ -64,7 +64,7 @@ test('ten operations are found again, explained, and finished or left', async ()
     };
     // Four are with the engine, the others wait for their turn.
     const expected = [...Array(4).fill('engine'), ...Array(6).fill('waiting')];
-    await expect.poll(stages, { timeout: 10_000 }).toEqual(expected);
+    await expect.poll(stages).toEqual(expected);
     await kill(child);
     child = await start(50);
     const { instances } = await get<InstanceList>('/api/instances');
@@ -85,7 +85,7 @@ test('ten operations are found again, explained, and finished or left', async ()
       return all.filter(({ operation, changedAt }) => operation !== undefined || changedAt === undefined)
         .length;
     };
-    await expect.poll(undone, { timeout: 20_000 }).toBe(0);
+    await expect.poll(undone).toBe(0);
     expect((await get<InstanceList>('/api/instances')).instances.length).toBe(left.length);
   } finally {
     await kill(child);

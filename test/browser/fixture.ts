@@ -108,7 +108,7 @@ async function open(
       const shell = ['sh', '-c', `touch ${file}; exec cat >> ${file}`];
       await start('xterm', ['-geometry', '150x50+0+0', '-T', 'terminal', '-e', ...shell], 'terminal');
       // Its window is there before its shell, and what is typed between the two is lost.
-      await expect.poll(() => existsSync(file), { timeout: 20_000 }).toBe(true);
+      await expect.poll(() => existsSync(file)).toBe(true);
     },
   };
 }

@@ -237,10 +237,10 @@ describe.skipIf(missing)('the gateway in a browser', ofTheBrowser, () => {
     vnc?.run('sh', ['-c', 'printf "from the desktop" | xclip -selection clipboard']);
     await page.getByRole('button', { name: 'Clipboard' }).click();
     const text = page.getByLabel('Text shared with the desktop');
-    await expect.poll(() => text.inputValue(), { timeout: 15_000 }).toBe('from the desktop');
+    await expect.poll(() => text.inputValue()).toBe('from the desktop');
     await text.fill('from the browser ✓');
     await page.getByRole('button', { name: 'Send to the desktop' }).click();
-    await expect.poll(() => vnc?.clipboard(), { timeout: 15_000 }).toBe('from the browser ✓');
+    await expect.poll(() => vnc?.clipboard()).toBe('from the browser ✓');
   });
 
   test('logging out in one window ends the desktop in the other', async () => {

@@ -224,7 +224,7 @@ describe.skipIf(missing)('the page', ofTheBrowser, () => {
     expect(await focused(page)).toBe('keyboard');
     // No key of the shortcut stays down in the desktop.
     await page.keyboard.type('plain\n');
-    await expect.poll(received, { timeout: 10_000 }).toContain('plain\n');
+    await expect.poll(received).toContain('plain\n');
   });
 
   test('the desktop has the size of the window that is worked in', async () => {
@@ -238,10 +238,10 @@ describe.skipIf(missing)('the page', ofTheBrowser, () => {
     await other.goto(gateway.origin);
     await waitForDesktop(other);
     await other.mouse.click(300, 300);
-    await expect.poll(() => vnc.size(), { timeout: 15_000 }).toEqual(await sizeOf(other));
+    await expect.poll(() => vnc.size()).toEqual(await sizeOf(other));
     await page.bringToFront();
     await page.mouse.click(300, 300);
-    await expect.poll(() => vnc.size(), { timeout: 15_000 }).toEqual(await sizeOf(page));
+    await expect.poll(() => vnc.size()).toEqual(await sizeOf(page));
     await page.locator('#status-toggle').click();
     await page.getByText('Open in 2 windows.').waitFor();
   });
@@ -387,10 +387,10 @@ describe.skipIf(missing)('the page', ofTheBrowser, () => {
     await session.send('Input.insertText', { text: ' right' });
     await page.waitForTimeout(500);
     await page.keyboard.press('Enter');
-    await expect.poll(received, { timeout: 10_000 }).toBe('wrong right\n');
+    await expect.poll(received).toBe('wrong right\n');
     await page.getByRole('button', { name: 'Ctrl' }).tap();
     await page.keyboard.press('d');
-    await expect.poll(() => heldCtrl(page), { timeout: 10_000 }).toBe('false');
+    await expect.poll(() => heldCtrl(page)).toBe('false');
   });
 });
 

@@ -25,7 +25,7 @@ describe.skipIf(missing)('a link to look at the desktop', ofTheBrowser, () => {
     const { page, vnc, received, startReceiver } = desktop;
     await startReceiver();
     await page.keyboard.type('mine');
-    await expect.poll(received, { timeout: 15_000 }).toBe('mine');
+    await expect.poll(received).toBe('mine');
 
     await page.locator('#share-toggle').click();
     await page.locator('#share-make').click();
@@ -44,7 +44,7 @@ describe.skipIf(missing)('a link to look at the desktop', ofTheBrowser, () => {
     });
     await guest.goto(address);
     await guest.locator('body[data-desktop="connected"]').waitFor();
-    await expect.poll(() => hasPicture(guest), { timeout: 15_000 }).toBe(true);
+    await expect.poll(() => hasPicture(guest)).toBe(true);
     await guest.getByText('Jen se díváte').waitFor();
     await guest.getByText('Odkaz skončí za: 1 hodina').waitFor();
     await page.locator('#watched').filter({ hasText: '1 looking by a link' }).waitFor();
@@ -60,7 +60,7 @@ describe.skipIf(missing)('a link to look at the desktop', ofTheBrowser, () => {
     await page.locator('#share-close').click();
     await page.mouse.click(300, 300);
     await page.keyboard.type(' again');
-    await expect.poll(received, { timeout: 15_000 }).toBe('mine again');
+    await expect.poll(received).toBe('mine again');
     await sleep(500);
     expect(await received()).toBe('mine again');
     // The picture follows what is typed by its owner; the size is not the guest's.

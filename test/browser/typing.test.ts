@@ -36,7 +36,7 @@ describe.skipIf(missing)('typing in the desktop', ofTheBrowser, () => {
       await typeLetters(page, letters);
       await page.keyboard.press('Enter');
     }
-    await expect.poll(received, { timeout: 20_000 }).toBe(`${scripts.join('\n')}\n`);
+    await expect.poll(received).toBe(`${scripts.join('\n')}\n`);
     expect(scripts.join('').length).toBeGreaterThan(200);
   });
 
@@ -45,7 +45,7 @@ describe.skipIf(missing)('typing in the desktop', ofTheBrowser, () => {
     await startReceiver();
     const letters = SCRIPTS.Latin?.slice(0, -14) ?? '';
     await typeLetters(page, letters);
-    await expect.poll(received, { timeout: 20_000 }).toBe(letters);
+    await expect.poll(received).toBe(letters);
   });
 
   test('text of an input method, of dead keys and of the clipboard arrives', async () => {
@@ -54,17 +54,17 @@ describe.skipIf(missing)('typing in the desktop', ofTheBrowser, () => {
     const session = await page.context().newCDPSession(page);
     await session.send('Input.imeSetComposition', { text: 'nihao', selectionStart: 5, selectionEnd: 5 });
     await session.send('Input.insertText', { text: '你好' });
-    await expect.poll(received, { timeout: 10_000 }).toBe('你好');
+    await expect.poll(received).toBe('你好');
     // A dead key composes in the field, too, or comes as text without a key, as of a panel of symbols.
     await session.send('Input.insertText', { text: 'ǘ' });
-    await expect.poll(received, { timeout: 10_000 }).toBe('你好ǘ');
+    await expect.poll(received).toBe('你好ǘ');
 
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
     await page.evaluate(`navigator.clipboard.writeText(' řádek 1\\nřádek 2')`);
     await page.keyboard.press('Control+v');
-    await expect.poll(received, { timeout: 10_000 }).toBe('你好ǘ řádek 1\nřádek 2');
+    await expect.poll(received).toBe('你好ǘ řádek 1\nřádek 2');
     await page.keyboard.type('!');
-    await expect.poll(received, { timeout: 10_000 }).toBe('你好ǘ řádek 1\nřádek 2!');
+    await expect.poll(received).toBe('你好ǘ řádek 1\nřádek 2!');
     expect(mistakes).toEqual([]);
   });
 
@@ -78,7 +78,7 @@ describe.skipIf(missing)('typing in the desktop', ofTheBrowser, () => {
       text += `${characters.join('')}\n`;
       await session.send('Input.insertText', { text: characters.join('') });
       await page.keyboard.press('Enter');
-      await expect.poll(received, { timeout: 20_000 }).toBe(text);
+      await expect.poll(received).toBe(text);
     }
   });
 });

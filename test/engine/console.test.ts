@@ -69,7 +69,7 @@ test('an instance from the form to its removal, its tokens encrypted, the cluste
     owner: 'jane',
     url: 'https://scipion.jane.example.org/',
   });
-  await expect.poll(async () => (await view()).sync?.unsaved, { timeout: 10_000 }).toBe(true);
+  await expect.poll(async () => (await view()).sync?.unsaved).toBe(true);
   const shown = await jane.post(running, '/api/instances/jane/password');
   expect(shown.json<{ password: string }>().password.length).toBeGreaterThan(20);
 

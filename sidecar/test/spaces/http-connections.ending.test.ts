@@ -215,7 +215,7 @@ describe('closing', () => {
     const connections = given.open({ connections: 2 }, counts.meter);
     const answer = await get(connections, { path: '/endless' });
     const asking = get(connections, { path: '/asking' });
-    await vi.waitUntil(() => arrived.length === 2);
+    await vi.waitUntil(() => arrived.length === 2, 30_000);
     const waiting = get(connections, { path: '/waiting' });
     const code = expect.stringMatching(/^UND_ERR_/);
     const rejected = [

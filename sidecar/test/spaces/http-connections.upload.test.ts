@@ -117,7 +117,7 @@ describe('an upload that does not come to its end', () => {
       const { bytes } = source(count, Buffer.alloc(100_000), error);
       const connections = given.open();
       await expect(put(connections, { body: bytes })).rejects.toBe(error);
-      await vi.waitUntil(() => outcomes.length > 0 || count === 0);
+      await vi.waitUntil(() => outcomes.length > 0 || count === 0, 30_000);
       expect(outcomes).not.toContain('whole');
       await get(connections);
     },
@@ -128,11 +128,11 @@ describe('an upload that does not come to its end', () => {
     const { seen, bytes } = source(ENDLESS, Buffer.alloc(10_000));
     const abort = new AbortController();
     const sending = put(given.open(), { body: bytes, signal: abort.signal });
-    await vi.waitUntil(() => seen.given > 5);
+    await vi.waitUntil(() => seen.given > 5, 30_000);
     const reason = new Error('the user left');
     abort.abort(reason);
     await expect(sending).rejects.toBe(reason);
-    await vi.waitUntil(() => seen.isOver && outcomes.length > 0);
+    await vi.waitUntil(() => seen.isOver && outcomes.length > 0, 30_000);
     expect(outcomes).toEqual(['cut']);
   });
 
@@ -144,7 +144,7 @@ describe('an upload that does not come to its end', () => {
     const { seen, bytes } = source(ENDLESS, Buffer.alloc(10_000));
     const code = expect.stringMatching(/^(UND_ERR_SOCKET|ECONNRESET|EPIPE)$/);
     await expect(put(given.open(), { body: bytes })).rejects.toMatchObject({ code });
-    await vi.waitUntil(() => seen.isOver);
+    await vi.waitUntil(() => seen.isOver, 30_000);
   });
 
   test('because a connection is refused leaves its source', async () => {
@@ -171,10 +171,10 @@ describe('an upload that does not come to its end', () => {
     const rejected = expect(put(connections, { body: bytes })).rejects.toMatchObject({
       code: expect.stringMatching(/^UND_ERR_/),
     });
-    await vi.waitUntil(() => seen.given > 5);
+    await vi.waitUntil(() => seen.given > 5, 30_000);
     await connections.close();
     await rejected;
-    await vi.waitUntil(() => seen.isOver && outcomes.length > 0);
+    await vi.waitUntil(() => seen.isOver && outcomes.length > 0, 30_000);
     expect(outcomes).toEqual(['cut']);
   });
 
@@ -192,7 +192,7 @@ describe('an upload that does not come to its end', () => {
       const answer = await put(given.open(), { body: bytes });
       expect(answer.status).toBe(403);
       expect((await contentOfAnswer(answer)).toString()).toBe('not yours');
-      await vi.waitUntil(() => seen.isOver);
+      await vi.waitUntil(() => seen.isOver, 30_000);
       expect(seen.given).toBeLessThan(ENDLESS);
     },
   );

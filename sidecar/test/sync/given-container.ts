@@ -78,7 +78,7 @@ export async function untilStatus(
   socket: string,
   what: string,
   check: (status: SyncStatus) => boolean,
-  seconds = 10,
+  seconds = 30,
 ): Promise<SyncStatus> {
   const deadline = Date.now() + seconds * 1000;
   while (Date.now() < deadline) {

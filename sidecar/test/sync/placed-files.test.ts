@@ -85,7 +85,7 @@ test('so many are noted while others come', async () => {
   const placed = new PlacedFiles(state, root, fail);
   for (let number = 0; number < 5_000; number += 1)
     await placed.add({ path: 'a', file: null, note: () => state.setMeta('fence', String(number)) });
-  await vi.waitFor(() => expect(state.meta('fence')).toBe('3999'));
+  await expect.poll(() => state.meta('fence')).toBe('3999');
   await placed.write();
   expect(state.meta('fence')).toBe('4999');
 });

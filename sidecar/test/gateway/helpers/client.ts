@@ -50,11 +50,11 @@ const failedFetch = (error: unknown): TypeError => {
 };
 
 /**
- * Asks until the answer satisfies; fails with the last one after ten seconds. A kept connection may end just as it is asked
+ * Asks until the answer satisfies; fails with the last one after half a minute. A kept connection may end just as it is asked
  * on, after which browsers ask again.
  */
 export async function eventually<T>(ask: () => T | Promise<T>, isRight: (value: T) => boolean): Promise<T> {
-  const end = performance.now() + 10_000;
+  const end = performance.now() + 30_000;
   for (;;) {
     const value = await Promise.resolve(ask()).catch(failedFetch);
     if (!(value instanceof TypeError) && isRight(value)) return value;
