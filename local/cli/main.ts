@@ -36,6 +36,7 @@ program
     "values of the stack's configuration, e.g. scipion:memory=4Gi",
     parsePair('scipion:memory=4Gi'),
   )
+  .option('--jobs', 'protocols of Scipion may run as jobs beside the desktop (docs/jobs.md)', false)
   .option('--no-console', 'without the console, which makes more instances in a browser')
   .action(async (given: UpArguments) => {
     const { scipionVersion, context, imageRepository, ...options } = given;

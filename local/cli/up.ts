@@ -8,6 +8,7 @@ import { attachCluster } from '../cluster/index.ts';
 import { DEMO_USER } from '../console/files.ts';
 import { ensureConsole } from '../console/running.ts';
 import { overridesFor, secretsFor, stackOf } from './instance.ts';
+import { jobsOverrides } from './jobs.ts';
 import { CLUSTER_STATE, NAMESPACE, readInstance, writeInstance } from './machine.ts';
 import { meaningLines } from './meaning.ts';
 import {
@@ -29,6 +30,8 @@ export interface UpOptions {
   readonly ownCluster?: OwnClusterOptions;
   /** `key=value` pairs of the stack's configuration. */
   readonly config?: Readonly<Record<string, string>>;
+  /** Whether the instance has jobs in the cluster. @default false */
+  readonly jobs?: boolean;
   /** Whether the console is started too. @default true */
   readonly console?: boolean;
 }
@@ -69,7 +72,8 @@ export async function up(options: UpOptions): Promise<Brought> {
       after: ['engine', 'onedata'],
       hint: '`npm run local -- status` shows the pods and what they wait for.',
       run: async (report) => {
-        const own = { ...options.config, 'scipion:version': version };
+        const jobs = options.jobs ? await jobsOverrides(made(platform.target, 'The cluster')) : {};
+        const own = { ...jobs, ...options.config, 'scipion:version': version };
         ({ url, told } = await createInstance(platform, own, report));
       },
     },

@@ -149,6 +149,17 @@ test.each([
   if (code !== 0) expect(ended.err).toContain(`ended with code ${code}`);
 });
 
+test('a pod that is told to end tells all programs of its job, and waits for their last words', async () => {
+  const program = [
+    "(trap 'sleep 1; echo last words; exit' TERM; touch Runs/12/ready; for i in $(seq 300); do sleep 0.1; done) &",
+    'while [ ! -e Runs/12/ready ]; do sleep 0.1; done',
+    'kill -TERM $PPID; wait',
+  ].join('\n');
+  const { out: id } = await inside(IN_PROJECT, client(...SUBMIT, script('told.job', program)));
+  expect((await playPod(id)).code).toBe(143);
+  expect(readFileSync(join(PROJECT, 'Runs/12/logs/12.out'), 'utf8')).toMatch(/^last words$/m);
+});
+
 test('what cannot start says so where the run is looked at', async () => {
   const submitted = await inside(IN_PROJECT, client(...SUBMIT, script('gone.job', 'true')));
   rmSync(join(PROJECT, 'Runs/12/logs/gone.job'));

@@ -11,6 +11,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from typing import Any
 
 from . import home
@@ -24,6 +25,10 @@ LAST_WORDS = pathlib.Path("/dev/termination-log")
 CANNOT_RUN = 126
 NOT_FOUND = 127
 BY_SIGNAL = 128
+
+# Below what the pod has between the signal and its end (GRACE_SECONDS in components/manifests/job.ts).
+LAST_SECONDS = 25
+STEP_SECONDS = 0.1
 
 
 def main(request: pathlib.Path = REQUEST, last_words: pathlib.Path = LAST_WORDS) -> int:
@@ -61,21 +66,41 @@ def run(asked: dict[str, Any]) -> int:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=errors,
+            # A group of its own: a shell passes no signal on to what it has started.
+            start_new_session=True,
         )
     except OSError as error:
         sentence = f"The job cannot start {argv[0]!r} in {asked['folder']}: {error}"
         log(f"job: {sentence}")
         tell(errors, sentence)
         return NOT_FOUND if isinstance(error, FileNotFoundError) else CANNOT_RUN
+    told: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda which, _frame: end(child, which))
+        signal.signal(number, lambda which, _frame: end(child.pid, which, told))
     code = child.wait()
+    if told:
+        wait_for_others(child.pid)
     return code if code >= 0 else BY_SIGNAL - code
 
 
-def end(child: subprocess.Popen, number: int) -> None:
+def end(group: int, number: int, told: list[int]) -> None:
     log(f"job: {signal.Signals(number).name}: told to end")
-    child.send_signal(number)
+    told.append(number)
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        pass
+
+
+def wait_for_others(group: int) -> None:
+    """Whoever was told to end may still write its last words, which end with the pod."""
+    until = time.monotonic() + LAST_SECONDS
+    while time.monotonic() < until:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(STEP_SECONDS)
 
 
 def tell(errors: Any, sentence: str) -> None:
