@@ -60,3 +60,19 @@ test('a state that is damaged, of a newer Pulumi or locked, and a wrong passphra
   expect(wrong.stderr).toContain(`The passphrase in ${passphrase} is not the one`);
   expect(statSync(passphrase).mode & 0o777).toBe(0o600);
 });
+
+test('a secret of the settings that is damaged is named, and set again by the command that is told', async () => {
+  await pulumi('stack', 'init', 'eve');
+  for (const key of ['good', 'bad'])
+    await pulumi('config', 'set', `small:${key}`, 'b', '--secret', '--stack', 'eve');
+  const file = join(place, 'project', 'Pulumi.eve.yaml');
+  const text = readFileSync(file, 'utf8');
+  const flipped = (found: string) => (found === 'A' ? 'B' : 'A');
+  writeFileSync(file, text.replace(/(?<=small:bad:\s+secure: v1:)\w/, flipped));
+  const { stderr } = await pulumi('preview', '--stack', 'eve');
+  expect(stderr).toContain('Secrets in the settings of stack eve are damaged: small:bad. Set');
+  expect(stderr).not.toContain('passphrase');
+  const [, command = ''] = /Set them again: npm run pulumi -- (.*)/.exec(stderr) ?? [];
+  await pulumi(...command.split(' '), 'again');
+  expect((await pulumi('config', 'get', 'small:bad', '--stack', 'eve')).stdout).toBe('again');
+});
