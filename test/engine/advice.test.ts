@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, expect, test } from 'vitest';
+import { adviceFor } from '../../automation/engine/index.ts';
 import { ROOT } from '../../local/cli/machine.ts';
 
 /** What `npm run pulumi` says after Pulumi's own words on a state that it cannot use; the commands in it are run. */
@@ -75,4 +76,16 @@ test('a secret of the settings that is damaged is named, and set again by the co
   const [, command = ''] = /Set them again: npm run pulumi -- (.*)/.exec(stderr) ?? [];
   await pulumi(...command.split(' '), 'again');
   expect((await pulumi('config', 'get', 'small:bad', '--stack', 'eve')).stdout).toBe('again');
+});
+
+test.each([
+  'error: could not decrypt configuration values: bad value',
+  'error: could not decrypt configuration value: : cipher: message authentication failed',
+  'error: validating stack config: illegal base64 data at input byte 4',
+])('where nobody has looked which it is, it is told how to see it: %s', (said) => {
+  const words = adviceFor(said, {
+    ...{ stack: 'jane', cli: 'pulumi', passphraseFile: 'p', stateDirectory: 's', engineVersion: '3.0.0' },
+  });
+  expect(words).toContain('one for which pulumi config get KEY --stack jane fails');
+  expect(words).toContain('pulumi config set --secret KEY --stack jane');
 });
