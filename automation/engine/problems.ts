@@ -17,7 +17,7 @@ export interface Place {
 
 /** Pulumi does not say which; a wrong passphrase it calls wrong. */
 export const DAMAGED_SECRET =
-  /(validating stack config|could not decrypt configuration values?:?): (cipher: message authentication failed|bad value|illegal base64)/;
+  /(validating stack config|could not decrypt configuration values?)[: ]+(cipher: message authentication failed|bad value|illegal base64)/;
 
 const KNOWN: readonly (readonly [pattern: RegExp, words: (place: Place) => string])[] = [
   [
