@@ -128,6 +128,12 @@ export const LAYERS: readonly Layer[] = [
       'every action of it is one of the fleet, its comparison with the cluster that of a rollout, and no instance needs it',
   },
   {
+    name: 'site',
+    holds: under('site'),
+    mayImport: ['stacks', 'components', 'asking', 'console'],
+    because: 'it makes what a cluster needs once, with the rules and the parts of an instance',
+  },
+  {
     name: 'rollout',
     holds: (file) => /^automation\/preview\/(deploy|live-objects)\.ts$/.test(file),
     mayImport: ['stacks', 'asking', 'meaning', 'recording', 'tools', 'preview'],
@@ -230,7 +236,9 @@ const PACKAGE_RULES: readonly PackageRule[] = [
   {
     packages: /^@pulumi\//,
     isAllowed: (file) =>
-      /^(components\/(?!manifests\/)|stacks\/load\.ts$|index\.ts$|automation\/|policy\/pack\.ts$)/.test(file),
+      /^((components|site)\/(?!manifests\/)|stacks\/load\.ts$|index\.ts$|automation\/|policy\/pack\.ts$)/.test(
+        file,
+      ),
     because:
       'only components, the loader of the configuration, the engines and the policy pack speak to Pulumi',
   },
