@@ -38,10 +38,9 @@ export const SECRET_FILES = {
 } as const;
 export type SiteSecretKey = keyof typeof SECRET_FILES;
 
-/** Variables of the console's process that name such a file. */
+/** Variables of the console's process that name such a file; that of PostgreSQL the image copies itself. */
 export const SECRET_VARIABLES: Partial<Record<SiteSecretKey, string>> = {
   passphrase: 'PULUMI_CONFIG_PASSPHRASE_FILE',
   awsCredentials: 'AWS_SHARED_CREDENTIALS_FILE',
   googleCredentials: 'GOOGLE_APPLICATION_CREDENTIALS',
-  postgresPasswords: 'PGPASSFILE',
 };

@@ -20,6 +20,7 @@ interface Arguments {
   readonly port: number;
   readonly defaults?: string;
   readonly web?: string;
+  readonly engine?: string;
   readonly secretsProvider?: string;
 }
 
@@ -31,7 +32,10 @@ async function serve(args: Arguments): Promise<void> {
     await mkdir(resolve(args.project), { recursive: true, mode: 0o700 });
     await replaceFile(join(resolve(args.project), 'Pulumi.yaml'), await readFile(args.defaults, 'utf8'));
   }
-  const engine = await ensureEngine((line) => logger.info(line));
+  const engine = await ensureEngine(
+    (line) => logger.info(line),
+    args.engine === undefined ? {} : { cache: resolve(args.engine) },
+  );
   const stacks = join(state, 'stacks');
   await serveConsole({
     config,
@@ -68,6 +72,7 @@ try {
     .option('--port <number>', 'port to listen on', parsePort, 8090)
     .option('--defaults <file>', 'Pulumi.yaml that is put into the folder of --project at each start')
     .option('--web <folder>', 'pages that are built already')
+    .option('--engine <folder>', 'where Pulumi and its plugins are or are put; the cache of this repository')
     .option(
       '--secrets-provider <address>',
       'key service for the secrets of new instances, in place of the passphrase',

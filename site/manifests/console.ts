@@ -148,6 +148,8 @@ export function deploymentManifest(config: SiteConfig, digest: string) {
         'container-security-context-user-group-id',
         // One process at a time works on the volume.
         'deployment-replicas',
+        // It is ready when it answers, and hangs when it does not any more: the same question.
+        'pod-probes',
       ].join(','),
     }),
     spec: {

@@ -121,6 +121,12 @@ export const LAYERS: readonly Layer[] = [
     because: 'it drives the program by its engine, as anybody may, and knows none of its callers',
   },
   {
+    name: 'console image',
+    holds: under('console/image'),
+    mayImport: ['console', 'engine', 'sidecar', 'tools'],
+    because: 'it packs the console with Node and the engine as they are found here',
+  },
+  {
     name: 'console',
     holds: under('console'),
     mayImport: ['contract', 'stacks', 'asking', 'engine', 'fleet', 'front', 'preview', 'rollout', 'tools'],

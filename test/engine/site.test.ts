@@ -211,7 +211,7 @@ const BY_BOTH: readonly Case[] = [
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'admin' },
     subjects: [{ kind: 'ServiceAccount', ...CONSOLE }],
   }),
-  refused('a token of another account', 'POST', `${NAMESPACES}/others/serviceaccounts/default/token`, {
+  refused('a token of another account', 'POST', `${NAMESPACES}/others/serviceaccounts/theirs/token`, {
     spec: {},
   }),
   refused('a Deployment in an instance', 'POST', '/apis/apps/v1/namespaces/mine/deployments', {
