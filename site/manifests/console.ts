@@ -149,7 +149,7 @@ export function deploymentManifest(config: SiteConfig, digest: string) {
         // One process at a time works on the volume.
         'deployment-replicas',
         // It is ready when it answers, and hangs when it does not any more: the same question.
-        'pod-probes',
+        'pod-probes-identical',
       ].join(','),
     }),
     spec: {
