@@ -35,4 +35,4 @@ test('the console starts from what is packed, and the program of an instance run
   } finally {
     rmSync(app, { recursive: true, force: true });
   }
-}, 120_000);
+}, 600_000);
