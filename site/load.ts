@@ -5,7 +5,7 @@ import { judgeConfig } from '../console/src/config.ts';
 import { notesOf } from '../stacks/fields.ts';
 import { expectedError } from '../stacks/load.ts';
 import { shownValue } from '../stacks/problems.ts';
-import { consoleSettings } from './manifests/config.ts';
+import { consoleSettings } from './console-settings.ts';
 import { SECRET_FILES, type SiteSecretKey } from './names.ts';
 import { SITE_FIELDS, type SiteSettings, siteSchema } from './schema.ts';
 

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import * as pulumi from '@pulumi/pulumi';
+import { publicOrigin } from './console-settings.ts';
 import * as k8s from './kubernetes.ts';
 import type { SiteConfig } from './load.ts';
-import { configFiles, configMapManifest, publicOrigin } from './manifests/config.ts';
+import { configFiles, configMapManifest } from './manifests/config.ts';
 import * as console from './manifests/console.ts';
 import { metadata } from './manifests/metadata.ts';
 import * as network from './manifests/network.ts';
