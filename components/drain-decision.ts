@@ -30,7 +30,7 @@ export type DrainDecision =
   /** Nothing can be proven and nothing will change without help. */
   | { readonly kind: 'refuse'; readonly reason: string };
 
-function isSyncRunning(pod: V1Pod): boolean {
+export function isSyncRunning(pod: V1Pod): boolean {
   const status = pod.status?.initContainerStatuses?.find(({ name }) => name === CONTAINERS.sync);
   return status?.state?.running !== undefined;
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as pulumi from '@pulumi/pulumi';
+import { type JobsAtEnd, REFUSE_JOBS } from '../sidecar/contract/jobs.ts';
 import { type Cluster, connect, type ExecResult } from './cluster.ts';
 import { decideDrain, exitMeaning, type InstanceState } from './drain-decision.ts';
 import { DRAINED_ANNOTATION } from './manifests/metadata.ts';
@@ -12,6 +13,8 @@ import { COMMANDS, CONTAINERS, HOOKS, NAMES } from './names.ts';
 
 export interface DrainOptions {
   readonly discardUnsavedChanges: boolean;
+  /** What is done with jobs that have not ended; absent: it is refused while there are any. */
+  readonly jobs?: JobsAtEnd;
   /** Named in commands. */
   readonly stack: string;
   readonly connect?: () => Cluster;
@@ -58,8 +61,17 @@ async function inspect(cluster: Cluster, namespace: string): Promise<InstanceSta
   return { statefulSet, pod, claim, volume: volumeName ? await cluster.volume(volumeName) : undefined };
 }
 
-function runDrain(cluster: Cluster, namespace: string, log: (line: string) => void): Promise<ExecResult> {
-  const command = [COMMANDS.sync, 'drain'];
+/** A pod of an older version knows no word of jobs, and has none of its own accord. */
+export const jobsArguments = ({ choice, waitSeconds }: JobsAtEnd = REFUSE_JOBS): string[] =>
+  choice === 'refuse' ? [] : ['--jobs', choice, '--jobs-wait', String(waitSeconds)];
+
+function runDrain(
+  cluster: Cluster,
+  namespace: string,
+  log: (line: string) => void,
+  jobs: JobsAtEnd | undefined,
+): Promise<ExecResult> {
+  const command = [COMMANDS.sync, 'drain', ...jobsArguments(jobs)];
   return cluster.exec({ namespace, pod: NAMES.pod, container: CONTAINERS.sync, command }, log);
 }
 
@@ -92,7 +104,8 @@ export async function drain(namespace: string, options: DrainOptions): Promise<v
       return;
     }
     if (decision.kind === 'drain') {
-      const result = await runDrain(cluster, namespace, (line) => log(`Instance ${namespace}: ${line}`));
+      const say = (line: string) => log(`Instance ${namespace}: ${line}`);
+      const result = await runDrain(cluster, namespace, say, options.jobs);
       if (result.kind === 'exit' && result.code === 0) break;
       if (result.kind === 'exit') throw new DrainError(namespace, options.stack, failure(result));
       reconnects -= 1;
@@ -150,7 +163,7 @@ interface ObjectInputs {
 }
 
 /** The namespace as it is in the state, since the configuration may say another one by now. */
-function namespaceOf(args: pulumi.ResourceHookArgs): string {
+export function namespaceOf(args: pulumi.ResourceHookArgs): string {
   const inputs = (args.oldInputs ?? args.oldOutputs) as ObjectInputs | undefined;
   const isNamespace = args.type === 'kubernetes:core/v1:Namespace';
   const found = isNamespace ? inputs?.metadata?.name : inputs?.metadata?.namespace;

@@ -66,6 +66,7 @@ export const PORT_NAMES = {
  */
 export const HOOKS = {
   drain: 'drain',
+  closeJobs: 'close-jobs',
   refuseWhileInUse: 'refuse-while-in-use',
   claimNamespace: 'claim-namespace',
   refuseChangedIdentity: 'refuse-changed-identity',

@@ -1,7 +1,9 @@
 import * as pulumi from '@pulumi/pulumi';
+import type { JobsAtEnd } from '../sidecar/contract/jobs.ts';
 import { GATEWAY } from '../stacks/drawn-credentials.ts';
 import type { InstanceConfig } from '../stacks/load.ts';
 import { claimHook } from './claim-namespace.ts';
+import { closeJobsHook } from './close-jobs.ts';
 import { drainHook, inUseHook } from './drain.ts';
 import { Endpoint } from './endpoint.ts';
 import { GatewayCredentials } from './gateway-credentials.ts';
@@ -59,13 +61,24 @@ export class ScipionInstance extends pulumi.ComponentResource {
     );
     new Workload(
       `${name}-workload`,
-      { config, namespace: namespace.resources, dependsOn: others, drainHook: drainHook(config) },
+      {
+        config,
+        namespace: namespace.resources,
+        dependsOn: others,
+        drainHook: drainHook({ ...config, jobs: jobsAtEnd(config) }),
+        closeJobsHook: config.jobs ? closeJobsHook({ ...config, jobs: jobsAtEnd(config) }) : undefined,
+      },
       parent,
     );
     this.outputs = outputsOf(config, endpoint.url, gateway.password);
     this.registerOutputs({ url: endpoint.url, namespace: config.namespace });
   }
 }
+
+const jobsAtEnd = ({ jobsAtRemoval: choice, jobsWait: waitSeconds }: InstanceConfig): JobsAtEnd => ({
+  choice,
+  waitSeconds,
+});
 
 function outputsOf(config: InstanceConfig, url: string, password: pulumi.Output<string>): InstanceOutputs {
   const steps = nextSteps(config);

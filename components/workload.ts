@@ -21,6 +21,8 @@ export interface WorkloadArgs {
   readonly dependsOn: readonly pulumi.Resource[];
   /** Saves before the StatefulSet is deleted. */
   readonly drainHook: pulumi.ResourceHook;
+  /** Ends jobs before a pause, where there may be any. */
+  readonly closeJobsHook: pulumi.ResourceHook | undefined;
 }
 
 /** For the kubelet to clean up once the grace is over, and for the controllers to notice. */
@@ -40,7 +42,10 @@ export class Workload extends pulumi.ComponentResource {
     this.statefulSet = new k8s.StatefulSet(name, statefulSetManifest(config), {
       parent: this,
       dependsOn: [...namespace, ...args.dependsOn, configMap, account, budget],
-      hooks: { beforeDelete: [args.drainHook] },
+      hooks: {
+        beforeDelete: [args.drainHook],
+        ...(args.closeJobsHook === undefined ? {} : { beforeUpdate: [args.closeJobsHook] }),
+      },
       customTimeouts: {
         // Because the first start on a node fetches images of gigabytes.
         create: START_TIMEOUT,

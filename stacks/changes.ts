@@ -60,6 +60,8 @@ export const CHANGES: Readonly<Record<keyof Settings | SecretKey, Change>> = {
   spaceCheckBandwidth: 'in place',
   discardUnsavedChanges: 'later',
   checkTokens: 'later',
+  jobsAtRemoval: 'later',
+  jobsWait: 'later',
   volumeAccess: 'later',
   version: 'at the next start',
   onedataHost: 'at the next start',

@@ -1,14 +1,15 @@
 import * as z from 'zod';
-import { field, json, size, yesOrNo } from './fields.ts';
+import { durationSeconds, field, json, size, yesOrNo } from './fields.ts';
 import { CIDR_SHAPE, isStorable } from './grammar.ts';
 import { isOpenable } from './networks.ts';
-import { parseSizeBytes } from './units.ts';
+import { describeDuration, parseSizeBytes } from './units.ts';
 
 /** What a site says of jobs: what a protocol of Scipion may have in the cluster beside the desktop. */
 
 const MEBIBYTE = 2 ** 20;
 const GIBIBYTE = 2 ** 30;
 const MOST = 20;
+const HOUR = 3600;
 
 const memory = z
   .string()
@@ -59,6 +60,21 @@ export const jobFields = {
     example: '64Gi',
     group: 'site',
     defaultNote: 'that of the largest class',
+  }),
+  jobsAtRemoval: field(z.enum(['refuse', 'wait', 'cancel']).default('refuse'), {
+    description:
+      'What a removal or a pause does with jobs that have not ended. No job is taken from then on; `wait` waits for them, `cancel` cancels them, `refuse` changes nothing.',
+    allowed: 'refuse, wait or cancel',
+    example: 'wait',
+    group: 'user',
+  }),
+  jobsWait: field(durationSeconds(60, 7 * 24 * HOUR).default(HOUR), {
+    description:
+      'How long a removal or a pause waits for jobs, also for those that it cancels; it is refused after that, and the jobs run on.',
+    allowed: 'a duration from 60 seconds to 7 days',
+    example: '12 hours',
+    group: 'user',
+    defaultNote: describeDuration(HOUR),
   }),
   apiServerNetworks: field(
     json(z.array(z.string().regex(CIDR_SHAPE).refine(isOpenable)).max(MOST)).default([]),

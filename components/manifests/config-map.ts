@@ -62,6 +62,7 @@ export function gatewayConfig(config: InstanceConfig) {
     publicOrigin: publicOrigin(config.namespace, config.domain, config.publicPort),
     ...(config.signInIssuer === undefined ? {} : { signIn: signIn(config, config.signInIssuer) }),
     ...(config.passwordLogin ? {} : { passwordLogin: false }),
+    ...(config.jobs ? { hasJobs: true } : {}),
   });
 }
 

@@ -10,10 +10,10 @@ import { jobLabels, metadata, selectorLabels } from './metadata.ts';
  */
 
 /** The policy sees the port of the resolver's pod, which is 5353 on OpenShift. */
-export const DNS_PORTS = [53, 5353].flatMap((port) => ['UDP', 'TCP'].map((protocol) => ({ protocol, port })));
+const DNS_PORTS = [53, 5353].flatMap((port) => ['UDP', 'TCP'].map((protocol) => ({ protocol, port })));
 
 /** The resolver of the cluster, and the caches of NodeLocal DNSCache and Kubespray on the node. */
-export const dnsPeers = ({ dnsNamespaces }: Pick<InstanceConfig, 'dnsNamespaces'>) => [
+const dnsPeers = ({ dnsNamespaces }: InstanceConfig) => [
   { namespaceSelector: namespacesNamed(dnsNamespaces) },
   ...['169.254.20.10/32', '169.254.25.10/32'].map((cidr) => ({ ipBlock: { cidr } })),
 ];
@@ -31,22 +31,23 @@ export function onedataPorts(
   return [...ports].sort((a, b) => a - b);
 }
 
-export function gatewayPeers(config: Pick<InstanceConfig, 'ingressNamespaces'>) {
+function gatewayPeers(config: InstanceConfig) {
   if (config.ingressNamespaces.length === 0) return {};
   return { from: [{ namespaceSelector: namespacesNamed(config.ingressNamespaces) }] };
 }
 
-/** Whoever reads `/metrics` of both sidecars; the kubelet's probes need no policy. */
-function scraperRules({ metricsNamespaces }: InstanceConfig) {
+/** Whoever reads `/metrics` of the sidecars; the kubelet's probes need no policy. */
+function scraperRules({ jobs, metricsNamespaces }: InstanceConfig) {
   if (metricsNamespaces.length === 0) return [];
-  const ports = [PORTS.gatewayProbes, PORTS.syncProbes].map((port) => ({ protocol: 'TCP', port }));
+  const all = [PORTS.gatewayProbes, PORTS.syncProbes, ...(jobs ? [PORTS.jobsProbes] : [])];
+  const ports = all.map((port) => ({ protocol: 'TCP', port }));
   return [{ from: [{ namespaceSelector: namespacesNamed(metricsNamespaces) }], ports }];
 }
 
 const onedataPeers = ({ onedataNetworks }: InstanceConfig) =>
   onedataNetworks.length === 0 ? publicPeers() : networkPeers(onedataNetworks);
 
-export const API_SERVER_PORTS = [443, 6443].map((port) => ({ protocol: 'TCP', port }));
+const API_SERVER_PORTS = [443, 6443].map((port) => ({ protocol: 'TCP', port }));
 
 /** Of the pod's containers only the broker has a token for it. */
 function apiServerRules({ jobs, apiServerNetworks }: InstanceConfig) {
@@ -91,19 +92,17 @@ export function instancePolicyManifest(config: InstanceConfig) {
 }
 
 /** Lets the short-lived pod answer with which cert-manager proves that the host name is ours. */
-export const CERTIFICATE_SOLVER = {
-  podSelector: { matchLabels: { 'acme.cert-manager.io/http01-solver': 'true' } },
-  policyTypes: ['Ingress', 'Egress'],
-  ingress: [{ ports: [{ protocol: 'TCP', port: 8089 }] }],
-};
-
 export function certificateSolverPolicyManifest(config: InstanceConfig) {
   return {
     // Its pod is cert-manager's, and is not among the objects of the stack.
     metadata: metadata(config, NAMES.certificateSolverPolicy, 'network', {
       'kube-score/ignore': 'networkpolicy-targets-pod',
     }),
-    spec: CERTIFICATE_SOLVER,
+    spec: {
+      podSelector: { matchLabels: { 'acme.cert-manager.io/http01-solver': 'true' } },
+      policyTypes: ['Ingress', 'Egress'],
+      ingress: [{ ports: [{ protocol: 'TCP', port: 8089 }] }],
+    },
   };
 }
 

@@ -104,5 +104,7 @@ export const gatewayConfigSchema = z.strictObject({
   signIn: signInConfig.optional(),
   /** @default true */
   passwordLogin: z.boolean().optional(),
+  /** The instance has jobs, which the page shows. */
+  hasJobs: z.boolean().optional(),
 });
 export type GatewayConfig = z.infer<typeof gatewayConfigSchema>;

@@ -86,30 +86,6 @@ export const jobRequestSchema = jobCommandSchema.extend({
 });
 export type JobRequest = z.infer<typeof jobRequestSchema>;
 
-/** A number that fits where Scipion keeps it. */
-export const jobIdSchema = z.string().regex(/^[1-9]\d{14}$/);
-
-export const jobViewSchema = z.object({
-  id: jobIdSchema,
-  name: z.string(),
-  class: z.string(),
-  state: z.enum(['pending', 'running', 'ended', 'lost']),
-  /** Of `ended`, where the command came to its end. */
-  exitCode: z.int().nullable(),
-  /** Why it waits, or how it ended; a sentence. */
-  reason: z.string(),
-  isCancelled: z.boolean(),
-  isHeld: z.boolean(),
-  cpus: z.number(),
-  memoryMebibytes: z.number(),
-  /** ISO 8601, UTC. */
-  submittedAt: z.string(),
-  startedAt: z.string().nullable(),
-  endedAt: z.string().nullable(),
-  node: z.string().nullable(),
-});
-export type JobView = z.infer<typeof jobViewSchema>;
-
 /** What a site offers. */
 export const jobClassSchema = z.strictObject({
   name: z.string(),
@@ -150,3 +126,12 @@ export const jobsConfigSchema = z.strictObject({
   template: z.record(z.string(), z.unknown()),
 });
 export type JobsConfig = z.infer<typeof jobsConfigSchema>;
+
+/** What a drain, or a pause, does with jobs that have not ended. */
+export const jobsAtEndSchema = z.strictObject({
+  choice: z.enum(['refuse', 'wait', 'cancel']),
+  /** It waits so long for them to end, also for those that it cancels; then it is refused. */
+  waitSeconds: z.int().min(0).max(31_536_000),
+});
+export type JobsAtEnd = z.infer<typeof jobsAtEndSchema>;
+export const REFUSE_JOBS: JobsAtEnd = { choice: 'refuse', waitSeconds: 0 };

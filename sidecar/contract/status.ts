@@ -129,6 +129,8 @@ const warningSchema = z.object({
     'files-removed',
     'trash-shortened',
     'settings-refused',
+    /** A drain or a pause waits for jobs, `at` most until then. */
+    'jobs-awaited',
     /** `at`: the instance is saved and paused then, by whoever looks after it. */
     'pauses-soon',
   ]),

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import type { GatewayConfig } from '../../sidecar/contract/config.ts';
 import type { SyncStatus } from '../../sidecar/contract/status.ts';
 import { type FakeSync, READY_STATUS, startFakeSync } from '../../sidecar/test/gateway/helpers/fake-sync.ts';
 import {
@@ -56,6 +57,8 @@ export function desktops(): (options?: OpenOptions) => Promise<Desktop> {
 export interface OpenOptions {
   readonly context?: BrowserContextOptions;
   readonly status?: Partial<SyncStatus>;
+  /** Of the gateway. */
+  readonly config?: Partial<GatewayConfig>;
 }
 
 let number = 0;
@@ -63,9 +66,9 @@ let number = 0;
 async function open(
   browser: Browser,
   ends: (() => Promise<unknown>)[],
-  { context, status }: OpenOptions,
+  { context, status, config }: OpenOptions,
 ): Promise<Desktop> {
-  const gateway = await startGateway();
+  const gateway = await startGateway(config === undefined ? {} : { config });
   ends.push(() => gateway.stop());
   const sync = await startFakeSync(gateway.syncSocket);
   ends.push(() => sync.stop());

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { isPause } from '../../components/close-jobs.ts';
 import { configMapManifest, jobsConfig, syncConfig } from '../../components/manifests/config-map.ts';
 import { initContainers, mainContainers } from '../../components/manifests/containers.ts';
 import { jobManifest } from '../../components/manifests/job.ts';
@@ -162,4 +163,24 @@ test.each<[string, Record<string, string>, RegExp]>([
 ])('jobs with %s are refused', (_what, changes, sentence) => {
   const { problems } = judge(rawStack({ ...ON, ...changes }));
   expect(problems).toContainEqual(expect.stringMatching(sentence));
+});
+
+test('before the pod is scaled away, and in no other update, its jobs are closed', async () => {
+  const hooksOf = async (changes: Record<string, string>) => {
+    const { registrations } = await runInstance({ config: changes });
+    return kubernetesObjects(registrations).find(({ type }) => type.endsWith(':StatefulSet'))?.options.hooks;
+  };
+  expect(await hooksOf(ON)).toMatchObject({ beforeDelete: ['drain'], beforeUpdate: ['close-jobs'] });
+  expect((await hooksOf({}))?.beforeUpdate ?? []).toEqual([]);
+  const set = (replicas: number) => ({ spec: { replicas } });
+  expect(
+    [
+      [set(1), set(0)],
+      [{ spec: {} }, set(0)],
+      [set(0), set(0)],
+      [set(0), set(1)],
+      [set(1), set(1)],
+      [undefined, undefined],
+    ].map(([before, after]) => isPause(before, after)),
+  ).toEqual([true, true, false, false, false, false]);
 });

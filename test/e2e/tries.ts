@@ -139,6 +139,8 @@ export const triesWith = (authorities: string) =>
     jobs: { because: 'needs the networks of the API server with it: test/engine/jobs.test.ts' },
     jobClasses: { because: 'is nothing without `jobs`' },
     jobMemory: { because: 'is nothing without `jobs`' },
+    jobsAtRemoval: { because: 'is nothing without `jobs`: test/components/close-jobs.test.ts' },
+    jobsWait: { because: 'is nothing without `jobs`: test/components/close-jobs.test.ts' },
     apiServerNetworks: { because: 'is nothing without `jobs`' },
     userNamespace: stored('true', /"hostUsers":false/),
     httpProxy: stored('http://192.0.2.1:3128', /"name":"HTTPS_PROXY","value":"http:\/\/192\.0\.2\.1:3128"/),

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { JOB_MARKS } from '../../sidecar/contract/jobs.ts';
 import { jobIdOf } from '../../sidecar/src/jobs/job-object.ts';
+import { freePort } from '../helpers/free-port.ts';
 import { BUILD_MS, type JobsPlace, jobsPlace, request } from '../helpers/jobs-place.ts';
 
 /** The broker's process against a real API server with Kubernetes' own controller of Jobs; the kubelet is played. */
@@ -133,6 +134,63 @@ test('200 at once, each exactly once, while the broker is killed in between', {
   expect(listed).toHaveLength(200);
   // Half of it is Node's code, which the containers of the pod share.
   expect(broker.peakMebibytes()).toBeLessThan(105);
+});
+
+describe('what is told of jobs', () => {
+  test('in a summary: how many, and some of them; and in numbers, each ended one once', async () => {
+    await place.clear();
+    const port = await freePort();
+    await using broker = await place.broker('--probes-port', String(port));
+    const submit = async (changes: object = {}) =>
+      String((await broker.ask('POST', '/v1/jobs', request(changes))).body.id);
+    const files = { output: '/mnt/vol-project/demo/a.out', errors: '/mnt/vol-project/demo/a.err' };
+    const ended = await submit(files);
+    const failed = await submit();
+    const cancelled = await submit();
+    const waiting = await submit({ output: files.output });
+    const now = Date.now();
+    const times = (seconds: number) => ({
+      startedAt: new Date(now).toISOString(),
+      finishedAt: new Date(now + seconds * 1000).toISOString(),
+    });
+    const message = JSON.stringify({ cpuSeconds: 12.5, maxMemoryBytes: 1e9 });
+    await place.setPod(ended, { terminated: { exitCode: 0, message, ...times(3600) } });
+    await place.setPod(failed, { terminated: { exitCode: 3, ...times(1800) } });
+    await place.podOf(cancelled);
+    await broker.ask('POST', `/v1/jobs/${cancelled}/cancel`, { by: 'page' });
+    for (const id of [ended, failed, cancelled]) await broker.until(id, ({ state }) => state === 'ended');
+
+    const { body } = await broker.ask('GET', '/v1/summary?shown=2');
+    expect(body).toMatchObject({ isClosed: false, running: 0, waiting: 1, ended: 3 });
+    const shown = body.jobs as { id: string }[];
+    expect(shown.map(({ id }) => id)).toEqual([waiting, ended]);
+    expect(shown).toMatchObject([
+      {
+        why: expect.stringMatching(/no-pod|starting/),
+        output: files.output,
+        errors: files.output,
+        used: null,
+      },
+      { why: 'done', ...files, used: { cpuSeconds: 12.5, maxMemoryBytes: 1e9 } },
+    ]);
+    expect((await broker.ask('GET', `/v1/jobs/${cancelled}`)).body).toMatchObject({
+      why: 'cancelled',
+      reason: 'It was cancelled: somebody asked for it on the page of the instance',
+    });
+    const numbers = async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    await expect.poll(numbers).toContain('scipion_jobs_ended_total{result="cancelled"} 1');
+    const text = await numbers();
+    for (const line of [
+      'scipion_jobs{state="waiting"} 1',
+      'scipion_jobs{state="running"} 0',
+      'scipion_jobs_ended_total{result="failed"} 1',
+    ])
+      expect(text).toContain(line);
+    // Kubernetes' controller may set the end of the cancelled one to a second later; two of two CPUs count here.
+    const [, hours] = /scipion_jobs_cpu_hours_reserved_total ([\d.]+)/.exec(text) ?? [];
+    expect(Number(hours)).toBeCloseTo(3, 1);
+    expect(text).not.toContain('12-3');
+  });
 });
 
 describe('through the socket is refused', () => {

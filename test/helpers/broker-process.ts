@@ -4,7 +4,8 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request as httpRequest } from 'undici';
-import type { JobRequest, JobView } from '../../sidecar/contract/jobs.ts';
+import type { JobView } from '../../sidecar/contract/job-view.ts';
+import type { JobRequest } from '../../sidecar/contract/jobs.ts';
 import { JOBS_NODE_FLAGS } from '../../sidecar/contract/node-flags.ts';
 
 export interface Answer {

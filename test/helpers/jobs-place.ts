@@ -230,7 +230,8 @@ async function placeOf(api: KubernetesApi, { folder, namespace, token, start }: 
     pods: () => listed(`${core}/pods`, JOB_MARKS.id),
     setPod: async (id, state) => {
       const { metadata } = await podOf(id);
-      const phase = 'terminated' in state ? 'Failed' : 'Running';
+      const { exitCode } = (state as { terminated?: { exitCode: number } }).terminated ?? {};
+      const phase = exitCode === undefined ? 'Running' : exitCode === 0 ? 'Succeeded' : 'Failed';
       const status = {
         phase,
         containerStatuses: [{ name: 'job', image: '', imageID: '', ready: false, restartCount: 0, state }],

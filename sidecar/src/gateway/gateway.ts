@@ -19,6 +19,7 @@ import { clientKey, isFromOurPage, isWebSocketFromOurPage, languageOf } from '..
 import { type SecurityHeaders, securityHeaders } from '../front/security-headers.ts';
 import { doorsOf } from './doors.ts';
 import { addFileRoutes } from './file-routes.ts';
+import { addJobRoutes } from './job-routes.ts';
 import { LiveView } from './live-view.ts';
 import { createLoginCheck } from './login.ts';
 import { createMetrics } from './metrics.ts';
@@ -43,6 +44,8 @@ export interface GatewayOptions {
   readonly webDirectory: string;
   readonly syncSocket: string;
   readonly vncSocket: string;
+  /** Of the broker of the jobs; asked only where the configuration says that there are jobs. */
+  readonly jobsSocket: string;
   readonly readyFile: string;
   /** The project, for reading. */
   readonly projectDirectory: string;
@@ -106,7 +109,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     onProblem,
     ...clock,
   });
-  const live = new LiveView({ instance: config.instance, ...options });
+  const live = new LiveView({
+    ...options,
+    instance: config.instance,
+    jobsSocket: config.hasJobs === true ? options.jobsSocket : null,
+  });
   const metrics = createMetrics(live);
   const headers = securityHeaders(config.publicOrigin);
   const guard: { current?: GuardedServer } = {};
@@ -171,6 +178,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const sessionOf = (request: FastifyRequest) => sessions.check(request.cookies[SESSION_COOKIE]);
   addShareRoutes(app, { pages, shares, sessionOf });
   addFileRoutes(app, { files, uploads, live, sessions, sessionOf });
+  if (live.jobs !== null) addJobRoutes(app, { jobs: live.jobs, files, sessionOf });
 
   const relay = createRelay(app, guarded, options, { sessions, shares, live });
   let isServing = false;

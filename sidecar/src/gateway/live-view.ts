@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { REPORT_EVERY_MS } from '../../contract/activity.ts';
 import { desktopAnswers } from './desktop-probe.ts';
+import { JobsClient } from './jobs-client.ts';
 import { FilesError } from './project-files.ts';
 import { SyncClient } from './sync-client.ts';
 import type { Placement } from './uploads.ts';
@@ -13,6 +14,8 @@ export interface LiveViewOptions {
   readonly syncSocket: string;
   readonly vncSocket: string;
   readonly readyFile: string;
+  /** Socket of the broker of the jobs; null: the instance has none. */
+  readonly jobsSocket: string | null;
   /** @default REPORT_EVERY_MS */
   readonly reportEveryMs?: number;
 }
@@ -20,6 +23,7 @@ export interface LiveViewOptions {
 /** The one view of the instance that all open pages share, kept up to date while the gateway runs. */
 export class LiveView {
   readonly sync: SyncClient;
+  readonly jobs: JobsClient | null;
   readonly #options: LiveViewOptions;
   readonly #listeners = new Set<() => void>();
   #answers = false;
@@ -34,6 +38,11 @@ export class LiveView {
   constructor(options: LiveViewOptions) {
     this.#options = options;
     this.sync = new SyncClient(options.syncSocket, () => this.#changed());
+    const isWatched = () => this.#listeners.size > 0;
+    this.jobs =
+      options.jobsSocket === null
+        ? null
+        : new JobsClient(options.jobsSocket, { onChange: () => this.#changed(), isWatched });
   }
 
   /** Whether the project is on the volume, for good: files can be listed, taken and given. */
@@ -45,6 +54,7 @@ export class LiveView {
 
   start(): void {
     void this.sync.follow();
+    this.jobs?.start();
     this.#timer = setInterval(() => void this.#probe(), PROBE_EVERY_MS);
     this.#reports = setInterval(() => this.#report(), this.#options.reportEveryMs ?? REPORT_EVERY_MS);
   }
@@ -52,7 +62,7 @@ export class LiveView {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     clearInterval(this.#reports);
-    await this.sync.close();
+    await Promise.all([this.sync.close(), this.jobs?.close()]);
   }
 
   current(): GatewayView {
@@ -65,13 +75,15 @@ export class LiveView {
     const screen = chooseScreen({ ...observed, readyFile: existsSync(readyFile) });
     const [viewers, watchers] = [this.#relays - this.#watchers, this.#watchers];
     const time = new Date().toISOString();
-    return { instance, ...observed, screen, viewers, watchers, stopping: this.#stopping, time };
+    const jobs = this.jobs?.view ?? null;
+    return { instance, ...observed, screen, viewers, watchers, jobs, stopping: this.#stopping, time };
   }
 
   /** Calls `listener` after each change; returns the function that ends it. A new listener starts the probing. */
   listen(listener: () => void): () => void {
     this.#listeners.add(listener);
     void this.#probe();
+    void this.jobs?.look();
     return () => this.#listeners.delete(listener);
   }
 

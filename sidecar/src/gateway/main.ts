@@ -44,6 +44,7 @@ interface Arguments {
   readonly probesPort: number;
   readonly syncSocket: string;
   readonly vncSocket: string;
+  readonly jobsSocket: string;
   readonly readyFile: string;
   readonly state: string;
   readonly project: string;
@@ -64,6 +65,7 @@ async function serve(args: Arguments): Promise<void> {
     webDirectory: args.web,
     syncSocket: args.syncSocket,
     vncSocket: args.vncSocket,
+    jobsSocket: args.jobsSocket,
     readyFile: args.readyFile,
     projectDirectory: args.project,
     uploadsDirectory: args.uploads,
@@ -93,6 +95,7 @@ new Command('gateway')
   .option('--probes-port <number>', 'port of probes and metrics', parsePort, PORTS.gatewayProbes)
   .option('--sync-socket <path>', 'socket of the data service', RUN_FILES.syncSocket)
   .option('--vnc-socket <path>', 'socket of the desktop', RUN_FILES.vncSocket)
+  .option('--jobs-socket <path>', 'socket of the broker of the jobs', RUN_FILES.jobsSocket)
   .option('--ready-file <path>', 'exists while the data is ready', RUN_FILES.ready)
   .option('--project <directory>', 'the project, for reading', GATEWAY_PATHS.project)
   .option('--uploads <directory>', 'what browsers send, until it is complete', GATEWAY_PATHS.uploads)

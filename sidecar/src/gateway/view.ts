@@ -9,6 +9,23 @@ export type Screen = 'progress' | 'desktop' | 'saving' | 'saved';
 /** `starting`: never reached since the gateway began. */
 export type SyncReachability = 'starting' | 'up' | 'down';
 
+/** The last lines of a file, as text. */
+export interface LogEnd {
+  /** In the project. */
+  readonly path: string;
+  /** Null: it is not there, or cannot be read. */
+  readonly text: string | null;
+  readonly isCut: boolean;
+}
+
+/** Jobs of the instance that have not ended. */
+export interface JobsView {
+  /** The broker has answered when it was asked last. */
+  readonly isKnown: boolean;
+  readonly running: number;
+  readonly waiting: number;
+}
+
 /** Sent to the page as server-sent event `view` and by `GET /view`. */
 export interface GatewayView {
   readonly instance: string;
@@ -22,6 +39,8 @@ export interface GatewayView {
   readonly viewers: number;
   /** Those besides that only look, by a link. */
   readonly watchers: number;
+  /** Null: the instance has no jobs. */
+  readonly jobs: JobsView | null;
   /** The pod is ending: this gateway is about to go, while `sync` still saves. */
   readonly stopping: boolean;
   /** ISO 8601, UTC, of the gateway: the page counts from it, whatever the browser's clock says. */

@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { JobView } from '../../contract/jobs.ts';
+import type { JobView } from '../../contract/job-view.ts';
 import type { Asked } from './job-object.ts';
 import type { Usage } from './job-state.ts';
 
@@ -12,9 +12,12 @@ import type { Usage } from './job-state.ts';
 export class Accounts {
   readonly #file: string;
   readonly #log: Logger;
+  readonly #onEnded: (view: JobView, cpuHours: number) => void;
   readonly #done: Set<string>;
 
-  constructor(directory: string, log: Logger) {
+  /** @param onEnded is called with each job once in the life of the pod */
+  constructor(directory: string, log: Logger, onEnded: (view: JobView, cpuHours: number) => void) {
+    this.#onEnded = onEnded;
     this.#file = join(directory, 'accounted');
     this.#log = log;
     this.#done = new Set(existsSync(this.#file) ? readFileSync(this.#file, 'utf8').split('\n') : []);
@@ -26,6 +29,8 @@ export class Accounts {
     const { id, name, startedAt, endedAt, exitCode, isCancelled, reason } = view;
     const seconds =
       startedAt === null || endedAt === null ? 0 : (Date.parse(endedAt) - Date.parse(startedAt)) / 1000;
+    const cpuHoursReserved = (seconds * (asked?.cpus ?? 0)) / 3600;
+    this.#onEnded(view, cpuHoursReserved);
     this.#log.info(
       {
         operation: 'account',
@@ -38,7 +43,7 @@ export class Accounts {
         seconds,
         cpus: view.cpus,
         memoryMebibytes: view.memoryMebibytes,
-        cpuHoursReserved: (seconds * (asked?.cpus ?? 0)) / 3600,
+        cpuHoursReserved,
         ...(usage === undefined
           ? {}
           : { cpuSeconds: usage.cpuSeconds, maxMemoryBytes: usage.maxMemoryBytes }),

@@ -1,18 +1,13 @@
 import PQueue from 'p-queue';
 import type { Logger } from 'pino';
-import {
-  JOB_LIMITS,
-  JOB_MARKS,
-  type JobRequest,
-  type JobsConfig,
-  type JobView,
-} from '../../contract/jobs.ts';
+import type { JobView } from '../../contract/job-view.ts';
+import { JOB_LIMITS, JOB_MARKS, type JobRequest, type JobsConfig } from '../../contract/jobs.ts';
 import type { Clock } from '../clock.ts';
 import { Accounts } from './accounts.ts';
 import { type ApiServer, isWorthAnother, RefusedByServerError, told } from './api-server.ts';
 import { JobError } from './job-error.ts';
 import { type Asked, askedOf, digestOf, jobIdOf, jobNameOf, jobObject } from './job-object.ts';
-import { factsOf, usageOf, viewOf } from './job-state.ts';
+import { factsOf, filesOf, usageOf, viewOf } from './job-state.ts';
 import {
   type KubernetesJob,
   type KubernetesPod,
@@ -20,6 +15,7 @@ import {
   slim,
   withoutSpec,
 } from './kubernetes-objects.ts';
+import { JobsMetrics } from './metrics.ts';
 
 /**
  * Submits, watches and cancels the jobs of one instance. All that it knows is in the cluster: each job is found again by
@@ -60,6 +56,7 @@ const isOver = ({ state }: JobView) => state === 'ended';
 export class Broker {
   readonly #options: BrokerOptions;
   readonly #accounts: Accounts;
+  readonly metrics: JobsMetrics;
   readonly #submitting = new PQueue({ concurrency: SUBMISSIONS });
   #known = new Map<string, Known>();
   /** When somebody last waited for a held job. */
@@ -76,7 +73,10 @@ export class Broker {
 
   constructor(options: BrokerOptions) {
     this.#options = options;
-    this.#accounts = new Accounts(options.stateDirectory, options.log);
+    this.metrics = new JobsMetrics(options.clock.now(), () => this.#views);
+    this.#accounts = new Accounts(options.stateDirectory, options.log, (...args) =>
+      this.metrics.ended(...args),
+    );
     this.#startedAt = options.clock.monotonic();
   }
 
@@ -116,7 +116,7 @@ export class Broker {
         `There is no class of jobs "${printable(request.class)}"; this site has ${config.classes.map(({ name }) => name).join(', ')}.`,
       );
     const asked = askedOf(request, jobClass);
-    const active = [...this.#known.values()].filter(({ view }) => !isOver(view)).length;
+    const active = this.#views.filter((view) => !isOver(view)).length;
     if (active + this.#coming >= JOB_LIMITS.active)
       throw new JobError(
         'busy',
@@ -153,9 +153,7 @@ export class Broker {
 
   async jobs(): Promise<readonly JobView[]> {
     await this.#lookIfOld();
-    return [...this.#known.values()]
-      .map(({ view }) => view)
-      .toSorted((a, b) => a.submittedAt.localeCompare(b.submittedAt));
+    return this.#views.toSorted((a, b) => a.submittedAt.localeCompare(b.submittedAt));
   }
 
   /** Answers when the job has ended, or after `seconds` as it is then. Somebody waits for it meanwhile. */
@@ -210,10 +208,7 @@ export class Broker {
     await this.look().catch((error: unknown) => {
       throw told(error);
     });
-    return {
-      active: [...this.#known.values()].map(({ view }) => view).filter((view) => !isOver(view)),
-      pods: this.#pods,
-    };
+    return { active: this.#views.filter((view) => !isOver(view)), pods: this.#pods };
   }
 
   /** One look at a time; who comes meanwhile has the one that is under way. */
@@ -239,7 +234,7 @@ export class Broker {
     const jobs: KubernetesJob[] = [];
     let running = 0;
     // Jobs first: a pod that is listed later is as new as its job or newer.
-    await api.eachJob({ labelSelector }, (job) => jobs.push(withoutSpec(job)));
+    await api.eachJob({ labelSelector }, (job) => jobs.push(this.#slim(job)));
     await api.eachPod({ labelSelector }, (pod) => {
       const id = pod.metadata.labels?.[JOB_MARKS.id];
       if (id !== undefined) pods.set(id, slim(pod));
@@ -272,10 +267,18 @@ export class Broker {
       clock.now() - Date.parse(metadata.creationTimestamp ?? '') > NO_POD_AFTER_MS;
     for (const { metadata } of jobs.filter(isStuck).slice(0, EVENT_QUESTIONS)) {
       const last = (await api.events('Job', metadata.name)).at(-1);
-      if (last !== undefined)
-        found.set(metadata.labels?.[JOB_MARKS.id] ?? '', `Its pod cannot be made: ${last}`);
+      if (last !== undefined) found.set(metadata.labels?.[JOB_MARKS.id] ?? '', last);
     }
     return found;
+  }
+
+  get #views(): readonly JobView[] {
+    return [...this.#known.values()].map(({ view }) => view);
+  }
+
+  #slim(job: KubernetesJob): KubernetesJob {
+    const known = this.#known.get(job.metadata.labels?.[JOB_MARKS.id] ?? '')?.view;
+    return withoutSpec(job, known ?? filesOf(job));
   }
 
   #remember(job: KubernetesJob, pod: KubernetesPod | undefined, event?: string): Known | undefined {
@@ -292,7 +295,7 @@ export class Broker {
     const { api, clock } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return { job: withoutSpec(await api.createJob(object)), isNew: true };
+        return { job: this.#slim(await api.createJob(object)), isNew: true };
       } catch (error) {
         if (error instanceof RefusedByServerError && error.status === 409) {
           const met = await this.#named(jobNameOf(id)).catch((cause: unknown) => {
@@ -310,7 +313,7 @@ export class Broker {
   async #named(name: string): Promise<KubernetesJob | undefined> {
     let found: KubernetesJob | undefined;
     await this.#options.api.eachJob({ fieldSelector: `metadata.name=${name}` }, (job) => {
-      found = withoutSpec(job);
+      found = this.#slim(job);
     });
     return found;
   }

@@ -1,7 +1,8 @@
 import * as z from 'zod';
-import { JOB_MARKS, type JobView } from '../../contract/jobs.ts';
+import type { JobView, JobWhy } from '../../contract/job-view.ts';
+import { JOB_MARKS } from '../../contract/jobs.ts';
 import type { Asked } from './job-object.ts';
-import type { KubernetesJob, KubernetesPod } from './kubernetes-objects.ts';
+import type { JobFiles, KubernetesJob, KubernetesPod } from './kubernetes-objects.ts';
 
 /** What a job and its pod say, as one answer. In doubt a job is running: Scipion never looks again once it was told "ended". */
 
@@ -33,6 +34,24 @@ export function factsOf({ metadata }: KubernetesJob): JobFacts | undefined {
   };
 }
 
+const filesSchema = z.object({ output: z.string().optional(), errors: z.string().optional() });
+
+/** Where its output goes; a request is long, so this is asked once for each job. */
+export function filesOf({ files, spec }: KubernetesJob): JobFiles {
+  if (files !== undefined) return files;
+  const request = filesSchema.safeParse(parseOr(spec?.template?.metadata?.annotations?.[JOB_MARKS.request]));
+  const { output = null, errors = output } = request.data ?? {};
+  return { output, errors };
+}
+
+/** A sentence, what stands for it, and the part of it that is not ours. */
+type Said = Pick<JobView, 'why' | 'reason' | 'detail'>;
+const say = (why: JobWhy, reason: string, detail = ''): Said => ({
+  why,
+  reason: `${reason}${detail}`,
+  detail,
+});
+
 /** A node that does not answer keeps its pod in the list; its own time-out is over when the pod was told to go, and then some. */
 const LOST_AFTER_MS = 120_000;
 
@@ -61,27 +80,34 @@ export function viewOf(
     endedAt: null,
     node: pod?.spec?.nodeName ?? null,
     exitCode: null,
+    ...filesOf(job),
+    used: usageOf(pod) ?? null,
   };
   if (end !== undefined) {
     const exitCode = end.isComplete ? 0 : (ran?.terminated?.exitCode ?? null);
     const endedAt = ran?.terminated?.finishedAt ?? status.completionTime ?? end.at ?? null;
-    return { ...base, state: 'ended', exitCode, endedAt, reason: endReason(end, ran, pod, cancelled) };
+    return { ...base, state: 'ended', exitCode, endedAt, ...endReason(end, ran, pod, cancelled) };
   }
   if (cancelled !== undefined)
-    return { ...base, state: 'running', reason: `It is being cancelled: ${cancelled}` };
-  if (pod === undefined)
-    return { ...base, state: 'pending', reason: event ?? 'Waiting for its pod to be made.' };
-  if (isLost(pod, now))
-    return {
-      ...base,
-      state: 'lost',
-      reason: `Its node ${base.node} does not answer any more, so what became of it is not known.`,
-    };
+    return { ...base, state: 'running', ...say('cancelling', 'It is being cancelled: ', cancelled) };
+  if (pod === undefined) return { ...base, state: 'pending', ...withoutPod(event) };
+  if (isLost(pod, now)) return { ...base, state: 'lost', ...silent(base.node) };
   // A pod that has ended is not the end yet: the job's own word comes after it, and only that is certain.
   if (ran?.running !== undefined || ran?.terminated !== undefined)
-    return { ...base, state: 'running', reason: '' };
-  return { ...base, state: 'pending', reason: waitingFor(pod) };
+    return { ...base, state: 'running', ...say('running', '') };
+  return { ...base, state: 'pending', ...waitingFor(pod) };
 }
+
+const withoutPod = (event: string | undefined): Said =>
+  event === undefined
+    ? say('no-pod', 'Waiting for its pod to be made.')
+    : say('pod-refused', 'Its pod cannot be made: ', event);
+
+const silent = (node: string | null): Said => ({
+  why: 'node-silent',
+  reason: `Its node ${node} does not answer any more, so what became of it is not known.`,
+  detail: node ?? '',
+});
 
 interface End {
   readonly isComplete: boolean;
@@ -103,25 +129,28 @@ type Ran = NonNullable<
   NonNullable<NonNullable<KubernetesPod['status']>['containerStatuses']>[number]['state']
 >;
 
-function endReason(
-  end: End,
-  ran: Ran | undefined,
-  pod: KubernetesPod | undefined,
-  cancelled?: string,
-): string {
-  if (cancelled !== undefined) return `It was cancelled: ${cancelled}`;
-  if (end.isComplete) return 'It came to its end.';
+function endReason(end: End, ran: Ran | undefined, pod: KubernetesPod | undefined, cancelled?: string): Said {
+  if (cancelled !== undefined) return say('cancelled', 'It was cancelled: ', cancelled);
+  if (end.isComplete) return say('done', 'It came to its end.');
   if (end.reason === 'DeadlineExceeded')
-    return 'It was ended since its time was over: ask for more hours, or another class.';
+    return say('out-of-time', 'It was ended since its time was over: ask for more hours, or another class.');
   if (ran?.terminated?.reason === 'OOMKilled')
-    return 'It was ended since it took more memory than it has: ask for more, or another class.';
-  if (pod?.status?.reason === 'Evicted') return `The node put it out: ${pod.status.message ?? ''}`;
+    return say(
+      'out-of-memory',
+      'It was ended since it took more memory than it has: ask for more, or another class.',
+    );
+  if (pod?.status?.reason === 'Evicted')
+    return say('evicted', 'The node put it out: ', pod.status.message ?? '');
   const disrupted = pod?.status?.conditions?.find(
     ({ type, status }) => type === 'DisruptionTarget' && status === 'True',
   );
-  if (disrupted !== undefined) return `The cluster ended it: ${disrupted.message ?? disrupted.reason ?? ''}`;
-  if (ran?.terminated !== undefined) return `Its command ended with code ${ran.terminated.exitCode}.`;
-  return `Its pod is gone: ${end.message || end.reason}`;
+  if (disrupted !== undefined)
+    return say('disrupted', 'The cluster ended it: ', disrupted.message ?? disrupted.reason ?? '');
+  if (ran?.terminated !== undefined) {
+    const { exitCode } = ran.terminated;
+    return { why: 'failed', reason: `Its command ended with code ${exitCode}.`, detail: String(exitCode) };
+  }
+  return say('pod-gone', 'Its pod is gone: ', end.message || end.reason);
 }
 
 function isLost({ metadata, status }: KubernetesPod, now: number): boolean {
@@ -130,13 +159,16 @@ function isLost({ metadata, status }: KubernetesPod, now: number): boolean {
   return now - told > LOST_AFTER_MS;
 }
 
-function waitingFor({ status }: KubernetesPod): string {
+function waitingFor({ status }: KubernetesPod): Said {
   const waiting = status?.containerStatuses?.[0]?.state?.waiting;
-  if (waiting?.reason !== undefined && waiting.reason !== 'ContainerCreating')
-    return `Its pod cannot start (${waiting.reason}): ${waiting.message ?? ''}`;
+  if (waiting?.reason !== undefined && waiting.reason !== 'ContainerCreating') {
+    const reason = `Its pod cannot start (${waiting.reason}): ${waiting.message ?? ''}`;
+    return { why: 'cannot-start', reason, detail: `${waiting.reason}: ${waiting.message ?? ''}` };
+  }
   const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled');
-  if (scheduled?.status === 'False') return `No node has room for it yet: ${scheduled.message ?? ''}`;
-  return 'Its pod is starting.';
+  if (scheduled?.status === 'False')
+    return say('no-room', 'No node has room for it yet: ', scheduled.message ?? '');
+  return say('starting', 'Its pod is starting.');
 }
 
 const usageSchema = z.object({ cpuSeconds: z.number().min(0), maxMemoryBytes: z.number().min(0) });

@@ -2,9 +2,11 @@ import fastifyRateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import * as z from 'zod';
-import { JOB_LIMITS, type JobClass, jobIdSchema, jobRequestSchema } from '../../contract/jobs.ts';
+import { JOB_CANCELLERS, jobIdSchema } from '../../contract/job-view.ts';
+import { JOB_LIMITS, type JobClass, jobRequestSchema } from '../../contract/jobs.ts';
 import type { Broker } from './broker.ts';
 import { HTTP_STATUS, JobError } from './job-error.ts';
+import { summaryOf } from './summary.ts';
 
 /**
  * HTTP on the Unix socket. Whoever runs in the desktop may ask, so everything is bounded: bodies, connections, requests in
@@ -15,8 +17,11 @@ import { HTTP_STATUS, JobError } from './job-error.ts';
 const CONNECTIONS = 64;
 const REQUESTS_A_SECOND = 400;
 const WAIT_SECONDS = 25;
+const SHOWN = 200;
 
 const idParams = z.strictObject({ id: jobIdSchema });
+const summaryQuery = z.strictObject({ shown: z.coerce.number().int().min(0).max(SHOWN).default(SHOWN) });
+const cancelSchema = z.strictObject({ by: z.enum(['desktop', 'page', 'end']).default('desktop') });
 const waitQuery = z.strictObject({
   seconds: z.coerce.number().min(0).max(WAIT_SECONDS).default(WAIT_SECONDS),
 });
@@ -56,6 +61,10 @@ export async function jobsApi(
     }),
   );
   app.get('/v1/classes', () => ({ classes }));
+  app.get('/v1/summary', async (request) => {
+    const { shown } = summaryQuery.parse(request.query);
+    return summaryOf(await broker.jobs(), broker.isClosed, shown);
+  });
   app.get('/v1/jobs', async () => ({ isClosed: broker.isClosed, jobs: await broker.jobs() }));
   app.post('/v1/jobs', async (request, reply) => {
     const { view, isNew } = await broker.submit(jobRequestSchema.parse(request.body));
@@ -69,7 +78,10 @@ export async function jobsApi(
     return broker.wait(idParams.parse(request.params).id, seconds, over.signal);
   });
   app.post('/v1/jobs/:id/cancel', (request) =>
-    broker.cancel(idParams.parse(request.params).id, 'somebody in the desktop asked for it'),
+    broker.cancel(
+      idParams.parse(request.params).id,
+      JOB_CANCELLERS[cancelSchema.parse(request.body ?? {}).by],
+    ),
   );
   app.get('/v1/idleness', () => broker.idleness());
   app.post('/v1/close', () => {

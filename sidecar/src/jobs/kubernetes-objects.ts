@@ -25,8 +25,17 @@ export interface Condition {
   readonly lastTransitionTime?: string;
 }
 
+/** Where the output of a job goes, in the project. */
+export interface JobFiles {
+  readonly output: string | null;
+  readonly errors: string | null;
+}
+
 export interface KubernetesJob {
   readonly metadata: Metadata;
+  readonly spec?: { readonly template?: { readonly metadata?: Pick<Metadata, 'annotations'> } };
+  /** Of its `spec`, where that is gone. */
+  readonly files?: JobFiles;
   readonly status?: {
     readonly conditions?: readonly Condition[];
     readonly startTime?: string;
@@ -60,12 +69,16 @@ export interface KubernetesPod {
   };
 }
 
-/** A request may be long, and is not needed any more. */
-export const withoutSpec = ({ metadata, status }: KubernetesJob): KubernetesJob => {
+/** A request may be long, and nothing of it but the files is needed any more. */
+export const withoutSpec = (
+  { metadata, status }: KubernetesJob,
+  { output, errors }: JobFiles,
+): KubernetesJob => {
   const { name, uid, creationTimestamp, labels, annotations } = metadata;
   return {
     metadata: { name, ...maybe({ uid, creationTimestamp, labels, annotations }) },
     ...(status === undefined ? {} : { status }),
+    files: { output, errors },
   };
 };
 

@@ -80,6 +80,10 @@ async function serve(args: Arguments): Promise<void> {
   await chmod(args.socket, 0o660);
   const probes = fastify({ logger: false, forceCloseConnections: true, bodyLimit: 1 });
   probes.get('/livez', () => 'ok\n');
+  const { registry } = broker.metrics;
+  probes.get('/metrics', async (_request, reply) =>
+    reply.type(registry.contentType).send(await registry.metrics()),
+  );
   if (args.probesPort !== '') await probes.listen({ host: '0.0.0.0', port: Number(args.probesPort) });
   const over = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => over.abort());

@@ -2,6 +2,7 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { pino } from 'pino';
 import { type Notice, noticeSchema } from '../../contract/activity.ts';
 import { EXIT_CODES } from '../../contract/exit-codes.ts';
+import { type JobsAtEnd, jobsAtEndSchema } from '../../contract/jobs.ts';
 import { systemClock } from '../clock.ts';
 import type { RetryPolicy } from '../spaces/retry.ts';
 import type { Counted } from './save/confirmations.ts';
@@ -64,6 +65,23 @@ async function prepare(paths: SyncPaths): Promise<number> {
   return EXIT_CODES.done;
 }
 
+const withJobs = (command: Command): Command =>
+  command
+    .addOption(
+      new Option('--jobs <choice>', 'what is done with jobs that have not ended')
+        .choices(jobsAtEndSchema.shape.choice.options)
+        .default('refuse'),
+    )
+    .option('--jobs-wait <seconds>', 'how long they are waited for', wholeNumber, 3_600);
+
+function jobsOf(command: Command): JobsAtEnd {
+  const { jobs: choice, jobsWait: waitSeconds } = command.opts<{
+    jobs: JobsAtEnd['choice'];
+    jobsWait: number;
+  }>();
+  return { choice, waitSeconds };
+}
+
 /** @param probes where probes are answered, if not at the port of the container; null: nowhere */
 export function program(
   paths: SyncPaths,
@@ -95,13 +113,15 @@ export function program(
   act(asking('status', 'what sync does now'), commands.status);
   act(asking('save', 'save now and wait for it'), commands.saveNow);
   act(asking('plan', 'what the next save would do; changes nothing'), commands.plan);
-  const drain = asking('drain', 'close the desktop, save everything, stay closed').option(
+  const drain = withJobs(asking('drain', 'close the desktop, save everything, stay closed')).option(
     '--timeout <seconds>',
     'how long to wait',
     positive,
     86_400,
   );
-  act(drain, (context) => commands.drain(context, drain.opts().timeout as number));
+  act(drain, (context) => commands.drain(context, drain.opts().timeout as number, jobsOf(drain)));
+  const closeJobs = withJobs(asking('close-jobs', 'before a pause: no job is left, and none is taken'));
+  act(closeJobs, (context) => commands.closeJobs(context, jobsOf(closeJobs)));
   act(asking('saves', 'which saves can be brought back, and what they cost'), commands.saves);
   const restore = asking('restore', 'copy a save, or a part of it, into a new folder of the project')
     .option('--of <save>', 'number or id of the save; without it the last one')

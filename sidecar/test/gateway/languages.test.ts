@@ -29,6 +29,7 @@ const VIEW = {
   desktopAnswers: true,
   viewers: 1,
   watchers: 0,
+  jobs: null,
   stopping: false,
   time: new Date(NOW).toISOString(),
 } as const;

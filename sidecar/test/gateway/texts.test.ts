@@ -28,6 +28,7 @@ function viewWith(change: Partial<GatewayView>, status: Partial<SyncStatus> = {}
     desktopAnswers: false,
     viewers: 0,
     watchers: 0,
+    jobs: null,
     stopping: false,
     time: new Date(NOW).toISOString(),
     ...change,

@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { JobView } from '../../contract/jobs.ts';
+import type { JobView } from '../../contract/job-view.ts';
 import { ask } from '../../src/sync/service/api-client.ts';
 import type { SyncPaths } from '../../src/sync/service/sync-paths.ts';
 import { MemorySpace } from '../spaces/memory-space.ts';
@@ -18,6 +18,8 @@ const JOB: JobView = {
   state: 'running',
   exitCode: null,
   reason: '',
+  why: 'running',
+  detail: '',
   isCancelled: false,
   isHeld: false,
   cpus: 2,
@@ -26,6 +28,9 @@ const JOB: JobView = {
   startedAt: null,
   endedAt: null,
   node: null,
+  output: null,
+  errors: null,
+  used: null,
 };
 
 interface Idleness {
@@ -39,6 +44,8 @@ const containers = new Containers();
 let paths: SyncPaths;
 let project: MemorySpace;
 let broker: Server | undefined;
+/** Looks that the broker cannot answer, first of all. */
+let failing: number;
 /** What the drain asked, in order. */
 let asked: string[];
 
@@ -47,7 +54,12 @@ async function startBroker(...looks: Idleness[]): Promise<void> {
   const left = [...looks];
   broker = createServer((request, response) => {
     asked.push(`${request.method} ${request.url}`);
-    const look = left.length > 1 ? left.shift() : left[0];
+    if (failing > 0 && request.url === '/v1/idleness') {
+      failing -= 1;
+      response.writeHead(503, { 'content-type': 'application/json' }).end('{"message":"starting"}');
+      return;
+    }
+    const look = request.url === '/v1/idleness' && left.length > 1 ? left.shift() : left[0];
     const body = request.url === '/v1/idleness' ? look : {};
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   });
@@ -58,6 +70,7 @@ beforeEach(async () => {
   paths = await containerPaths(folders.make());
   project = new MemorySpace({ identity: 'memory://project' });
   asked = [];
+  failing = 0;
   await containers.start({
     config: { ...QUIET_CONFIG, hasJobs: true },
     paths,
@@ -74,7 +87,16 @@ afterEach(async () => {
   folders.clear();
 });
 
-const drain = () => ask(paths.syncSocket, 'POST', '/v1/drain');
+const drain = (choice?: string, waitSeconds = 60) =>
+  ask(
+    paths.syncSocket,
+    'POST',
+    '/v1/drain',
+    choice === undefined ? undefined : { jobs: { choice, waitSeconds } },
+  );
+const closeJobs = (choice: string, waitSeconds = 60) =>
+  ask(paths.syncSocket, 'POST', '/v1/close-jobs', { jobs: { choice, waitSeconds } });
+const RUNS: Idleness = { active: [JOB], pods: 1 };
 const saved = async () => sorted(await visible(project));
 
 describe('a drain', () => {
@@ -91,14 +113,14 @@ describe('a drain', () => {
     ['a pod is left of a job that has ended', { active: [], pods: 1 }],
   ])('is refused while %s; the session goes on, and jobs are taken again', async (_what, look) => {
     await startBroker(look);
-    await expect(drain()).rejects.toThrow(/1 jobs of the instance have not ended/);
+    await expect(drain()).rejects.toThrow(/1 job of the instance has not ended/);
     expect(existsSync(paths.ready)).toBe(true);
     expect(asked.at(-1)).toBe('POST /v1/open');
     expect(await saved()).toEqual([]);
   });
 
   test('finds what was submitted between its two looks, and opens the desktop again', async () => {
-    await startBroker(IDLE, IDLE, { active: [JOB], pods: 1 });
+    await startBroker(IDLE, RUNS);
     await expect(drain()).rejects.toThrow(/123456789012345 \(12-3\)/);
     await untilStatus(paths.syncSocket, 'the desktop', ({ ready, phase }) => ready && phase === 'running');
     expect(asked.at(-1)).toBe('POST /v1/open');
@@ -108,5 +130,80 @@ describe('a drain', () => {
   test('is refused where the broker does not answer', async () => {
     await expect(drain()).rejects.toThrow(/is not known.*the broker of the jobs does not answer/);
     expect(existsSync(paths.ready)).toBe(true);
+  });
+});
+
+describe('a drain that may wait', () => {
+  test('tells the page that it waits, takes no job, and saves when the last has ended', async () => {
+    await startBroker(RUNS, RUNS, IDLE);
+    const done = drain('wait');
+    const told = await untilStatus(paths.syncSocket, 'the wait', ({ warnings = [] }) =>
+      warnings.some(({ code }) => code === 'jobs-awaited'),
+    );
+    // The desktop stays: a protocol that runs in it may wait for a job.
+    expect(told).toMatchObject({ ready: true, phase: 'running' });
+    await done;
+    expect(asked.filter((each) => each.includes('cancel'))).toEqual([]);
+    // A broker that was started again meanwhile takes jobs, so each look closes it.
+    expect(asked.slice(0, 4)).toEqual([
+      'POST /v1/close',
+      'GET /v1/idleness',
+      'POST /v1/close',
+      'GET /v1/idleness',
+    ]);
+    expect(asked).not.toContain('POST /v1/open');
+    expect(await saved()).toEqual([['a', 'work']]);
+  });
+
+  test('is refused when its time is over; the session goes on, and jobs are taken again', async () => {
+    await startBroker(RUNS);
+    await expect(drain('wait', 1)).rejects.toThrow(
+      /1 job of the instance has not ended after 1 s.*the jobs run on/,
+    );
+    expect(existsSync(paths.ready)).toBe(true);
+    expect(asked.at(-1)).toBe('POST /v1/open');
+    expect(await saved()).toEqual([]);
+    const { warnings } = await untilStatus(paths.syncSocket, 'the session', ({ ready }) => ready);
+    expect(warnings?.map(({ code }) => code)).not.toContain('jobs-awaited');
+  });
+
+  test('waits for a broker that is just starting again', async () => {
+    await startBroker(IDLE);
+    failing = 2;
+    await drain('wait');
+    expect(await saved()).toEqual([['a', 'work']]);
+  });
+
+  test('cancels each job once where that was chosen, and waits for its pod', async () => {
+    await startBroker(RUNS, { active: [{ ...JOB, isCancelled: true }], pods: 1 }, IDLE);
+    await drain('cancel');
+    expect(asked.filter((each) => each.includes('cancel'))).toEqual([`POST /v1/jobs/${JOB.id}/cancel`]);
+    expect(await saved()).toEqual([['a', 'work']]);
+  });
+
+  test.each(['cancel', 'wait'])('with %s: what cannot be proven is refused', async (choice) => {
+    await expect(drain(choice, 1)).rejects.toThrow(/is not known/);
+    expect(existsSync(paths.ready)).toBe(true);
+    expect(await saved()).toEqual([]);
+  });
+
+  test('another choice is no choice', async () => {
+    await expect(drain('kill')).rejects.toThrow(/jobs: choice/);
+    expect(existsSync(paths.ready)).toBe(true);
+  });
+});
+
+describe('before a pause', () => {
+  test('jobs are closed, and the session goes on until the pod ends', async () => {
+    await startBroker(RUNS, IDLE);
+    await closeJobs('wait');
+    expect(asked.at(-1)).toBe('GET /v1/idleness');
+    expect(existsSync(paths.ready)).toBe(true);
+  });
+
+  test('it is refused while one runs, and jobs are taken again', async () => {
+    await startBroker(RUNS);
+    await expect(closeJobs('refuse')).rejects.toThrow(/1 job of the instance has not ended/);
+    expect(asked.at(-1)).toBe('POST /v1/open');
   });
 });

@@ -5,15 +5,24 @@ export type Posted<T = unknown> =
   | { readonly error: null; readonly isDone: boolean; readonly content?: T }
   | { readonly error: string; readonly content?: never };
 
+/** Asks the gateway for what it knows. */
+export function ask<T>(path: string): Promise<Posted<T>> {
+  return send(path, {});
+}
+
 /** Asks the gateway for something. `error` is what was said against it, in the language of the page. */
-export async function post<T>(path: string, content?: unknown): Promise<Posted<T>> {
+export function post<T>(path: string, content?: unknown): Promise<Posted<T>> {
+  return send(path, {
+    method: 'POST',
+    ...(content === undefined
+      ? {}
+      : { body: JSON.stringify(content), headers: { 'content-type': 'application/json' } }),
+  });
+}
+
+async function send<T>(path: string, request: RequestInit): Promise<Posted<T>> {
   try {
-    const answer = await fetch(path, {
-      method: 'POST',
-      ...(content === undefined
-        ? {}
-        : { body: JSON.stringify(content), headers: { 'content-type': 'application/json' } }),
-    });
+    const answer = await fetch(path, request);
     if (answer.ok) {
       return {
         error: null,

@@ -1,3 +1,4 @@
+import type { JobView } from '../../contract/job-view.ts';
 import type { Confirmation, Problem, SyncStatus, Transfer, Warning } from '../../contract/status.ts';
 import type { SessionEnd } from '../../src/gateway/session-view.ts';
 import type { GatewayView } from '../../src/gateway/view.ts';
@@ -266,4 +267,31 @@ export function loginNotices(end: SessionEnd | undefined, now: number): string[]
   if (!end?.endsAt || end.endsAt - now > LOGIN_NOTICE_MS || end.endsAt <= now) return [];
   const when = formatClock(end.endsAt);
   return [end.isFinal ? t().loginEnds(when) : t().loginEndsIdle(when)];
+}
+
+const MEBIBYTE = 2 ** 20;
+
+export function jobAskedText({ class: name, cpus, memoryMebibytes }: JobView): string {
+  return `${name} · ${t().jobAsked(cpus, formatBytes(memoryMebibytes * MEBIBYTE))}`;
+}
+
+/** Since when, why, where, how it ended, what it took. */
+export function jobStateText(job: JobView, now: number): string {
+  const { state, submittedAt, startedAt, endedAt, node, used } = job;
+  const since = (at: string | null) => Math.max(0, (now - Date.parse(at ?? submittedAt)) / 1000);
+  const why = t().jobWhy(job.why, job.detail, job.reason);
+  const sentences = (...all: string[]) => all.filter((text) => text !== '').join(' ');
+  switch (state) {
+    case 'pending':
+      return sentences(t().jobWaits(formatDuration(since(submittedAt))), why);
+    case 'running':
+      return sentences(t().jobRuns(formatDuration(since(startedAt)), node ?? ''), why);
+    case 'lost':
+      return why;
+    case 'ended': {
+      const took =
+        used === null ? '' : t().jobUsed(formatDuration(used.cpuSeconds), formatBytes(used.maxMemoryBytes));
+      return sentences(t().jobEnded(formatAgo(since(endedAt))), why, took);
+    }
+  }
 }

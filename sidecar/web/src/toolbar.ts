@@ -1,6 +1,7 @@
 import type { GatewayView } from '../../src/gateway/view.ts';
 import { element, setText, textElement } from '../shared/dom.ts';
 import { post } from './actions.ts';
+import { JobsPanel } from './jobs-panel.ts';
 import { t } from './language.ts';
 import { SessionWatch } from './session-watch.ts';
 import { StatusPanel } from './status-panel.ts';
@@ -19,6 +20,7 @@ export class Toolbar {
   readonly #banner = element('banner');
   readonly #focusDesktop: () => void;
   readonly #status: StatusPanel;
+  readonly #jobs: JobsPanel;
   readonly #watch = new SessionWatch();
   #dismissed = localStorage.getItem(DISMISSED) ?? '';
   #ownError = '';
@@ -28,6 +30,7 @@ export class Toolbar {
   constructor(focusDesktop: () => void) {
     this.#focusDesktop = focusDesktop;
     this.#status = new StatusPanel(focusDesktop, this.#watch);
+    this.#jobs = new JobsPanel(focusDesktop);
     this.#saveNow.addEventListener('click', () => void this.#save());
     element('bar-hide').addEventListener('click', () => this.#setBar(false));
     this.#show.addEventListener('click', () => this.#setBar(true));
@@ -66,6 +69,7 @@ export class Toolbar {
     setText(element('handle-state'), t().showBarState(save.text));
     this.#saveNow.disabled = save.isSaving || this.#isAsking || view.sync !== 'up';
     this.#status.render(view, now);
+    this.#jobs.render(view, now);
     const others = t().othersLook(Math.max(0, view.viewers - 1), view.watchers);
     element('watched').hidden = others === '';
     setText(element('watched'), others);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Activity, Notice } from '../../../contract/activity.ts';
 import { EXIT_CODES } from '../../../contract/exit-codes.ts';
+import { type JobsAtEnd, REFUSE_JOBS } from '../../../contract/jobs.ts';
 import {
   type FileProblems,
   type SyncStatus,
@@ -88,30 +89,24 @@ export async function saveNow(context: CommandContext): Promise<number> {
   return EXIT_CODES.partial;
 }
 
-/** Prints a line whenever something has changed, at least every few seconds, so that nobody takes it for dead. */
-export async function drain(context: CommandContext, timeoutSeconds: number): Promise<number> {
-  let finished = false;
-  const answer = ask(context.socket, 'POST', '/v1/drain').finally(() => {
-    finished = true;
-  });
-  // The answer is awaited below; until then its failure is nobody's.
-  answer.catch(() => undefined);
-  const until = performance.now() + timeoutSeconds * 1000;
-  let last = '';
-  let lastAt = 0;
-  while (!finished) {
-    if (performance.now() > until) {
-      context.err(
-        `the final save is not complete after ${timeoutSeconds} s; it continues. Run the command again to wait for it`,
-      );
-      return EXIT_CODES.failed;
-    }
-    const line = await readStatus(context.socket).then(progressLine, () => last);
-    if (context.json !== true && (line !== last || performance.now() - lastAt > 5_000)) {
-      context.out(line);
-      [last, lastAt] = [line, performance.now()];
-    }
-    await Promise.race([answer.catch(() => undefined), sleep(500)]);
+/** Nobody writes any more but the desktop, which a pause ends next. */
+export async function closeJobs(context: CommandContext, jobs: JobsAtEnd): Promise<number> {
+  await follow(context, ask(context.socket, 'POST', '/v1/close-jobs', { jobs }), jobs.waitSeconds + 120);
+  print(context, { isClosed: true }, ['no job is left, and none is taken']);
+  return EXIT_CODES.done;
+}
+
+export async function drain(
+  context: CommandContext,
+  timeoutSeconds: number,
+  jobs: JobsAtEnd = REFUSE_JOBS,
+): Promise<number> {
+  const answer = ask(context.socket, 'POST', '/v1/drain', { jobs });
+  if (!(await follow(context, answer, timeoutSeconds))) {
+    context.err(
+      `the final save is not complete after ${timeoutSeconds} s; it continues. Run the command again to wait for it`,
+    );
+    return EXIT_CODES.failed;
   }
   let status: SyncStatus;
   try {
@@ -133,6 +128,36 @@ export async function drain(context: CommandContext, timeoutSeconds: number): Pr
     `everything ${left === 0 ? '' : `but what was agreed to be left (${left}) `}is saved (save ${status.save.generation}); the instance stays closed`,
   ]);
   return EXIT_CODES.done;
+}
+
+/**
+ * Prints a line whenever something has changed, at least every few seconds, so that nobody takes it for dead.
+ * @returns whether the answer came in time, whatever it is
+ */
+async function follow(
+  context: CommandContext,
+  asked: Promise<unknown>,
+  timeoutSeconds: number,
+): Promise<boolean> {
+  let finished = false;
+  const answer = asked.finally(() => {
+    finished = true;
+  });
+  // The caller awaits it; until then its failure is nobody's.
+  answer.catch(() => undefined);
+  const until = performance.now() + timeoutSeconds * 1000;
+  let last = '';
+  let lastAt = 0;
+  while (!finished) {
+    if (performance.now() > until) return false;
+    const line = await readStatus(context.socket).then(progressLine, () => last);
+    if (context.json !== true && (line !== last || performance.now() - lastAt > 5_000)) {
+      context.out(line);
+      [last, lastAt] = [line, performance.now()];
+    }
+    await Promise.race([answer.catch(() => undefined), sleep(500)]);
+  }
+  return true;
 }
 
 export async function plan(context: CommandContext): Promise<number> {
@@ -353,6 +378,8 @@ function fileLines(problems: FileProblems | undefined): string[] {
 }
 
 function progressLine(status: SyncStatus): string {
+  const awaited = status.warnings?.find(({ code }) => code === 'jobs-awaited');
+  if (awaited !== undefined) return awaited.message;
   const [problem] = status.problems;
   return `${status.phase}: ${transferText(status.project)}${problem === undefined ? '' : `. ${problem.message}`}`;
 }

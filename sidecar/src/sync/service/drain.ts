@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { JobsAtEnd } from '../../../contract/jobs.ts';
 import type { Confirmations } from '../save/confirmations.ts';
 import { PartialSaveError, UnsavedWorkError } from '../sync-errors.ts';
 import { writeClosedMark } from './closed-mark.ts';
@@ -40,8 +41,8 @@ export class Drain {
   }
 
   /** Asked again, it answers with the same outcome. @throws what stopped it; the desktop is open again then */
-  run(): Promise<void> {
-    this.#outcome ??= this.#run().catch((error: unknown) => {
+  run(atEnd: JobsAtEnd): Promise<void> {
+    this.#outcome ??= this.#run(atEnd).catch((error: unknown) => {
       this.#outcome = null;
       throw error;
     });
@@ -53,13 +54,13 @@ export class Drain {
     await this.#outcome?.catch(() => undefined);
   }
 
-  async #run(): Promise<void> {
+  async #run(atEnd: JobsAtEnd): Promise<void> {
     const { board, desktop, jobs, saver, confirmed, lifetime, log } = this.#options;
     const { phase } = board;
     if (saver.leftOut !== null) throw saver.leftOut;
     if (phase === 'drained' || phase === 'stopped') return;
     // Before the session ends, so that who has jobs keeps it.
-    await jobs.close();
+    await jobs.close(atEnd);
     if (!desktop.wasOpened)
       return this.#closeUnopened().catch(async (error: unknown) => {
         await jobs.open();

@@ -2,6 +2,7 @@ import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Logger } from 'pino';
 import * as z from 'zod';
 import { activityReportSchema, noticeSchema } from '../../../contract/activity.ts';
+import { jobsAtEndSchema, REFUSE_JOBS } from '../../../contract/jobs.ts';
 import type { SyncStatus } from '../../../contract/status.ts';
 import type { Side } from '../../spaces/space.ts';
 import { isPlain } from '../restore/restore-to-folder.ts';
@@ -41,6 +42,7 @@ const asideSchema = z.strictObject({
 });
 const drawnName = z.string().regex(/^[0-9a-f]{32}$/);
 const placeSchema = z.strictObject({ upload: drawnName, path: z.string(), attempt: drawnName });
+const endSchema = z.strictObject({ jobs: jobsAtEndSchema.default(REFUSE_JOBS) });
 const verifySchema = z.strictObject({ bytesPerSecond: z.int().min(65_536).optional() });
 const confirmSchema = z.discriminatedUnion('what', [
   z.strictObject({ what: z.enum(['deletions', 'missing', 'unsaved']), count: z.int().min(1) }),
@@ -95,9 +97,13 @@ export function syncApi(runner: Runner, log: Logger): FastifyInstance {
     await refreshing;
     return runner.board.status().source;
   });
-  app.post('/v1/drain', async () => {
-    await runner.drain();
+  app.post('/v1/drain', async (request) => {
+    await runner.drain(endSchema.parse(request.body ?? {}).jobs);
     return runner.board.status();
+  });
+  app.post('/v1/close-jobs', async (request) => {
+    await runner.closeJobs(endSchema.parse(request.body ?? {}).jobs);
+    return { isClosed: true };
   });
   app.post('/v1/confirm', async (request) => {
     runner.confirm(confirmSchema.parse(request.body));

@@ -148,6 +148,8 @@ export const WARNING_NOTES: Record<Warning['code'], string> = {
   'trash-shortened': 'The project space is full, so older versions were removed before their time.',
   'settings-refused':
     'The configuration was changed under the running instance to one that cannot be used; the settings before stay in use.',
+  'jobs-awaited':
+    'The instance is being removed or paused and waits, at most until this time, for jobs to end (`scipion:jobsAtRemoval`). No new job is taken; then everything is saved.',
   'pauses-soon':
     'Whoever looks after the instance saves and pauses it at this time: it is not in use, or its time ends. Nothing is removed.',
 };

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { type JobsAtEnd, REFUSE_JOBS } from '../../../contract/jobs.ts';
 import type { Side } from '../../spaces/space.ts';
 import { Progress } from '../progress.ts';
 import { type Confirmation, Confirmations } from '../save/confirmations.ts';
@@ -35,6 +36,7 @@ export class Runner {
   readonly #opening: ProjectOpening;
   readonly #desktop: DesktopGate;
   readonly #saver: ProjectSaver;
+  readonly #jobs: JobsGate;
   readonly #drain: Drain;
   readonly #autosave: Autosave;
 
@@ -53,11 +55,13 @@ export class Runner {
     this.#opening = new ProjectOpening(shared);
     this.#desktop = new DesktopGate(shared);
     this.#saver = new ProjectSaver({ ...shared, opening: this.#opening });
+    const socket = options.config.hasJobs === true ? options.paths.jobsSocket : null;
+    this.#jobs = new JobsGate({ ...shared, socket });
     this.#drain = new Drain({
       ...shared,
       saver: this.#saver,
       desktop: this.#desktop,
-      jobs: new JobsGate(options.config.hasJobs === true ? options.paths.jobsSocket : null),
+      jobs: this.#jobs,
     });
     this.#autosave = new Autosave({
       ...shared,
@@ -146,8 +150,13 @@ export class Runner {
    * Closes the desktop, saves everything, and stays closed. Asked again, it answers with the same outcome.
    * @throws what stopped it; the desktop is open again then
    */
-  drain(): Promise<void> {
-    return this.#drain.run();
+  drain(jobs: JobsAtEnd = REFUSE_JOBS): Promise<void> {
+    return this.#drain.run(jobs);
+  }
+
+  /** Before a pause: no job writes any more when the last save begins. @throws JobsRunningError */
+  async closeJobs(jobs: JobsAtEnd): Promise<void> {
+    if (!this.#drain.isAsked) await this.#jobs.closeForPause(jobs);
   }
 
   /** The container was restarted while Scipion runs: the files on the volume are the truth, nothing is copied there. */

@@ -21,6 +21,7 @@ export interface RunningGateway {
   readonly probesOrigin: string;
   readonly syncSocket: string;
   readonly vncSocket: string;
+  readonly jobsSocket: string;
   readonly readyFile: string;
   readonly projectDirectory: string;
   readonly uploadsDirectory: string;
@@ -94,6 +95,7 @@ export async function startGateway({
   const paths = {
     syncSocket: join(directory, 'sync.sock'),
     vncSocket: join(directory, 'vnc.sock'),
+    jobsSocket: join(directory, 'jobs.sock'),
     readyFile: join(directory, 'ready'),
     projectDirectory: join(directory, 'project/data'),
     uploadsDirectory: join(directory, 'project/uploads'),

@@ -1,9 +1,11 @@
+import type { JobWhy } from '../../../contract/job-view.ts';
 import type { SignInReason } from '../../../src/gateway/sign-in-reason.ts';
 import { CZECH_PROBLEMS } from '../../shared/czech-problems.ts';
 import { czechNumbers, czechPlural } from '../../shared/plurals.ts';
 import type { Texts } from './en.ts';
 
 const file = czechPlural('soubor', 'soubory', 'souborů');
+const runningJob = czechPlural('úloha', 'úlohy', 'úloh');
 const withoutFiles = (count: number) => (count === 1 ? 'tohoto souboru' : `těchto ${count} souborů`);
 
 const ANSWERS: Record<string, string> = {
@@ -30,6 +32,8 @@ const ANSWERS: Record<string, string> = {
   'opening-early':
     'Tuto adresu vytvořily hodiny, které jdou proti zdejším napřed. Otevřete plochu z konzole znovu; pokud to nepomůže, řekněte to správcům.',
   'opening-used': 'Tato adresa už byla použita: každá platí jednou. Otevřete plochu z konzole znovu.',
+  'jobs-silent': 'Služba úloh neodpovídá. Úlohy běží dál; zkuste to za chvíli.',
+  'job-gone': 'Taková úloha už není.',
   'sync-silent': 'Datová služba neodpovídá, takže se teď nic nestalo. Ukládání se zkusí znovu samo.',
 };
 const WARNINGS: Record<string, string> = {
@@ -39,12 +43,33 @@ const WARNINGS: Record<string, string> = {
     'Prostor nebyl takový, jak byl uložen. Nic ze svazku se neztratilo; podívejte se na soubory s "(changed elsewhere" ve jméně.',
   'files-removed':
     'V prostoru projektu chybí soubory posledního uložení, takže na novém svazku nejsou. Hledejte je v jeho koši a ve starších uloženích; pokud tam nejsou a odstraněny být neměly, požádejte správce prostoru o zálohu.',
+  'jobs-awaited':
+    'Instance se zavírá: čeká na konec úloh, potom vše uloží a zavře se. Nové úlohy se nepřijímají.',
   'settings-refused':
     'Změněné nastavení instance nejde použít, platí dál to předchozí a práce pokračuje. Řekněte to správci instance.',
   'token-advice': 'Token dovoluje víc, než je třeba, nebo by se měl změnit.',
 };
 const pausesSoon = (when: string) =>
   `Instance se uloží a pozastaví: ${when}. Nic se neodstraní; obě kopie dat zůstanou. Pokud ji potřebujete déle, řekněte to správcům.`;
+/** What the cluster itself said stays in its words. */
+const JOB_WHY: Readonly<Record<JobWhy, (detail: string) => string>> = {
+  'no-pod': () => 'Čeká, až vznikne její pod.',
+  'pod-refused': (detail) => `Její pod nemůže vzniknout: ${detail}`,
+  'cannot-start': (detail) => `Její pod se nemůže spustit: ${detail}`,
+  'no-room': (detail) => `Na žádném uzlu pro ni zatím není místo: ${detail}`,
+  starting: () => 'Její pod se spouští.',
+  running: () => '',
+  cancelling: () => 'Ruší se.',
+  'node-silent': (node) => `Uzel ${node} neodpovídá, takže se neví, co s ní je.`,
+  cancelled: () => 'Byla zrušena.',
+  done: () => 'Doběhla do konce.',
+  'out-of-time': () => 'Vypršel jí čas: požádejte o víc hodin, nebo zvolte jinou třídu.',
+  'out-of-memory': () => 'Zabrala víc paměti, než má: požádejte o víc, nebo zvolte jinou třídu.',
+  evicted: (detail) => `Uzel ji ukončil: ${detail}`,
+  disrupted: (detail) => `Cluster ji ukončil: ${detail}`,
+  failed: (code) => `Její příkaz skončil s kódem ${code}.`,
+  'pod-gone': (detail) => `Její pod už není: ${detail}`,
+};
 const FILE_PROBLEMS: Record<string, string> = {
   'no-access': 'nedá se číst: chybí práva',
   'disk-fault': 'disk svazku při něm hlásí chybu; řekněte to správcům',
@@ -216,6 +241,33 @@ export const cs: Texts = {
   confirmUnsavedAgain: (count) =>
     `Příští odstranění instance ${count === 1 ? 'tento soubor' : `tyto soubory (${count})`} nadobro smaže. Jejich dřívější uložení v prostoru zůstanou. Opravdu?`,
   confirmed: 'Potvrzeno. Stane se při dalším pokusu.',
+
+  jobs: 'Úlohy',
+  jobsState: (running, waiting) =>
+    running + waiting === 0
+      ? 'Žádná úloha neběží ani nečeká.'
+      : `Běží ${runningJob(running)}, čeká ${waiting.toLocaleString('cs-CZ')}.`,
+  jobsUnknown: 'Co je s úlohami, se teď neví. Běží dál.',
+  jobsHint: 'Úlohy běží dál, i když tuto stránku zavřete.',
+  jobsNone: 'Žádné nejsou. Protokol běží jako úloha, když má ve formuláři „Use a queue: Yes“.',
+  jobsClosed: 'Nové úlohy se nepřijímají: instance se zavírá.',
+  jobsMore: (count) => `… a ${count} dalších.`,
+  jobAsked: (cpus, memory) => `${czechPlural('CPU', 'CPU', 'CPU')(cpus)}, ${memory}`,
+  jobWaits: (duration) => `Čeká, zatím ${duration}.`,
+  jobRuns: (duration, node) => `Běží, zatím ${duration}${node === '' ? '' : `, na uzlu ${node}`}.`,
+  jobEnded: (ago) => `Skončila ${ago}.`,
+  jobUsed: (cpuTime, memory) => `Čas procesoru: ${cpuTime}; největší proces zabral ${memory}.`,
+  jobWhy: (why, detail) => JOB_WHY[why](detail),
+  jobCancel: 'Zrušit',
+  jobCancelOf: (name) => `Zrušit úlohu ${name}`,
+  jobCancelSure: (name) => `Zrušit úlohu ${name}? Co zapsala, zůstane.`,
+  jobCancelYes: 'Zrušit úlohu',
+  jobCancelNo: 'Nechat běžet',
+  jobCancelling: 'Ruší se.',
+  jobLog: 'Výpis',
+  jobLogOf: (name) => `Výpis úlohy ${name}: poslední řádky`,
+  jobLogEnd: (path) => `Konec souboru ${path}`,
+  jobLogNone: 'Zatím v něm nic není.',
 
   filesTitle: 'Soubory',
   filesWhere: 'Složka',

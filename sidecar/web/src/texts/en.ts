@@ -1,9 +1,11 @@
+import type { JobWhy } from '../../../contract/job-view.ts';
 import type { SignInReason } from '../../../src/gateway/sign-in-reason.ts';
 import { englishNumbers, englishPlural } from '../../shared/plurals.ts';
 
 /** English. Functions take what belongs into the sentence, ready to be read. Czech has the same keys. */
 
 const file = englishPlural('file');
+const job = englishPlural('job');
 
 /** What the gateway answers to the page, by its code; what `sync` says comes in its own words. */
 const ANSWERS: Record<string, string> = {
@@ -181,6 +183,35 @@ export const en = {
   confirmUnsavedAgain: (count: number) =>
     `The next removal of this instance deletes ${count === 1 ? 'this file' : `these ${count} files`} for good. Earlier saves of them stay in the space. Is that meant?`,
   confirmed: 'Confirmed. It is done with the next attempt.',
+
+  // Jobs
+  jobs: 'Jobs',
+  jobsState: (running: number, waiting: number) =>
+    running + waiting === 0
+      ? 'No job runs or waits.'
+      : `${job(running)} ${running === 1 ? 'runs' : 'run'}, ${waiting.toLocaleString('en-GB')} ${waiting === 1 ? 'waits' : 'wait'}.`,
+  jobsUnknown: 'What the jobs do is not known at the moment. They run on.',
+  jobsHint: 'Jobs run on when this page is closed.',
+  jobsNone: 'There are none. A protocol runs as a job with “Use a queue: Yes” in its form.',
+  jobsClosed: 'No new job is taken: the instance is being closed.',
+  jobsMore: (count: number) => `… and ${count} more.`,
+  jobAsked: (cpus: number, memory: string) => `${englishPlural('CPU')(cpus)}, ${memory}`,
+  jobWaits: (duration: string) => `Waits for ${duration}.`,
+  jobRuns: (duration: string, node: string) => `Runs for ${duration}${node === '' ? '' : ` on ${node}`}.`,
+  jobEnded: (ago: string) => `Ended ${ago}.`,
+  jobUsed: (cpuTime: string, memory: string) =>
+    `It took ${cpuTime} of CPU, and ${memory} in its largest process.`,
+  jobWhy: (_why: JobWhy, _detail: string, reason: string) => reason,
+  jobCancel: 'Cancel',
+  jobCancelOf: (name: string) => `Cancel the job ${name}`,
+  jobCancelSure: (name: string) => `Cancel the job ${name}? What it has written stays.`,
+  jobCancelYes: 'Cancel the job',
+  jobCancelNo: 'Let it run',
+  jobCancelling: 'It is being cancelled.',
+  jobLog: 'Log',
+  jobLogOf: (name: string) => `Log of the job ${name}: its last lines`,
+  jobLogEnd: (path: string) => `The end of ${path}`,
+  jobLogNone: 'Nothing is in it yet.',
 
   // Files
   filesTitle: 'Files',
