@@ -7,8 +7,10 @@ const execArgv = ['--disable-warning=ExperimentalWarning'];
 /** What is waited for and comes in a moment has this long on a busy machine. */
 const PATIENCE_MS = 30_000;
 
+/** What takes longer hangs: most tests take milliseconds, and many times that while a machine does other things too. */
+const HANGS_MS = 120_000;
+
 interface More {
-  readonly testTimeout?: number;
   readonly globalSetup?: string[];
   readonly exclude?: string[];
   /** After all others, one file at a time: where somebody waits for a desktop, seconds are counted. */
@@ -19,20 +21,14 @@ interface More {
 
 /** One project per kind of test, so that `npm test -- --project sync` runs just that part. */
 const project = (name: string, include: string[], more: More = {}) => {
-  const {
-    testTimeout = 20_000,
-    globalSetup = [],
-    exclude = [],
-    isAlone = false,
-    startsEngines = false,
-  } = more;
+  const { globalSetup = [], exclude = [], isAlone = false, startsEngines = false } = more;
   return {
     test: {
       name,
       include,
       exclude: [...configDefaults.exclude, ...exclude],
-      testTimeout,
-      hookTimeout: testTimeout,
+      testTimeout: HANGS_MS,
+      hookTimeout: HANGS_MS,
       globalSetup,
       setupFiles: ['test/helpers/fixed-seed.ts', ...(startsEngines ? ['test/helpers/engine-first.ts'] : [])],
       execArgv,
@@ -44,7 +40,6 @@ const project = (name: string, include: string[], more: More = {}) => {
   };
 };
 
-const MINUTE = { testTimeout: 60_000 };
 const GATEWAY_ATTACKS = 'sidecar/test/gateway/attacks.test.ts';
 
 export default defineConfig({
@@ -53,19 +48,18 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism()),
     projects: [
       project('architecture', ['test/architecture/**/*.test.ts']),
-      project('program', ['test/{components,stack}/**/*.test.ts'], MINUTE),
-      project('recording', ['test/recording/**/*.test.ts'], MINUTE),
-      project('engine', ['test/engine/**/*.test.ts'], { testTimeout: 120_000, startsEngines: true }),
-      project('sidecar', ['sidecar/test/**/*.test.ts'], { ...MINUTE, exclude: [GATEWAY_ATTACKS] }),
-      project('preview', ['automation/preview/test/**/*.test.ts'], MINUTE),
-      project('fleet', ['automation/fleet/test/**/*.test.ts'], MINUTE),
-      project('console', ['console/test/**/*.test.ts'], MINUTE),
-      project('emulator', ['emulators/**/test/**/*.test.ts'], MINUTE),
-      project('local', ['local/**/test/**/*.test.ts'], MINUTE),
-      project('bench', ['bench/test/**/*.test.ts'], MINUTE),
-      project('attacks', [GATEWAY_ATTACKS], { ...MINUTE, isAlone: true }),
+      project('program', ['test/{components,stack}/**/*.test.ts']),
+      project('recording', ['test/recording/**/*.test.ts']),
+      project('engine', ['test/engine/**/*.test.ts'], { startsEngines: true }),
+      project('sidecar', ['sidecar/test/**/*.test.ts'], { exclude: [GATEWAY_ATTACKS] }),
+      project('preview', ['automation/preview/test/**/*.test.ts']),
+      project('fleet', ['automation/fleet/test/**/*.test.ts']),
+      project('console', ['console/test/**/*.test.ts']),
+      project('emulator', ['emulators/**/test/**/*.test.ts']),
+      project('local', ['local/**/test/**/*.test.ts']),
+      project('bench', ['bench/test/**/*.test.ts']),
+      project('attacks', [GATEWAY_ATTACKS], { isAlone: true }),
       project('browser', ['test/browser/**/*.test.ts'], {
-        testTimeout: 120_000,
         globalSetup: ['test/browser/packages.ts'],
         isAlone: true,
       }),

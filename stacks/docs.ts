@@ -21,12 +21,12 @@ function siteDefaults(): Readonly<Record<string, unknown>> {
   return Object.fromEntries(own.map(([key, value]) => [key.slice('scipion:'.length), value]));
 }
 
-const code = (text: unknown) => `\`${typeof text === 'string' ? text : JSON.stringify(text)}\``;
+export const code = (text: unknown) => `\`${typeof text === 'string' ? text : JSON.stringify(text)}\``;
 
 type Row = readonly string[];
 
 /** A table with columns of equal width, as the formatter of this repository writes them. */
-function table(header: Row, rows: readonly Row[]): string[] {
+export function table(header: Row, rows: readonly Row[]): string[] {
   const cells = [header, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
   const widths = header.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
   const line = (row: Row) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
@@ -34,7 +34,7 @@ function table(header: Row, rows: readonly Row[]): string[] {
   return [line(cells[0] ?? []), rule, ...cells.slice(1).map(line)];
 }
 
-function defaultText(type: z.ZodType, notes: FieldNotes): string {
+export function defaultText(type: z.ZodType, notes: FieldNotes): string {
   if (notes.defaultNote !== undefined) return notes.defaultNote;
   const preset = type.safeParse(undefined);
   if (!preset.success) return 'required';

@@ -6,7 +6,7 @@ export { type CommandEnd, CommandFailure, runCommand } from './command.ts';
 export { InterruptedError, type RunChanges, type RunResult } from './deployment.ts';
 export { type Environment, engineEnvironment } from './environment.ts';
 export { type Engine, ensureEngine } from './find.ts';
-export { adviceFor, describeFailure, type Place } from './problems.ts';
+export { adviceFor, DAMAGED_SECRET, describeFailure, type Place } from './problems.ts';
 export type { Step } from './progress.ts';
 export { type ListedStack, openProject, type Project, type SetValues } from './project.ts';
 export {

@@ -11,7 +11,13 @@ export interface Place {
   readonly engineVersion: string;
   /** Where the engine is kept that was downloaded or built. */
   readonly engineDirectory?: string;
+  /** Keys of the stack's settings whose secret values cannot be read, where they are known. */
+  readonly damagedSecrets?: readonly string[];
 }
+
+/** Pulumi does not say which; a wrong passphrase it calls wrong. */
+export const DAMAGED_SECRET =
+  /(validating stack config|could not decrypt configuration values?)[: ]+(cipher: message authentication failed|bad value|illegal base64)/;
 
 const KNOWN: readonly (readonly [pattern: RegExp, words: (place: Place) => string])[] = [
   [
@@ -19,6 +25,17 @@ const KNOWN: readonly (readonly [pattern: RegExp, words: (place: Place) => strin
     ({ stack, cli }) =>
       `Another run holds the state of stack ${stack}, or one that was killed left it locked. ` +
       `When none is running: ${cli} cancel --yes --stack ${stack}`,
+  ],
+  [
+    DAMAGED_SECRET,
+    ({ stack, cli, damagedSecrets = [] }) => {
+      const keys = damagedSecrets.length > 0 ? damagedSecrets : ['KEY'];
+      const found =
+        damagedSecrets.length > 0
+          ? `Secrets in the settings of stack ${stack} are damaged: ${damagedSecrets.join(', ')}. Set them`
+          : `A secret in the settings of stack ${stack} is damaged: one for which ${cli} config get KEY --stack ${stack} fails. Set it`;
+      return `${found} again: ${keys.map((key) => `${cli} config set --secret ${key} --stack ${stack}`).join(' && ')}`;
+    },
   ],
   [
     /incorrect passphrase|message authentication failed/,

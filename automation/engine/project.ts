@@ -12,6 +12,8 @@ export interface ProjectSettings {
   readonly directory: string;
   /** On top of the process's own: backend, passphrase, what program and plugins need. */
   readonly environment: Environment;
+  /** Key service that encrypts the secrets of new stacks, e.g. `awskms://…`; absent: the passphrase. */
+  readonly secretsProvider?: string;
   /** How its user calls the command, for advice: `npm run pulumi --`. */
   readonly cli: string;
 }
@@ -61,7 +63,10 @@ const isHalfWritten = (error: unknown) => {
 const READ_ATTEMPTS = 5;
 const READ_WAIT_MS = 200;
 
-export function openProject(engine: Engine, { directory, environment, cli }: ProjectSettings): Project {
+export function openProject(
+  engine: Engine,
+  { directory, environment, secretsProvider, cli }: ProjectSettings,
+): Project {
   const { PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile = 'PULUMI_CONFIG_PASSPHRASE_FILE' } = environment;
   const backend = environment.PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL ?? 'the Pulumi backend';
   const placeOf = (stack: string): Place => ({
@@ -101,7 +106,10 @@ export function openProject(engine: Engine, { directory, environment, cli }: Pro
         ...(resourceCount === undefined ? {} : { resourceCount }),
       }));
     },
-    create: async (stack) => void (await run(['stack', 'init', stack, '--no-select'], stack)),
+    create: async (stack) => {
+      const provider = secretsProvider === undefined ? [] : ['--secrets-provider', secretsProvider];
+      await run(['stack', 'init', stack, '--no-select', ...provider], stack);
+    },
     set: async (stack, { plain = {}, secret = {}, remove = [] }) => {
       const pairs = Object.entries(plain).flatMap(([key, value]) => ['--plaintext', `${key}=${value}`]);
       if (pairs.length > 0) await run(['config', 'set-all', ...pairs, '--stack', stack], stack);

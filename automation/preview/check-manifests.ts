@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   type ConfigValue,
@@ -72,13 +73,54 @@ const USER: Variant = {
 };
 const TOKENS = { sourceToken: 'placeholder-sourceToken', projectToken: 'placeholder-projectToken' };
 
-/** Variant → its objects, a document each. The secrets in them are made up. */
+/** Variant → its objects, a document each, and those of a site. The secrets in them are made up. */
 export async function variantManifests(directory: string): Promise<Map<string, string>> {
   const recorded = await recordVariants(directory);
   const documents = (objects: readonly Registration[]) =>
     // JSON, since these checkers read YAML 1.1, where `yes` is no text.
     objects.map(({ inputs }) => JSON.stringify(reveal(inputs))).join('\n---\n');
-  return new Map([...recorded].map(([name, objects]) => [name, documents(objects)]));
+  return new Map(
+    [...recorded, ['a site', await recordSite(directory)] as const].map(([name, objects]) => [
+      name,
+      documents(objects),
+    ]),
+  );
+}
+
+/** What the program of a site is told in checks and tests. */
+export const SITE = {
+  config: {
+    host: 'console.example.org',
+    image: `registry.example.org/scipion/console@sha256:${'a'.repeat(64)}`,
+    console: JSON.stringify({
+      signIn: { kind: 'openid', issuer: 'https://id.example.org', clientId: 'scipion-console' },
+      operatorGroups: ['operators'],
+      webhook: { url: 'https://mail.example.org/hook' },
+    }),
+    instances: JSON.stringify({
+      domain: 'desktops.example.org',
+      imageRepository: 'registry.example.org/scipion',
+    }),
+    apiServerNetworks: '["192.0.2.1/32"]',
+    ingressClass: 'nginx',
+    tlsIssuer: 'letsencrypt-prod',
+  },
+  secretConfig: {
+    passphrase: 'placeholder-passphrase',
+    signInClientSecret: 'placeholder-client-secret',
+    webhookToken: 'placeholder-webhook-token',
+  },
+} as const;
+
+async function recordSite(directory: string): Promise<readonly Registration[]> {
+  const run = await runProgram({
+    directory: join(directory, 'site'),
+    stack: 'production',
+    stackFile: false,
+    ...SITE,
+  });
+  if (run.errors.length > 0) throw new Error(`The site cannot be made:\n${run.errors.join('\n')}`);
+  return run.registrations.filter(({ type }) => type.startsWith('kubernetes:'));
 }
 
 /** Variant → its Kubernetes objects as the program registers them. */
@@ -133,8 +175,9 @@ export async function checkManifests(documents: string): Promise<string[]> {
   return score.split('\n').filter((line) => line.startsWith('[CRITICAL]'));
 }
 
-/** Of the objects of a stack. */
+/** Of the objects of a stack and a site. */
 const ALL_KINDS = [
+  ...['ClusterRole', 'ClusterRoleBinding', 'Deployment'],
   ...['ConfigMap', 'HTTPRoute', 'Ingress', 'LimitRange', 'Namespace', 'NetworkPolicy', 'PersistentVolume'],
   ...[
     'PersistentVolumeClaim',
@@ -172,7 +215,7 @@ if (import.meta.main) {
       }
     }
     process.stdout.write(
-      `${rendered.size} variants of a stack: ${found === 0 ? 'no problem' : 'problems above'}\n`,
+      `${rendered.size - 1} variants of a stack, and a site: ${found === 0 ? 'no problem' : 'problems above'}\n`,
     );
     if (found > 0) process.exitCode = 1;
   } catch (error) {

@@ -8,7 +8,7 @@ import { mkdir } from 'node:fs/promises';
  *
  * @param onWait is called once where somebody has it
  * @returns what releases it; undefined where the folder cannot be locked (it is not there, there is no `flock`, its file system has no locks)
- * @throws the signal's reason where nobody waits any more
+ * @throws the signal's reason where nobody waits any more; Error where a Ctrl-C ended what waits
  */
 export async function lockFolder(
   folder: string,
@@ -19,7 +19,6 @@ export async function lockFolder(
   if (first !== 'taken') return first;
   onWait();
   const second = await hold(folder, [], signal);
-  signal?.throwIfAborted();
   return second === 'taken' ? undefined : second;
 }
 
@@ -54,16 +53,21 @@ async function hold(
     '-c',
     'echo; exec cat',
   ];
+  signal?.throwIfAborted();
   const child = spawn('flock', args, { stdio: ['pipe', 'pipe', 'ignore'] });
   const stop = () => child.kill();
   signal?.addEventListener('abort', stop);
-  const ended = new Promise<number | null>((resolve) => {
+  const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
     child.once('error', () => resolve(null));
-    child.once('exit', (code) => resolve(code));
+    child.once('exit', (code, killed) => resolve(killed ?? code));
   });
   const held = once(child.stdout, 'data').then(() => 'held' as const);
   const answer = await Promise.race([held, ended]);
   signal?.removeEventListener('abort', stop);
+  if (signal?.aborted) child.stdin.end();
+  signal?.throwIfAborted();
+  if (typeof answer === 'string' && answer !== 'held')
+    throw new Error(`Waiting for the lock of ${folder} was ended by ${answer}`);
   if (answer !== 'held') return answer === TAKEN ? 'taken' : undefined;
   return async () => {
     child.stdin.end();

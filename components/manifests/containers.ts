@@ -39,7 +39,7 @@ export const POD_VOLUMES = {
 
 const DESKTOP_HOME = '/home/scipion';
 
-const CONTAINER_SECURITY = {
+export const CONTAINER_SECURITY = {
   runAsNonRoot: true,
   runAsUser: 1000,
   runAsGroup: 1000,

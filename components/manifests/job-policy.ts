@@ -1,6 +1,7 @@
 import { JOB_MARKS, JOB_NAME_PREFIX } from '../../sidecar/contract/jobs.ts';
 import type { InstanceConfig } from '../../stacks/load.ts';
 import { admissionNames, NAMES } from '../names.ts';
+import { joined, list, text } from './cel.ts';
 import { KEEP_ENDED_SECONDS } from './job.ts';
 import { jobLabels, labels, metadata } from './metadata.ts';
 
@@ -42,10 +43,6 @@ interface Validation {
   readonly expression: string;
   readonly message: string;
 }
-
-const text = (value: string) => JSON.stringify(value);
-const list = (values: readonly string[]) => `[${values.map(text).join(', ')}]`;
-const joined = (...parts: string[]) => parts.map((part) => `(${part})`).join(' && ');
 
 /** Two maps are the same but for some keys. */
 const sameBut = (one: string, other: string, ...keys: string[]) =>

@@ -7,18 +7,22 @@ import { CSI_SIZE, isByCsi, SIDES } from './onedata-access.ts';
 
 /** Namespace, its quota and the limits of containers that say none. */
 
-const POD_SECURITY = 'restricted';
+export const POD_SECURITY = 'restricted';
+
+export const podSecurityLabels = (): Record<string, string> =>
+  Object.fromEntries(
+    ['enforce', 'audit', 'warn'].flatMap((mode) => [
+      [`pod-security.kubernetes.io/${mode}`, POD_SECURITY],
+      [`pod-security.kubernetes.io/${mode}-version`, 'latest'],
+    ]),
+  );
 
 export function namespaceManifest(config: InstanceConfig) {
-  const security = ['enforce', 'audit', 'warn'].flatMap((mode) => [
-    [`pod-security.kubernetes.io/${mode}`, POD_SECURITY],
-    [`pod-security.kubernetes.io/${mode}-version`, 'latest'],
-  ]);
   return {
     metadata: {
       name: config.namespace,
       annotations: { [STACK_ANNOTATION]: config.stack },
-      labels: { ...labels(config, 'namespace'), ...Object.fromEntries(security) },
+      labels: { ...labels(config, 'namespace'), ...podSecurityLabels() },
     },
   };
 }

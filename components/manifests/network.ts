@@ -10,10 +10,10 @@ import { jobLabels, metadata, selectorLabels } from './metadata.ts';
  */
 
 /** The policy sees the port of the resolver's pod, which is 5353 on OpenShift. */
-const DNS_PORTS = [53, 5353].flatMap((port) => ['UDP', 'TCP'].map((protocol) => ({ protocol, port })));
+export const DNS_PORTS = [53, 5353].flatMap((port) => ['UDP', 'TCP'].map((protocol) => ({ protocol, port })));
 
 /** The resolver of the cluster, and the caches of NodeLocal DNSCache and Kubespray on the node. */
-const dnsPeers = ({ dnsNamespaces }: InstanceConfig) => [
+export const dnsPeers = ({ dnsNamespaces }: Pick<InstanceConfig, 'dnsNamespaces'>) => [
   { namespaceSelector: namespacesNamed(dnsNamespaces) },
   ...['169.254.20.10/32', '169.254.25.10/32'].map((cidr) => ({ ipBlock: { cidr } })),
 ];
@@ -31,7 +31,7 @@ export function onedataPorts(
   return [...ports].sort((a, b) => a - b);
 }
 
-function gatewayPeers(config: InstanceConfig) {
+export function gatewayPeers(config: Pick<InstanceConfig, 'ingressNamespaces'>) {
   if (config.ingressNamespaces.length === 0) return {};
   return { from: [{ namespaceSelector: namespacesNamed(config.ingressNamespaces) }] };
 }
@@ -47,7 +47,7 @@ function scraperRules({ jobs, metricsNamespaces }: InstanceConfig) {
 const onedataPeers = ({ onedataNetworks }: InstanceConfig) =>
   onedataNetworks.length === 0 ? publicPeers() : networkPeers(onedataNetworks);
 
-const API_SERVER_PORTS = [443, 6443].map((port) => ({ protocol: 'TCP', port }));
+export const API_SERVER_PORTS = [443, 6443].map((port) => ({ protocol: 'TCP', port }));
 
 /** Of the pod's containers only the broker has a token for it. */
 function apiServerRules({ jobs, apiServerNetworks }: InstanceConfig) {
@@ -92,17 +92,19 @@ export function instancePolicyManifest(config: InstanceConfig) {
 }
 
 /** Lets the short-lived pod answer with which cert-manager proves that the host name is ours. */
+export const CERTIFICATE_SOLVER = {
+  podSelector: { matchLabels: { 'acme.cert-manager.io/http01-solver': 'true' } },
+  policyTypes: ['Ingress', 'Egress'],
+  ingress: [{ ports: [{ protocol: 'TCP', port: 8089 }] }],
+};
+
 export function certificateSolverPolicyManifest(config: InstanceConfig) {
   return {
     // Its pod is cert-manager's, and is not among the objects of the stack.
     metadata: metadata(config, NAMES.certificateSolverPolicy, 'network', {
       'kube-score/ignore': 'networkpolicy-targets-pod',
     }),
-    spec: {
-      podSelector: { matchLabels: { 'acme.cert-manager.io/http01-solver': 'true' } },
-      policyTypes: ['Ingress', 'Egress'],
-      ingress: [{ ports: [{ protocol: 'TCP', port: 8089 }] }],
-    },
+    spec: CERTIFICATE_SOLVER,
   };
 }
 

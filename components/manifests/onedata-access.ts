@@ -16,7 +16,7 @@ import { labels, metadata } from './metadata.ts';
 export type Side = 'source' | 'project';
 export const SIDES: readonly Side[] = ['source', 'project'];
 
-const CSI = 'csi-onedata';
+export const CSI = 'csi-onedata';
 
 /** Names of the pod's volumes. */
 const TOKENS_VOLUME = 'onedata-tokens';

@@ -1,6 +1,8 @@
+import { mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { ensureEngine, stateEnvironment, withUsersOwn } from '../../automation/engine/index.ts';
+import { replaceFile } from '../../automation/tools/replace-file.ts';
 import { SettingsError } from '../../sidecar/src/front/settings-error.ts';
 import { loadConfig } from './config.ts';
 import { consoleLogger } from './logger.ts';
@@ -16,13 +18,24 @@ interface Arguments {
   readonly state: string;
   readonly host: string;
   readonly port: number;
+  readonly defaults?: string;
+  readonly web?: string;
+  readonly engine?: string;
+  readonly secretsProvider?: string;
 }
 
 async function serve(args: Arguments): Promise<void> {
   const logger = consoleLogger();
   const config = loadConfig(args.config);
   const state = resolve(args.state);
-  const engine = await ensureEngine((line) => logger.info(line));
+  if (args.defaults !== undefined) {
+    await mkdir(resolve(args.project), { recursive: true, mode: 0o700 });
+    await replaceFile(join(resolve(args.project), 'Pulumi.yaml'), await readFile(args.defaults, 'utf8'));
+  }
+  const engine = await ensureEngine(
+    (line) => logger.info(line),
+    args.engine === undefined ? {} : { cache: resolve(args.engine) },
+  );
   const stacks = join(state, 'stacks');
   await serveConsole({
     config,
@@ -34,6 +47,8 @@ async function serve(args: Arguments): Promise<void> {
     host: args.host,
     port: args.port,
     logger,
+    ...(args.web === undefined ? {} : { web: resolve(args.web) }),
+    ...(args.secretsProvider === undefined ? {} : { secretsProvider: args.secretsProvider }),
   });
 }
 
@@ -55,6 +70,13 @@ try {
     )
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <number>', 'port to listen on', parsePort, 8090)
+    .option('--defaults <file>', 'Pulumi.yaml that is put into the folder of --project at each start')
+    .option('--web <folder>', 'pages that are built already')
+    .option('--engine <folder>', 'where Pulumi and its plugins are or are put; the cache of this repository')
+    .option(
+      '--secrets-provider <address>',
+      'key service for the secrets of new instances, in place of the passphrase',
+    )
     .action(serve)
     .parseAsync();
 } catch (error) {

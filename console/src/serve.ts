@@ -4,7 +4,6 @@ import { type Engine, type Environment, openProject } from '../../automation/eng
 import { Fleet, OperationRecords } from '../../automation/fleet/index.ts';
 import { openInstanceCluster } from '../../components/cluster-client.ts';
 import type { Ask } from '../../components/onedata-request.ts';
-import { buildConsoleWeb } from '../web/build.ts';
 import type { ConsoleConfig } from './config.ts';
 import { type Console, createConsole } from './console.ts';
 import { compareWith } from './site/compare.ts';
@@ -20,6 +19,10 @@ export interface ServeOptions {
   readonly records: string;
   /** Folder of pages and audit log. */
   readonly state: string;
+  /** Folder of pages that are built already. */
+  readonly web?: string;
+  /** Key service that encrypts the secrets of new instances; absent: the passphrase. */
+  readonly secretsProvider?: string;
   readonly host: string;
   readonly port: number;
   readonly logger: Logger;
@@ -35,9 +38,17 @@ export const webDirectoryOf = (state: string): string => join(state, 'web');
 /** A console that answers, on the stacks of a project, until a signal ends the process. @throws where it cannot listen */
 export async function serveConsole(options: ServeOptions): Promise<Console> {
   const { config, directory, environment, state, logger, ask } = options;
-  await buildConsoleWeb(webDirectoryOf(state));
+  const webDirectory = options.web ?? webDirectoryOf(state);
+  if (options.web === undefined) {
+    // An image has its pages, and nothing to build them with.
+    const { buildConsoleWeb } = await import('../web/build.ts');
+    await buildConsoleWeb(webDirectory);
+  }
   const fleet = new Fleet({
-    project: openProject(options.engine, { directory, environment, cli: 'npm run pulumi --' }),
+    project: openProject(options.engine, {
+      ...{ directory, environment, cli: 'npm run pulumi --' },
+      ...(options.secretsProvider === undefined ? {} : { secretsProvider: options.secretsProvider }),
+    }),
     directory,
     records: new OperationRecords(options.records),
     openCluster: (address) => openInstanceCluster(address),
@@ -46,7 +57,7 @@ export async function serveConsole(options: ServeOptions): Promise<Console> {
   const console = await createConsole({
     config,
     fleet,
-    webDirectory: webDirectoryOf(state),
+    webDirectory,
     stateDirectory: state,
     rulesDirectory: join(options.records, 'rules'),
     logger,

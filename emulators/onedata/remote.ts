@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { TreeEntry } from './admin/routes.ts';
 import { EMULATOR_PROGRAM } from './bundle.ts';
 import { INSTANCE_SPACES } from './configuration.ts';
-import type { Settings } from './faults.ts';
+import type { FaultRule, Settings } from './faults.ts';
 import { packDirectory } from './store/archive.ts';
 
 /**
@@ -93,6 +93,11 @@ export class RemoteEmulator {
 
   async set(settings: Settings): Promise<void> {
     await this.#call('PUT', '/settings', settings);
+  }
+
+  /** In place of those before. */
+  async setFaults(rules: readonly FaultRule[]): Promise<void> {
+    await this.#call('PUT', '/faults', { seed: 1, rules });
   }
 
   async setQuota(spaceId: string, quotaBytes: number | null): Promise<void> {

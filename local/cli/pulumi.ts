@@ -1,8 +1,8 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { execa } from 'execa';
-import { adviceFor, errorsOfLog, stepsOfLog } from '../../automation/engine/index.ts';
+import { adviceFor, DAMAGED_SECRET, errorsOfLog, stepsOfLog } from '../../automation/engine/index.ts';
 import { onInterrupts } from '../../automation/tools/interrupt.ts';
 import { CLI } from './instance.ts';
 import { STACK_STATE } from './machine.ts';
@@ -13,14 +13,17 @@ import { type PulumiPlace, pulumiPlace } from './pulumi-environment.ts';
 
 const args = process.argv.slice(2);
 
-function stackOfArguments(): string | undefined {
-  for (const [index, argument] of args.entries()) {
-    if (argument === '--stack' || argument === '-s') return args[index + 1];
-    const given = /^(?:--stack|-s)=(.*)$/.exec(argument)?.[1];
-    if (given !== undefined) return given;
+/** Value of an option by one of its names. */
+function argument(...names: readonly string[]): string | undefined {
+  for (const [index, given] of args.entries()) {
+    if (names.includes(given)) return args[index + 1];
+    const name = names.find((each) => given.startsWith(`${each}=`));
+    if (name !== undefined) return given.slice(name.length + 1);
   }
   return undefined;
 }
+
+const stackOfArguments = () => argument('--stack', '-s');
 
 /** Of the commands that say it; undefined for others, and where a program reads the output. */
 function titleOf(command: string | undefined): string | undefined {
@@ -65,18 +68,21 @@ async function advise({ place, said }: Ended, errors: readonly string[] = []): P
   if (process.exitCode === 0) return;
   const { environment, engine, directory } = place;
   const own = { ...process.env, ...environment };
-  const selected = async () => {
-    const asked = ['stack', '--show-name', '--non-interactive'];
-    const { stdout, failed } = await execa('pulumi', asked, {
-      cwd: directory,
+  const cwd = resolve(directory, argument('--cwd', '-C') ?? '.');
+  const ask: Ask = async (...asked) => {
+    const { stdout, failed } = await execa('pulumi', [...asked, '--non-interactive'], {
+      cwd,
       env: environment,
       reject: false,
     });
-    return failed || stdout === '' ? 'NAME' : stdout;
+    return failed ? undefined : stdout;
   };
-  const words = adviceFor([said, ...errors].join('\n'), {
-    stack: stackOfArguments() ?? (await selected()),
+  const all = [said, ...errors].join('\n');
+  const stack = stackOfArguments() ?? ((await ask('stack', '--show-name')) || 'NAME');
+  const words = adviceFor(all, {
+    stack,
     cli: CLI,
+    ...(DAMAGED_SECRET.test(all) ? { damagedSecrets: await damagedSecrets(ask, stack) } : {}),
     passphraseFile:
       own.PULUMI_CONFIG_PASSPHRASE === undefined
         ? (own.PULUMI_CONFIG_PASSPHRASE_FILE ?? 'PULUMI_CONFIG_PASSPHRASE_FILE')
@@ -86,6 +92,20 @@ async function advise({ place, said }: Ended, errors: readonly string[] = []): P
     ...(engine.source === 'on PATH' ? {} : { engineDirectory: dirname(dirname(engine.command)) }),
   });
   if (words !== undefined) process.stderr.write(`\n${words}\n`);
+}
+
+/** Standard output of Pulumi; undefined where it fails. */
+type Ask = (...args: string[]) => Promise<string | undefined>;
+
+async function damagedSecrets(ask: Ask, stack: string): Promise<string[]> {
+  const settings = JSON.parse((await ask('config', '--json', '--stack', stack)) ?? '{}') as Record<
+    string,
+    { secret: boolean }
+  >;
+  const damaged: string[] = [];
+  for (const [key, { secret }] of Object.entries(settings))
+    if (secret && (await ask('config', 'get', key, '--stack', stack)) === undefined) damaged.push(key);
+  return damaged;
 }
 
 interface Ended {

@@ -121,11 +121,23 @@ export const LAYERS: readonly Layer[] = [
     because: 'it drives the program by its engine, as anybody may, and knows none of its callers',
   },
   {
+    name: 'console image',
+    holds: under('console/image'),
+    mayImport: ['console', 'engine', 'sidecar', 'tools'],
+    because: 'it packs the console with Node and the engine as they are found here',
+  },
+  {
     name: 'console',
     holds: under('console'),
     mayImport: ['contract', 'stacks', 'asking', 'engine', 'fleet', 'front', 'preview', 'rollout', 'tools'],
     because:
       'every action of it is one of the fleet, its comparison with the cluster that of a rollout, and no instance needs it',
+  },
+  {
+    name: 'site',
+    holds: under('site'),
+    mayImport: ['stacks', 'components', 'asking', 'console'],
+    because: 'it makes what a cluster needs once, with the rules and the parts of an instance',
   },
   {
     name: 'rollout',
@@ -230,7 +242,9 @@ const PACKAGE_RULES: readonly PackageRule[] = [
   {
     packages: /^@pulumi\//,
     isAllowed: (file) =>
-      /^(components\/(?!manifests\/)|stacks\/load\.ts$|index\.ts$|automation\/|policy\/pack\.ts$)/.test(file),
+      /^((components|site)\/(?!manifests\/)|stacks\/load\.ts$|index\.ts$|automation\/|policy\/pack\.ts$)/.test(
+        file,
+      ),
     because:
       'only components, the loader of the configuration, the engines and the policy pack speak to Pulumi',
   },

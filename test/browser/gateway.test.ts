@@ -144,9 +144,7 @@ describe.skipIf(missing)('the gateway in a browser', ofTheBrowser, () => {
       await page.setViewportSize(size);
       const viewport = await page.locator('#viewport').boundingBox();
       expect(viewport?.width).toBe(size.width);
-      await expect
-        .poll(() => vnc?.size(), { timeout: 15_000 })
-        .toEqual({ width: size.width, height: viewport?.height });
+      await expect.poll(() => vnc?.size()).toEqual({ width: size.width, height: viewport?.height });
     }
     let drops = 0;
     page.on('websocket', () => {

@@ -56,8 +56,12 @@ test('one build at a time in all processes, and who waits goes on where the othe
   const other = execa(process.execPath, ['--input-type=module', '--eval', script], { reject: false });
   await vi.waitFor(() => expect(log()).toEqual(['begin']), { timeout: 30_000 });
   writeFileSync(join(folder, 'go'), '#!/bin/sh\necho next >> log\n');
+  const given = new AbortController();
+  const unwanted = build('unwanted', 1, given.signal);
   const next = build('next', 1);
   await setTimeout(1_000);
+  given.abort();
+  await expect(unwanted).rejects.toThrow(/abort/);
   expect(log()).toEqual(['begin']);
   other.kill('SIGKILL');
   await next;

@@ -132,7 +132,7 @@ test('a usage that is wrong', async () => {
     expect(await sync(...given), `${short(given)}: ${err.slice(0, 200)}`).toBe(EXIT_CODES.usage);
     expectSentence();
   }
-}, 60_000);
+});
 
 test('values that the running sync refuses', async () => {
   for (const given of REFUSED) {

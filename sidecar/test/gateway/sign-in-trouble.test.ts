@@ -100,7 +100,7 @@ describe('a sign-in server that', () => {
     ['does not answer', { discovery: () => undefined }],
     ['answers byte by byte', { discovery: drip }],
     ['trades byte by byte', { token: drip }],
-  ])('%s is waited for some seconds', { timeout: 30_000 }, async (_what, behaviour) => {
+  ])('%s is waited for some seconds', async (_what, behaviour) => {
     at = await startSignInGateway();
     at.provider.behaviour = behaviour;
     const began = performance.now();

@@ -68,4 +68,4 @@ test('bad input is a sentence, before anything is made', async () => {
   expect(noFile).toEqual({ code: 1, output: expect.stringContaining('ENOENT') });
   for (const { output } of [asArgument, byName, noFile]) expect(output).not.toMatch(/\n\s+at /);
   expect(left()).toEqual([]);
-}, 60_000);
+});

@@ -217,7 +217,7 @@ describe('a drain refuses', () => {
     expect((await visible(project)).get('other')).toBe('work');
     expect((await drain()).code).toBe(0);
     expect(sorted(await visible(project))).toEqual(sorted(dumpFolder(data())));
-  }, 30_000);
+  });
 
   test('a project of another space', async () => {
     const first = await start();
@@ -250,7 +250,7 @@ describe('the end of the pod', () => {
     const { project: session } = await restarted();
     expect(session?.mayHoldUnsavedWork).toBe(true);
     expect((await visible(project)).get('locked/new')).toBe('work');
-  }, 30_000);
+  });
 
   test('a restore waits for a desktop that is still ending', async () => {
     const desktop = await listen(paths.vncSocket);

@@ -131,7 +131,7 @@ describe('files that can never be saved', () => {
     const found = await visible(project);
     // What an earlier save has of it stays.
     expect([...found].sort()).toEqual([0, 1, 2, 3].map((n) => [`file-${n}`, 'x']));
-  }, 60_000);
+  });
 });
 
 describe('files that cannot be restored', () => {

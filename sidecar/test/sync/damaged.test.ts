@@ -392,4 +392,4 @@ test('a part of the manifest that is full of junk is read through once, and all 
   expect(notices.join()).toContain('a part of the manifest in the project space is damaged');
   expect(bytes).toBeLessThan(20 << 20);
   next.close();
-}, 60_000);
+});

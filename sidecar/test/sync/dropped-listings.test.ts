@@ -74,7 +74,7 @@ test('a save that was interrupted is finished although no listing shows its reco
     );
     context.close();
   }
-}, 60_000);
+});
 
 test('who lost the lease learns of it although no listing shows the newer one', async () => {
   const space = new MemorySpace();

@@ -119,7 +119,7 @@ describe.each(KINDS)('every call to the space fails once: %s', (kind) => {
       expect(sorted(await visible(w.space)), `space after call ${at}`).toEqual(two);
       next.close();
     }
-  }, 60_000);
+  });
 
   test('restore: the next run completes it', async () => {
     const make = async () => {
@@ -143,5 +143,5 @@ describe.each(KINDS)('every call to the space fails once: %s', (kind) => {
       expect(sorted(await visible(w.space)), `space after call ${at}`).toEqual(sorted(w.stored));
       next.close();
     }
-  }, 60_000);
+  });
 });

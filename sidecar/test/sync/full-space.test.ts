@@ -61,7 +61,7 @@ describe('a space at its quota', () => {
     expect(await save(w.context)).toMatchObject({ saved: true, skipped: 0 });
     expect(sorted(await visible(w.space))).toEqual(sorted(dumpFolder(w.context.data)));
     await w.close();
-  }, 60_000);
+  });
 
   test('replaced versions in the trash go early, oldest first, and it is told; what was removed stays', async () => {
     const w = await world();
@@ -86,7 +86,7 @@ describe('a space at its quota', () => {
     ]);
     expect(trash.filter(([path]) => path.endsWith('/replaced/database')).length).toBeGreaterThan(0);
     await w.close();
-  }, 60_000);
+  });
 
   test('work that waits to be saved at a start gets the same room: the desktop opens', async () => {
     const w = await world();
@@ -101,7 +101,7 @@ describe('a space at its quota', () => {
     expect(result.notices).toEqual([expect.stringMatching(/was full: replaced versions of \d saves/)]);
     expect(sorted(await visible(w.space))).toEqual(sorted(dumpFolder(w.context.data)));
     await w.close();
-  }, 60_000);
+  });
 });
 
 describe('a space without room for work that waits on the volume', () => {
@@ -153,5 +153,5 @@ describe('a space without room for work that waits on the volume', () => {
     expect((await untilStatus(paths.syncSocket, 'the end of the problem', () => true)).problems).toEqual([]);
     expect(sorted(await visible(space))).toEqual(sorted(dumpFolder(data)));
     await space.close();
-  }, 60_000);
+  });
 });

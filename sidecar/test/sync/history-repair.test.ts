@@ -110,14 +110,14 @@ describe('a part of the history that is damaged', () => {
     await damage(world, 14, FIRST_LINE);
     // Ten are kept, and the one that leads to the damaged one.
     expect(await toldAtTheNextSave(world)).toEqual([17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 3, 2]);
-  }, 60_000);
+  });
 
   test('a later line: is told with the way out, and what lies around it is kept', async () => {
     // The first one is the last of its hour, so what comes after it would become one.
     const world = await withSaves(-59 * 60_000);
     await damage(world, 14, LATER_LINE);
     expect(await toldAtTheNextSave(world)).toHaveLength(SAVES + 1);
-  }, 60_000);
+  });
 
   test.each(DAMAGES)(
     '(%s) is mended: the history begins there, newer saves come back, thinning goes on',
@@ -141,7 +141,6 @@ describe('a part of the history that is damaged', () => {
       expect(evidence).toHaveLength(1);
       context.close();
     },
-    60_000,
   );
 });
 
@@ -176,6 +175,5 @@ describe('a crash while files of the history become one', () => {
         expect(await contentAsOf(world, generation)).toBe(`content ${generation}`);
       context.close();
     },
-    60_000,
   );
 });

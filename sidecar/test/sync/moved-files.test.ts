@@ -236,4 +236,4 @@ test('over REST a renamed folder makes a handful of requests a file, and sends n
   expect(sorted(await visible(space))).toEqual(sorted(dumpFolder(data)));
   expect((await visible(space)).get('films/7.mrc')).toBe('7'.repeat(size));
   await space.close();
-}, 60_000);
+});

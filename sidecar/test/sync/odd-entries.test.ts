@@ -210,7 +210,7 @@ test('a sparse file comes back with its content, in little memory', async () => 
   } finally {
     for (const each of roots) rmSync(each, { recursive: true, force: true });
   }
-}, 60_000);
+});
 
 test('hard links become copies, and copies hard links', async () => {
   const { context, space, data } = await begun();

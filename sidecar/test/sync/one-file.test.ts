@@ -228,7 +228,7 @@ describe('project files that cannot be restored', () => {
     expect((await opened()).fileProblems?.total ?? 0).toBe(0);
     expect(sorted(dumpFolder(data()))).toEqual(sorted(await visible(project)));
     expect(dumpFolder(data()).get('p/sub/lost')).toBe('precious');
-  }, 60_000);
+  });
 });
 
 describe('project files that cannot be saved', () => {
@@ -239,37 +239,33 @@ describe('project files that cannot be saved', () => {
     ['cannot even be looked at', 'p/odd', 'disk-fault', () => lookFault('p/odd')],
     ['lies on a path that is too long', 'p/deep', 'name-too-long', deepFolder],
   ];
-  test.each(ODD)(
-    'one that %s: all others are saved, save and drain name it',
-    async (_, path, code, make) => {
-      await start();
-      await opened();
-      mkdirSync(data('p'));
-      for (let n = 0; n < 12; n += 1) writeFileSync(data(`p/file-${n}`), `work ${n}`);
-      writeFileSync(data('p/odd'), 'odd');
-      const mend = make();
-      const saved = await sync(commands.saveNow);
-      expect(saved.code).toBe(EXIT_CODES.partial);
-      expect(saved.err).toContain(code);
-      expect(saved.err).toContain(`"${path}`);
-      const status = await until('the state', () => true);
-      expect(status.problems).toMatchObject([{ code: 'files-unreadable', space: 'project' }]);
-      const inSpace = await visible(project);
-      for (let n = 0; n < 12; n += 1) expect(inSpace.get(`p/file-${n}`)).toBe(`work ${n}`);
-      expect((await sync(commands.plan)).out).toContain(`"${path}`);
-      const drained = await drain(true);
-      expect(drained.code).toBe(EXIT_CODES.partial);
-      expect(namesOf(JSON.parse(drained.out) as SyncStatus)).toEqual({
-        [String(Object.keys(namesOf(status))[0])]: code,
-      });
-      expect(drained.err).toContain(`"${path}`);
-      mend();
-      expect((await drain()).code).toBe(0);
-      expect((await until('the end', () => true)).fileProblems?.total).toBe(0);
-      expect(sorted(await visible(project))).toEqual(sorted(dumpFolder(data())));
-    },
-    60_000,
-  );
+  test.each(ODD)('one that %s: all others are saved, save and drain name it', async (_, path, code, make) => {
+    await start();
+    await opened();
+    mkdirSync(data('p'));
+    for (let n = 0; n < 12; n += 1) writeFileSync(data(`p/file-${n}`), `work ${n}`);
+    writeFileSync(data('p/odd'), 'odd');
+    const mend = make();
+    const saved = await sync(commands.saveNow);
+    expect(saved.code).toBe(EXIT_CODES.partial);
+    expect(saved.err).toContain(code);
+    expect(saved.err).toContain(`"${path}`);
+    const status = await until('the state', () => true);
+    expect(status.problems).toMatchObject([{ code: 'files-unreadable', space: 'project' }]);
+    const inSpace = await visible(project);
+    for (let n = 0; n < 12; n += 1) expect(inSpace.get(`p/file-${n}`)).toBe(`work ${n}`);
+    expect((await sync(commands.plan)).out).toContain(`"${path}`);
+    const drained = await drain(true);
+    expect(drained.code).toBe(EXIT_CODES.partial);
+    expect(namesOf(JSON.parse(drained.out) as SyncStatus)).toEqual({
+      [String(Object.keys(namesOf(status))[0])]: code,
+    });
+    expect(drained.err).toContain(`"${path}`);
+    mend();
+    expect((await drain()).code).toBe(0);
+    expect((await until('the end', () => true)).fileProblems?.total).toBe(0);
+    expect(sorted(await visible(project))).toEqual(sorted(dumpFolder(data())));
+  });
 
   test('a database that another program has locked is named', async () => {
     await start();
@@ -289,7 +285,7 @@ describe('project files that cannot be saved', () => {
     database.close();
     expect((await sync(commands.saveNow)).code).toBe(0);
     expect((await until('the state', () => true)).problems).toEqual([]);
-  }, 60_000);
+  });
 
   test('times far from now are saved and come back', async () => {
     const times = { future: 10_413_792_000, past: -631_152_000.5, now: 1_700_000_000 };

@@ -67,7 +67,7 @@ describe.each(WAYS)('a clock that is set a year %s', (_, year) => {
       rmSync(join(context.data, 'copy'), { recursive: true });
     }
     context.close();
-  }, 60_000);
+  });
 
   test('takes no lease from a living holder, whichever of the two clocks it is', async () => {
     const space = await openSpace();

@@ -50,33 +50,29 @@ const FAULTS: [string, string][] = [
 ];
 
 describe('a state that cannot be applied', () => {
-  test.each(FAULTS)(
-    '%s: the desktop opens, nothing is lost, the evidence is kept',
-    async (_, sql) => {
-      const first = await start();
-      await opened();
-      for (let n = 0; n < 12; n += 1) writeFileSync(data(`file-${n}`), `work ${n}`);
-      await ask(paths.syncSocket, 'POST', '/v1/save');
-      first.stop();
-      await first.done;
-      containers.forgetAll();
-      // As a killed run leaves it.
-      writeFileSync(data('file-1'), 'not saved yet');
-      rmSync(data('file-2'));
-      const wanted = sorted(dumpFolder(data()));
-      inState(sql);
+  test.each(FAULTS)('%s: the desktop opens, nothing is lost, the evidence is kept', async (_, sql) => {
+    const first = await start();
+    await opened();
+    for (let n = 0; n < 12; n += 1) writeFileSync(data(`file-${n}`), `work ${n}`);
+    await ask(paths.syncSocket, 'POST', '/v1/save');
+    first.stop();
+    await first.done;
+    containers.forgetAll();
+    // As a killed run leaves it.
+    writeFileSync(data('file-1'), 'not saved yet');
+    rmSync(data('file-2'));
+    const wanted = sorted(dumpFolder(data()));
+    inState(sql);
 
-      await start();
-      await opened();
-      await ask(paths.syncSocket, 'POST', '/v1/save');
-      const found = sorted(dumpFolder(data()));
-      const known = new Set(wanted.map(([path, text]) => `${path}: ${text}`));
-      for (const line of known) expect(found.map(([path, text]) => `${path}: ${text}`)).toContain(line);
-      expect((await visible(project)).get('file-1')).toBe('not saved yet');
-      for (const [path, text] of wanted) expect((await visible(project)).get(path), path).toBe(text);
-    },
-    60_000,
-  );
+    await start();
+    await opened();
+    await ask(paths.syncSocket, 'POST', '/v1/save');
+    const found = sorted(dumpFolder(data()));
+    const known = new Set(wanted.map(([path, text]) => `${path}: ${text}`));
+    for (const line of known) expect(found.map(([path, text]) => `${path}: ${text}`)).toContain(line);
+    expect((await visible(project)).get('file-1')).toBe('not saved yet');
+    for (const [path, text] of wanted) expect((await visible(project)).get(path), path).toBe(text);
+  });
 
   test('is put aside, not thrown away', async () => {
     const first = await start();
@@ -95,5 +91,5 @@ describe('a state that cannot be applied', () => {
     expect(aside.length).toBeGreaterThan(0);
     expect(sorted(dumpFolder(data()))).toEqual([['a', 'work']]);
     expect(sorted(await visible(project))).toEqual([['a', 'work']]);
-  }, 60_000);
+  });
 });

@@ -88,24 +88,20 @@ describe.skipIf(!volumes.canMount)('more than a tenth of the volume that the spa
     clock.advance(4 * DAY_MS);
     await start(root, space, clock);
     expect(kept(trash)).toEqual([]);
-  }, 60_000);
+  });
 
   test.each([
     ['ahead', 1],
     ['behind', -1],
-  ])(
-    'is kept where the clock is a year %s',
-    async (_, way) => {
-      const { space, root, clock, trash } = await withRemovedFiles();
-      clock.advance(way * 365 * DAY_MS);
-      await start(root, space, clock);
-      expect(kept(trash)).toEqual(REMOVED);
-      clock.advance(-way * 365 * DAY_MS);
-      await start(root, space, clock);
-      expect(kept(trash)).toEqual(REMOVED);
-    },
-    60_000,
-  );
+  ])('is kept where the clock is a year %s', async (_, way) => {
+    const { space, root, clock, trash } = await withRemovedFiles();
+    clock.advance(way * 365 * DAY_MS);
+    await start(root, space, clock);
+    expect(kept(trash)).toEqual(REMOVED);
+    clock.advance(-way * 365 * DAY_MS);
+    await start(root, space, clock);
+    expect(kept(trash)).toEqual(REMOVED);
+  });
 
   test('goes where its room is needed, but not in the start that took it', async () => {
     const { space, root, clock, at, trash } = await withRemovedFiles();
@@ -116,5 +112,5 @@ describe.skipIf(!volumes.canMount)('more than a tenth of the volume that the spa
     expect(kept(trash)).toEqual(REMOVED);
     await start(root, space, clock);
     expect(kept(trash)).toEqual([]);
-  }, 60_000);
+  });
 });
