@@ -29,6 +29,32 @@ export interface ToUpgrade {
   readonly name: string;
   /** It takes the release when it goes on. */
   readonly isPaused?: boolean;
+  /** What an earlier run was about when its process ended. */
+  readonly interruptedAt?: 'saves' | 'changes' | 'restarts';
+}
+
+/** What each step is for the fleet. */
+const KINDS = { saves: 'save', changes: 'change', restarts: 'restart' } as const;
+
+/**
+ * Does a step that was interrupted.
+ * @returns whether nothing else of the instance is left to do
+ * @throws Error where something else was begun since, which is not ours to do
+ */
+async function takeUp(
+  fleet: Pick<Fleet, 'takeUp' | 'operation'>,
+  name: string,
+  step: NonNullable<ToUpgrade['interruptedAt']>,
+): Promise<boolean> {
+  const found = fleet.operation(name);
+  if (found === undefined) return false;
+  const { kind } = found.record;
+  if (kind !== KINDS[step])
+    throw new Error(
+      `"${kind}" was begun on ${name} besides and did not end. Continue or leave that where the instance is listed, then upgrade it again.`,
+    );
+  await fleet.takeUp(name)?.result;
+  return step === 'restarts';
 }
 
 /**
@@ -36,14 +62,21 @@ export interface ToUpgrade {
  * save fails nothing of the instance is changed.
  */
 export async function upgrade(
-  fleet: Pick<Fleet, 'saveNow' | 'change' | 'restart'>,
+  fleet: Pick<Fleet, 'saveNow' | 'change' | 'restart' | 'takeUp' | 'operation'>,
   instances: readonly ToUpgrade[],
   { version, wave = 5, onNews = () => {}, signal }: UpgradeOptions,
 ): Promise<UpgradeResult> {
   const done: string[] = [];
   const failed: { name: string; message: string }[] = [];
-  const one = async ({ name, isPaused }: ToUpgrade) => {
+  const one = async ({ name, isPaused, interruptedAt }: ToUpgrade) => {
     try {
+      if (interruptedAt !== undefined) {
+        onNews({ name, state: interruptedAt });
+        if (await takeUp(fleet, name, interruptedAt)) {
+          done.push(name);
+          return onNews({ name, state: 'done' });
+        }
+      }
       if (isPaused !== true) {
         onNews({ name, state: 'saves' });
         await fleet.saveNow(name).result;

@@ -39,7 +39,7 @@ export interface ConsoleOptions {
   readonly webDirectory: string;
   /** Folder of the audit log. */
   readonly stateDirectory: string;
-  /** Folder of what the rules remember, which all consoles on these stacks share. @default in `stateDirectory` */
+  /** Folder of what rules and upgrades remember, which all consoles on these stacks share. @default in `stateDirectory` */
   readonly rulesDirectory?: string;
   readonly logger: Logger;
   /** Whether the cluster is as an instance's state and settings say. */
@@ -90,11 +90,8 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
     void board.look(instance).catch(() => undefined);
   });
 
-  const rules = new Rules({
-    ...options,
-    ...{ board, operations, audit },
-    folder: options.rulesDirectory ?? join(options.stateDirectory, 'rules'),
-  });
+  const sharedFolder = options.rulesDirectory ?? join(options.stateDirectory, 'rules');
+  const rules = new Rules({ ...options, ...{ board, operations, audit, folder: sharedFolder } });
 
   const guard: { current?: GuardedServer } = {};
   const busy = (given: IncomingHttpHeaders) => TEXTS[languageOf(given)].refusals['too-many'];
@@ -156,7 +153,11 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
       (name) => fleet.undisturbed(name, () => (options.compare ?? cannotCompare)(name)),
       () => board.tell(),
     ),
-    upgrades: new Upgrades(fleet, operations, () => board.tell()),
+    upgrades: new Upgrades({
+      ...{ fleet, operations, folder: sharedFolder },
+      onNews: () => board.tell(),
+      onProblem: (error) => logger.error(error.message),
+    }),
     announcement: new Announcement(config.announcementFile),
     fleet,
     board,

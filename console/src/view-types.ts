@@ -263,11 +263,13 @@ export interface UpgradeView {
   readonly by: string;
   readonly isOver: boolean;
   readonly isStopping: boolean;
+  /** The console that ran it has ended. */
+  readonly isInterrupted: boolean;
   readonly instances: readonly {
     readonly name: string;
     /** `left`: not begun, and as it was. */
     readonly state: (typeof UPGRADE_STATES)[number];
-    readonly message?: string;
+    readonly message?: string | undefined;
   }[];
 }
 

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import type { OperationKind } from '../kinds.ts';
 import { Operation } from '../operation.ts';
+import type { FoundRecord } from '../records.ts';
 import { type UpgradeNews, upgrade } from '../upgrade.ts';
 
 /** Waves of an upgrade, on a fleet of which every step is written down. */
@@ -7,17 +9,19 @@ import { type UpgradeNews, upgrade } from '../upgrade.ts';
 interface World {
   readonly broken?: string;
   readonly at?: 'save' | 'change' | 'restart';
+  /** What was begun and did not end. */
+  readonly killed?: Readonly<Record<string, OperationKind>>;
 }
 
-function fleetOf({ broken, at = 'save' }: World) {
+function fleetOf({ broken, at = 'save', killed = {} }: World) {
   const steps: string[] = [];
   let [running, most] = [0, 0];
-  const step = (name: string, kind: 'save' | 'change' | 'restart') =>
+  const step = (name: string, kind: OperationKind, what: string = kind) =>
     new Operation<never>(name, kind, async () => {
       most = Math.max(most, ++running);
       await new Promise((resolve) => setTimeout(resolve, 2));
       running -= 1;
-      steps.push(`${name} ${kind}`);
+      steps.push(`${name} ${what}`);
       if (name === broken && kind === at) throw new Error('the space is full');
       return undefined as never;
     });
@@ -28,6 +32,9 @@ function fleetOf({ broken, at = 'save' }: World) {
       saveNow: (name: string) => step(name, 'save'),
       change: (name: string) => step(name, 'change'),
       restart: (name: string) => step(name, 'restart'),
+      operation: (name: string) =>
+        killed[name] && ({ record: { kind: killed[name] }, state: 'killed' } as FoundRecord),
+      takeUp: (name: string) => killed[name] && step(name, killed[name], `${killed[name]} again`),
     },
   };
 }
@@ -82,4 +89,35 @@ test('what is paused takes the release without a start, and no wave begins after
   expect(steps.filter((step) => step.startsWith('paused'))).toEqual(['paused change']);
   expect(result).toMatchObject({ done: expect.arrayContaining(['paused', 'i00', 'i01', 'i02']), failed: [] });
   expect(result.left).toEqual(names.slice(3));
+});
+
+test('what was interrupted is taken up where it was, and nothing that somebody else has begun since', async () => {
+  const given = [
+    { name: 'saves', interruptedAt: 'saves' },
+    { name: 'changes', interruptedAt: 'changes' },
+    { name: 'restarts', interruptedAt: 'restarts' },
+    { name: 'between', interruptedAt: 'changes' },
+    { name: 'asleep', interruptedAt: 'changes', isPaused: true },
+  ] as const;
+  const killed = { saves: 'save', changes: 'change', restarts: 'restart', asleep: 'change' } as const;
+  const { fleet, steps } = fleetOf({ killed });
+  const result = await upgrade(fleet, given, { version: '3.8.3' });
+  expect(result).toMatchObject({ failed: [], left: [] });
+  const of = (name: string) =>
+    steps.filter((step) => step.startsWith(`${name} `)).map((step) => step.split(' ').slice(1).join(' '));
+  const all = ['save', 'change', 'restart'];
+  expect(of('saves')).toEqual(['save again', ...all]);
+  expect(of('changes')).toEqual(['change again', ...all]);
+  // It has what was changed.
+  expect(of('restarts')).toEqual(['restart again']);
+  expect(of('between')).toEqual(all);
+  expect(of('asleep')).toEqual(['change again', 'change']);
+
+  const removed = fleetOf({ killed: { gone: 'remove' } });
+  const left = await upgrade(removed.fleet, [{ name: 'gone', interruptedAt: 'saves' }, { name: 'next' }], {
+    version: '3.8.3',
+  });
+  expect(left).toMatchObject({ done: [], left: ['next'] });
+  expect(left.failed[0]?.message).toMatch(/"remove" was begun on gone besides/);
+  expect(removed.steps).toEqual([]);
 });

@@ -95,8 +95,24 @@ export async function addSiteRoutes(
         if (!tell(request, audit, { user: user.id, action: 'upgrade', outcome: 'begun', detail, client }))
           return reply.code(503).send(refused('not-recorded'));
         const ordered = wanted.map((each) => ({ name: each.name, isPaused: each.isPaused === true }));
-        upgrades.begin(user, { version, wave, instances: ordered });
-        return reply.code(202).send({});
+        return upgrades.begin(user, { version, wave, instances: ordered })
+          ? reply.code(202).send({})
+          : reply.code(409).send(refused('busy'));
+      });
+
+      site.post('/upgrade/continue', async (request, reply) => {
+        if (upgrades.view?.isInterrupted !== true) return reply.code(409).send(refused('busy'));
+        const { user } = request.visitor;
+        const client = clientKey(request.headers, request.ip);
+        if (!tell(request, audit, { user: user.id, action: 'upgrade-continue', outcome: 'begun', client }))
+          return reply.code(503).send(refused('not-recorded'));
+        const isPaused = (each: string) => {
+          const found = board.find(each);
+          return found && found.isPaused === true;
+        };
+        return upgrades.continue(user, isPaused)
+          ? reply.code(202).send({})
+          : reply.code(409).send(refused('busy'));
       });
 
       site.post('/upgrade/stop', async (request, reply) => {
@@ -104,8 +120,7 @@ export async function addSiteRoutes(
         const client = clientKey(request.headers, request.ip);
         if (!tell(request, audit, { user: user.id, action: 'upgrade-stop', outcome: 'done', client }))
           return reply.code(503).send(refused('not-recorded'));
-        upgrades.stop();
-        return reply.send({});
+        return upgrades.stop() ? reply.send({}) : reply.code(409).send(refused('busy'));
       });
 
       site.post('/announcement', async (request, reply) => {

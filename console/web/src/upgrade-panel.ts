@@ -49,10 +49,17 @@ export class UpgradePanel {
     if (hadFocus) (this.#run.querySelector('button') ?? this.#version).focus();
   }
 
-  #runOf({ version, by, isOver, isStopping, instances }: NonNullable<SiteView['upgrade']>): HTMLElement[] {
+  #runOf({
+    version,
+    by,
+    isOver,
+    isStopping,
+    isInterrupted,
+    instances,
+  }: NonNullable<SiteView['upgrade']>): HTMLElement[] {
     const count = (state: string) => instances.filter((one) => one.state === state).length;
     const sum = t().upgradeSum(count('done'), count('failed'), count('left'));
-    const title = isOver ? t().upgradeOver(version, by) : t().upgradeRuns(version, by);
+    const titleOf = isOver ? t().upgradeOver : isInterrupted ? t().upgradeInterrupted : t().upgradeRuns;
     const shown = instances.filter(({ state }) => state !== 'left');
     const lines = shown.map(({ name, state, message }) =>
       make(
@@ -62,14 +69,18 @@ export class UpgradePanel {
         message !== undefined && make('span', { class: 'said', lang: 'en' }, message),
       ),
     );
-    const stop = button(t().stop, 'danger', () => this.#act('/api/site/upgrade/stop', {}));
+    const goOn = button(t().upgradeContinue, '', () => this.#act('/api/site/upgrade/continue', {}));
+    const stop = button(isInterrupted ? t().upgradeLeave : t().stop, 'danger', () =>
+      this.#act('/api/site/upgrade/stop', {}),
+    );
     stop.disabled = isStopping;
     return [
-      make('h3', {}, title),
+      make('h3', {}, titleOf(version, by)),
+      isInterrupted && make('p', {}, t().upgradeInterruptedWhat),
       make('p', { role: 'status' }, isStopping && !isOver ? `${sum} ${t().stopping}` : sum),
       make('ol', { class: 'steps' }, ...lines),
-      ...(isOver ? [] : [make('div', { class: 'row' }, stop)]),
-    ];
+      !isOver && make('div', { class: 'row' }, ...(isInterrupted ? [goOn, stop] : [stop])),
+    ].filter((part) => part !== false);
   }
 
   #askUpgrade(): void {

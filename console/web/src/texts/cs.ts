@@ -86,6 +86,11 @@ export const cs: Texts = {
   wave: 'Kolik instancí najednou po první',
   upgradeRuns: (version, by) => `Na ${version}, začal(a) ${by}`,
   upgradeOver: (version, by) => `Na ${version}, začal(a) ${by}: skončilo`,
+  upgradeInterrupted: (version, by) => `Na ${version}, začal(a) ${by}: přerušeno`,
+  upgradeInterruptedWhat:
+    'Konzole přitom skončila. Co bylo uloženo, zůstalo, jak bylo. Pokračování dokončí nejprve, co právě běželo, a potom zbytek; nebo nechte vše, jak je.',
+  upgradeContinue: 'Pokračovat v převodu',
+  upgradeLeave: 'Nechat zbytek, jak je',
   upgradeSum: (done, failed, left) => `Hotovo: ${done}. Selhalo: ${failed}. Nezačato: ${left}.`,
   upgradeStates: {
     left: 'nezačato',

@@ -163,6 +163,11 @@ export const en = {
   wave: 'Instances at a time, after the first',
   upgradeRuns: (version: string, by: string) => `To ${version}, begun by ${by}`,
   upgradeOver: (version: string, by: string) => `To ${version}, begun by ${by}: ended`,
+  upgradeInterrupted: (version: string, by: string) => `To ${version}, begun by ${by}: interrupted`,
+  upgradeInterruptedWhat:
+    'The console ended in the middle of it. What was saved is not touched. Continue does what was under way again, then the rest; or leave everything as it is.',
+  upgradeContinue: 'Continue the upgrade',
+  upgradeLeave: 'Leave the rest as it is',
   upgradeSum: (done: number, failed: number, left: number) =>
     `Done: ${done}. Failed: ${failed}. Not begun: ${left}.`,
   upgradeStates: {
