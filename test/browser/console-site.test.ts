@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { PlanFile } from '../../console/src/site/upgrade-plan.ts';
 import { type FakeCluster, fakeCluster } from '../../console/test/helpers/fake-cluster.ts';
 import { PASSWORD, type RunningConsole, startConsole } from '../../console/test/helpers/start-console.ts';
 import { knownVersions } from '../../stacks/versions.ts';
@@ -22,12 +23,22 @@ describe.skipIf(missing)('the site page', () => {
   let running: RunningConsole;
   let cluster: FakeCluster;
   const mistakes: string[] = [];
+  const rulesDirectory = mkdtempSync(join(tmpdir(), 'console-rules-'));
   const announcementFile = join(tmpdir(), `announcement-${randomBytes(6).toString('hex')}`);
 
   beforeAll(async () => {
     browser = await launchBrowser();
     cluster = fakeCluster();
+    // Of a console before this one, which was killed.
+    new PlanFile(rulesDirectory).write({
+      ...{ version: NEW, wave: 2, by: 'Ada', since: '2026-11-30T08:00:00Z', isOver: false },
+      instances: [
+        { name: 'alpha', state: 'changes' },
+        { name: 'beta', state: 'left' },
+      ],
+    });
     running = await startConsole({
+      rulesDirectory,
       config: { announcementFile },
       openCluster: cluster.open,
       milliseconds: 400,
@@ -55,6 +66,7 @@ describe.skipIf(missing)('the site page', () => {
     await browser?.close();
     await running?.stop();
     rmSync(announcementFile, { force: true });
+    rmSync(rulesDirectory, { recursive: true, force: true });
   });
   afterEach(async () => {
     for (const context of browser.contexts()) await context.close();
@@ -82,6 +94,26 @@ describe.skipIf(missing)('the site page', () => {
     expect(new URL(page.url()).pathname).toBe('/site');
     await page.getByRole('heading', { name: 'My instances' }).waitFor();
     expect(await page.getByRole('link', { name: 'Site' }).isVisible()).toBe(false);
+    expect(mistakes).toEqual([]);
+  });
+
+  test('tells of an upgrade whose console has ended, with a way to continue and one to leave it', async () => {
+    const czech = await open('olga', '/site', {
+      colorScheme: 'dark',
+      locale: 'cs-CZ',
+      viewport: PHONE.viewport,
+    });
+    await czech.getByText(`Na ${NEW}, začal(a) Ada: přerušeno`).waitFor();
+    expect(await axeFindings(czech)).toEqual([]);
+    await screenshot(czech, SHOTS, 'site-interrupted-cs');
+    const page = await open('olga', '/site');
+    await page.getByRole('heading', { name: `To ${NEW}, begun by Ada: interrupted` }).waitFor();
+    expect(await page.getByRole('button', { name: 'Continue the upgrade' }).isEnabled()).toBe(true);
+    expect(await axeFindings(page)).toEqual([]);
+    await screenshot(page, SHOTS, 'site-interrupted');
+    await page.getByRole('button', { name: 'Leave the rest as it is' }).click();
+    await page.getByRole('heading', { name: `To ${NEW}, begun by Ada: ended` }).waitFor();
+    await page.getByText('Done: 0. Failed: 1. Not begun: 1.').waitFor();
     expect(mistakes).toEqual([]);
   });
 
