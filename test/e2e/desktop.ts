@@ -2,9 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { type SyncStatus, syncStatusSchema } from '../../sidecar/contract/status.ts';
+import type { Shown } from './scipion-windows.ts';
 import { eventually, inContainer } from './world.ts';
 
 /** Real work in the desktop container, and what Scipion says of it. */
+
+const SCRIPTS = join(import.meta.dirname, 'desktop-scripts');
 
 const workSchema = z.object({
   status: z.string(),
@@ -22,6 +25,28 @@ export type ProjectView = z.infer<typeof projectSchema>;
 /** Imports the source's micrographs as links in a protocol run of this label. */
 export async function importMicrographs(project: string, label: string): Promise<z.infer<typeof workSchema>> {
   return workSchema.parse(await runScript('work.py', [project, label]));
+}
+
+/** A project whose runs wait for their "Execute"; answers the folder of each, by label. */
+export async function saveRuns(project: string, labels: readonly string[]): Promise<Record<string, string>> {
+  return z.record(z.string(), z.string()).parse(await runScript('save_runs.py', [project, ...labels]));
+}
+
+const shownSchema = z.object({
+  window: z.string(),
+  kind: z.string(),
+  text: z.string(),
+  value: z.string(),
+  x: z.number(),
+  y: z.number(),
+  width: z.number(),
+  height: z.number(),
+});
+
+/** What Scipion's windows show at this moment, and where. */
+export async function shownWindows(): Promise<Shown[]> {
+  const script = await readFile(join(SCRIPTS, 'widgets.py'), 'utf8');
+  return z.array(shownSchema).parse(JSON.parse(await inContainer('desktop', ['python3', '-'], script)));
 }
 
 export async function inspectProject(project: string): Promise<ProjectView> {
@@ -88,7 +113,7 @@ async function runFile(
   interpreter: readonly string[],
   args: readonly string[],
 ): Promise<string> {
-  const source = await readFile(join(import.meta.dirname, 'desktop-scripts', name), 'utf8');
+  const source = await readFile(join(SCRIPTS, name), 'utf8');
   const path = `/tmp/${name}`;
   await inContainer('desktop', ['tee', path], source);
   return inContainer('desktop', [...interpreter, path, ...args]);

@@ -136,7 +136,7 @@ export const triesWith = (authorities: string) =>
     ),
     imageRepository: stored('localhost/tried', /"image":"localhost\/tried\/desktop:/),
     sidecarImage: stored('localhost/tried-sidecar:1', /"image":"localhost\/tried-sidecar:1"/),
-    jobs: { because: 'needs the networks of the API server with it: test/engine/jobs.test.ts' },
+    jobs: { because: 'needs the networks of the API server with it: 2-jobs.test.ts' },
     jobClasses: { because: 'is nothing without `jobs`' },
     jobMemory: { because: 'is nothing without `jobs`' },
     jobsAtRemoval: { because: 'is nothing without `jobs`: test/components/close-jobs.test.ts' },

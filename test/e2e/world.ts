@@ -102,6 +102,7 @@ export async function eventually<T>(
   what: string,
   seconds: number,
   ask: () => Promise<T | undefined>,
+  everyMs = 1000,
 ): Promise<T> {
   const deadline = Date.now() + seconds * 1000;
   let last: unknown;
@@ -115,7 +116,7 @@ export async function eventually<T>(
     if (Date.now() > deadline) {
       throw new Error(`${what}: not seen within ${seconds} s.${last ? ` Last error: ${String(last)}` : ''}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }
 

@@ -194,6 +194,13 @@ test('a refusal is a sentence, and no number', async () => {
   expect(elsewhere).toMatchObject({ code: 1, out: '', err: expect.stringContaining('/mnt/vol-project') });
 });
 
+test('without a class it has the first one of the site', async () => {
+  const { out: id } = await inside(IN_PROJECT, client('submit', '--class', '', script('d.job', 'true')), {
+    SCIPION_JOB_CLASSES: '[{"name":"large"},{"name":"small"}]',
+  });
+  expect((await broker.ask('GET', `/v1/jobs/${id}`)).body).toMatchObject({ class: 'large' });
+});
+
 test('cancelled, a job has ended', async () => {
   const { out: id } = await inside(IN_PROJECT, client(...SUBMIT, script('c.job', 'sleep 60')));
   await place.podOf(id);
@@ -222,6 +229,12 @@ describe('the queues that Scipion offers', () => {
       ['JOB_TIME', '24'],
       ['QUEUE_FOR_JOBS', 'N'],
     ]);
+    expect(JSON.parse(/^QUEUES_DEFAULT = (.*)$/m.exec(text)?.[1] ?? '')).toEqual({
+      JOB_CPUS: '2',
+      JOB_MEMORY: '4096',
+      JOB_TIME: '24',
+      QUEUE_FOR_JOBS: 'N',
+    });
     const given = new Set([...text.matchAll(/%_\((\w+)\)/g)].map(([, name]) => name));
     const ofScipion = [
       'JOB_NODES',

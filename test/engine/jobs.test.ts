@@ -65,13 +65,19 @@ describe('a job', () => {
     await using broker = await place.broker();
     const asked = request();
     const id = String((await broker.ask('POST', '/v1/jobs', asked)).body.id);
-    await place.podOf(id);
+    const startedAt = new Date(Date.now() - 3_600_000).toISOString().replace(/\.\d+/, '');
+    await place.setPod(id, { running: { startedAt } });
+    await broker.until(id, ({ state }) => state === 'running');
     expect(await broker.ask('POST', `/v1/jobs/${id}/cancel`)).toMatchObject({
       status: 200,
       body: { isCancelled: true },
     });
     const ended = await broker.until(id, ({ state }) => state === 'ended');
-    expect(ended).toMatchObject({ exitCode: null, isCancelled: true });
+    // Its pod is gone by then, and what it took is accounted for all the same.
+    expect(ended).toMatchObject({ exitCode: null, isCancelled: true, startedAt });
+    await expect.poll(() => broker.lines('account').filter(({ job }) => job === id)).toHaveLength(1);
+    const [account] = broker.lines('account').filter(({ job }) => job === id);
+    expect(Number(account?.cpuHoursReserved)).toBeGreaterThanOrEqual(2);
     expect(await broker.ask('POST', '/v1/jobs', asked)).toMatchObject({
       status: 200,
       body: { id, state: 'ended' },

@@ -95,11 +95,17 @@ def in_project(path: str) -> str:
     return os.path.realpath(path)
 
 
+def first_class() -> str:
+    """What a dialog means in which none was chosen."""
+    classes = json.loads(os.environ.get("SCIPION_JOB_CLASSES", "[]"))
+    return str(classes[0]["name"]) if classes else ""
+
+
 def submit(given: argparse.Namespace) -> int:
     is_step = given.steps == "Y"
     request: dict[str, Any] = {
         "clientId": secrets.token_hex(16),
-        "class": given.job_class,
+        "class": given.job_class or first_class(),
         "name": re.sub(r"[^\w. -]", "_", given.name, flags=re.ASCII)[:100] or "job",
         "command": {"script": in_project(given.script)},
         "folder": in_project("."),
@@ -205,7 +211,7 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scipion-job", description="Jobs in the cluster.")
     commands = parser.add_subparsers(required=True)
     submitting = commands.add_parser("submit", help="run a script as a job; prints its number")
-    submitting.add_argument("--class", dest="job_class", required=True, help="one of the site's classes")
+    submitting.add_argument("--class", dest="job_class", required=True, help="one of the site's classes; empty: the first")
     submitting.add_argument("--name", default="job", help="for people")
     submitting.add_argument("--steps", choices=("Y", "N"), default="N", help="Y: wait, and end with the exit code of the job")
     submitting.add_argument("--logs", help="output goes to LOGS.out and LOGS.err in the project")

@@ -22,12 +22,16 @@ CANCEL_COMMAND = /usr/local/bin/scipion-job cancel %_(JOB_ID)s
 CHECK_COMMAND = /usr/local/bin/scipion-job status %_(JOB_ID)s || echo "running, as far as is known"
 JOB_DONE_REGEX = ^(ended|lost)
 QUEUES = {queues}
+QUEUES_DEFAULT = {default}
 """
 
 
 def hosts(classes: list[dict[str, Any]]) -> str:
     """What `hosts.conf` says for these classes, with the limits of each beside what can be changed."""
-    return TEMPLATE.replace("{queues}", json.dumps({each["name"]: fields(each) for each in classes}))
+    queues = json.dumps({each["name"]: fields(each) for each in classes})
+    # Of a dialog in which no class was chosen: Scipion offers them in the order of the alphabet, and chooses none.
+    default = json.dumps({name: value for name, value, *_ in fields(classes[0])})
+    return TEMPLATE.replace("{queues}", queues).replace("{default}", default)
 
 
 def fields(job_class: dict[str, Any]) -> list[list[str]]:
@@ -54,7 +58,7 @@ def prepare(target: pathlib.Path = paths.HOSTS) -> None:
         return
     try:
         target.write_text(hosts(json.loads(text)), encoding="utf-8")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         log(f"Scipion offers no queue: {VARIABLE} cannot be used: {error!r}")
         return
     os.environ["SCIPION_HOSTS"] = str(target)

@@ -246,7 +246,7 @@ export class Broker {
     this.#known = new Map();
     for (const job of jobs) {
       const id = job.metadata.labels?.[JOB_MARKS.id] ?? '';
-      const entry = this.#remember(job, pods.get(id), events.get(id));
+      const entry = this.#remember(job, pods.get(id), { event: events.get(id), earlier: before.get(id) });
       if (entry !== undefined && isOver(entry.view)) this.#account(job, entry.view, pods.get(id));
     }
     // Made while this look was under way.
@@ -281,10 +281,16 @@ export class Broker {
     return withoutSpec(job, known ?? filesOf(job));
   }
 
-  #remember(job: KubernetesJob, pod: KubernetesPod | undefined, event?: string): Known | undefined {
-    const view = viewOf(job, pod, { now: this.#options.clock.now(), event });
+  #remember(
+    job: KubernetesJob,
+    pod: KubernetesPod | undefined,
+    { event, earlier }: { event?: string | undefined; earlier?: Known | undefined } = {},
+  ): Known | undefined {
     const facts = factsOf(job);
-    if (view === undefined || facts === undefined) return undefined;
+    if (facts === undefined) return undefined;
+    const { view: before } = earlier ?? this.#known.get(facts.id) ?? {};
+    const view = viewOf(job, pod, { now: this.#options.clock.now(), event, earlier: before });
+    if (view === undefined) return undefined;
     const entry = { view, digest: facts.digest };
     this.#known.set(view.id, entry);
     return entry;

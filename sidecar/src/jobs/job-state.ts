@@ -55,11 +55,18 @@ const say = (why: JobWhy, reason: string, detail = ''): Said => ({
 /** A node that does not answer keeps its pod in the list; its own time-out is over when the pod was told to go, and then some. */
 const LOST_AFTER_MS = 120_000;
 
-/** @param event what the cluster last complained of, while there is no pod */
+interface Beside {
+  readonly now: number;
+  /** What the cluster last complained of, while there is no pod. */
+  readonly event?: string | undefined;
+  /** What was said of it before: the pod of a job whose time is over, or that was cancelled, is gone when it has ended. */
+  readonly earlier?: JobView | undefined;
+}
+
 export function viewOf(
   job: KubernetesJob,
   pod: KubernetesPod | undefined,
-  { now, event }: { now: number; event?: string | undefined },
+  { now, event, earlier }: Beside,
 ): JobView | undefined {
   const facts = factsOf(job);
   if (facts === undefined) return undefined;
@@ -76,9 +83,9 @@ export function viewOf(
     cpus: facts.asked.cpus,
     memoryMebibytes: facts.asked.memoryMebibytes,
     submittedAt: metadata.creationTimestamp ?? '',
-    startedAt: ran?.running?.startedAt ?? ran?.terminated?.startedAt ?? null,
+    startedAt: ran?.running?.startedAt ?? ran?.terminated?.startedAt ?? earlier?.startedAt ?? null,
     endedAt: null,
-    node: pod?.spec?.nodeName ?? null,
+    node: pod?.spec?.nodeName ?? earlier?.node ?? null,
     exitCode: null,
     ...filesOf(job),
     used: usageOf(pod) ?? null,
