@@ -1,6 +1,11 @@
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { JOB_MARKS } from '../../sidecar/contract/jobs.ts';
+import { systemClock } from '../../sidecar/src/clock.ts';
 import { jobIdOf } from '../../sidecar/src/jobs/job-object.ts';
+import { JobsGate } from '../../sidecar/src/sync/service/jobs-gate.ts';
+import { Lifetime } from '../../sidecar/src/sync/service/lifetime.ts';
+import { StatusBoard } from '../../sidecar/src/sync/service/status-board.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { BUILD_MS, type JobsPlace, jobsPlace, request } from '../helpers/jobs-place.ts';
 
@@ -140,6 +145,46 @@ test('200 at once, each exactly once, while the broker is killed in between', {
   expect(listed).toHaveLength(200);
   // Half of it is Node's code, which the containers of the pod share.
   expect(broker.peakMebibytes()).toBeLessThan(105);
+});
+
+describe('an end of the instance', () => {
+  const gateOf = (socket: string) =>
+    new JobsGate({
+      socket,
+      board: new StatusBoard(systemClock),
+      lifetime: new Lifetime(systemClock),
+      clock: systemClock,
+      log: pino({ enabled: false }),
+    });
+
+  test('is refused while a job runs, or cancels them all, takes none, and goes on when no pod is left', async () => {
+    await place.clear();
+    await using broker = await place.broker();
+    const submit = () => broker.ask('POST', '/v1/jobs', request());
+    const running = String((await submit()).body.id);
+    await submit();
+    await place.setPod(running, { running: { startedAt: new Date().toISOString() } });
+    const gate = gateOf(broker.socket);
+    await expect(gate.close({ choice: 'refuse', waitSeconds: 0 })).rejects.toThrow(
+      /2 jobs .* have not ended/,
+    );
+    await expect(gate.close({ choice: 'wait', waitSeconds: 1 })).rejects.toThrow(/have not ended after 1 s/);
+    // It was taken back, so jobs are taken.
+    expect((await submit()).status).toBe(201);
+
+    await gate.close({ choice: 'cancel', waitSeconds: 100 });
+    const left = (await place.pods()) as { status: { phase: string } }[];
+    expect(left.filter(({ status }) => !['Succeeded', 'Failed'].includes(status.phase))).toEqual([]);
+    expect(await submit()).toMatchObject({ status: 409, body: { code: 'closed' } });
+    expect((await broker.ask('GET', `/v1/jobs/${running}`)).body).toMatchObject({
+      state: 'ended',
+      reason: 'It was cancelled: the instance is removed or paused',
+    });
+    // A broker that is killed meanwhile takes jobs again; whoever ends the instance sees them.
+    await broker.kill();
+    expect((await submit()).status).toBe(201);
+    await expect(gate.assertIdle()).rejects.toThrow(/1 job of the instance has not ended/);
+  });
 });
 
 describe('what is told of jobs', () => {

@@ -32,10 +32,10 @@ export class BrokerProcess implements AsyncDisposable {
   private constructor(folder: string, args: readonly string[]) {
     this.#folder = folder;
     this.#args = args;
-    this.#agent = new Agent({ connect: { socketPath: this.#socket }, connections: 40, pipelining: 1 });
+    this.#agent = new Agent({ connect: { socketPath: this.socket }, connections: 40, pipelining: 1 });
   }
 
-  get #socket(): string {
+  get socket(): string {
     return this.#args[this.#args.lastIndexOf('--socket') + 1] ?? '';
   }
 
@@ -108,7 +108,7 @@ export class BrokerProcess implements AsyncDisposable {
 
   /** Sends a body of so many bytes. @returns how many went before the broker closed the connection */
   async pour(bytes: number): Promise<number> {
-    const socket = connect(this.#socket);
+    const socket = connect(this.socket);
     socket.on('error', () => undefined);
     socket.write(
       `POST /v1/jobs HTTP/1.1\r\nhost: jobs\r\ncontent-type: application/json\r\ncontent-length: ${bytes}\r\n\r\n`,
