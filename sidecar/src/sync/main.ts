@@ -115,11 +115,15 @@ export function program(
   act(asking('plan', 'what the next save would do; changes nothing'), commands.plan);
   const drain = withJobs(asking('drain', 'close the desktop, save everything, stay closed')).option(
     '--timeout <seconds>',
-    'how long to wait',
+    'how long to wait for the save',
     positive,
     86_400,
   );
-  act(drain, (context) => commands.drain(context, drain.opts().timeout as number, jobsOf(drain)));
+  act(drain, (context) => {
+    const jobs = jobsOf(drain);
+    const forJobs = jobs.choice === 'refuse' ? 0 : jobs.waitSeconds;
+    return commands.drain(context, (drain.opts().timeout as number) + forJobs, jobs);
+  });
   const closeJobs = withJobs(asking('close-jobs', 'before a pause: no job is left, and none is taken'));
   act(closeJobs, (context) => commands.closeJobs(context, jobsOf(closeJobs)));
   act(asking('saves', 'which saves can be brought back, and what they cost'), commands.saves);

@@ -46,6 +46,8 @@ let project: MemorySpace;
 let broker: Server | undefined;
 /** Looks that the broker cannot answer, first of all. */
 let failing: number;
+/** In place of all looks. */
+let current: Idleness | undefined;
 /** What the drain asked, in order. */
 let asked: string[];
 
@@ -59,7 +61,8 @@ async function startBroker(...looks: Idleness[]): Promise<void> {
       response.writeHead(503, { 'content-type': 'application/json' }).end('{"message":"starting"}');
       return;
     }
-    const look = request.url === '/v1/idleness' && left.length > 1 ? left.shift() : left[0];
+    const next = request.url === '/v1/idleness' && left.length > 1 ? left.shift() : left[0];
+    const look = current ?? next;
     const body = request.url === '/v1/idleness' ? look : {};
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   });
@@ -71,6 +74,7 @@ beforeEach(async () => {
   project = new MemorySpace({ identity: 'memory://project' });
   asked = [];
   failing = 0;
+  current = undefined;
   await containers.start({
     config: { ...QUIET_CONFIG, hasJobs: true },
     paths,
@@ -153,6 +157,24 @@ describe('a drain that may wait', () => {
     ]);
     expect(asked).not.toContain('POST /v1/open');
     expect(await saved()).toEqual([['a', 'work']]);
+  });
+
+  test('saves on the interval as long as it waits, since jobs may run for days', async () => {
+    await startBroker(RUNS);
+    const done = drain('wait', 300);
+    await untilStatus(paths.syncSocket, 'the wait', ({ warnings = [] }) =>
+      warnings.some(({ code }) => code === 'jobs-awaited'),
+    );
+    // What somebody agrees to is looked at with the next autosave, which is at once.
+    await ask(paths.syncSocket, 'POST', '/v1/confirm', { what: 'takeOver' });
+    await expect.poll(saved).toEqual([['a', 'work']]);
+    writeFileSync(join(paths.projectVolume, 'data', 'b'), 'more');
+    current = IDLE;
+    await done;
+    expect(await saved()).toEqual([
+      ['a', 'work'],
+      ['b', 'more'],
+    ]);
   });
 
   test('is refused when its time is over; the session goes on, and jobs are taken again', async () => {

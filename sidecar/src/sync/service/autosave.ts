@@ -46,7 +46,7 @@ export class Autosave {
 
   get #isResting(): boolean {
     const { desktop, drain } = this.#options;
-    return drain.isAsked || !desktop.wasOpened;
+    return drain.isClosing || !desktop.wasOpened;
   }
 
   get #intervalMs(): number {

@@ -30,20 +30,27 @@ export interface DrainOptions {
 export class Drain {
   readonly #options: DrainOptions;
   #outcome: Promise<void> | null = null;
+  #isClosing = false;
 
   constructor(options: DrainOptions) {
     this.#options = options;
   }
 
-  /** It is done or under way: the desktop does not open. */
+  /** It is done or under way. */
   get isAsked(): boolean {
     return this.#outcome !== null;
+  }
+
+  /** The desktop does not open, and nothing but the drain saves. Not yet while jobs are waited for, which may take days. */
+  get isClosing(): boolean {
+    return this.#isClosing;
   }
 
   /** Asked again, it answers with the same outcome. @throws what stopped it; the desktop is open again then */
   run(atEnd: JobsAtEnd): Promise<void> {
     this.#outcome ??= this.#run(atEnd).catch((error: unknown) => {
       this.#outcome = null;
+      this.#isClosing = false;
       throw error;
     });
     return this.#outcome;
@@ -61,6 +68,7 @@ export class Drain {
     if (phase === 'drained' || phase === 'stopped') return;
     // Before the session ends, so that who has jobs keeps it.
     await jobs.close(atEnd);
+    this.#isClosing = true;
     if (!desktop.wasOpened)
       return this.#closeUnopened().catch(async (error: unknown) => {
         await jobs.open();

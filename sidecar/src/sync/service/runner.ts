@@ -97,7 +97,7 @@ export class Runner {
       else if (existsSync(paths.ready)) await this.#resume();
       else {
         await Promise.all([this.#openSource(), this.#restoreProject()]);
-        if (!stopped.aborted && !this.#drain.isAsked) await this.#open();
+        if (!stopped.aborted && !this.#drain.isClosing) await this.#open();
       }
       void checkUnsaved(this.board, this.project, log);
       await this.#autosave.run();
@@ -123,7 +123,7 @@ export class Runner {
     for (;;) {
       const result = await this.#saver.save('saving');
       // The drain sends the rest, or the save after the next start.
-      if (result.sending === 0 || this.#drain.isAsked || this.#lifetime.stopped.aborted) return result;
+      if (result.sending === 0 || this.#drain.isClosing || this.#lifetime.stopped.aborted) return result;
     }
   }
 
