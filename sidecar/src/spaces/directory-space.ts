@@ -9,6 +9,7 @@ import {
   type EntryKind,
   isSpaceError,
   joinPath,
+  type ListOptions,
   type Locator,
   type MadeDirectory,
   nameOf,
@@ -66,7 +67,7 @@ export class DirectorySpace implements Space {
     });
   }
 
-  async *list(directory: Locator, options: { signal?: AbortSignal } = {}): AsyncIterable<SpaceEntry> {
+  async *list(directory: Locator, options: ListOptions = {}): AsyncIterable<SpaceEntry> {
     await this.#assertKind(directory.path, 'directory');
     const folder = await this.#call(directory.path, () =>
       fs.opendir(this.#at(directory.path), { encoding: 'buffer' as BufferEncoding }),
@@ -86,12 +87,24 @@ export class DirectorySpace implements Space {
         if (!isHad && unnamed.has(path)) continue;
         if (!isHad) unnamed.add(path);
         // The way to the folder was looked at, and whoever uses what is listed looks again.
-        const entry = isHad ? await this.#look(path) : this.#unnamed(path, child.value);
+        const entry = isHad ? await this.#listed(path, options) : this.#unnamed(path, child.value);
         if (entry !== null) yield entry;
       }
     } finally {
       // A reader may leave early.
       await handle.return?.();
+    }
+  }
+
+  /** One that the file system fails at, or says odd things of, takes nothing from the others. */
+  async #listed(path: string, { onOdd }: ListOptions): Promise<SpaceEntry | null> {
+    try {
+      return await this.#look(path);
+    } catch (error) {
+      if (onOdd === undefined || !isSpaceError(error, 'odd-entry', 'token-not-permitted', 'unavailable'))
+        throw error;
+      onOdd({ directory: parentOf(path), name: nameOf(path), why: error.message });
+      return null;
     }
   }
 
@@ -118,12 +131,15 @@ export class DirectorySpace implements Space {
             ? 'symlink'
             : undefined;
       if (kind === undefined) return null;
+      const size = Number(found.size);
+      if (kind === 'file' && !(Number.isSafeInteger(size) && size >= 0))
+        throw fail('odd-entry', path, `has ${found.size} bytes, which no file has`);
       return {
         path,
         name: nameOf(path),
         id: `${found.dev}:${found.ino}`,
         kind,
-        size: kind === 'file' ? Number(found.size) : 0,
+        size: kind === 'file' ? size : 0,
         mtimeSeconds: Number(found.mtimeNs / 1_000_000_000n),
       };
     } catch (error) {
@@ -320,6 +336,7 @@ export class DirectorySpace implements Space {
     return (
       !['', '.', '..'].includes(name) &&
       !name.includes('\0') &&
+      name.isWellFormed() &&
       Buffer.byteLength(name) <= maxNameBytes &&
       !reservedNamePrefixes.some((prefix) => name.startsWith(prefix)) &&
       !reservedNameParts.some((part) => name.includes(part))
@@ -356,7 +373,9 @@ export class DirectorySpace implements Space {
   }
 
   #assertNamed(path: string): void {
-    if (this.#nameless.has(path)) throw fail('invalid-name', path, UNNAMED);
+    // The system would take another name for it.
+    if (!path.isWellFormed() || path.includes('\0') || this.#nameless.has(path))
+      throw fail('invalid-name', path, UNNAMED);
   }
 
   async #call<T>(path: string, action: () => Promise<T>): Promise<T> {

@@ -32,6 +32,8 @@ export const SPACE_ERROR_RETRY = {
   unreachable: 'soon',
   /** What should be mounted is not, or the mount is stale. What is missing in it is unknown, not gone. */
   'not-mounted': 'soon',
+  /** The space says things of an entry that cannot be: what the entry is, and whether it is there, is unknown. */
+  'odd-entry': 'late',
   'token-invalid': 'late',
   'token-expired': 'late',
   /** The token is good, but not for this: read-only, another path, another interface. */

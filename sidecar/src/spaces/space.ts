@@ -79,7 +79,18 @@ export interface CheckOptions extends CallOptions {
   readonly once?: boolean;
 }
 
+/** What a listing says of an entry, and cannot be right. */
+export interface OddChild {
+  readonly directory: string;
+  /** null: the name itself is none. */
+  readonly name: string | null;
+  /** A clause for people. */
+  readonly why: string;
+}
+
 export interface ListOptions extends CallOptions {
+  /** Told of each entry that cannot be yielded as it was told. Without it such entries are missed. */
+  readonly onOdd?: (child: OddChild) => void;
   /**
    * Runs each request of the listing. Whoever repeats failed calls gives one that repeats the page that failed, so that
    * the listing goes on where it stood; absent: each request runs once.

@@ -128,6 +128,7 @@ const SPACE_CODES: Partial<Record<SpaceErrorCode, Row>> = {
   unsupported: ['file', 'never', 'not-possible'],
   'bad-range': ['file', 'now', 'changing'],
   'bad-request': ['file', 'until-change', 'space-fault'],
+  'odd-entry': ['file', 'until-change', 'space-fault'],
   'listing-incomplete': ['unsure', 'now', 'space-fault'],
   'transfer-broken': ['unsure', 'now', 'space-fault'],
   stalled: ['unsure', 'now', 'space-fault'],

@@ -54,6 +54,9 @@ export interface BaseEntry {
 /** Id of an entry that only the manifest holds, because the space cannot. */
 export const VIRTUAL_ID = 'manifest-only';
 
+/** Id of an entry of which the space has said what cannot be: it is not known what it is, or whether it is there. */
+export const UNKNOWN_ID = 'unknown';
+
 /** One line of the manifest: what the space itself cannot hold about an entry. */
 export interface ManifestEntry {
   readonly path: string;

@@ -49,6 +49,6 @@ test('pages that hold nothing, between others, are passed over', async () => {
     children: count % 20 === 0 ? [child(`f${count}`)] : [],
     ...(count === 200 ? { isLast: true } : { nextPageToken: `${count}` }),
   });
-  for await (const page of client(sparse).children('id')) found.push(...page.map(({ name }) => name));
+  for await (const page of client(sparse).children('id')) found.push(...page.map(({ name }) => String(name)));
   expect(found).toHaveLength(10);
 });

@@ -86,6 +86,7 @@ const SPACE_TABLE: Record<SpaceErrorCode, [fetched: string, sent: string, own: s
   unsupported: ['file never not-possible', 'file never not-possible', 'everything'],
   'bad-range': ['file now changing', 'file now changing', 'everything'],
   'bad-request': ['file until-change space-fault', 'file until-change space-fault', 'everything'],
+  'odd-entry': ['file until-change space-fault', 'file until-change space-fault', 'everything'],
   'listing-incomplete': ['unsure now space-fault', 'unsure now space-fault', 'everything'],
   'transfer-broken': ['unsure now space-fault', 'unsure now space-fault', 'everything'],
   stalled: ['unsure now space-fault', 'unsure now space-fault', 'everything'],

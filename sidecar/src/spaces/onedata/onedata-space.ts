@@ -17,10 +17,12 @@ import {
   type WriteOptions,
 } from '../space.ts';
 import { isSpaceError } from '../space-error.ts';
+import { type Attributes, type FileAttributes, isOdd } from './attributes.ts';
+import { ofPage } from './children.ts';
 import { download } from './download.ts';
 import { OnedataHttp } from './http-client.ts';
 import { LoadMeter } from './load-meter.ts';
-import { type FileAttributes, ProviderClient, type SpaceDetails } from './provider-client.ts';
+import { ProviderClient, type SpaceDetails } from './provider-client.ts';
 import type { ProxySettings } from './proxy.ts';
 import {
   assertAddressable,
@@ -115,17 +117,14 @@ class OnedataSpace implements Space {
   async *list(directory: Locator, options: ListOptions = {}): AsyncIterable<SpaceEntry> {
     const repeat: NonNullable<ListOptions['repeat']> = options.repeat ?? ((request) => request(options));
     const id = await repeat((inner) => this.#idOf(directory, inner));
+    const around = new Set([id, ...(this.#details === undefined ? [] : [this.#details.rootId])]);
     // ⚠ Pages are no snapshot: an entry that was renamed meanwhile can come again at the start of the next one.
-    let before = new Set<string>();
+    let before: ReadonlySet<string> = new Set();
     for await (const page of this.#provider.children(id, { path: directory.path, repeat })) {
-      const names = new Set<string>();
-      for (const child of page) {
-        // ⚠ A listing of a file is that file alone.
-        if (child.id === id) throw notADirectory(directory.path);
-        if (before.has(child.name) || names.has(child.name)) continue;
-        names.add(child.name);
-        yield entryOf(child, joinPath(directory.path, child.name));
-      }
+      if (before.size === 0 && isItself(page, id)) throw notADirectory(directory.path);
+      const { entries, odd, names } = ofPage(page, { around, before });
+      for (const { name, why } of odd) options.onOdd?.({ directory: directory.path, name, why });
+      for (const child of entries) yield entryOf(child, joinPath(directory.path, child.name));
       before = names;
     }
   }
@@ -352,7 +351,7 @@ class OnedataSpace implements Space {
   async #lookUp(path: string, options: CallOptions): Promise<string | null> {
     const { name, rootId } = await this.#space(options);
     if (path === '') return rootId;
-    if (path.split('/').some((part) => part === '' || part === '.' || part === '..')) throw invalidName(path);
+    if (!isPath(path)) throw invalidName(path);
     try {
       return await this.#provider.lookUp(name, path, { path, signal: options.signal });
     } catch (error) {
@@ -377,4 +376,13 @@ class OnedataSpace implements Space {
       throw error;
     }
   }
+}
+
+/** ⚠ A listing of a file is that file alone. */
+function isItself([only, ...others]: readonly Attributes[], id: string): boolean {
+  return others.length === 0 && only !== undefined && !isOdd(only) && only.id === id && only.type !== 'DIR';
+}
+
+function isPath(path: string): boolean {
+  return path.isWellFormed() && !path.split('/').some((part) => part === '' || part === '.' || part === '..');
 }

@@ -1,6 +1,14 @@
 import * as z from 'zod';
 import type { CallOptions, ListOptions } from '../space.ts';
 import { SpaceError } from '../space-error.ts';
+import {
+  type Attributes,
+  type FileAttributes,
+  idSchema,
+  isOdd,
+  readAttributes,
+  readChild,
+} from './attributes.ts';
 import { type HttpAnswer, type HttpRequest, headerOf, isSuccess, type OnedataHttp } from './http-client.ts';
 
 export interface CallContext {
@@ -9,58 +17,23 @@ export interface CallContext {
   readonly path?: string | undefined;
 }
 
-/** Attributes of a file, whichever generation of names it came under. */
-export interface FileAttributes {
-  readonly id: string;
-  readonly name: string;
-  readonly type: 'REG' | 'DIR' | 'SYMLNK';
-  readonly size: number;
-  /** Seconds since 1970; 0: not known yet. */
-  readonly mtime: number;
-  /** Target text of a link; only from 21.02.5 on. */
-  readonly symlinkValue?: string | undefined;
-}
-
 const OP = '/api/v3/oneprovider';
 const NEW_NAMES = ['fileId', 'name', 'type', 'size', 'mtime'] as const;
 const OLD_NAMES = ['file_id', 'name', 'type', 'size', 'mtime'] as const;
 /** ⚠ Later releases take 10000; every one takes this. */
 const PAGE_SIZE = 1000;
 
+/** Anything else is no answer about a file. */
 const attributesSchema = z
-  .object({
-    fileId: z.string().optional(),
-    file_id: z.string().optional(),
-    name: z.string(),
-    type: z
-      .string()
-      .transform((text) => text.toUpperCase())
-      .pipe(z.enum(['REG', 'DIR', 'SYMLNK'])),
-    size: z.number().nullish(),
-    mtime: z.number().nullish(),
-    symlinkValue: z.string().nullish(),
-  })
-  .transform((raw, context): FileAttributes => {
-    const id = raw.fileId ?? raw.file_id;
-    if (id === undefined) {
-      context.issues.push({ code: 'custom', message: 'no file id', input: raw });
-      return z.NEVER;
-    }
-    return {
-      id,
-      name: raw.name,
-      type: raw.type,
-      size: raw.size ?? 0,
-      mtime: raw.mtime ?? 0,
-      ...(raw.symlinkValue == null ? {} : { symlinkValue: raw.symlinkValue }),
-    };
-  });
+  .looseObject({})
+  .refine(({ fileId, file_id }) => idSchema.safeParse(fileId ?? file_id).success, 'no file id');
 
 /** So many pages in a row may hold nothing and be followed by others. */
 const MAX_EMPTY_PAGES = 100;
 
 const pageSchema = z.object({
-  children: z.array(attributesSchema),
+  /** Each one is judged by itself. */
+  children: z.array(z.unknown()),
   isLast: z.boolean().optional(),
   nextPageToken: z.string().nullish(),
 });
@@ -69,8 +42,8 @@ const spaceSchema = z
   .object({
     spaceId: z.string(),
     name: z.string(),
-    fileId: z.string().optional(),
-    dirId: z.string().optional(),
+    fileId: idSchema.optional(),
+    dirId: idSchema.optional(),
   })
   .transform(({ spaceId, name, fileId, dirId }) => ({ spaceId, name, rootId: dirId ?? fileId ?? spaceId }));
 export type SpaceDetails = z.output<typeof spaceSchema>;
@@ -85,7 +58,16 @@ export type ProviderConfiguration = z.output<typeof configurationSchema>;
 /** The calls by path came with it; one that is older is refused with a sentence. */
 export const OLDEST_VERSION = [21, 2, 1] as const;
 
-const createdSchema = z.object({ fileId: z.string() });
+const createdSchema = z.object({ fileId: idSchema });
+
+const oddEntry = (host: string, path: string, why: string) =>
+  new SpaceError(
+    'odd-entry',
+    `what ${host} says of ${path || 'the root of the space'} cannot be right: ${why}`,
+    {
+      path,
+    },
+  );
 
 const callOptions = ({ signal }: CallContext): CallOptions => (signal === undefined ? {} : { signal });
 
@@ -139,7 +121,12 @@ export class ProviderClient {
 
   /** All that this token's owner has here. */
   async spaces(context: CallContext = {}): Promise<SpaceDetails[]> {
-    return this.http.json({ method: 'GET', url: `${OP}/spaces`, ...context }, z.array(spaceSchema));
+    const all = await this.http.json(
+      { method: 'GET', url: `${OP}/spaces`, ...context },
+      z.array(z.unknown()),
+    );
+    // One that is odd is not the one that anybody looks for.
+    return all.flatMap((each) => spaceSchema.safeParse(each).data ?? []);
   }
 
   /** ⚠ The space goes by name here: `Name@SpaceId`. @throws not-found, not-a-directory */
@@ -149,19 +136,22 @@ export class ProviderClient {
     return (await this.http.json({ method: 'POST', url, ...context }, createdSchema)).fileId;
   }
 
+  /** @throws odd-entry for an answer that cannot be right */
   async attributes(id: string, context: CallContext = {}): Promise<FileAttributes> {
     // ⚠ Before 21.02.5 several names give an empty object: ask for none and take what is needed.
     const isNew = await this.#hasNewAttributes(context);
     const query = isNew ? queryOf([...NEW_NAMES, 'symlinkValue'].map((name) => ['attributes', name])) : '';
     const url = `${OP}/data/${encodeURIComponent(id)}${query}`;
-    return this.http.json({ method: 'GET', url, ...context }, attributesSchema);
+    const found = readAttributes(await this.http.json({ method: 'GET', url, ...context }, attributesSchema));
+    if (isOdd(found)) throw oddEntry(this.http.host, context.path ?? '', found.why);
+    return found;
   }
 
   /** Children page by page. ⚠ Asked of a file it answers with that file alone. */
   async *children(
     id: string,
     context: CallContext & { readonly limit?: number; readonly repeat?: ListOptions['repeat'] } = {},
-  ): AsyncGenerator<readonly FileAttributes[]> {
+  ): AsyncGenerator<readonly Attributes[]> {
     const { limit = PAGE_SIZE, repeat = (request) => request(callOptions(context)), path } = context;
     const isNew = await repeat((inner) => this.#hasNewAttributes(inner));
     const names = isNew
@@ -180,7 +170,7 @@ export class ProviderClient {
       const page = await repeat((inner) =>
         this.http.json({ method: 'GET', url, path, signal: inner.signal }, pageSchema),
       );
-      yield page.children;
+      yield page.children.map(readChild);
       // ⚠ A page may hold fewer than asked and not be the last.
       const next = page.nextPageToken ?? undefined;
       if (page.isLast === true || (page.isLast === undefined && next === undefined)) return;

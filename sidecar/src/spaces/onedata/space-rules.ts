@@ -1,6 +1,7 @@
 import type { Content, EntryKind, SpaceCapabilities, SpaceEntry } from '../space.ts';
 import { nameOf, parentOf, SpaceError } from '../space.ts';
-import type { FileAttributes, SpaceDetails } from './provider-client.ts';
+import type { FileAttributes } from './attributes.ts';
+import type { SpaceDetails } from './provider-client.ts';
 
 export const CAPABILITIES: SpaceCapabilities = {
   symlinks: true,

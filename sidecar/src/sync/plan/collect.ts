@@ -1,6 +1,6 @@
 import { joinPath, type ReadOnlySpace } from '../../spaces/space.ts';
 import type { FileFailures } from '../file-failures.ts';
-import type { BaseEntry, LocalEntry } from '../model.ts';
+import { type BaseEntry, type LocalEntry, UNKNOWN_ID } from '../model.ts';
 import type { StateStore } from '../state/state.ts';
 import type { BaseStat } from '../state/state-rows.ts';
 import type { ChangeWatch } from '../volume/change-watch.ts';
@@ -195,7 +195,7 @@ function closerLook({ context, withRemote, unread }: Walk, { directory, isGone }
   const remote: Map<string, RemoteStat> = withRemote ? context.state.remote.children(directory) : new Map();
   for (const name of union(local, base, remote)) {
     const path = joinPath(directory, name);
-    if (unknown.has(name)) continue;
+    if (unknown.has(name) || remote.get(name)?.id === UNKNOWN_ID) continue;
     const here = local.get(name) ?? null;
     const item = compareName(context, path, {
       local: here,

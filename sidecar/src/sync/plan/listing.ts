@@ -1,7 +1,10 @@
+import type { Logger } from 'pino';
 import { type BackOff, backOffMs } from '../../back-off.ts';
 import type { Clock } from '../../clock.ts';
 import {
   isSpaceError,
+  joinPath,
+  type OddChild,
   parentOf,
   type ReadOnlySpace,
   type SpaceEntry,
@@ -23,6 +26,7 @@ export interface ListingContext {
   readonly space: Pick<ReadOnlySpace, 'list' | 'stat' | 'capabilities'>;
   readonly state: StateStore;
   readonly clock: Clock;
+  readonly log?: Pick<Logger, 'warn'>;
   readonly progress: Progress;
   /** Part of the space that is listed; absent: all of it. */
   readonly selection?: Selection;
@@ -72,6 +76,7 @@ async function addDropped(
       if (!isUnknown && !absent.has(parentOf(path))) found = await space.stat({ path });
     } catch (error) {
       await failures.note(error, { does: 'fetch', path });
+      state.remote.putUnknown(path);
       return;
     }
     if (found === null) {
@@ -90,12 +95,22 @@ async function listOne(
   failures: FileFailures,
 ): Promise<void> {
   const { state, space, clock, signal, selection } = context;
+  if (isBelowItself(state, directory)) {
+    failures.add(directory.path, true, 'space-fault');
+    state.remote.putUnknown(directory.path);
+    return;
+  }
   for (let attempt = 1; ; attempt += 1) {
+    const odd: OddChild[] = [];
     try {
       const locator =
         directory.id === '' ? { path: directory.path } : { path: directory.path, id: directory.id };
       let page: SpaceEntry[] = [];
-      for await (const entry of space.list(locator, signal === undefined ? {} : { signal })) {
+      const options = {
+        onOdd: (child: OddChild) => odd.push(child),
+        ...(signal === undefined ? {} : { signal }),
+      };
+      for await (const entry of space.list(locator, options)) {
         if (directory.path === '' && isIgnoredAtRoot(entry.name)) continue;
         if (selection?.has(entry.path, entry.kind === 'directory') === false) continue;
         page.push(entry);
@@ -106,7 +121,6 @@ async function listOne(
       }
       state.remote.put(page, directory.path);
       failures.succeeded();
-      return;
     } catch (error) {
       // A directory that went away between its parent's listing and its own simply has no children.
       if (isSpaceError(error, 'not-found', 'not-a-directory') && directory.path !== '') {
@@ -119,9 +133,65 @@ async function listOne(
         return;
       }
       await clock.sleep(Math.max(error.retryAfterMs ?? 0, backOffMs(attempt, AFTER_FAILURES)), signal);
+      continue;
     }
+    let unanswered = 0;
+    for (const child of odd) {
+      // Each would be asked for patiently.
+      const isSilent = unanswered >= MAX_UNANSWERED;
+      if (!(await askForOdd(context, child, failures, isSilent))) unanswered += 1;
+    }
+    return;
   }
 }
+
+/** A directory that has itself among those it lies in would be listed for ever. */
+function isBelowItself(state: StateStore, { path, id }: RemoteEntry): boolean {
+  if (id === '') return false;
+  for (let above = path; above !== ''; ) {
+    above = parentOf(above);
+    if (state.remote.get(above)?.id === id) return true;
+  }
+  return false;
+}
+
+/**
+ * What a listing says of an entry cannot be right, so the space is asked for this one by its path. Where that is no better,
+ * nothing is done about it: it is not taken for gone, nor is what is in it.
+ * @returns whether the space has said what it is
+ */
+async function askForOdd(
+  { state, space, selection, log }: ListingContext,
+  { directory, name, why }: OddChild,
+  failures: FileFailures,
+  isSilent: boolean,
+): Promise<boolean> {
+  const path = joinPath(directory, name ?? NAMELESS);
+  log?.warn({ path, why }, 'a listing of the space says of an entry what cannot be');
+  // Nobody can say of which name it is, so whatever is missing there is asked for, as always.
+  if (name === null) failures.add(path, false, 'space-fault');
+  if (name === null || (directory === '' && isIgnoredAtRoot(name))) return true;
+  if (selection !== undefined && ![true, false].some((isDirectory) => selection.has(path, isDirectory)))
+    return true;
+  try {
+    const found = isSilent ? null : await space.stat({ path });
+    if (found !== null) {
+      state.remote.put([found], null);
+      return true;
+    }
+    failures.add(path, false, 'space-fault');
+  } catch (error) {
+    await failures.note(error, { does: 'fetch', path });
+  }
+  state.remote.putUnknown(path);
+  return false;
+}
+
+/** Odd entries of one folder that are asked for in vain. */
+const MAX_UNANSWERED = 8;
+
+/** Stands for a name that is none. */
+const NAMELESS = '(no name)';
 
 /** Adds what only the manifest holds to the listing, so that both are compared as one. */
 export function addVirtualEntries({ state }: Pick<ListingContext, 'state'>): void {

@@ -1,7 +1,7 @@
 import type { FileProblems } from '../../../contract/status.ts';
 import { joinPath } from '../../spaces/space.ts';
 import { FileFailures } from '../file-failures.ts';
-import type { BaseEntry, LocalEntry } from '../model.ts';
+import { type BaseEntry, type LocalEntry, UNKNOWN_ID } from '../model.ts';
 import { type RemoteStat, remoteState } from '../plan/compare.ts';
 import { type DeletionLimits, deletionRefusal } from '../plan/guards.ts';
 import { listSpace } from '../plan/listing.ts';
@@ -65,6 +65,7 @@ async function collect(context: StageInContext, failures: FileFailures): Promise
     const remote = state.remote.children(parent);
     state.transaction(() => {
       for (const name of new Set([...base.keys(), ...remote.keys()])) {
+        if (remote.get(name)?.id === UNKNOWN_ID) continue;
         const sides = {
           local: local.get(name) ?? null,
           base: base.get(name) ?? null,

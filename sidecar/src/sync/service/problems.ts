@@ -50,6 +50,10 @@ const SPACE_PROBLEMS: Partial<Record<SpaceErrorCode, { code: ProblemCode; text: 
     code: 'onedata-unreachable',
     text: (side) => `The ${side} space cannot be listed completely at the moment.`,
   },
+  'odd-entry': {
+    code: 'onedata-unreachable',
+    text: (side) => `Onedata says things of the ${side} space that cannot be right.`,
+  },
   'token-invalid': {
     code: 'token-invalid',
     text: (side) =>

@@ -1,5 +1,5 @@
 import { nameOf, parentOf } from '../../spaces/space.ts';
-import type { RemoteEntry } from '../model.ts';
+import { type RemoteEntry, UNKNOWN_ID } from '../model.ts';
 import { toRemote } from './state-rows.ts';
 import type { Statements } from './statements.ts';
 
@@ -61,6 +61,14 @@ export class RemoteTable {
 
   unlistedDirectories(limit: number): RemoteEntry[] {
     return this.#sql.all('SELECT * FROM remote WHERE listed = 0 LIMIT ?', limit).map(toRemote);
+  }
+
+  /** Nothing is known of this entry, nor of what is in it: what it was before counts for nothing and is not gone. */
+  putUnknown(path: string): void {
+    this.#transaction(() => {
+      this.put([{ path, kind: 'directory', id: UNKNOWN_ID, size: 0, mtimeSeconds: null }], null);
+      this.markUnlistable(path);
+    });
   }
 
   /** Nothing is known of what is in it. */
