@@ -3,8 +3,10 @@ import { constants, createReadStream, type Dirent } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { ERRNO_CODES, fail, isAbsent, translate } from './directory-errors.ts';
+import { assertKind, fill } from './directory-files.ts';
 import { targetText } from './link-target.ts';
 import {
+  type CallOptions,
   type Content,
   type EntryKind,
   isSpaceError,
@@ -178,32 +180,30 @@ export class DirectorySpace implements Space {
     return targetText(raw);
   }
 
-  async write(path: string, content: Content, options: { signal?: AbortSignal } = {}): Promise<SpaceEntry> {
+  async write(path: string, content: Content, options: CallOptions = {}): Promise<SpaceEntry> {
     const { found: old, way } = await this.#assertParent(path);
     if (old?.kind === 'directory') throw fail('is-a-directory', path, 'is a directory');
-    await this.#call(path, async () => {
-      // A link would lead the bytes elsewhere.
-      if (old?.kind === 'symlink') await fs.unlink(this.#at(path));
-      const handle = await fs.open(this.#at(path), 'w', 0o664);
-      let written = 0;
-      try {
-        for await (const chunk of content.open()) {
-          options.signal?.throwIfAborted();
-          for (let at = 0; at < chunk.byteLength; ) {
-            at += (await handle.write(chunk, at, chunk.byteLength - at)).bytesWritten;
-          }
-          written += chunk.byteLength;
-        }
-        await handle.datasync();
-      } finally {
-        await handle.close();
-      }
-      if (written !== content.size) {
-        throw fail('transfer-broken', path, `got ${written} bytes, ${content.size} were announced`);
-      }
-    });
+    // A link would lead the bytes elsewhere.
+    if (old?.kind === 'symlink') await this.#call(path, () => fs.unlink(this.#at(path)));
+    await this.#call(path, async () =>
+      fill(await fs.open(this.#at(path), 'w', 0o664), { path, offset: 0 }, content, options),
+    );
     // The content may have taken hours to come.
     return (await this.#isStill(way)) ? this.#made(path) : this.#present(path);
+  }
+
+  async writePart(
+    { path }: Locator,
+    offset: number,
+    content: Content,
+    options: CallOptions = {},
+  ): Promise<void> {
+    this.#assertNamed(path);
+    await this.#assertKind(path, 'file');
+    await this.#call(path, async () => {
+      const flags = constants.O_WRONLY | constants.O_NOFOLLOW;
+      await fill(await fs.open(this.#at(path), flags), { path, offset }, content, options);
+    });
   }
 
   /** Only where the file system shares the blocks of both (reflink): any other copy takes as long as to write it. */
@@ -385,12 +385,4 @@ export class DirectorySpace implements Space {
       throw translate(error, path);
     }
   }
-}
-
-function assertKind(found: SpaceEntry, kind: EntryKind): SpaceEntry {
-  const { path } = found;
-  if (found.kind === kind) return found;
-  if (kind === 'directory') throw fail('not-a-directory', path, `is a ${found.kind}`);
-  if (found.kind === 'directory' && kind === 'file') throw fail('is-a-directory', path, 'is a directory');
-  throw fail('bad-request', path, `is a ${found.kind}, not a ${kind}`);
 }

@@ -77,6 +77,10 @@ export class MountedSpace extends DirectorySpace {
     await this.#assertSameRoot();
     return super.write(path, content, options);
   }
+  override async writePart(...part: Parameters<DirectorySpace['writePart']>) {
+    await this.#assertSameRoot();
+    return super.writePart(...part);
+  }
   override async copy(from: Locator, to: string) {
     await this.#assertSameRoot();
     return super.copy(from, to);

@@ -45,6 +45,11 @@ function seqOf(name: string): number | null {
   return found === undefined ? null : Number(found);
 }
 
+/** Whether this is the upload that was noted. Each has a name of its own; ids of a mount may be others after the next mount. */
+export function isUpload(space: Space, id: string, found: SpaceEntry | null): found is SpaceEntry {
+  return found?.kind === 'file' && (found.id === id || !space.capabilities.idsSurviveMove);
+}
+
 /** Whether the space has said what it holds of the upload. */
 export function isConfirmed(item: PlanItem): boolean {
   return item.staged === undefined || item.staged.facts.mtimeSeconds !== null;

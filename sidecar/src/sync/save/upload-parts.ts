@@ -15,7 +15,7 @@ import type { StateStore } from '../state/state.ts';
 import { localFacts, type StableFile } from '../volume/file-copy.ts';
 import { type RunningHash, startHash } from '../volume/hasher.ts';
 import { type Part, partsOf } from '../volume/part-file.ts';
-import { clearStagingBut, type SentContext, stagingOf } from './sent-uploads.ts';
+import { clearStagingBut, isUpload, type SentContext, stagingOf } from './sent-uploads.ts';
 
 export interface PartsContext {
   readonly space: Space;
@@ -180,7 +180,9 @@ class PartsUpload {
     );
     const end = this.#parts.findLast(({ index }) => known.checks[index] !== null);
     const least = end === undefined ? 0 : end.start + end.length;
-    return found?.id === known.id && found.size >= least && found.size <= known.size ? known : null;
+    const isThere =
+      isUpload(this.#context.space, known.id, found) && found.size >= least && found.size <= known.size;
+    return isThere ? { ...known, id: found.id } : null;
   }
 
   async #begin(staged: string): Promise<Unfinished> {

@@ -13,7 +13,14 @@ import type { StateStore } from '../state/state.ts';
 import { type CopyOptions, localFacts, openStable, type StableFile } from '../volume/file-copy.ts';
 import type { LocalTree } from '../volume/local-tree.ts';
 import type { MovedFiles } from './moved-files.ts';
-import { confirmUploads, isConfirmed, type SentContext, stagedPath, stagingOf } from './sent-uploads.ts';
+import {
+  confirmUploads,
+  isConfirmed,
+  isUpload,
+  type SentContext,
+  stagedPath,
+  stagingOf,
+} from './sent-uploads.ts';
 import {
   forgetUnfinished,
   goesInParts,
@@ -193,7 +200,7 @@ async function reuse(
   const local = context.tree.look(item.path);
   if (known === null || local === null || known.facts !== localFacts(local)) return null;
   const found = await context.space.stat({ path: known.staged });
-  if (found === null || found.size !== known.size || found.id !== known.remoteId) return null;
+  if (!isUpload(context.space, known.remoteId, found) || found.size !== known.size) return null;
   context.progress.bytes(local.size);
   context.progress.file();
   const facts = { id: found.id, size: found.size, mtimeSeconds: found.mtimeSeconds };
