@@ -93,6 +93,8 @@ export const fileProblemCodeSchema = z.enum([
   'no-room',
   /** The space lists it and does not have its content. */
   'not-in-space',
+  /** A save that could not be completed has put it into the trash of the space. */
+  'put-away',
   /** Its content is not what its checksum says. */
   'damaged',
   /** Neither side can hold something about it. */

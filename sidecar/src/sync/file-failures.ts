@@ -175,6 +175,8 @@ export function fileSentence(code: FileProblemCode, { isFolder, space, during, i
         : `There is no room for it on the ${space} volume. Remove what you no longer need. ${again}`;
     case 'not-in-space':
       return `The space lists it and does not give its content. Look for an older version (sync trash), or tell the site of the ${space} space. ${again}`;
+    case 'put-away':
+      return `A save that could not be completed has taken it out of the ${space} space, and this volume does not have it. Open the desktop without it, then bring it back from the trash of the space: sync trash --restore, with its path.`;
     case 'damaged':
       return `Its content ${where} is not what was saved. Look for an older version (sync trash), or tell the site of the ${space} space. ${again}`;
     case 'not-possible':

@@ -1,5 +1,21 @@
+import type { FileFailures } from '../file-failures.ts';
 import { type DeletionLimits, massLoss } from '../plan/guards.ts';
 import type { StateStore } from '../state/state.ts';
+import type { LocalTree } from '../volume/local-tree.ts';
+
+/**
+ * After a save that could not be completed: what it has put away of the save before, and this volume does not have. Its user
+ * is asked before the desktop opens without it. The space has been listed.
+ */
+export function namePutAway(
+  { state, tree }: { readonly state: StateStore; readonly tree: Pick<LocalTree, 'look'> },
+  failures: FileFailures,
+): void {
+  for (const { path, kind } of state.manifest.unlisted()) {
+    if (kind === 'directory' || state.base.get(path) !== null || tree.look(path) !== null) continue;
+    failures.add(path, false, 'put-away');
+  }
+}
 
 const NAMED = 3;
 

@@ -16,12 +16,13 @@ import { loadManifest } from '../save/manifest.ts';
 import { recover } from '../save/recover.ts';
 import { commitPending, type SaveContext, type SaveOptions, type SendContext } from '../save/save.ts';
 import { timesOf } from '../save/two-clocks.ts';
+import { forgetGivenUp, isGivenUp, takeUntold } from '../save/untold.ts';
 import type { StateStore } from '../state/state.ts';
 import { MissingFilesError, UnsavedWorkError } from '../sync-errors.ts';
 import { endSettling } from './database-sets.ts';
 import { finishDirectories } from './finish-directories.ts';
 import { VolumeFullError } from './free-space.ts';
-import { lostFromSpace } from './lost-from-space.ts';
+import { lostFromSpace, namePutAway } from './lost-from-space.ts';
 import { addPredecessorLinks } from './predecessor.ts';
 import { type RestoreOutcome, restorePending } from './restore.ts';
 import type { RestoreContext } from './restorer.ts';
@@ -91,8 +92,6 @@ interface Tally {
   restored: number;
   removed: number;
   lost: string | null;
-  /** A decided save could not be completed, and may have put versions away. */
-  isGivenUp: boolean;
   readonly warnings: string[];
   readonly notices: string[];
 }
@@ -117,11 +116,10 @@ async function startOnce(context: StartContext, options: StartOptions, saves = t
     restored: 0,
     removed: 0,
     lost: null,
-    isGivenUp: false,
     warnings: [],
     notices: [],
   };
-  await finishInterrupted(context, tally);
+  await finishInterrupted(context);
   for (let round = 1; ; round += 1) {
     const isLast = round === ROUNDS;
     const { manifestWhole, ...found } = await scan(context, tally);
@@ -134,15 +132,16 @@ async function startOnce(context: StartContext, options: StartOptions, saves = t
     tally.removed += outcome.removed;
     if (outcome.skipped > 0 && !isLast) continue;
     await noteRestored(context, found.head, saves);
-    return resultOf(context.state, options, { ...found, ...tally, unsaved });
+    const result = resultOf(context.state, options, { ...found, ...tally, unsaved });
+    // Kept copies are in the space again.
+    if (saves) forgetGivenUp(context.state);
+    return result;
   }
 }
 
 /** A save that was decided, and a restore that broke off. */
-async function finishInterrupted(context: StartContext, tally: Tally): Promise<void> {
-  const mended = await recover(context);
-  tally.notices.push(...mended.map(({ notice }) => notice));
-  tally.isGivenUp = mended.some(({ isGivenUp }) => isGivenUp);
+async function finishInterrupted(context: StartContext): Promise<void> {
+  await recover(context);
   assertSameSpace(context);
   endSettling(context);
   if (context.state.meta('restoring') !== null) await finishDirectories(context);
@@ -165,7 +164,8 @@ async function scan(
   if (other !== null) state.setMeta('manifest-segments', null);
   const failures = new FileFailures(context, 'project', 'restore');
   await listSpace(context, failures);
-  tally.lost ??= lostFromSpace(state, tally.isGivenUp ? 'any' : context.limits);
+  tally.lost ??= lostFromSpace(state, isGivenUp(state) ? 'any' : context.limits);
+  if (isGivenUp(state)) namePutAway(context, failures);
   addVirtualEntries(context);
   if (head === null) await addPredecessorLinks(context);
   const unread = new FileFailures(context, 'project', 'save');
@@ -212,9 +212,10 @@ function resultOf(
   options: StartOptions,
   { failures, unread, unsaved, ...tally }: Found & Tally & { readonly unsaved: number },
 ): StartResult {
-  const { restored, removed, savedFirst, lost, notices, warnings } = tally;
+  const { restored, removed, savedFirst, lost, warnings } = tally;
   const { problems: missing } = failures;
   if (missing.total > 0 && options.mayOpenWithout?.(missing) !== true) throw new MissingFilesError(missing);
+  const notices = [...takeUntold(state), ...tally.notices];
   return {
     generation: knownGeneration(state),
     ...{ restored, removed, savedFirst, unsaved, lost, notices, missing },
@@ -335,10 +336,12 @@ function keepWhereSpaceLooksWrong(
   for (const row of state.pending.rows('remove-local')) {
     const item = decodeItem(row.data);
     const onlyInManifest = item.base?.remote === null && !manifestWhole;
-    if (refusal === null && !onlyInManifest) continue;
+    if (refusal === null && !onlyInManifest && !isGivenUp(state)) continue;
     state.pending.update(row.seq, 'transfer', encodeItem({ ...item, action: 'upload' }));
   }
-  if (refusal !== null) {
+  if (isGivenUp(state) && removals > 0)
+    warnings.push(`${removals} files that the project space lacks since then are kept here and sent again`);
+  else if (refusal !== null) {
     warnings.push(`the project space lacks many files (${refusal}); they are kept here and sent again`);
   }
 }

@@ -14,6 +14,7 @@ import { leaveOut } from './pending-commit.ts';
 import { checkRecord, DamagedRecordError } from './read-record.ts';
 import { hasWholeParts, RemadeSteps } from './remade-steps.ts';
 import { LAYOUT, stemOf } from './space-layout.ts';
+import { noteGivenUp } from './untold.ts';
 
 /** A save that was being made, by the head that waits for it in a staging folder. */
 interface StagedSave {
@@ -22,25 +23,18 @@ interface StagedSave {
   readonly mtime: number;
 }
 
-/** What became of a save whose record is not what was written. */
-export interface MendedRecord {
-  /** A sentence for people. */
-  readonly notice: string;
-  /** The save before counts, and the space may lack files of it that were put away already. */
-  readonly isGivenUp: boolean;
-}
-
 /**
  * A save that was decided and not completed needs its record. One that is damaged is made again from the rest of what the
  * save has left in the space, and takes its place; so is one that is gone although moves were made. What cannot be made
  * again is put aside. The lease is held.
  * @param records those that are there
+ * @returns what became of them, in sentences for people
  */
 export async function mendRecords(
   context: CommitOptionsContext,
   records: readonly SpaceEntry[],
-): Promise<MendedRecord[]> {
-  const mended: MendedRecord[] = [];
+): Promise<string[]> {
+  const mended: string[] = [];
   for (const record of records) {
     try {
       await checkRecord(context.space, record);
@@ -58,7 +52,7 @@ async function mendDamaged(
   context: CommitOptionsContext,
   record: SpaceEntry,
   { saveId, why }: DamagedRecordError,
-): Promise<MendedRecord> {
+): Promise<string> {
   const { space, clock, log } = context;
   const fence = Number(/(\d+)\.jsonl$/.exec(record.path)?.[1]);
   const complete = await completeHead(space);
@@ -74,17 +68,17 @@ async function mendDamaged(
   const aside = () => putAway(space, record.path, clock.now());
   if (isOver) {
     await aside();
-    return { notice: `${what}. Its save was complete. ${evidence}`, isGivenUp: false };
+    return `${what}. Its save was complete. ${evidence}`;
   }
   const remade = save === undefined ? null : await remake(context, save, fence, aside);
-  if (remade !== null) return { notice: `${what}; ${remade}. ${evidence}`, isGivenUp: false };
+  if (remade !== null) return `${what}; ${remade}. ${evidence}`;
+  noteGivenUp(context.state);
   await aside();
-  const notice = `${what}, and too little is left of its save to complete it: the save before it counts. ${evidence}`;
-  return { notice, isGivenUp: true };
+  return `${what}, and too little is left of its save to complete it: the save before it counts. ${evidence}`;
 }
 
 /** Versions lie in the trash of a save only once it was decided. */
-async function mendLost(context: CommitOptionsContext): Promise<MendedRecord | null> {
+async function mendLost(context: CommitOptionsContext): Promise<string | null> {
   const { space, lease, log } = context;
   const staged = await savesAfter(space, await completeHead(space));
   for (const save of staged.reverse()) {
@@ -93,9 +87,9 @@ async function mendLost(context: CommitOptionsContext): Promise<MendedRecord | n
     log.error({ saveId: save.head.saveId }, 'the commit record of a save that was begun is gone');
     const what = `the commit record of save ${save.head.generation} is gone from the project space`;
     const remade = await remake(context, save, lease.fence, async () => undefined);
-    if (remade !== null) return { notice: `${what}; ${remade}`, isGivenUp: false };
-    const notice = `${what}, and too little is left of that save to complete it: the save before it counts`;
-    return { notice, isGivenUp: true };
+    if (remade !== null) return `${what}; ${remade}`;
+    noteGivenUp(context.state);
+    return `${what}, and too little is left of that save to complete it: the save before it counts`;
   }
   return null;
 }

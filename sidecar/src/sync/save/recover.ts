@@ -7,9 +7,10 @@ import { findRecords } from './find-records.ts';
 import { descendsFrom } from './head.ts';
 import { completeHead } from './head-copies.ts';
 import { leaseDraftPath } from './lease.ts';
-import { type MendedRecord, mendRecords } from './mend-record.ts';
+import { mendRecords } from './mend-record.ts';
 import { applyDecided, decidingSave, forgetDecided } from './pending-commit.ts';
 import { LAYOUT } from './space-layout.ts';
+import { noteUntold } from './untold.ts';
 
 export interface RecoveryContext extends CommitOptionsContext {
   /** Names this volume in the staging folder; generated once, kept in the state. */
@@ -20,15 +21,16 @@ export interface RecoveryContext extends CommitOptionsContext {
  * Brings the space to one complete save: a decided save is finished, an undecided one leaves no trace but uploads that
  * this volume can use again. Then the state of the volume learns which of its saves were completed.
  * The lease is held.
- * @returns what became of saves whose record was not what was written
+ * What became of saves whose record was not what was written is told by the next start or save.
  */
-export async function recover(context: RecoveryContext): Promise<MendedRecord[]> {
+export async function recover(context: RecoveryContext): Promise<void> {
   const { space, state, lease } = context;
   await lease.assertHeld();
   const links = new Map<string, RemoteFacts>();
   const missing = new Set<string>();
   const found = await findRecords(space, lease.fence);
   const mended = await mendRecords(context, found);
+  noteUntold(state, mended);
   const records = mended.length === 0 ? found : await findRecords(space, lease.fence);
   await finishInterruptedCommits(space, records, (header, steps) => {
     // What fails again is named by the next save, which finds it unsaved.
@@ -58,8 +60,6 @@ export async function recover(context: RecoveryContext): Promise<MendedRecord[]>
     state.staged.clear();
   }
   await clearLeftovers(context);
-  for (const { notice } of mended) context.log.error(notice);
-  return mended;
 }
 
 const BATCH = 1_000;

@@ -19,6 +19,7 @@ import { decidingSave } from './pending-commit.ts';
 import { recover } from './recover.ts';
 import { rewriteDamagedSegments } from './segments.ts';
 import { LAYOUT } from './space-layout.ts';
+import { takeUntold } from './untold.ts';
 import { type UploadContext, uploadPending } from './upload.ts';
 
 /** What is planned already is sent and committed with it. */
@@ -110,8 +111,9 @@ async function saveOnce(context: SaveContext, options: SaveOptions): Promise<Sav
   } else if (options.last === true && (await forgetLostFiles(context, unread)))
     unread = await findChanges(context);
   const damaged = options.last === true ? await damagedSegments(context, options, sound?.head ?? null) : null;
-  const notices = [sound?.repaired ?? null, other, damaged].filter((each) => each !== null);
+  const found = [sound?.repaired ?? null, other, damaged].filter((each) => each !== null);
   const result = await commitPending(context, options, unread);
+  const notices = [...takeUntold(context.state), ...found];
   const noted = { ...result, ...(notices.length === 0 ? {} : { notices }) };
   if (damaged === null || result.saved) return noted;
   return { ...noted, saved: true, generation: await commit(context, unread) };

@@ -130,6 +130,8 @@ export const FILE_NOTES: Record<FileProblemCode, string> = {
   'space-fault': 'Onedata fails at it and serves others.',
   changing: 'It keeps changing while it is being read.',
   'database-locked': 'Another program has locked it.',
+  'put-away':
+    'A save that was decided could not be completed, since too little was left of it in the space; the save before it counts.',
   'name-too-long': 'Name or path are longer than the system allows.',
   'in-the-way': 'Something else is at its place.',
   'no-room': 'It, or the copy that a database needs to be saved, has no room on the volume.',

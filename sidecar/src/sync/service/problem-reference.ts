@@ -116,7 +116,7 @@ export function problemReference(): string {
     '| code | what it is | what it says |',
     '|---|---|---|',
     ...fileProblemCodeSchema.options.map((code) => {
-      const during = code === 'not-in-space' || code === 'damaged' ? 'restore' : 'save';
+      const during = ['not-in-space', 'put-away', 'damaged'].includes(code) ? 'restore' : 'save';
       return row(code, FILE_NOTES[code], fileSentence(code, { ...file, during }));
     }),
     '',

@@ -12,6 +12,10 @@ export type MetaKey =
   | 'deciding'
   /** File of the history of the save that is under way. */
   | 'history-file'
+  /** Sentences for people that nobody was told yet. */
+  | 'untold'
+  /** A save that could not be completed may have put away what is in no other place of the space. */
+  | 'given-up'
   /** What the saves before had to leave out, and since when. */
   | 'left-out'
   /** Large uploads that broke off, with their parts. */

@@ -81,6 +81,8 @@ const FILE_PROBLEMS: Record<string, string> = {
   'in-the-way': 'na jeho místě je něco jiného',
   'no-room': 'na svazku pro něj není místo',
   'not-in-space': 'prostor ho uvádí, ale nemá jeho obsah',
+  'put-away':
+    'nedokončené uložení ho odsunulo do koše prostoru; otevřete plochu bez něj a vraťte ho (sync trash --restore)',
   damaged: 'obsah neodpovídá kontrolnímu součtu',
   'not-possible': 'některá jeho vlastnost se nedá zachovat',
 };
