@@ -215,6 +215,7 @@ describe('project files that cannot be restored', () => {
       'kept beside the new one',
     ).toHaveLength(1);
     expect(saved.get('p/file-3')).toBe('made anew');
+    expect(namesOf(await opened()), 'another one is in its place').toEqual({ 'p/sub/lost': 'space-fault' });
     expect(saved.has('p/file-2')).toBe(false);
     expect((await drain()).code).toBe(0);
     second.stop();

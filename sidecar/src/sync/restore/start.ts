@@ -16,7 +16,7 @@ import { loadManifest } from '../save/manifest.ts';
 import { recover } from '../save/recover.ts';
 import { commitPending, type SaveContext, type SaveOptions, type SendContext } from '../save/save.ts';
 import { timesOf } from '../save/two-clocks.ts';
-import { forgetGivenUp, isGivenUp, takeUntold } from '../save/untold.ts';
+import { forgetGivenUp, isGivenUp, mayLackPutAway, takeUntold } from '../save/untold.ts';
 import type { StateStore } from '../state/state.ts';
 import { MissingFilesError, UnsavedWorkError } from '../sync-errors.ts';
 import { endSettling } from './database-sets.ts';
@@ -165,7 +165,7 @@ async function scan(
   const failures = new FileFailures(context, 'project', 'restore');
   await listSpace(context, failures);
   tally.lost ??= lostFromSpace(state, isGivenUp(state) ? 'any' : context.limits);
-  if (isGivenUp(state)) namePutAway(context, failures);
+  if (mayLackPutAway(state)) namePutAway(context, failures);
   addVirtualEntries(context);
   if (head === null) await addPredecessorLinks(context);
   const unread = new FileFailures(context, 'project', 'save');

@@ -23,7 +23,16 @@ const untold = (state: StateStore) => state.json<readonly string[]>('untold', []
  * has dealt with it, what the space lacks is no removal. Noted before the record goes, which says it to others.
  */
 export function noteGivenUp(state: StateStore): void {
-  state.durably(() => state.setMeta('given-up', 'true'));
+  const what: GivenUp = state.base.hasFiles() ? 'known' : 'new';
+  state.durably(() => state.setMeta('given-up', what));
+}
+
+/** Whether the volume had saves then: what is not on it is what its user has removed. */
+type GivenUp = 'known' | 'new';
+
+/** A new volume cannot know what it lacks. */
+export function mayLackPutAway(state: StateStore): boolean {
+  return state.meta('given-up') === ('new' satisfies GivenUp);
 }
 
 export function isGivenUp(state: StateStore): boolean {

@@ -52,6 +52,7 @@ export class ProjectSaver {
       const { savedAt, isWatched } = project;
       const isSure = phase !== 'saving' || isWatched;
       tellSaved(board, result, { began, ended: clock.now(), savedAt, seen, isSure });
+      if (project.missing !== null) board.setFileProblems('project', 'restore', project.missing);
       if (board.changes !== seen) void checkUnsaved(board, project, log);
       metrics?.saved(result);
       if (result.saved) log.info({ operation: 'save', ...result }, 'saved');

@@ -44,6 +44,7 @@ import { Reserve } from '../volume/reserve.ts';
 import { markSaved } from '../volume/save-mark.ts';
 import { assertMounted, type OpenVolume, openVolume } from '../volume/volume.ts';
 import { WholeMark } from '../volume/whole-mark.ts';
+import { MissingFiles } from './missing-files.ts';
 import type { ProjectContext } from './project-context.ts';
 
 export interface SessionOptions {
@@ -83,6 +84,7 @@ export class ProjectSession {
   readonly #whole: WholeMark;
   #turn: Promise<unknown> = Promise.resolve();
   #verifying: Promise<Verification> | null = null;
+  #missing: MissingFiles | null = null;
 
   private constructor(options: SessionOptions, volume: OpenVolume, reserve: Reserve) {
     this.#options = options;
@@ -180,6 +182,7 @@ export class ProjectSession {
         for (const warning of result.warnings) this.#options.log.warn(warning);
         await tidyAfterStart(this.#context);
         await this.#reserve.refill(() => this.#context.tree.freeBytes());
+        this.#missing = new MissingFiles(this.#context.state, result.missing);
         if (result.unsaved === 0) this.setOpen(false);
         this.#whole.set(true);
         this.#markSaved();
@@ -227,6 +230,11 @@ export class ProjectSession {
       }
       return result;
     });
+  }
+
+  /** What the start could not bring and nobody has put there since, as far as it is saved; null: this session has made no start. */
+  get missing(): FileProblems | null {
+    return this.#missing?.left() ?? null;
   }
 
   /** Whether changes on the volume are seen as they happen. */
