@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
+import { crc32 } from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 const READ_BYTES = 256 * 1024;
@@ -24,9 +25,9 @@ export function rangeOf(
 }
 
 /**
- * Sends a file, or the part that is asked for, as it is long at this moment: what is appended later does not come. One
- * that is changed otherwise meanwhile breaks off, and is not joined with its old part by a later request.
- * Closes the handle.
+ * Sends a file, or the part that is asked for, as it is long at this moment: what is appended later does not come. Where
+ * what was sent is not what the file has at the end, it breaks off, and is not joined with its old part by a later
+ * request. Closes the handle.
  */
 export async function sendFile(
   request: FastifyRequest,
@@ -58,9 +59,10 @@ export async function sendFile(
       await reply.send();
       return;
     }
-    await stream(reply, handle, { start, end }, async () => {
-      const after = await handle.stat({ bigint: true });
-      return after.mtimeNs === before.mtimeNs || after.size > before.size;
+    await stream(reply, handle, { start, end }, async (sent) => {
+      const { mtimeNs } = await handle.stat({ bigint: true });
+      // Appended to, or written over: its length does not tell which.
+      return mtimeNs === before.mtimeNs || (await checksum(handle, { start, end })) === sent;
     });
     await finished(reply.raw).catch(() => undefined);
   } finally {
@@ -68,12 +70,30 @@ export async function sendFile(
   }
 }
 
-/** Breaks off where the reader goes away, the file got shorter, or `isWhole` says no before the last bytes. */
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Of what a file has there now; null: it is shorter. */
+async function checksum(handle: FileHandle, { start, end }: Range): Promise<number | null> {
+  const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, end - start));
+  let sum = 0;
+  for (let at = start; at < end; ) {
+    const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, end - at), at);
+    if (bytesRead === 0) return null;
+    sum = crc32(buffer.subarray(0, bytesRead), sum);
+    at += bytesRead;
+  }
+  return sum;
+}
+
+/** Breaks off where the reader goes away, the file got shorter, or `isWhole` says no to what was read, before its last bytes. */
 async function stream(
   reply: FastifyReply,
   handle: FileHandle,
-  { start, end }: { start: number; end: number },
-  isWhole: () => Promise<boolean>,
+  { start, end }: Range,
+  isWhole: (sum: number) => Promise<boolean>,
 ): Promise<void> {
   const headers = reply.getHeaders();
   reply.hijack();
@@ -81,11 +101,13 @@ async function stream(
   raw.writeHead(reply.statusCode, headers as Record<string, string>);
   raw.on('error', () => raw.destroy());
   try {
+    let sum = 0;
     for (let at = start; at < end; ) {
       const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, end - at));
       const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
       at += bytesRead;
-      if (bytesRead === 0 || (at === end && !(await isWhole()))) throw new Error('the file was changed');
+      sum = crc32(buffer.subarray(0, bytesRead), sum);
+      if (bytesRead === 0 || (at === end && !(await isWhole(sum)))) throw new Error('the file was changed');
       if (!raw.write(buffer.subarray(0, bytesRead)) && !(await drained(raw))) throw new Error('no reader');
     }
     raw.end();

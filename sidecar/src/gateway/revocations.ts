@@ -4,6 +4,8 @@ import { replaceFileSync } from '../replace-file.ts';
 
 /** Logouts that are kept one by one; only who knows the password can make more. */
 const MAX_ENTRIES = 10_000;
+/** So many are kept whatever the clock says: one that is ahead for a moment makes nobody's logout undone. */
+const KEPT_ENTRIES = 1_000;
 
 const fileSchema = z.strictObject({
   version: z.literal(1),
@@ -21,12 +23,16 @@ export interface RevocationsOptions {
   readonly onProblem: (error: Error) => void;
 }
 
-/** Which sessions have ended before their time. What cannot be remembered one by one ends every older session. */
+/**
+ * Which sessions have ended before their time. What cannot be remembered one by one ends every session of an earlier era.
+ * An era is the time at which it began, or a little more: no session is opened in one that is over, whatever became of the
+ * clock since.
+ */
 export class Revocations {
   readonly #options: RevocationsOptions;
-  /** Session → when it was opened. */
+  /** Session → its era. */
   readonly #revoked = new Map<string, number>();
-  /** Sessions that were opened before this are over. */
+  /** Sessions of an earlier era are over. */
   #endedBefore = 0;
   /** But this one. */
   #kept = '';
@@ -37,7 +43,7 @@ export class Revocations {
       const kept = fileSchema.parse(JSON.parse(readFileSync(options.file, 'utf8')));
       this.#endedBefore = kept.endedBefore;
       this.#kept = kept.kept;
-      for (const [id, createdAt] of kept.revoked) this.#revoked.set(id, createdAt);
+      for (const [id, era] of kept.revoked) this.#revoked.set(id, era);
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return;
       this.#endedBefore = options.now();
@@ -47,15 +53,23 @@ export class Revocations {
     }
   }
 
-  has(id: string, createdAt: number): boolean {
-    return (createdAt < this.#endedBefore && id !== this.#kept) || this.#revoked.has(id);
+  /** Of a session that is opened now. */
+  get era(): number {
+    return Math.max(this.#options.now(), this.#endedBefore);
   }
 
-  add(id: string, createdAt: number): void {
-    this.#revoked.set(id, createdAt);
+  has(id: string, era: number): boolean {
+    return (era < this.#endedBefore && id !== this.#kept) || this.#revoked.has(id);
+  }
+
+  add(id: string, era: number): void {
+    this.#revoked.set(id, era);
     if (id === this.#kept) this.#kept = '';
     const oldest = this.#options.now() - this.#options.maxAgeMs;
-    for (const [each, at] of this.#revoked) if (at <= oldest) this.#revoked.delete(each);
+    for (const [each, at] of this.#revoked) {
+      if (this.#revoked.size <= KEPT_ENTRIES) break;
+      if (at <= oldest) this.#revoked.delete(each);
+    }
     while (this.#revoked.size > MAX_ENTRIES) {
       const [first, at] = this.#revoked.entries().next().value as [string, number];
       this.#revoked.delete(first);
@@ -64,9 +78,9 @@ export class Revocations {
     this.#save();
   }
 
-  /** Ends all sessions that were opened before, but one. */
-  endBefore(time: number, kept: string): void {
-    this.#endedBefore = Math.max(this.#endedBefore, time);
+  /** Ends all sessions but one. */
+  endOthers(kept: string): void {
+    this.#endedBefore = this.era + 1;
     this.#kept = kept;
     this.#save();
   }

@@ -38,6 +38,8 @@ const tokenSchema = z.strictObject({
   seenAt: z.int(),
   /** By which way a session was opened; absent: by the password. */
   door: z.string().optional(),
+  /** Of a session; absent: when it was opened. */
+  era: z.int().optional(),
 });
 type Token = z.infer<typeof tokenSchema>;
 
@@ -47,6 +49,8 @@ export interface Session {
   /** Last sign of its user. */
   readonly seenAt: number;
   readonly door: string;
+  /** What a later "end all others" ends it by. */
+  readonly era: number;
 }
 
 /** Doors by which sessions are opened; that of a sign-in has a digest of who may use it behind it. */
@@ -93,7 +97,7 @@ export class CookieSessions {
 
   /** Value of the cookie of a new session. */
   open(door: string = DOORS.password): string {
-    return this.#seal('session', randomUUID(), this.#now(), door);
+    return this.#seal('session', randomUUID(), this.#now(), { door, era: this.#revocations.era });
   }
 
   /** Value of the cookie that recognises this browser at its next login. */
@@ -104,12 +108,13 @@ export class CookieSessions {
   /** The session a cookie stands for; undefined when it is forged, expired, idle for too long, or logged out. */
   check(cookie: string | undefined): Session | undefined {
     const token = this.#unseal(cookie, 'session');
-    if (!token || this.#revocations.has(token.id, token.createdAt)) return undefined;
+    if (!token) return undefined;
+    const { id, createdAt, era = createdAt, door = DOORS.password } = token;
+    if (this.#revocations.has(id, era)) return undefined;
     const now = this.#now();
-    const seenAt = Math.max(token.seenAt, this.#seenAt.get(token.id) ?? 0);
-    if (now - token.createdAt >= SESSION_MAX_MS || now - seenAt >= SESSION_IDLE_MS) return undefined;
-    const door = token.door ?? DOORS.password;
-    return this.#isOpenDoor(door) ? { id: token.id, createdAt: token.createdAt, seenAt, door } : undefined;
+    const seenAt = Math.max(token.seenAt, this.#seenAt.get(id) ?? 0);
+    if (now - createdAt >= SESSION_MAX_MS || now - seenAt >= SESSION_IDLE_MS) return undefined;
+    return this.#isOpenDoor(door) ? { id, createdAt, seenAt, door, era } : undefined;
   }
 
   /** Records a sign of the session's user; returns the cookie that remembers it. */
@@ -117,11 +122,11 @@ export class CookieSessions {
     const now = this.#now();
     this.#prune(now);
     this.#seenAt.set(session.id, now);
-    return this.#seal('session', session.id, session.createdAt, session.door);
+    return this.#seal('session', session.id, session.createdAt, session);
   }
 
   revoke(session: Session): void {
-    this.#revocations.add(session.id, session.createdAt);
+    this.#revocations.add(session.id, session.era);
     this.#seenAt.delete(session.id);
     this.#heard.delete(session.id);
   }
@@ -151,7 +156,7 @@ export class CookieSessions {
 
   /** Ends all sessions but this one, also those that were not heard of. */
   endOthers(own: Session): void {
-    this.#revocations.endBefore(this.#now(), own.id);
+    this.#revocations.endOthers(own.id);
     for (const id of this.#heard.keys()) if (id !== own.id) this.#heard.delete(id);
   }
 
@@ -222,9 +227,10 @@ export class CookieSessions {
     return { state: draw('state'), nonce: draw('nonce'), codeVerifier: draw('verifier') };
   }
 
-  #seal(kind: Token['kind'], id: string, createdAt: number, door?: string): string {
+  #seal(kind: Token['kind'], id: string, createdAt: number, session?: Pick<Session, 'door' | 'era'>): string {
     const seenAt = this.#now();
-    const token: Token = { kind, id, createdAt, seenAt, ...(door === undefined ? {} : { door }) };
+    const token: Token = { kind, id, createdAt, seenAt };
+    if (session) Object.assign(token, { door: session.door, era: session.era });
     const body = Buffer.from(JSON.stringify(token)).toString('base64url');
     return `${body}.${this.#sign(body).toString('base64url')}`;
   }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import * as z from 'zod';
 import { replaceFileSync } from '../replace-file.ts';
 import type { ShareView } from './session-view.ts';
+import { MAX_CLOCK_STEP_MS } from './sessions.ts';
 
 /** Cookie of a browser that opened a link. */
 export const SHARE_COOKIE = '__Host-scipion-watch';
@@ -97,9 +98,14 @@ export class Shares {
     return () => this.#windows.set(id, (this.#windows.get(id) ?? 1) - 1);
   }
 
+  /** Forgets those whose time is over: a clock that is put back opens none of them again. */
   #open(): readonly Share[] {
     const [now, key] = [this.#now(), this.#options.digestOf('')];
-    return this.#shares.filter((share) => share.key === key && (share.endsAt === null || now < share.endsAt));
+    const lasting = this.#shares.filter(({ endsAt }) => endsAt === null || now < endsAt);
+    if (lasting.length < this.#shares.length) this.#keep(lasting);
+    // One of a clock that was further ahead would last too long; it is kept for the case that the clock is behind.
+    const isOfNow = ({ createdAt, endsAt }: Share) => endsAt === null || createdAt - now <= MAX_CLOCK_STEP_MS;
+    return lasting.filter((share) => share.key === key && isOfNow(share));
   }
 
   #keep(shares: readonly Share[]): void {

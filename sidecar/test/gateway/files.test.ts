@@ -181,6 +181,15 @@ describe('a download', () => {
         closeSync(file);
       },
     ],
+    ['is written over and longer', (path: string) => writeFileSync(path, 'b'.repeat(SIZE + 4096))],
+    [
+      'is written over in place and longer',
+      (path: string) => {
+        const file = openSync(path, 'r+');
+        writeSync(file, 'b'.repeat(SIZE + 4096), 0);
+        closeSync(file);
+      },
+    ],
   ])('of a file that %s breaks off', async (_name, change) => {
     expect(await whileRead(change)).toBeInstanceOf(Error);
   });

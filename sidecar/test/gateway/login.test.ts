@@ -261,6 +261,32 @@ describe('session', () => {
     expect(await isLoggedIn(gateway, await sessionCookie(gateway))).toBe(true);
   });
 
+  test.each([10_000, 600_000, 2 * 3_600_000, 365 * 86_400_000])(
+    'opens after all others were ended by a clock that was %i ms ahead, and those stay ended',
+    async (ahead) => {
+      const right = now;
+      const other = await sessionCookie(gateway);
+      now = right + ahead;
+      const own = await sessionCookie(gateway);
+      const headers = { ...SAME_ORIGIN, cookie: own };
+      const response = await fetch(`${gateway.origin}/sessions/end-others`, { method: 'POST', headers });
+      expect(response.status).toBe(200);
+      now = right;
+      for (const restart of [false, true]) {
+        if (restart) await gateway.restart();
+        const next = await sessionCookie(gateway);
+        expect(await isLoggedIn(gateway, next)).toBe(true);
+        expect(await isLoggedIn(gateway, other)).toBe(false);
+        // What was opened since is ended in its turn.
+        const last = await sessionCookie(gateway);
+        const again = { ...SAME_ORIGIN, cookie: last };
+        await fetch(`${gateway.origin}/sessions/end-others`, { method: 'POST', headers: again });
+        expect(await isLoggedIn(gateway, next)).toBe(false);
+        expect(await isLoggedIn(gateway, last)).toBe(true);
+      }
+    },
+  );
+
   test('a forged, cut or foreign cookie opens nothing', async () => {
     const response = await postLogin(gateway, PASSWORD);
     const cookie = cookieOf(response, '__Host-scipion');

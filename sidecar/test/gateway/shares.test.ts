@@ -88,6 +88,20 @@ test('a link shows the desktop, to two who have it, and nothing else of the inst
   expect((await post('/shares', { hours: 1 }, {})).status).toBe(401);
 });
 
+test('a link that has ended stays so when the clock is put back, and one of a clock that was ahead has no longer life', async () => {
+  const right = now;
+  const secret = await make();
+  now = right + HOUR_MS + 1;
+  expect((await post('/watch/open', { secret }, {})).status).toBe(404);
+  now = right;
+  expect((await post('/watch/open', { secret }, {})).status).toBe(404);
+  now = right + 365 * 24 * HOUR_MS;
+  cookie = await sessionCookie(gateway);
+  const ofNextYear = await make();
+  now = right;
+  expect((await post('/watch/open', { secret: ofNextYear }, {})).status).toBe(404);
+});
+
 test('what a client of a link sends beside the page does not reach the desktop', async () => {
   const received: Buffer[] = [];
   const sockets = new Set<Socket>();
