@@ -9,6 +9,7 @@ import type { ConsoleConfig } from './config.ts';
 import type { Taken, UserLimits } from './limits.ts';
 import type { Operations } from './operations.ts';
 import type { Rules } from './rules/rules.ts';
+import type { Usage } from './usage/usage.ts';
 import type { Visitor } from './visitors.ts';
 
 /** What the routes of the pages share. */
@@ -21,6 +22,7 @@ export interface ApiParts {
   readonly audit: AuditLog;
   readonly limits: UserLimits;
   readonly rules: Pick<Rules, 'of'>;
+  readonly usage: Pick<Usage, 'of' | 'ofUser' | 'users' | 'since'>;
   readonly visitorOf: (request: FastifyRequest) => Promise<Visitor | undefined>;
   readonly ask?: Ask;
   /** ms since 1970. */

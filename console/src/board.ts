@@ -75,6 +75,11 @@ export class InstanceBoard {
     return [...this.#instances.values()];
   }
 
+  /** As `all`, for who only counts: nobody looks at it. */
+  seen(): readonly InstanceSummary[] {
+    return [...this.#instances.values()];
+  }
+
   find(name: string): InstanceSummary | undefined {
     this.#watch();
     return this.#instances.get(name);

@@ -28,6 +28,7 @@ import { SessionStore } from './sessions.ts';
 import { addSignIn } from './sign-in-routes.ts';
 import { type CompareInstance, Drifts } from './site/drifts.ts';
 import { Upgrades } from './site/upgrades.ts';
+import { Usage } from './usage/usage.ts';
 import { ProxyVisitors, SessionVisitors, type Visitors } from './visitors.ts';
 
 /** The console: pages and their answers on a fleet. Nothing listens before `listen`. */
@@ -92,6 +93,11 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
 
   const sharedFolder = options.rulesDirectory ?? join(options.stateDirectory, 'rules');
   const rules = new Rules({ ...options, ...{ board, operations, audit, folder: sharedFolder } });
+
+  const usage = new Usage({
+    ...{ ...options, board, folder: sharedFolder },
+    onProblem: (message) => logger.error(message),
+  });
 
   const guard: { current?: GuardedServer } = {};
   const busy = (given: IncomingHttpHeaders) => TEXTS[languageOf(given)].refusals['too-many'];
@@ -164,6 +170,7 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
     operations,
     audit,
     rules,
+    usage,
     limits: new UserLimits(config.limits, () => board.all()),
     visitorOf,
     now: options.now ?? Date.now,
@@ -182,9 +189,11 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
       await board.start();
       await app.listen(address);
       rules.start();
+      usage.start();
     },
     async close() {
       board.close();
+      usage.close();
       await rules.close();
       await app.close();
       if (visitors instanceof SessionVisitors) await visitors.signIn.close();

@@ -16,24 +16,26 @@ export class Instances {
   }
 
   list(visitor: Visitor, isAll: boolean, look: Look = isAll ? 'none' : 'ask'): InstanceList {
-    const { board, operations } = this.#parts;
+    const { board, operations, usage } = this.#parts;
     const known = new Map(board.all().map((summary) => [summary.name, summary]));
     for (const { operation } of operations.running())
       if (!known.has(operation.stack)) known.set(operation.stack, { name: operation.stack });
     const views = [...known.keys()].flatMap((name) => this.view(visitor, name, look) ?? []);
     const { at, problem } = board;
     const { id, isOperator } = visitor.user;
+    const cpuTime = isAll ? undefined : usage.ofUser(id);
     return {
       instances: views.filter(({ isOwn }) => isAll || isOwn),
       seenAt: at === undefined ? null : new Date(at).toISOString(),
       isOld: problem !== undefined,
       allowances: isAll || isOperator ? {} : this.#parts.limits.allowances(id),
+      ...(cpuTime === undefined ? {} : { cpuTime: { ...cpuTime, since: usage.since } }),
     };
   }
 
   /** @returns undefined: there is none that this visitor may know of */
   view({ user }: Visitor, name: string, look: Look = 'ask'): InstanceView | undefined {
-    const { board, operations, fleet, rules, config } = this.#parts;
+    const { board, operations, fleet, rules, usage, config } = this.#parts;
     const begun = operations.of(name);
     // Until its settings are read an instance belongs to whoever makes it here.
     const isBeingMade = begun?.operation.kind === 'create';
@@ -49,7 +51,16 @@ export class Instances {
     const detail = isRunning ? this.#detail(name, look) : undefined;
     const isHere = begun !== undefined && !begun.isOver;
     const mayExtend = user.isOperator && config.expiry !== undefined;
-    return viewOf({ summary, detail, operation, isHere, isOwn, mayExtend, rule: rules.of(name) });
+    return viewOf({
+      summary,
+      detail,
+      operation,
+      isHere,
+      isOwn,
+      mayExtend,
+      rule: rules.of(name),
+      cpuTime: usage.of(name),
+    });
   }
 
   #detail(name: string, look: Look): LiveState | undefined {

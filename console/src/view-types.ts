@@ -40,6 +40,7 @@ export interface InstanceView {
   readonly isPaused: boolean;
   /** What it takes of its user's limits now; absent: its settings cannot be read. */
   readonly takes?: Readonly<Record<Exclude<AllowanceKey, 'instances'>, number>>;
+  readonly cpuTime?: CpuTime;
   /** ISO 8601: when it was last made or changed. */
   readonly changedAt?: string;
   /** ISO 8601: when its time ends. */
@@ -85,6 +86,17 @@ export interface SyncView {
   readonly activity?: Omit<Activity, 'cpus'>;
 }
 
+/** CPUs that are always there, times the hours that an instance was seen to run; in tenths. */
+export interface CpuTime {
+  readonly hours: number;
+  /** Hours in which nobody looked, after it was seen to run. */
+  readonly notSeenHours: number;
+}
+export interface UserCpuTime extends CpuTime {
+  /** Id; empty: of instances of nobody. */
+  readonly user: string;
+}
+
 /** Of `GET /api/instances` and of the event `instances`. */
 export interface InstanceList {
   readonly instances: readonly InstanceView[];
@@ -94,6 +106,8 @@ export interface InstanceList {
   readonly isOld: boolean;
   /** What its user has of what is limited; none in the list of all. */
   readonly allowances: Allowances;
+  /** Of its user, also for instances that are gone; absent in the list of all. */
+  readonly cpuTime?: CpuTime & { readonly since: string };
 }
 
 /** Of `GET /api/me`. */
@@ -246,6 +260,7 @@ export interface SiteRow {
   readonly usedBytes?: number;
   /** Of both volumes, as they are asked for. */
   readonly storageBytes?: number;
+  readonly cpuHours?: number;
   readonly problems: number;
   /** What keeps it from starting, in English. */
   readonly waits?: string;
@@ -285,6 +300,7 @@ export interface SiteView {
   /** Which one is compared with the cluster now. */
   readonly comparing?: string;
   readonly upgrade?: UpgradeView;
+  readonly cpuTime: { readonly since: string; readonly users: readonly UserCpuTime[] };
 }
 
 /** Of `GET /api/site/audit`, newest first. */

@@ -2,7 +2,14 @@ import type { FoundRecord, InstanceSummary, LiveState } from '../../automation/f
 import type { Activity } from '../../sidecar/contract/activity.ts';
 import type { SyncStatus } from '../../sidecar/contract/status.ts';
 import { takenBy } from './limits.ts';
-import type { InstanceState, InstanceView, OperationView, RuleView, SyncView } from './view-types.ts';
+import type {
+  CpuTime,
+  InstanceState,
+  InstanceView,
+  OperationView,
+  RuleView,
+  SyncView,
+} from './view-types.ts';
 
 /** What the pages show of an instance. No secret is in it. Pure. */
 
@@ -14,9 +21,19 @@ export interface ViewOf {
   readonly isOwn: boolean;
   readonly mayExtend: boolean;
   readonly rule: RuleView | undefined;
+  readonly cpuTime: CpuTime | undefined;
 }
 
-export function viewOf({ summary, detail, operation, isHere, isOwn, mayExtend, rule }: ViewOf): InstanceView {
+export function viewOf({
+  summary,
+  detail,
+  operation,
+  isHere,
+  isOwn,
+  mayExtend,
+  rule,
+  cpuTime,
+}: ViewOf): InstanceView {
   const { name, owner, version, url, isPaused, lastUpdate, live, expiresAt } = summary;
   const state = stateOf(summary, operation);
   const known = state === 'starting' || state === 'running' || state === 'working' ? detail : undefined;
@@ -34,6 +51,7 @@ export function viewOf({ summary, detail, operation, isHere, isOwn, mayExtend, r
     ...(lastUpdate === undefined ? {} : { changedAt: lastUpdate }),
     ...(expiresAt === undefined ? {} : { expiresAt }),
     mayExtend,
+    ...(cpuTime === undefined ? {} : { cpuTime }),
     ...(rule === undefined ? {} : { rule }),
     ...(operation === undefined ? {} : { operation: operationView(operation, isHere) }),
     ...(known?.sync === undefined ? {} : { sync: syncView(known.sync) }),

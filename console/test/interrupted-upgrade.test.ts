@@ -21,7 +21,7 @@ test('its plan and progress are found again, continued up to the end, or left as
   const versions = async () => (await site()).rows.map(({ version }) => version);
   /** Made, with nothing under way, and paused or not. */
   const isAt = async (name: string, isPaused: boolean) => {
-    const { instances } = await get<InstanceList>('/api/instances?all=true');
+    const { instances } = await get<InstanceList>('/api/instances');
     const found = instances.find((one) => one.name === name);
     const row = (await site()).rows.find((one) => one.name === name);
     return (

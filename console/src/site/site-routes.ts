@@ -54,6 +54,7 @@ export async function addSiteRoutes(
           rows,
           ...{ seenAt, isOld, versions: knownVersions(), maxWave: MAX_WAVE },
           canAnnounce: announcement.canChange,
+          cpuTime: { since: parts.usage.since, users: parts.usage.users() },
           ...(running === undefined ? {} : { comparing: running }),
           ...(upgrades.view === undefined ? {} : { upgrade: upgrades.view }),
         };

@@ -10,7 +10,20 @@ export function siteRow(
   summary: InstanceSummary | undefined,
   drift: DriftView | undefined,
 ): SiteRow {
-  const { name, owner, state, version, operation, sync, rule, expiresAt, isPaused, warnings, reason } = view;
+  const {
+    cpuTime,
+    name,
+    owner,
+    state,
+    version,
+    operation,
+    sync,
+    rule,
+    expiresAt,
+    isPaused,
+    warnings,
+    reason,
+  } = view;
   const volumes = Object.values(sync?.volumes ?? {});
   const idle = sync?.activity?.idleSeconds;
   const waits = state === 'starting' ? (warnings.at(-1) ?? reason) : undefined;
@@ -25,6 +38,7 @@ export function siteRow(
       ? {}
       : { usedBytes: volumes.reduce((sum, { totalBytes, freeBytes }) => sum + totalBytes - freeBytes, 0) }),
     ...(summary?.size === undefined ? {} : { storageBytes: summary.size.storageBytes }),
+    ...(cpuTime === undefined ? {} : { cpuHours: cpuTime.hours }),
     problems: sync?.problems.length ?? 0,
     ...(waits === undefined ? {} : { waits, isNoRoom: NO_ROOM.test(waits) }),
     ...(rule === undefined ? {} : { rule }),

@@ -1,5 +1,5 @@
-import type { InstanceView } from '../../src/view-types.ts';
-import { ago, formatBytes, formatDuration, formatTime, t } from './language.ts';
+import type { CpuTime, InstanceView } from '../../src/view-types.ts';
+import { ago, formatBytes, formatDuration, formatNumber, formatTime, t } from './language.ts';
 import { type Child, make } from './make.ts';
 
 /** What is known of an instance, in words. */
@@ -43,6 +43,7 @@ export function factList(view: InstanceView, isWhole: boolean): HTMLElement {
   if (view.version !== undefined) add(t().version, view.version);
   if (isWhole && view.changedAt !== undefined) add(t().changed, formatTime(view.changedAt));
   if (view.takes !== undefined) add(t().takes, takesText(view.takes));
+  if (view.cpuTime !== undefined) add(t().cpuHours, cpuTimeText(view.cpuTime));
   if (view.expiresAt !== undefined) add(t().ends, formatTime(view.expiresAt));
   if (sync !== undefined) {
     add(t().inUse, useText(sync.activity));
@@ -66,6 +67,11 @@ export function factList(view: InstanceView, isWhole: boolean): HTMLElement {
     );
   }
   return list;
+}
+
+export function cpuTimeText({ hours, notSeenHours }: CpuTime): string {
+  const counted = formatNumber(hours);
+  return notSeenHours === 0 ? counted : t().cpuNotSeen(counted, formatNumber(notSeenHours));
 }
 
 function takesText({ cpus, memory, storage }: NonNullable<InstanceView['takes']>): string {

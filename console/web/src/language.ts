@@ -13,7 +13,13 @@ export function takeLanguage(): void {
   current = TEXTS[isLanguage(lang) ? lang : 'en'];
 }
 
-export const { formatBytes, formatDuration, formatAgo, formatTime } = numberFormats(t);
+export const {
+  formatBytes,
+  formatCount: formatNumber,
+  formatDuration,
+  formatAgo,
+  formatTime,
+} = numberFormats(t);
 
 /** How old something is. */
 export const formatAge = (iso: string): string => formatDuration((Date.now() - Date.parse(iso)) / 1000);

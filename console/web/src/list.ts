@@ -1,7 +1,7 @@
 import type { InstanceList, InstanceView } from '../../src/view-types.ts';
 import { actionRow } from './actions.ts';
-import { factList, stateMark, troubles } from './facts.ts';
-import { ago, t } from './language.ts';
+import { cpuTimeText, factList, stateMark, troubles } from './facts.ts';
+import { ago, formatTime, t } from './language.ts';
 import { make } from './make.ts';
 import { allowanceText, detailOf, sentenceOf } from './requests.ts';
 import { watchList } from './watch.ts';
@@ -26,8 +26,13 @@ export function showMine(main: HTMLElement): void {
   const cards = new Map<string, Card>();
   watchList(false, (found) => {
     showAge(old, found);
-    yours.hidden = Object.keys(found.allowances).length === 0;
-    yours.textContent = t().yours(allowanceText(found.allowances));
+    yours.textContent = [
+      Object.keys(found.allowances).length > 0 && t().yours(allowanceText(found.allowances)),
+      found.cpuTime && t().cpuYours(cpuTimeText(found.cpuTime), formatTime(found.cpuTime.since)),
+    ]
+      .filter(Boolean)
+      .join(' ');
+    yours.hidden = yours.textContent === '';
     for (const view of found.instances) showCard(list, cards, view);
     for (const [name, { element }] of cards) {
       if (found.instances.some((view) => view.name === name)) continue;

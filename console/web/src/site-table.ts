@@ -1,6 +1,6 @@
 import type { SiteRow, SiteView } from '../../src/view-types.ts';
 import { KINDS } from './facts.ts';
-import { formatAge, formatBytes, formatDuration, formatTime, t } from './language.ts';
+import { formatAge, formatBytes, formatDuration, formatNumber, formatTime, t } from './language.ts';
 import { button, type Child, make } from './make.ts';
 
 /** All instances as a table that can be sorted, searched and chosen from. */
@@ -8,7 +8,15 @@ import { button, type Child, make } from './make.ts';
 /** Rows that are drawn; the rest is found by its name. */
 const MAX_ROWS = 200;
 
-type Sorting = 'name' | 'owner' | 'state' | 'version' | 'createdAt' | 'idleSeconds' | 'usedBytes';
+type Sorting =
+  | 'name'
+  | 'owner'
+  | 'state'
+  | 'version'
+  | 'createdAt'
+  | 'idleSeconds'
+  | 'usedBytes'
+  | 'cpuHours';
 type Act = (path: string, body: object) => Promise<void>;
 
 export class SiteTable {
@@ -36,6 +44,7 @@ export class SiteTable {
       ['createdAt', t().columnAge],
       ['idleSeconds', t().columnIdle],
       ['usedBytes', t().columnUsed],
+      ['cpuHours', t().cpuHours],
     ];
     const head = make('tr', {}, make('td', {}), ...columns.map(([key, text]) => this.#head(key, text)));
     head.append(make('th', { scope: 'col' }, t().drift));
@@ -160,6 +169,7 @@ export class SiteTable {
       cell(createdAt === undefined ? '' : formatAge(createdAt)),
       cell(idleSeconds === undefined || idleSeconds === 0 ? '' : formatDuration(idleSeconds)),
       cell(room),
+      cell(row.cpuHours === undefined ? '' : formatNumber(row.cpuHours)),
       this.#drift(row),
     );
   }

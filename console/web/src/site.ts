@@ -1,5 +1,6 @@
 import type { SiteView } from '../../src/view-types.ts';
 import { auditSection } from './audit.ts';
+import { CpuHours } from './cpu-hours.ts';
 import { ago, t } from './language.ts';
 import { button, make } from './make.ts';
 import { detailOf, get, post, sentenceOf } from './requests.ts';
@@ -25,6 +26,7 @@ export async function showSite(main: HTMLElement, announcement: string): Promise
     if (view.isOld) old.textContent = t().listOld(view.seenAt === null ? '?' : ago(view.seenAt));
     table.show(view);
     upgrades.show(view, table.chosen());
+    cpuHours.show(view);
     return view;
   };
   const act = async (path: string, body: object) => {
@@ -37,6 +39,7 @@ export async function showSite(main: HTMLElement, announcement: string): Promise
     }
   };
   const upgrades = new UpgradePanel(act);
+  const cpuHours = new CpuHours();
   const table = new SiteTable(act, (view) => upgrades.show(view, table.chosen()));
   main.replaceChildren(
     make('h1', {}, t().site),
@@ -44,6 +47,7 @@ export async function showSite(main: HTMLElement, announcement: string): Promise
     problem,
     table.element,
     upgrades.element,
+    cpuHours.element,
     auditSection(report),
   );
   const first = await load();

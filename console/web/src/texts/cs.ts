@@ -183,6 +183,14 @@ export const cs: Texts = {
   copying: (side, done) => `Kopírují se ${side}: ${done}`,
   of: (part, whole) => `${part} z ${whole}`,
 
+  cpuHours: 'Hodiny CPU',
+  cpuNotSeen: (hours, notSeen) => `${hours} a ${notSeen} h, kdy se nikdo nedíval`,
+  cpuYours: (hours, since) => `Hodiny CPU vašich instancí od ${since} (stálá CPU po dobu běhu): ${hours}.`,
+  cpuBy: 'Hodiny CPU podle uživatelů',
+  cpuSince: (since) =>
+    `Od ${since}: stálá CPU krát hodiny, kdy bylo vidět, že instance běží, i těch, které už nejsou. Co běželo, když se žádná konzole nedívala, se neodhaduje.`,
+  cpuNotSeenColumn: 'Hodiny, kdy se nikdo nedíval',
+  nobody: 'nikdo',
   takes: 'Zabírá',
   takesWork: (cpus, memory) => `procesory ${cpus}, paměť ${memory}`,
   takesVolumes: (size) => `svazky ${size}`,

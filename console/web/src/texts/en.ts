@@ -213,6 +213,15 @@ export const en = {
   copying: (side: string, done: string) => `Copying ${side}: ${done}`,
   of: (part: string, whole: string) => `${part} of ${whole}`,
 
+  cpuHours: 'CPU hours',
+  cpuNotSeen: (hours: string, notSeen: string) => `${hours}, and ${notSeen} h in which nobody looked`,
+  cpuYours: (hours: string, since: string) =>
+    `CPU hours of your instances since ${since} (CPUs that are always there, while they run): ${hours}.`,
+  cpuBy: 'CPU hours by user',
+  cpuSince: (since: string) =>
+    `Since ${since}: CPUs that are always there, times the hours that instances were seen to run, also of those that are gone. What ran while no console looked is not guessed.`,
+  cpuNotSeenColumn: 'Hours in which nobody looked',
+  nobody: 'nobody',
   takes: 'Takes',
   takesWork: (cpus: string, memory: string) => `CPUs ${cpus}, memory ${memory}`,
   takesVolumes: (size: string) => `volumes ${size}`,
