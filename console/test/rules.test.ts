@@ -327,6 +327,8 @@ test('without rules nothing is looked at', async () => {
   idle('mine', 9999);
   await running.console.rules.round();
   expect([running.console.rules.isOn, cluster.commands]).toEqual([false, []]);
-  expect(existsSync(join(running.folder, 'rules'))).toBe(false);
+  // The folder has the CPU hours, too.
+  for (const name of ['notes.json', 'rules.lock'])
+    expect(existsSync(join(running.folder, 'rules', name))).toBe(false);
   expect(await isPaused(running, 'mine')).toBe(false);
 });
