@@ -10,7 +10,8 @@ import { type Desktop, desktops, missing, type OpenOptions, ofTheBrowser } from 
 /** The jobs on the page. */
 
 const HOSTILE = '<img src=x onerror="document.title=1"><script>alert(1)</script> \u202e {{instance}}';
-const agoIso = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
+/** Days stay the same however long a test takes. */
+const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString();
 
 const WAITING: JobView = {
   ...JOB,
@@ -20,11 +21,11 @@ const WAITING: JobView = {
   why: 'no-room',
   detail: '0/1 nodes are available: 1 Insufficient cpu.',
   reason: 'No node has room for it yet: 0/1 nodes are available: 1 Insufficient cpu.',
-  submittedAt: agoIso(120),
+  submittedAt: daysAgo(3),
   startedAt: null,
   node: null,
 };
-const RUNNING: JobView = { ...JOB, id: '300000000000000', name: '14-2', startedAt: agoIso(600) };
+const RUNNING: JobView = { ...JOB, id: '300000000000000', name: '14-2', startedAt: daysAgo(4) };
 const ENDED: JobView = {
   ...JOB,
   id: '400000000000000',
@@ -34,7 +35,7 @@ const ENDED: JobView = {
   why: 'failed',
   detail: '3',
   reason: 'Its command ended with code 3.',
-  endedAt: agoIso(300),
+  endedAt: daysAgo(5),
   output: '/mnt/vol-project/demo/run.out',
   errors: '/mnt/vol-project/demo/run.err',
   used: { cpuSeconds: 7200, maxMemoryBytes: 2e9 },
@@ -62,12 +63,10 @@ describe.skipIf(missing)('the jobs on the page', ofTheBrowser, () => {
       await page.locator('#jobs-badge', { hasText: '2' }).waitFor();
       await page.locator('#jobs-toggle').click();
       await page.getByText('1 job runs, 1 waits.').waitFor();
-      await page.getByText(/Waits for 2 minutes\. No node has room for it yet: 0\/1 nodes/).waitFor();
-      await page.getByText('Runs for 10 minutes on node-1.').waitFor();
+      await page.getByText(/Waits for 3 days\. No node has room for it yet: 0\/1 nodes/).waitFor();
+      await page.getByText('Runs for 4 days on node-1.').waitFor();
       await page
-        .getByText(
-          /Ended 5 minutes ago\. Its command ended with code 3\. It took 2 hours of CPU, and 2\.0 GB/,
-        )
+        .getByText(/Ended 5 days ago\. Its command ended with code 3\. It took 2 hours of CPU, and 2\.0 GB/)
         .waitFor();
       expect(await row(page, 'Runs for').locator('.hint').first().textContent()).toBe(
         'small · 2 CPUs, 4.3 GB',
