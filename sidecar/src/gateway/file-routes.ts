@@ -13,7 +13,8 @@ const MAX_DOWNLOADS = 8;
 const beginSchema = z.strictObject({
   path: z.string(),
   size: z.int().min(0),
-  modified: z.int().min(0),
+  /** Negative: before 1970. */
+  modified: z.int(),
   attempt: z.string().regex(/^[0-9a-f]{32}$/),
 });
 const partSchema = z.strictObject({ offset: z.coerce.number().int().min(0) });

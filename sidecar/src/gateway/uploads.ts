@@ -25,7 +25,7 @@ export interface UploadRequest {
   /** Path in the project. */
   readonly path: string;
   readonly size: number;
-  /** Of the file on the user's computer, ms since 1970. */
+  /** Of the file on the user's computer, ms since 1970; negative before it. */
   readonly modified: number;
   /** Drawn by the page for this file of its list: a repeated question of it is not another file of the same name. */
   readonly attempt: string;
@@ -106,16 +106,23 @@ export class Uploads {
     if (upload?.isBusy) throw busy();
     if (upload) {
       upload.attempt = attempt;
-    } else {
-      if (this.#open.size >= MAX_OPEN) {
-        throw new FilesError(
-          429,
-          'file-many',
-          `${MAX_OPEN} files are being sent already. Wait for one of them.`,
-        );
-      }
-      await this.#assertFreeSpace(size - offset);
-      this.#open.set(id, { id, path, size, modified, attempt, seenAt: now, isBusy: false });
+      return { id, offset };
+    }
+    if (this.#open.size >= MAX_OPEN) {
+      throw new FilesError(
+        429,
+        'file-many',
+        `${MAX_OPEN} files are being sent already. Wait for one of them.`,
+      );
+    }
+    // Its place is taken before anything is waited for: others ask meanwhile.
+    const begun: Upload = { id, path, size, modified, attempt, seenAt: now, isBusy: false };
+    this.#open.set(id, begun);
+    try {
+      await this.#assertFreeSpace();
+    } catch (error) {
+      if (this.#open.get(id) === begun) this.#open.delete(id);
+      throw error;
     }
     return { id, offset };
   }
@@ -135,6 +142,7 @@ export class Uploads {
       const make = offset === 0 ? constants.O_CREAT : 0;
       const flags = constants.O_WRONLY | make | constants.O_NOFOLLOW;
       const handle = await open(join(this.#folder, id), flags, 0o664).catch((error: unknown) => {
+        if (isFull(error)) throw noRoom();
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
         throw new FilesError(409, 'file-offset', '0 bytes are there.');
       });
@@ -143,7 +151,9 @@ export class Uploads {
         if (there !== offset) throw new FilesError(409, 'file-offset', `${there} bytes are there.`);
         const end = await this.#write(handle, upload, offset, body);
         if (end < upload.size) return { offset: end };
-        await handle.utimes(upload.modified / 1000, upload.modified / 1000);
+        // A number before 1970 would be taken for now.
+        const modified = new Date(upload.modified);
+        await handle.utimes(modified, modified);
         await handle.sync();
       } finally {
         await handle.close();
@@ -178,8 +188,8 @@ export class Uploads {
         }
       }
     } catch (error) {
+      if (isFull(error)) throw noRoom();
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOSPC' || code === 'EDQUOT') throw noRoom();
       // The client went away.
       if (code === 'ECONNRESET' || code === 'ABORT_ERR') return at;
       throw error;
@@ -188,12 +198,13 @@ export class Uploads {
     return at;
   }
 
-  async #assertFreeSpace(bytes: number): Promise<void> {
+  /** For all that was begun. */
+  async #assertFreeSpace(): Promise<void> {
     const { bavail, blocks, bsize } = await statfs(this.#folder);
     let promised = 0;
     for (const { id, size } of this.#open.values()) promised += size - (await this.#sizeOf(id));
     const spare = Math.min(SPARE_BYTES, blocks * bsize * SPARE_SHARE);
-    if (bytes + promised + spare > bavail * bsize) throw noRoom();
+    if (promised + spare > bavail * bsize) throw noRoom();
   }
 
   #sizeOf(id: string): Promise<number> {
@@ -228,6 +239,9 @@ export class Uploads {
     }
   }
 }
+
+/** Of bytes, of what a quota grants, or of inodes. */
+const isFull = (error: unknown) => ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
 
 const busy = () => new FilesError(409, 'file-busy', 'This file is being sent by another window.');
 

@@ -127,9 +127,17 @@ describe('an upload', () => {
   });
 });
 
+test('a file dated before 1970 is sent like any other', async () => {
+  const request = { path: 'old.mrc', size: 3, modified: -86_400_000, attempt: drawAttempt() };
+  const { status, json } = await send('POST', '/uploads', request);
+  expect(status).toBe(200);
+  expect((await part(json.id, 0, Buffer.from('old'))).json).toMatchObject({ path: 'old.mrc' });
+  expect(statSync(inProject('old.mrc')).mtimeMs).toBe(-86_400_000);
+});
+
 /** A file system of its own; false where this user may not mount one. */
-function mountSmall(folder: string): boolean {
-  return spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder]).status === 0;
+function mountSmall(folder: string, options = 'size=4m'): boolean {
+  return spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder]).status === 0;
 }
 
 test('an upload on a volume that gets full waits for room and goes on', async ({ skip }) => {
@@ -152,6 +160,39 @@ test('an upload on a volume that gets full waits for room and goes on', async ({
   } finally {
     uploads.close();
     spawnSync('umount', ['-l', folder]);
+  }
+});
+
+test('an upload on a volume without inodes waits for room as well', async ({ skip }) => {
+  const folder = outside('no-inodes');
+  mkdirSync(folder);
+  if (!mountSmall(folder, 'size=400m,nr_inodes=2')) return skip('needs the right to mount a tmpfs');
+  const uploads = new Uploads(folder, async ({ path }) => path);
+  try {
+    writeFileSync(join(folder, 'last'), '');
+    const { id } = await uploads.begin({ path: 'a', size: 3, modified: 0, attempt: drawAttempt() });
+    const late = uploads.append(id, 0, [Buffer.from('abc')]);
+    await expect(late).rejects.toMatchObject({ status: 507, code: 'file-room' });
+    rmSync(join(folder, 'last'));
+    expect(await uploads.append(id, 0, [Buffer.from('abc')])).toMatchObject({ path: 'a' });
+  } finally {
+    uploads.close();
+    spawnSync('umount', ['-l', folder]);
+  }
+});
+
+test('files that are begun at one moment are no more than those that may be sent at one time', async () => {
+  const folder = outside('at-once');
+  mkdirSync(folder);
+  const uploads = new Uploads(folder, async ({ path }) => path);
+  try {
+    const asked = Array.from({ length: 12 }, (_, number) =>
+      uploads.begin({ path: `${number}`, size: 1, modified: 0, attempt: drawAttempt() }),
+    );
+    const answers = await Promise.allSettled(asked);
+    expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(8);
+  } finally {
+    uploads.close();
   }
 });
 
