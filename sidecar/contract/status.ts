@@ -6,6 +6,9 @@ import { activitySchema } from './activity.ts';
  * server-sent event at each change (at most four a second). Read by the gateway, the command line, tests.
  */
 
+/** An event stream that says nothing for longer looks dead to its reader, so the status comes again after so long. */
+export const STATUS_EVERY_MS = 10_000;
+
 /**
  * starting → copying (stage-in and restore at once) → running ⇄ saving → (final-saving → stopped | draining → drained).
  * In any phase `problems` says what must change outside before work goes on; it continues automatically when that has changed.

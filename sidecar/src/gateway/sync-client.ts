@@ -1,10 +1,15 @@
 import { createParser } from 'eventsource-parser';
 import { Agent, type Dispatcher, request } from 'undici';
-import { problemCodeSchema, type SyncStatus, syncStatusSchema } from '../../contract/status.ts';
+import {
+  problemCodeSchema,
+  STATUS_EVERY_MS,
+  type SyncStatus,
+  syncStatusSchema,
+} from '../../contract/status.ts';
 import type { SyncReachability } from './view.ts';
 
-/** Nothing heard for this long: ask again, in case the other side hangs. */
-const SILENCE_MS = 30_000;
+/** Nothing heard for this long: ask again, in case the other side hangs. If it is silent then, too, it does. */
+const SILENCE_MS = 2 * STATUS_EVERY_MS;
 const RETRY_MS = 1000;
 const POLL_MS = 2000;
 const SAVE_ANSWER_MS = 15_000;
@@ -17,21 +22,25 @@ export type AskResult =
   | { readonly accepted: false; readonly message: string; readonly code: string };
 
 class NoEventsError extends Error {}
+/** Of a stream that has spoken: it is only opened again, and whether `sync` is gone shows then. */
+class SilenceError extends Error {}
 
 /**
- * Follows `sync` on its Unix socket: by its event stream, by polling where there is none. Goes on for ever; `sync`
+ * Follows `sync` on its Unix socket: by its event stream, by polling while there is none. Goes on for ever; `sync`
  * may come later, end and come back.
  */
 export class SyncClient {
   readonly #agent: Agent;
   readonly #onChange: () => void;
+  readonly #silenceMs: number;
   readonly #stop = new AbortController();
   #reachability: SyncReachability = 'starting';
   #status: SyncStatus | null = null;
 
-  constructor(socketPath: string, onChange: () => void) {
-    this.#agent = new Agent({ connect: { socketPath, timeout: 5000 }, headersTimeout: SILENCE_MS });
+  constructor(socketPath: string, onChange: () => void, silenceMs = SILENCE_MS) {
+    this.#agent = new Agent({ connect: { socketPath, timeout: 5000 } });
     this.#onChange = onChange;
+    this.#silenceMs = silenceMs;
   }
 
   get reachability(): SyncReachability {
@@ -45,17 +54,24 @@ export class SyncClient {
   /** Ends when `close` is called. */
   async follow(): Promise<void> {
     const { signal } = this.#stop;
-    let hasEvents = true;
     while (!signal.aborted) {
-      try {
-        if (hasEvents) await this.#followEvents();
-        else await this.#poll();
-      } catch (error) {
-        if (error instanceof NoEventsError) hasEvents = false;
-        else if (!isSilence(error)) this.#lost();
-      }
+      const hasEvents = await this.#follow();
       await pause(hasEvents ? RETRY_MS : POLL_MS, signal);
     }
+  }
+
+  /** Until the stream ends; false: there was none this time. */
+  async #follow(): Promise<boolean> {
+    try {
+      await this.#followEvents();
+    } catch (error) {
+      if (error instanceof NoEventsError) {
+        await this.#poll().catch(() => this.#lost());
+        return false;
+      }
+      if (!(error instanceof SilenceError)) this.#lost();
+    }
+    return true;
   }
 
   /** Asks for a save at once; the progress comes with the status. */
@@ -118,7 +134,7 @@ export class SyncClient {
       dispatcher: this.#agent,
       signal: this.#stop.signal,
       bodyTimeout,
-      headersTimeout: Math.max(bodyTimeout, SILENCE_MS),
+      headersTimeout: Math.max(bodyTimeout, this.#silenceMs),
       ...(content === undefined ? {} : { body: JSON.stringify(content) }),
       headers: {
         accept: path.endsWith('events') ? 'text/event-stream' : 'application/json',
@@ -128,7 +144,7 @@ export class SyncClient {
   }
 
   async #followEvents(): Promise<void> {
-    const { statusCode, headers, body } = await this.#request('GET', '/v1/events', SILENCE_MS);
+    const { statusCode, headers, body } = await this.#request('GET', '/v1/events', this.#silenceMs);
     if (statusCode !== 200 || !String(headers['content-type']).startsWith('text/event-stream')) {
       await body.dump();
       throw new NoEventsError(`status ${statusCode}`);
@@ -139,12 +155,20 @@ export class SyncClient {
       },
     });
     const decoder = new TextDecoder();
-    for await (const chunk of body) parser.feed(decoder.decode(chunk as Buffer, { stream: true }));
+    let isHeard = false;
+    try {
+      for await (const chunk of body) {
+        isHeard = true;
+        parser.feed(decoder.decode(chunk as Buffer, { stream: true }));
+      }
+    } catch (error) {
+      throw isHeard && isTimeout(error) ? new SilenceError() : error;
+    }
     this.#lost();
   }
 
   async #poll(): Promise<void> {
-    const { statusCode, body } = await this.#request('GET', '/v1/status', SILENCE_MS);
+    const { statusCode, body } = await this.#request('GET', '/v1/status', this.#silenceMs);
     const text = await body.text();
     if (statusCode === 200) this.#accept(text);
     else this.#lost();
@@ -168,10 +192,7 @@ export class SyncClient {
   }
 }
 
-/** A stream that was quiet for long is only opened again; whether `sync` is gone shows then. */
-function isSilence(error: unknown): boolean {
-  return (error as { code?: string }).code === 'UND_ERR_BODY_TIMEOUT';
-}
+const isTimeout = (error: unknown) => (error as { code?: string }).code === 'UND_ERR_BODY_TIMEOUT';
 
 function sentenceOf(text: string): string | undefined {
   try {

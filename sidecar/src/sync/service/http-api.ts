@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import * as z from 'zod';
 import { activityReportSchema, noticeSchema } from '../../../contract/activity.ts';
 import { jobsAtEndSchema, REFUSE_JOBS } from '../../../contract/jobs.ts';
-import type { SyncStatus } from '../../../contract/status.ts';
+import { STATUS_EVERY_MS, type SyncStatus } from '../../../contract/status.ts';
 import type { Side } from '../../spaces/space.ts';
 import { isPlain } from '../restore/restore-to-folder.ts';
 import { RequestError } from '../sync-errors.ts';
@@ -12,8 +12,6 @@ import { toProblem } from './problems.ts';
 import type { Runner } from './runner.ts';
 import { tellVerified } from './verify-schedule.ts';
 
-/** An event stream that says nothing for so long looks dead to its reader. */
-const EVENT_GAP_MS = 10_000;
 /** A save that lasts longer goes on without the one who asked for it, unless that one wants to wait. */
 const SAVE_ANSWER_MS = 5_000;
 
@@ -172,7 +170,7 @@ function streamEvents(runner: Runner, reply: FastifyReply): void {
   };
   send(runner.board.status());
   const unsubscribe = runner.board.subscribe(send);
-  const timer = setInterval(() => send(runner.board.status()), EVENT_GAP_MS);
+  const timer = setInterval(() => send(runner.board.status()), STATUS_EVERY_MS);
   raw.on('close', () => {
     unsubscribe();
     clearInterval(timer);

@@ -42,6 +42,8 @@ export interface FakeSync {
   /** Bodies are answered with this status and JSON. */
   saveAnswer: { status: number; body: unknown };
   readonly saves: number;
+  /** How many follow its event stream. */
+  readonly listeners: number;
   /** Windows that the gateway has told of, newest last. */
   readonly windows: readonly number[];
   stop(): Promise<void>;
@@ -76,6 +78,9 @@ export async function startFakeSync(socketPath: string, hasEvents = true): Promi
   const fake: FakeSync = {
     saveAnswer: { status: 202, body: {} },
     windows,
+    get listeners() {
+      return listeners.size;
+    },
     get saves() {
       return saves;
     },
