@@ -29,6 +29,9 @@ export interface Xvnc {
   clipboard(): string;
   /** Copies a text in the desktop. */
   setClipboard(text: string): void;
+  /** It hangs: connections are made, and nothing is answered. */
+  suspend(): void;
+  resume(): void;
   stop(): Promise<void>;
 }
 
@@ -125,9 +128,12 @@ export async function startXvnc(socketPath: string, display = freeDisplay()): Pr
       programs.push(child);
       child.stdin.end(text);
     },
+    suspend: () => void server.kill('SIGSTOP'),
+    resume: () => void server.kill('SIGCONT'),
     async stop() {
       for (const program of programs) program.kill();
       server.kill();
+      server.kill('SIGCONT');
       await ended(server);
     },
   };

@@ -1,7 +1,6 @@
 import type { FastifyReply } from 'fastify';
-import type { GatewayView } from './view.ts';
+import { type GatewayView, VIEW_EVERY_MS } from './view.ts';
 
-const HEARTBEAT_MS = 15_000;
 /** A reader that has taken nothing for this many heartbeats is gone. */
 const MAX_UNREAD_HEARTBEATS = 3;
 const SESSION_CHECK_MS = 2000;
@@ -46,8 +45,9 @@ export function streamView(
   const heartbeat = setInterval(() => {
     unread = mayWrite ? 0 : unread + 1;
     if (unread > MAX_UNREAD_HEARTBEATS) raw.destroy();
-    else if (mayWrite) mayWrite = raw.write(': still here\n\n');
-  }, HEARTBEAT_MS);
+    // Not a comment: a page is not told of those, and has to know that the line is alive.
+    else if (mayWrite) sendView();
+  }, VIEW_EVERY_MS);
   const check = setInterval(() => {
     if (!isStillAllowed()) raw.end('event: logout\ndata: {}\n\n');
   }, SESSION_CHECK_MS);

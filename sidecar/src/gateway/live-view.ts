@@ -8,6 +8,10 @@ import type { Placement } from './uploads.ts';
 import { chooseScreen, type GatewayView } from './view.ts';
 
 const PROBE_EVERY_MS = 1500;
+/** Where the desktop is open, one probe of so many is made: it only finds out what hangs. */
+const PROBES_SKIPPED = 6;
+/** A server that paints hard is late; one that is late twice in a row hangs. */
+const FAILURES_OF_OPEN = 2;
 
 export interface LiveViewOptions {
   readonly instance: string;
@@ -32,6 +36,8 @@ export class LiveView {
   #watchers = 0;
   #stopping = false;
   #probing = false;
+  #skipped = 0;
+  #failures = 0;
   #timer: NodeJS.Timeout | undefined;
   #reports: NodeJS.Timeout | undefined;
 
@@ -91,11 +97,12 @@ export class LiveView {
     return this.#relays;
   }
 
-  /** An open desktop is proof enough that the server answers; when one closes, the server may be gone. */
+  /** An open desktop answers until a probe says otherwise; when one closes, the server may be gone. */
   relayOpened(isViewOnly: boolean): void {
     this.#relays += 1;
     if (isViewOnly) this.#watchers += 1;
-    this.#answers = true;
+    // A server that hangs lets connections be made, and no more.
+    if (this.#failures < FAILURES_OF_OPEN) this.#answers = true;
     this.#changed();
     this.#report();
   }
@@ -127,11 +134,15 @@ export class LiveView {
   }
 
   async #probe(): Promise<void> {
-    if (this.#probing || this.#relays > 0 || this.#listeners.size === 0) return;
+    if (this.#probing || this.#listeners.size === 0) return;
+    this.#skipped += 1;
+    if (this.#relays > 0 && this.#failures === 0 && this.#skipped <= PROBES_SKIPPED) return;
+    this.#skipped = 0;
     this.#probing = true;
     const answers = await desktopAnswers(this.#options.vncSocket);
     this.#probing = false;
-    this.#setAnswers(answers || this.#relays > 0);
+    this.#failures = answers ? 0 : this.#failures + 1;
+    this.#setAnswers(answers || (this.#relays > 0 && this.#failures < FAILURES_OF_OPEN));
   }
 
   #setAnswers(answers: boolean): void {

@@ -26,6 +26,9 @@ export interface JobsView {
   readonly waiting: number;
 }
 
+/** The view is sent again after so long: a page that hears nothing for longer asks, and says so where nobody answers. */
+export const VIEW_EVERY_MS = 15_000;
+
 /** Sent to the page as server-sent event `view` and by `GET /view`. */
 export interface GatewayView {
   readonly instance: string;

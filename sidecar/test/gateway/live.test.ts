@@ -163,6 +163,31 @@ describe('the view', () => {
     expect(desktop.knocks).toBe(0);
   });
 
+  test('says of an open desktop that it hangs, and when it goes on', async () => {
+    const desktop = await withDesktop();
+    const seen = await follow();
+    const socket = await openDesktop(gateway, { cookie, origin: gateway.origin });
+    if (typeof socket === 'number') throw new Error(`refused with ${socket}`);
+    cleanUps.push(async () => socket.terminate());
+    await handshake(socket);
+    const answering = () => seen.views.at(-1)?.desktopAnswers;
+    await eventually(answering, (answers) => answers === true);
+    desktop.isHanging = true;
+    await eventually(answering, (answers) => answers === false);
+    expect(socket.readyState).toBe(WebSocket.OPEN);
+    // Another window does not make it answer.
+    const other = await openDesktop(gateway, { cookie, origin: gateway.origin });
+    if (typeof other === 'number') throw new Error(`refused with ${other}`);
+    cleanUps.push(async () => other.terminate());
+    await eventually(
+      () => seen.views.at(-1)?.viewers,
+      (viewers) => viewers === 2,
+    );
+    expect(answering()).toBe(false);
+    desktop.isHanging = false;
+    await eventually(answering, (answers) => answers === true);
+  });
+
   test('keeps the desktop reachable while the data service is away', async () => {
     const seen = await follow();
     await withDesktop();

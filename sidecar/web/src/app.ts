@@ -91,6 +91,7 @@ followView({
     isLost = false;
     clockOffsetMs = Date.parse(view.time) - Date.now();
     render();
+    desktop.setAnswering(view.desktopAnswers);
   },
   onLost() {
     isLost = true;

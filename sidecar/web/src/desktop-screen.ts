@@ -25,6 +25,7 @@ export class DesktopScreen {
   #connection: RFB | undefined;
   #isShown = false;
   #isConnected = false;
+  #isHanging = false;
   #attempts = 0;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #overlayTimer: ReturnType<typeof setTimeout> | undefined;
@@ -40,7 +41,10 @@ export class DesktopScreen {
     this.#keyboard = new Keyboard({ connection, onLeave, onPaste: (text) => this.#clipboard.send(text) });
     this.#settings = new Settings(connection, () => this.focus(), onLanguage);
     addTouch(this.#keyboard);
-    element('overlay-retry').addEventListener('click', () => this.retryNow());
+    element('overlay-retry').addEventListener('click', () => {
+      if (this.#isHanging) this.#connection?.disconnect();
+      else this.retryNow();
+    });
     window.addEventListener('online', () => this.retryNow());
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState === 'visible') this.retryNow();
@@ -75,6 +79,23 @@ export class DesktopScreen {
 
   focus(): void {
     this.#keyboard.focus();
+  }
+
+  /** A server that hangs keeps its connections: only the gateway, which asks it, sees that. */
+  setAnswering(isAnswering: boolean): void {
+    const isOpen = this.#isShown && this.#connection !== undefined;
+    if (isAnswering || !isOpen) {
+      // What follows a drop is shown and hidden by that.
+      if (this.#isHanging && isOpen) this.#overlay.hidden = true;
+      this.#isHanging = false;
+      return;
+    }
+    if (this.#isHanging) return;
+    this.#isHanging = true;
+    setText(element('overlay-title'), t().desktopDown);
+    setText(element('overlay-text'), t().desktopDownText);
+    setText(element('overlay-attempt'), '');
+    this.#overlay.hidden = false;
   }
 
   /** Ctrl or Cmd is down in the desktop, so what closes the tab was perhaps meant for it. */
@@ -140,6 +161,7 @@ export class DesktopScreen {
 
   async #dropped(): Promise<void> {
     document.body.dataset.desktop = 'disconnected';
+    this.#isHanging = false;
     if (!this.#isShown) return;
     if (this.#isConnected) this.#keepPicture();
     this.#isConnected = false;

@@ -1,6 +1,8 @@
-import type { GatewayView } from '../../src/gateway/view.ts';
+import { type GatewayView, VIEW_EVERY_MS } from '../../src/gateway/view.ts';
 
 const POLL_MS = 2500;
+/** A line may be dead without an end, e.g. after a night in another network. */
+const SILENCE_MS = 2 * VIEW_EVERY_MS + POLL_MS;
 
 export interface FeedListener {
   onView(view: GatewayView): void;
@@ -21,24 +23,39 @@ export function goToLogin(): void {
   location.replace('/login');
 }
 
-/** Follows the gateway's view: by events, and by asking while the event stream is interrupted. */
+/** Follows the gateway's view: by events, and by asking while the event stream is interrupted or silent. */
 export function followView(listener: FeedListener): void {
-  const events = new EventSource('/events');
+  let events: EventSource;
   let poll: ReturnType<typeof setInterval> | undefined;
+  let silence: ReturnType<typeof setTimeout> | undefined;
   const stopPolling = () => {
     clearInterval(poll);
     poll = undefined;
   };
-  events.addEventListener('view', (event) => {
-    stopPolling();
-    listener.onView(JSON.parse(event.data) as GatewayView);
-  });
-  events.addEventListener('logout', goToLogin);
-  events.addEventListener('error', () => {
+  const startPolling = () => {
     if (poll !== undefined) return;
     poll = setInterval(() => void ask(), POLL_MS);
     void ask();
-  });
+  };
+  const heard = () => {
+    clearTimeout(silence);
+    silence = setTimeout(() => {
+      events.close();
+      open();
+      startPolling();
+    }, SILENCE_MS);
+  };
+  function open(): void {
+    events = new EventSource('/events');
+    events.addEventListener('view', (event) => {
+      heard();
+      stopPolling();
+      listener.onView(JSON.parse(event.data) as GatewayView);
+    });
+    events.addEventListener('logout', goToLogin);
+    events.addEventListener('error', startPolling);
+    heard();
+  }
   async function ask(): Promise<void> {
     try {
       const answer = await fetch('/view', { signal: AbortSignal.timeout(POLL_MS) });
@@ -54,4 +71,5 @@ export function followView(listener: FeedListener): void {
       listener.onLost();
     }
   }
+  open();
 }

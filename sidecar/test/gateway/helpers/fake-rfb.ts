@@ -7,6 +7,8 @@ export interface FakeRfb {
   readonly loggedIn: number;
   /** Connections that left before the handshake was done: what Xvnc counts against its visitors. */
   readonly knocks: number;
+  /** As a process that was stopped: connections are made, and nothing is answered to new ones. */
+  isHanging: boolean;
   stop(): Promise<void>;
 }
 
@@ -17,6 +19,11 @@ export async function startFakeRfb(socketPath: string): Promise<FakeRfb> {
   let knocks = 0;
   const server = createServer((socket) => {
     sockets.add(socket);
+    socket.on('error', () => socket.destroy());
+    if (rfb.isHanging) {
+      socket.on('close', () => sockets.delete(socket));
+      return;
+    }
     let received = Buffer.alloc(0);
     let isDone = false;
     socket.write('RFB 003.008\n');
@@ -31,14 +38,13 @@ export async function startFakeRfb(socketPath: string): Promise<FakeRfb> {
       socket.pipe(socket);
     };
     socket.on('data', onHandshake);
-    socket.on('error', () => socket.destroy());
     socket.on('close', () => {
       sockets.delete(socket);
       if (!isDone) knocks += 1;
     });
   });
-  await new Promise<void>((resolve) => server.listen(socketPath, resolve));
-  return {
+  const rfb: FakeRfb = {
+    isHanging: false,
     get open() {
       return sockets.size;
     },
@@ -54,4 +60,6 @@ export async function startFakeRfb(socketPath: string): Promise<FakeRfb> {
         for (const socket of sockets) socket.destroy();
       }),
   };
+  await new Promise<void>((resolve) => server.listen(socketPath, resolve));
+  return rfb;
 }
