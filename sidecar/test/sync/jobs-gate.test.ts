@@ -5,33 +5,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { JobView } from '../../contract/job-view.ts';
 import { ask } from '../../src/sync/service/api-client.ts';
 import type { SyncPaths } from '../../src/sync/service/sync-paths.ts';
+import { JOB } from '../gateway/helpers/fake-broker.ts';
 import { MemorySpace } from '../spaces/memory-space.ts';
 import { Containers, containerPaths, QUIET_CONFIG, untilStatus } from './given-container.ts';
 import { Folders, sorted, visible } from './world.ts';
 
 /** A drain of an instance with jobs: it saves only when the broker has proven that nothing of a job writes any more. */
-
-const JOB: JobView = {
-  id: '123456789012345',
-  name: '12-3',
-  class: 'small',
-  state: 'running',
-  exitCode: null,
-  reason: '',
-  why: 'running',
-  detail: '',
-  isCancelled: false,
-  isHeld: false,
-  cpus: 2,
-  memoryMebibytes: 4096,
-  submittedAt: '2026-01-01T10:00:00Z',
-  startedAt: null,
-  endedAt: null,
-  node: null,
-  output: null,
-  errors: null,
-  used: null,
-};
 
 interface Idleness {
   readonly active: readonly JobView[];
