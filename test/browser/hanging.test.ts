@@ -45,10 +45,10 @@ describe.skipIf(missing)('a page', () => {
     await waitForDesktop(page);
     const overlay = page.locator('#overlay');
     vnc.suspend();
-    await overlay.waitFor({ state: 'visible' });
+    await overlay.waitFor({ state: 'visible', timeout: 60_000 });
     expect(await page.locator('#overlay-title').textContent()).toBe('The desktop does not answer');
     vnc.resume();
-    await overlay.waitFor({ state: 'hidden' });
+    await overlay.waitFor({ state: 'hidden', timeout: 60_000 });
     expect(await page.evaluate('document.body.dataset.desktop')).toBe('connected');
   });
 
