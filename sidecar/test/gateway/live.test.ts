@@ -1,12 +1,9 @@
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
-import { join } from 'node:path';
 import { createParser } from 'eventsource-parser';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
-import { SyncClient } from '../../src/gateway/sync-client.ts';
 import type { GatewayView } from '../../src/gateway/view.ts';
 import { eventually, handshake, openDesktop, SAME_ORIGIN, sessionCookie, view } from './helpers/client.ts';
 import { type FakeRfb, startFakeRfb } from './helpers/fake-rfb.ts';
@@ -100,50 +97,6 @@ describe('the view', () => {
     );
   });
 
-  test('follows the event stream again after an answer that was none', async () => {
-    const sync = await withSync(false);
-    sync.set({ phase: 'copying' });
-    await eventually(
-      () => view(gateway, cookie),
-      ({ status }) => status?.phase === 'copying',
-    );
-    await sync.stop();
-    const next = await withSync();
-    await eventually(
-      async () => next.listeners,
-      (listeners) => listeners > 0,
-    );
-  });
-
-  test.each(['says no more', 'answers nothing'])(
-    'does not pass on for long what a data service that hangs has said last: it %s',
-    async (how) => {
-      const socketPath = join(gateway.directory, 'hung.sock');
-      let requests = 0;
-      const server = createHttpServer((_request, response) => {
-        requests += 1;
-        if (how === 'answers nothing' && requests > 1) return;
-        response.writeHead(200, { 'content-type': 'text/event-stream' });
-        if (requests === 1) response.write(`event: status\ndata: ${JSON.stringify(READY_STATUS)}\n\n`);
-      });
-      await new Promise<void>((resolve) => server.listen(socketPath, resolve));
-      const states: string[] = [];
-      const client = new SyncClient(socketPath, () => states.push(client.reachability), 500);
-      void client.follow();
-      try {
-        await eventually(
-          async () => states,
-          (all) => all.at(-1) === 'down',
-        );
-        expect(states).toEqual(['up', 'down']);
-      } finally {
-        await client.close();
-        server.closeAllConnections();
-        server.close();
-      }
-    },
-  );
-
   test('becomes the desktop when the data is there and the desktop answers, and not before', async () => {
     const sync = await withSync();
     const seen = await follow();
@@ -161,31 +114,6 @@ describe('the view', () => {
     // A visitor who leaves before the login is counted against all of them by Xvnc.
     expect(desktop.loggedIn).toBeGreaterThan(0);
     expect(desktop.knocks).toBe(0);
-  });
-
-  test('says of an open desktop that it hangs, and when it goes on', async () => {
-    const desktop = await withDesktop();
-    const seen = await follow();
-    const socket = await openDesktop(gateway, { cookie, origin: gateway.origin });
-    if (typeof socket === 'number') throw new Error(`refused with ${socket}`);
-    cleanUps.push(async () => socket.terminate());
-    await handshake(socket);
-    const answering = () => seen.views.at(-1)?.desktopAnswers;
-    await eventually(answering, (answers) => answers === true);
-    desktop.isHanging = true;
-    await eventually(answering, (answers) => answers === false);
-    expect(socket.readyState).toBe(WebSocket.OPEN);
-    // Another window does not make it answer.
-    const other = await openDesktop(gateway, { cookie, origin: gateway.origin });
-    if (typeof other === 'number') throw new Error(`refused with ${other}`);
-    cleanUps.push(async () => other.terminate());
-    await eventually(
-      () => seen.views.at(-1)?.viewers,
-      (viewers) => viewers === 2,
-    );
-    expect(answering()).toBe(false);
-    desktop.isHanging = false;
-    await eventually(answering, (answers) => answers === true);
   });
 
   test('keeps the desktop reachable while the data service is away', async () => {
