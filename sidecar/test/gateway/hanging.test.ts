@@ -78,8 +78,12 @@ test('says of an open desktop that it hangs, and when it goes on', async () => {
   cleanUps.push(() => desktop.stop());
   // The desktop is asked while a page is open.
   const abort = new AbortController();
-  await fetch(`${gateway.origin}/events`, { headers: { cookie }, signal: abort.signal });
-  cleanUps.push(async () => abort.abort());
+  const page = await fetch(`${gateway.origin}/events`, { headers: { cookie }, signal: abort.signal });
+  const reading = page.text().catch(() => undefined);
+  cleanUps.push(async () => {
+    abort.abort();
+    await reading;
+  });
   const socket = await openDesktop(gateway, { cookie, origin: gateway.origin });
   if (typeof socket === 'number') throw new Error(`refused with ${socket}`);
   cleanUps.push(async () => socket.terminate());
