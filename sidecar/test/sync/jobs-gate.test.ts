@@ -2,8 +2,11 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { EXIT_CODES } from '../../contract/exit-codes.ts';
 import type { JobView } from '../../contract/job-view.ts';
+import { REFUSE_JOBS } from '../../contract/jobs.ts';
 import { ask } from '../../src/sync/service/api-client.ts';
+import * as commands from '../../src/sync/service/commands.ts';
 import type { SyncPaths } from '../../src/sync/service/sync-paths.ts';
 import { JOB } from '../gateway/helpers/fake-broker.ts';
 import { MemorySpace } from '../spaces/memory-space.ts';
@@ -206,5 +209,18 @@ describe('before a pause', () => {
     await startBroker(RUNS);
     await expect(closeJobs('refuse')).rejects.toThrow(/1 job of the instance has not ended/);
     expect(asked.at(-1)).toBe('POST /v1/open');
+  });
+
+  test.each([
+    [RUNS, EXIT_CODES.failed, /1 job of the instance has not ended/],
+    [IDLE, EXIT_CODES.done, /no job is left/],
+  ])('the command ends as the jobs have: %#', async (idleness, expected, words) => {
+    await startBroker(idleness);
+    const said: string[] = [];
+    const tell = (line: string) => void said.push(line);
+    const context = { socket: paths.syncSocket, out: tell, err: tell };
+    const code = await commands.guarded(context, () => commands.closeJobs(context, REFUSE_JOBS));
+    expect(said.join('\n')).toMatch(words);
+    expect(code).toBe(expected);
   });
 });

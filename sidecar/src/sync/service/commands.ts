@@ -91,7 +91,14 @@ export async function saveNow(context: CommandContext): Promise<number> {
 
 /** Nobody writes any more but the desktop, which a pause ends next. */
 export async function closeJobs(context: CommandContext, jobs: JobsAtEnd): Promise<number> {
-  await follow(context, ask(context.socket, 'POST', '/v1/close-jobs', { jobs }), jobs.waitSeconds + 120);
+  const seconds = jobs.waitSeconds + 120;
+  const answer = ask(context.socket, 'POST', '/v1/close-jobs', { jobs });
+  if (!(await follow(context, answer, seconds))) {
+    context.err(`whether jobs still write is not known after ${seconds} s. Run the command again`);
+    return EXIT_CODES.failed;
+  }
+  // A refusal is thrown here.
+  await answer;
   print(context, { isClosed: true }, ['no job is left, and none is taken']);
   return EXIT_CODES.done;
 }
